@@ -1,0 +1,47 @@
+# `make audit` and `make test` are all that a newcomer needs; both set up .venv on the way.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.setup-stamp
+OUT    ?= audit-demo
+
+.PHONY: help setup audit test test-all lint format demo-data clean
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+setup: $(STAMP)  ## make the environment in .venv (quick when nothing changed)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'dvhkit needs Python 3.11 or newer; name one with: make setup PYTHON=/path/to/python3.11'; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo 'Installing dvhkit and its tools into $(VENV) (about a minute the first time) ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# The demo fails one rule on purpose, so exit code 1 is the expected end of it.
+audit: setup  ## audit the shipped demo plan; ends by naming what it wrote
+	@$(BIN)/dvhkit audit test_data/liver_sbrt --protocol oligoprogressive-liver-2025 \
+	  --context test_data/liver_sbrt_context.yaml --out $(OUT); code=$$?; test $$code -le 1
+
+test: setup  ## run the tests (under 5 minutes on 2 cores)
+	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term -m 'not slow'
+
+test-all: setup  ## run the slow tests too
+	@$(BIN)/python -m pytest -n 2
+
+lint: setup  ## ruff, mypy, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup  ## let ruff format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+demo-data: setup  ## make test_data/ anew
+	@$(BIN)/python scripts/make_demo_data.py
+
+clean:  ## remove the environment and everything made
+	rm -rf $(VENV) $(OUT) .pytest_cache .mypy_cache .ruff_cache htmlcov .coverage

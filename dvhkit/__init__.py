@@ -1,0 +1,1 @@
+"""DICOM-RT dose-volume analysis and protocol audit."""

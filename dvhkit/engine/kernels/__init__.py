@@ -1,0 +1,1 @@
+"""numba only: plain arrays in, plain arrays out. No kernel file imports another, or anything of dvhkit."""

@@ -1,0 +1,20 @@
+"""Read-only arrays: a frozen record whose array can be written to is not frozen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+def frozen_array(values: Any, *, dtype: DTypeLike = np.float64) -> NDArray[Any]:  # noqa: ANN401 -- any array-like
+    """Return `values` as a C-contiguous read-only array; copies only if it must."""
+    array = np.ascontiguousarray(values, dtype=dtype)
+    if array.flags.writeable:
+        # A view, so that the caller's own array stays as writeable as it was.
+        array = array.view()
+        array.setflags(write=False)
+    return array

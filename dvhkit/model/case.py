@@ -1,0 +1,53 @@
+"""A case: one structure set with the dose, plan and image that belong to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dvhkit.findings import Finding
+from dvhkit.model.dose import Dose
+from dvhkit.model.image import ImageSeries
+from dvhkit.model.plan import Plan, Prescription
+from dvhkit.model.structure import StructureSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A file that a case was read from; `role` is CT, RTSTRUCT, RTPLAN, RTDOSE, ..."""
+
+    role: str
+    path: Path
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Case:
+    """One (structure set, plan, dose) triple and the image behind it.
+
+    Attributes
+    ----------
+    label
+        How reports call the case: taken from where it lies, never from a patient's name or ID.
+    prescriptions
+        What percent-of-prescription metrics refer to: the user's own if given, else the plan's.
+    fractions
+        Number of fractions, from the user or from the plan; None where nobody says.
+    findings
+        What is odd about the data.
+    """
+
+    label: str
+    structures: StructureSet
+    dose: Dose | None = None
+    plan: Plan | None = None
+    image: ImageSeries | None = None
+    prescriptions: tuple[Prescription, ...] = ()
+    fractions: int | None = None
+    findings: tuple[Finding, ...] = ()
+    sources: tuple[Source, ...] = ()
+
+    def with_prescription(self, dose_gy: float, *, fractions: int | None = None) -> Case:
+        """Return the case with the user's own prescription, which overrides the plan's, for every structure."""
+        own = Prescription(dose_gy=dose_gy, roi_number=None, origin="given by the user")
+        return replace(self, prescriptions=(own,), fractions=fractions if fractions is not None else self.fractions)

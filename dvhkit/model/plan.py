@@ -1,0 +1,70 @@
+"""What the plan says about prescription, fractions and delivery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prescription:
+    """A total dose to a target.
+
+    Attributes
+    ----------
+    dose_gy
+        Total dose over all fractions.
+    roi_number
+        The target's ROI number; None where the plan does not say (a point, a site, or nothing).
+    origin
+        Where it was found, such as ``RTPLAN DoseReferenceSequence`` or ``command line``: printed beside each number
+        that depends on it.
+    """
+
+    dose_gy: float
+    roi_number: int | None
+    origin: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beam:
+    """One beam, as far as an audit looks at it."""
+
+    number: int
+    name: str
+    beam_type: str
+    radiation_type: str
+    nominal_energies: tuple[float, ...]
+    machine: str
+    delivery_type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FractionGroup:
+    """One fraction group; `beam_doses_gy` are per fraction, keyed by beam number, where the plan gives them."""
+
+    number: int
+    fractions_planned: int | None
+    beam_numbers: tuple[int, ...]
+    beam_doses_gy: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """RTPLAN or RT Ion Plan."""
+
+    sop_instance_uid: str
+    label: str
+    is_ion: bool
+    approval_status: str
+    referenced_structure_set_uid: str
+    prescriptions: tuple[Prescription, ...]
+    fraction_groups: tuple[FractionGroup, ...]
+    beams: tuple[Beam, ...]
+    path: Path | None = None
+
+    @property
+    def fractions_planned(self) -> int | None:
+        """Number of fractions if the plan has just one fraction group that states it, else None."""
+        return self.fraction_groups[0].fractions_planned if len(self.fraction_groups) == 1 else None

@@ -1,0 +1,1 @@
+"""Records and the model to files that a person or a program reads."""

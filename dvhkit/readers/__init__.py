@@ -1,0 +1,1 @@
+"""DICOM files to the model: nothing is guessed silently."""

@@ -1,0 +1,179 @@
+"""What comes out: metric rows, verdicts, audit records. Frozen, plain, to and from JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from dvhkit.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+METRICS_SCHEMA = "dvhkit/metrics/1"
+AUDIT_SCHEMA = "dvhkit/audit/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricResult:
+    """One number, or the reason why there is none.
+
+    Attributes
+    ----------
+    roi, metric, unit
+        The structure's name, the metric in canonical form such as ``D95%[Gy]``, and its unit.
+    value
+        None where there is no value; then `reason_code` (see `dvhkit.errors.Reason`) and `reason` say why.
+    low, high
+        The band; None where it is not computed.
+    note
+        What the value rests on, such as the prescription that percent doses refer to.
+    """
+
+    roi: str
+    metric: str
+    unit: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    reason_code: str | None = None
+    reason: str | None = None
+    note: str = ""
+
+
+class Verdict(StrEnum):
+    """What a rule comes to."""
+
+    PASS = "pass"
+    VARIATION = "variation"
+    FAIL = "fail"
+    NOT_EVALUABLE = "not-evaluable"
+    NOT_APPLICABLE = "not-applicable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleResult:
+    """One rule held against one case (and, for rules on structures, one structure).
+
+    Attributes
+    ----------
+    rule_id, title
+        The rule's identity and what it asks for, in words.
+    roi
+        The structure that was judged; empty where the rule is about none.
+    quantity
+        What was measured: a metric such as ``D95%[Gy]`` or a property such as ``image.slice_spacing``.
+    goal, variation
+        The limits as the protocol states them, such as ``<= 15 Gy``; variation empty where there is none.
+    value, unit, low, high
+        As in `MetricResult`.
+    margin
+        Distance from value to goal in `unit`, positive on the good side; None without a value.
+    verdict, reason_code, reason
+        The verdict, and why where it is neither a plain pass nor a plain fail.
+    source, status
+        Citation, and the verification status of the limit.
+    priority
+        1 is the highest.
+    note
+        What the value rests on.
+    """
+
+    rule_id: str
+    title: str
+    roi: str
+    quantity: str
+    goal: str
+    variation: str
+    value: float | None
+    unit: str
+    verdict: Verdict
+    low: float | None = None
+    high: float | None = None
+    margin: float | None = None
+    reason_code: str | None = None
+    reason: str | None = None
+    source: str = ""
+    status: str = ""
+    priority: int = 1
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """A cumulative DVH for plotting: `volume_pct` of the structure's volume that receives at least each `dose_gy`."""
+
+    roi: str
+    roi_type: str
+    color_rgb: tuple[int, int, int] | None
+    volume_cc: float
+    dose_gy: tuple[float, ...]
+    volume_pct: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputFile:
+    """A file that went into a record: its role, its path as the user named it, and its SHA-256."""
+
+    role: str
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What a record was made from and with."""
+
+    dvhkit_version: str
+    created_utc: str
+    engine: str
+    protocol_sha256: str
+    libraries: dict[str, str]
+    inputs: tuple[InputFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """One case held against one protocol.
+
+    `error` is set, and everything else empty, where the case could not be judged at all.
+    """
+
+    case: str
+    protocol_id: str
+    protocol_version: str
+    protocol_title: str
+    prescription: str = ""
+    context: dict[str, object] | None = None
+    rules: tuple[RuleResult, ...] = ()
+    metrics: tuple[MetricResult, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    provenance: Provenance | None = None
+    error: str | None = None
+
+    @property
+    def all_met(self) -> bool:
+        """Whether every rule that applies passed or stayed inside its allowed variation."""
+        good = (Verdict.PASS, Verdict.VARIATION, Verdict.NOT_APPLICABLE)
+        return self.error is None and all(r.verdict in good for r in self.rules)
+
+    def counts(self) -> dict[Verdict, int]:
+        """How many rules came to each verdict."""
+        return {v: sum(r.verdict is v for r in self.rules) for v in Verdict}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the verdicts as a pandas table, one row a rule and structure."""
+        return to_frame(self.rules)
+
+
+def to_frame(rows: Iterable[MetricResult | RuleResult]) -> pd.DataFrame:
+    """Return result rows as a pandas table, one row each, columns named as the fields."""
+    from dataclasses import asdict
+
+    import pandas as pd
+
+    return pd.DataFrame([asdict(row) for row in rows])

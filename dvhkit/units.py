@@ -1,0 +1,67 @@
+"""Quantities that cannot be mixed up: a number and its unit.
+
+Inside dvhkit dose is Gy, volume cc, length mm. cGy, ml and cm3 exist only in what users type.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Unit(StrEnum):
+    """The units that dvhkit prints."""
+
+    GY = "Gy"
+    PERCENT = "%"
+    CC = "cc"
+    MM = "mm"
+    COUNT = "count"
+    NONE = ""
+
+
+# What users type, in lower case -> (unit, factor to that unit).
+_SPELLINGS: dict[str, tuple[Unit, float]] = {
+    "gy": (Unit.GY, 1.0),
+    "cgy": (Unit.GY, 0.01),
+    "%": (Unit.PERCENT, 1.0),
+    "cc": (Unit.CC, 1.0),
+    "cm3": (Unit.CC, 1.0),
+    "cm³": (Unit.CC, 1.0),
+    "ml": (Unit.CC, 1.0),
+    "mm3": (Unit.CC, 1e-3),
+    "mm³": (Unit.CC, 1e-3),
+    "mm": (Unit.MM, 1.0),
+    "cm": (Unit.MM, 10.0),
+    "count": (Unit.COUNT, 1.0),
+    "": (Unit.NONE, 1.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A value with its unit."""
+
+    value: float
+    unit: Unit
+
+    def __str__(self) -> str:
+        return f"{self.value:g}{'' if self.unit is Unit.PERCENT or not self.unit else ' '}{self.unit.value}"
+
+
+def parse_unit(text: str) -> tuple[Unit, float] | None:
+    """Return the unit that `text` spells and the factor to it, or None if it spells none.
+
+    Case does not matter: ``cGy`` gives ``(Unit.GY, 0.01)``.
+    """
+    return _SPELLINGS.get(text.strip().lower())
+
+
+def quantity(value: float, unit_text: str) -> Quantity | None:
+    """Return `value` in the unit that `unit_text` spells, or None if it spells none."""
+    parsed = parse_unit(unit_text)
+    if parsed is None:
+        return None
+    unit, factor = parsed
+    # Division keeps 1500 cGy at exactly 15 Gy, where 1500 * 0.01 need not.
+    return Quantity(value if factor == 1.0 else value / round(1 / factor) if factor < 1 else value * factor, unit)
