@@ -6,6 +6,7 @@ Inside dvhkit dose is Gy, volume cc, length mm. cGy, ml and cm3 exist only in wh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 
@@ -65,3 +66,13 @@ def quantity(value: float, unit_text: str) -> Quantity | None:
     unit, factor = parsed
     # Division keeps 1500 cGy at exactly 15 Gy, where 1500 * 0.01 need not.
     return Quantity(value if factor == 1.0 else value / round(1 / factor) if factor < 1 else value * factor, unit)
+
+
+def number_text(value: float, *, digits: int = 12) -> str:
+    """Return `value` in plain decimals, never with an exponent, to at most `digits` significant digits.
+
+    >>> number_text(700.0), number_text(0.035), number_text(1e-5)
+    ('700', '0.035', '0.00001')
+    """
+    text = f"{Decimal(f'{value:.{digits - 1}e}'):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,167 @@
+"""One metric on one structure: a number with its unit, or the reason why there is none."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from dvhkit.errors import NotEvaluable, Reason
+from dvhkit.metrics.dose_at_volume import require_volume
+from dvhkit.metrics.expression import Metric, parse_metric
+from dvhkit.metrics.prescribed import PrescriptionChoice, describe, the_prescription
+from dvhkit.metrics.registry import Dimension, MetricSpec, spec
+from dvhkit.model.dvh import Dvh
+from dvhkit.results import MetricResult
+from dvhkit.units import Unit, number_text
+
+Uncovered = Literal["refuse", "exclude"]
+
+# Above this share of the volume outside the dose grid a number is refused rather than computed on the rest.
+MAX_UNCOVERED_FRAC = 0.01
+# Below this share the gap is rounding of the volume sums, not a part of the structure.
+_ROUNDING_FRAC = 1e-9
+
+
+def evaluate_metric(
+    metric: Metric | str,
+    dvh: Dvh | None,
+    *,
+    roi: str,
+    prescription: PrescriptionChoice = None,
+    uncovered: Uncovered = "refuse",
+    volume_cc: float | None = None,
+) -> MetricResult:
+    """Measure `metric` on the structure `roi`; never raises for what the data lack.
+
+    Parameters
+    ----------
+    metric
+        A parsed metric or its text; a text that cannot be read raises `MetricSyntaxError`.
+    dvh
+        The structure's DVH; None where there is no dose.
+    prescription
+        What percent doses refer to: one, none, or all of them, which is ambiguous if their doses differ.
+    uncovered
+        ``refuse``: no number if more than 1 % of the volume lies outside the dose grid. ``exclude``: a number for the
+        part inside, with a note. Either way percentages of volume then refer to the part inside.
+    volume_cc
+        Volume of the structure where `dvh` is None, so that ``Volume[cc]`` is known without dose.
+
+    Returns
+    -------
+    MetricResult
+        `value` None has `reason_code` and `reason`. A V above the maximum dose is 0, and is a value.
+    """
+    metric = parse_metric(metric) if isinstance(metric, str) else metric
+    value: float | None = None
+    lack: NotEvaluable | None = None
+    notes: list[str] = []
+    try:
+        row = spec(metric.kind)
+        dvh = dvh if dvh is not None else _volume_only(row, roi, volume_cc)
+        value = _Measurement(metric, row, dvh, prescription, notes).value(uncovered)
+    except NotEvaluable as why:
+        lack = why
+    return MetricResult(
+        roi=roi,
+        metric=metric.canonical,
+        unit=metric.unit.value,
+        value=value,
+        reason_code=lack.reason.value if lack else None,
+        reason=lack.message if lack else None,
+        note="; ".join(notes),
+    )
+
+
+def _volume_only(row: MetricSpec, roi: str, volume_cc: float | None) -> Dvh:
+    """Return a DVH without dose, for what is known from the volume alone."""
+    if row.needs_dose:
+        raise NotEvaluable("there is no dose.", reason=Reason.NO_DOSE)
+    if volume_cc is None:
+        raise NotEvaluable("the volume of the structure is not known.", reason=Reason.NO_VOLUME)
+    nothing = np.empty(0)
+    return Dvh(roi=roi, dose_gy=nothing, part_cc=nothing, volume_cc=volume_cc, min_gy=None, max_gy=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measurement:
+    """One metric on one DVH, and the notes that arise on the way."""
+
+    metric: Metric
+    row: MetricSpec
+    dvh: Dvh
+    prescription: PrescriptionChoice
+    notes: list[str] = field(default_factory=list)
+
+    def value(self, uncovered: Uncovered) -> float:
+        """Return the value in the metric's unit; raises `NotEvaluable`."""
+        if not self.dvh.volume_cc > 0:
+            raise NotEvaluable("the structure is empty: it has no volume.", reason=Reason.EMPTY_STRUCTURE)
+        at = self._native_argument()
+        if self._asks_cc:
+            require_volume(self.dvh, at, name=self.row.name)
+        if self.row.needs_dose:
+            self._require_coverage(at, uncovered)
+        return self._in_unit(self.row.function(self.dvh, at))
+
+    @property
+    def _asks_cc(self) -> bool:
+        at = self.metric.at
+        return self.row.takes is Dimension.VOLUME and at is not None and at.unit is Unit.CC
+
+    def _native_argument(self) -> float:
+        """Return the argument in Gy or cc: percent of the prescription, or of the volume inside the dose grid."""
+        at = self.metric.at
+        if at is None:
+            return 0.0
+        if at.unit is not Unit.PERCENT:
+            return at.value
+        whole = self._prescribed_gy() if self.row.takes is Dimension.DOSE else self.dvh.covered_cc
+        return at.value / 100 * whole
+
+    def _in_unit(self, native: float) -> float:
+        """Return Gy or cc in the unit that was asked for."""
+        if not math.isfinite(native):
+            raise NotEvaluable("the dose of the structure is not a number everywhere.", reason=Reason.NO_DOSE)
+        if self.metric.unit is not Unit.PERCENT:
+            return native
+        whole = self._prescribed_gy() if self.row.gives is Dimension.DOSE else self.dvh.covered_cc
+        return 100 * native / whole
+
+    def _prescribed_gy(self) -> float:
+        chosen = the_prescription(self.prescription)
+        if describe(chosen) not in self.notes:
+            self.notes.append(describe(chosen))
+        return chosen.dose_gy
+
+    def _require_coverage(self, at: float, uncovered: Uncovered) -> None:
+        """Refuse, or note, what lies outside the dose grid: it has no dose, and 0 Gy would be a lie."""
+        dvh = self.dvh
+        if not dvh.covered_cc > 0:
+            raise NotEvaluable(
+                f"all of the structure's {number_text(dvh.volume_cc, digits=5)} cc lie outside the dose grid.",
+                reason=Reason.OUTSIDE_DOSE_GRID,
+            )
+        if dvh.uncovered_frac <= _ROUNDING_FRAC:
+            return
+        outside = (
+            f"{number_text(dvh.volume_cc - dvh.covered_cc, digits=4)} cc "
+            f"({number_text(100 * dvh.uncovered_frac, digits=3)} %) of the structure lie outside the dose grid"
+        )
+        if self._asks_cc and at > dvh.covered_cc * (1 + _ROUNDING_FRAC):
+            asked = number_text(at, digits=5)
+            raise NotEvaluable(
+                f"{outside}; the rest is less than the {asked} cc that the metric asks for.",
+                reason=Reason.OUTSIDE_DOSE_GRID,
+            )
+        if dvh.uncovered_frac > MAX_UNCOVERED_FRAC and uncovered == "refuse":
+            inside = number_text(self._in_unit(self.row.function(dvh, at)), digits=5)
+            raise NotEvaluable(
+                f"{outside}, where there is no dose; on the part inside {self.metric} is "
+                f"{inside} {self.metric.unit.value}.",
+                reason=Reason.OUTSIDE_DOSE_GRID,
+            )
+        self.notes.append(f"{outside}; the value is that of the part inside")

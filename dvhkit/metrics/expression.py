@@ -1,0 +1,204 @@
+"""The one grammar of metrics, after AAPM TG-263 sec. 9.2: lenient in what it reads, canonical in what it prints.
+
+::
+
+    D95%[Gy]  D0.03cc[Gy]  D2%[%]      least dose to the hottest 95 % / 0.03 cc / 2 %
+    DC700cc[Gy]  DC10%[Gy]             greatest dose to the coldest 700 cc / 10 %
+    V20Gy[%]  V20Gy[cc]  V100%[%]      volume at 20 Gy or more / at 100 % of the prescription or more
+    CV15Gy[cc]  CV95%[%]               volume at 15 Gy or less / at 95 % of the prescription or less
+    Mean[Gy] Max[Gy] Min[Gy] Median[Gy] SD[Gy]   or [%] of the prescription
+    Volume[cc]
+
+Percent after D and DC is of the volume, after V and CV of the prescription; in brackets it is of whatever the result
+is. Case and blanks do not matter; ``cm3``, ``ml`` and ``mm3`` are read as cc, ``cGy`` as Gy; ``Dmax``, ``Dmean`` and
+the like are names of Max and Mean. Without brackets doses come in Gy and volumes in % (Volume in cc). The unit of the
+argument is never guessed: D100 may be 100 % or 100 cc, so it is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rapidfuzz import fuzz, process
+
+# Each of these files enters its functions in the table when it is imported.
+from dvhkit.errors import MetricSyntaxError
+from dvhkit.metrics import dose_at_volume, statistics, volume_at_dose
+from dvhkit.metrics.registry import Dimension, MetricSpec, find_spec, specs
+from dvhkit.units import Quantity, Unit, number_text, parse_unit, quantity
+
+METRIC_FILES = (dose_at_volume, volume_at_dose, statistics)
+
+FORMS = (
+    "D95%[Gy]",
+    "D0.03cc[Gy]",
+    "DC700cc[Gy]",
+    "V20Gy[%]",
+    "V20Gy[cc]",
+    "V100%[%]",
+    "CV15Gy[cc]",
+    "Mean[Gy]",
+    "Max[Gy]",
+    "Min[Gy]",
+    "Median[Gy]",
+    "SD[Gy]",
+    "Volume[cc]",
+)
+
+_MAX_LENGTH = 60
+_UNIT_TEXT = r"%|[a-zA-Z]+[³3]?"
+_GRAMMAR = re.compile(
+    rf"""\s*(?P<name>[a-zA-Z]+(?:[ _][a-zA-Z]+)?)
+         (?:\s*(?P<number>[-+]?(?:\d+\.?\d*|\.\d+))\s*(?P<unit>{_UNIT_TEXT})?)?
+         \s*(?:\[\s*(?P<bracket>[^\[\]]*?)\s*\]|_\s*(?P<suffix>{_UNIT_TEXT}))?\s*""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """What to measure on a structure.
+
+    Attributes
+    ----------
+    kind
+        Name in the table of metrics: ``D``, ``DC``, ``V``, ``CV``, ``Mean``, ``Max``, ...
+    at
+        The argument in Gy, cc or %; None for metrics that take none.
+    unit
+        Unit of the result: Gy, cc or %.
+    """
+
+    kind: str
+    at: Quantity | None
+    unit: Unit
+
+    @property
+    def canonical(self) -> str:
+        """The expression as dvhkit prints it, such as ``D95%[Gy]``; reading it gives the same metric."""
+        at = "" if self.at is None else number_text(self.at.value) + self.at.unit.value
+        return f"{self.kind}{at}[{self.unit.value}]" if self.unit else f"{self.kind}{at}"
+
+    def __str__(self) -> str:
+        return self.canonical
+
+
+@lru_cache(maxsize=1024)
+def parse_metric(text: str) -> Metric:
+    """Return the metric that `text` spells.
+
+    Raises
+    ------
+    MetricSyntaxError
+        With the text, the position (1 is the first character) and the nearest form that is known.
+
+    Examples
+    --------
+    >>> parse_metric("d0.03 cm3").canonical, parse_metric("V1500cGy[%]").canonical, parse_metric("dmax").canonical
+    ('D0.03cc[Gy]', 'V15Gy[%]', 'Max[Gy]')
+    """
+    if len(text) > _MAX_LENGTH:
+        raise _error(text[:_MAX_LENGTH] + "...", 1, f"a metric has at most {_MAX_LENGTH} characters")
+    match = _GRAMMAR.match(text)
+    if match is None:
+        raise _error(text, 1, "a metric begins with a name such as D, V or Mean")
+    row = _row(text, match)
+    at = _argument(text, match, row)
+    if match.end() != len(text):
+        raise _error(text, match.end() + 1, f"{text[match.end() :]!r} is not understood here")
+    return Metric(kind=row.name, at=at, unit=_result_unit(text, match, row))
+
+
+def _row(text: str, match: re.Match[str]) -> MetricSpec:
+    name = re.sub(r"[ _]", "", match["name"])
+    row = find_spec(name)
+    if row is None:
+        raise _error(text, match.start("name") + 1, f"there is no metric {match['name']!r}")
+    return row
+
+
+def _argument(text: str, match: re.Match[str], row: MetricSpec) -> Quantity | None:
+    """Return the quantity after the name, in Gy, cc or %."""
+    number, unit_text = match["number"], match["unit"]
+    if row.takes is Dimension.NONE:
+        if number is not None:
+            raise _error(text, match.start("number") + 1, f"{row.name} takes no number")
+        return None
+    what = "a volume in % or cc" if row.takes is Dimension.VOLUME else "a dose in Gy or %"
+    if number is None:
+        raise _error(text, match.end("name") + 1, f"{row.name} needs {what}")
+    if unit_text is None:
+        raise _error(text, match.end("number") + 1, f"a unit is missing after {number}: {row.name} needs {what}")
+    value = quantity(float(number), unit_text)
+    if value is None or value.unit not in row.takes.units:
+        raise _error(text, match.start("unit") + 1, f"{row.name} needs {what}, not {unit_text!r}")
+    if not _can_occur(row, value):
+        raise _error(text, match.start("number") + 1, f"{number} {unit_text} is no volume or dose that can occur")
+    return value
+
+
+def _can_occur(row: MetricSpec, at: Quantity) -> bool:
+    part_of_whole = row.takes is Dimension.VOLUME and at.unit is Unit.PERCENT
+    return at.value >= 0 and not (part_of_whole and at.value > 100)
+
+
+def _result_unit(text: str, match: re.Match[str], row: MetricSpec) -> Unit:
+    group = "bracket" if match["bracket"] is not None else "suffix"
+    spelling = match[group]
+    if spelling is None:
+        return row.gives_units[0]
+    parsed = parse_unit(spelling)
+    if parsed is None or parsed[0] not in row.gives_units:
+        allowed = " or ".join(unit.value or "nothing" for unit in row.gives_units)
+        raise _error(text, match.start(group) + 1, f"{row.name} gives {allowed}, not {spelling!r}")
+    return parsed[0]
+
+
+def _error(text: str, position: int, why: str) -> MetricSyntaxError:
+    return MetricSyntaxError(
+        f"the metric {text!r} cannot be read: {why}.",
+        where=f"position {position}",
+        remedy=f"Did you mean {' or '.join(_nearest(text))}?",
+    )
+
+
+def _nearest(text: str) -> tuple[str, ...]:
+    """Return the known forms that come nearest to a text that cannot be read."""
+    repaired = _repair(text)
+    if repaired:
+        return repaired
+    found = process.extractOne(text, FORMS, scorer=fuzz.ratio, processor=str.casefold)
+    return (found[0],) if found else FORMS[:1]
+
+
+def _repair(text: str) -> tuple[str, ...]:
+    """Keep what the user wrote, his number above all, and mend what is wrong with it."""
+    match = re.match(rf"\s*([a-zA-Z]*)[\s_]*(\d+[.,]?\d*|[.,]\d+)?\s*({_UNIT_TEXT})?", text)
+    assert match is not None  # every part is optional
+    letters, number, unit_text = match[1], (match[2] or "").replace(",", "."), match[3] or ""
+    row = find_spec(letters) or _similar_row(letters)
+    if row is None:
+        return ()
+    if row.takes is Dimension.NONE:
+        return tuple(f"{row.name}[{unit.value}]" for unit in row.gives_units[:1])
+    if not number:
+        return tuple(form for form in FORMS if form.startswith(row.name) and form[len(row.name)].isdigit())[:2]
+    parsed = quantity(float(number), unit_text) if unit_text else None
+    if parsed is not None and parsed.unit in row.takes.units:
+        return (_form(row, parsed),) if _can_occur(row, parsed) else ()
+    if parsed is not None:
+        other = next((r for r in specs() if parsed.unit in r.takes.units and len(r.name) == len(row.name)), None)
+        return (_form(other, parsed),) if other else ()
+    return tuple(_form(row, Quantity(float(number), unit)) for unit in reversed(row.takes.units))
+
+
+def _form(row: MetricSpec, at: Quantity) -> str:
+    return Metric(kind=row.name, at=at, unit=row.gives_units[0]).canonical
+
+
+def _similar_row(letters: str) -> MetricSpec | None:
+    spellings = {name: row for row in specs() for name in row.spellings if len(name) > 2}
+    found = process.extractOne(letters.casefold(), list(spellings), scorer=fuzz.ratio, score_cutoff=60)
+    return spellings[found[0]] if found else None
