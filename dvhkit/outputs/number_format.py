@@ -1,0 +1,77 @@
+"""Numbers as people read them: enough digits, and never so few that a verdict looks wrong."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from dvhkit.units import Unit
+
+_BASE_DECIMALS = {
+    Unit.GY.value: 2,
+    Unit.PERCENT.value: 2,
+    Unit.MM.value: 2,
+    Unit.COUNT.value: 0,
+    Unit.NONE.value: 3,
+}
+_MOST_DECIMALS = 9
+_LARGE_CC = 100.0
+_SIGNIFICANT_BELOW_1_CC = 3
+
+_COMPARATORS = {"<=": "≤", ">=": "≥", "=<": "≤", "=>": "≥"}
+_COMPARATOR = re.compile(r"<=|>=|=<|=>")
+
+
+def decimals_for(value: float, unit: str, *, margin: float | None = None) -> int:
+    """Return how many decimals show `value` honestly.
+
+    Doses, percentages and lengths get 2, volumes 1 from 100 cc on, 2 from 1 cc on and 3 significant digits below; a
+    number too small for that gets one significant digit. With `margin`, the distance to a limit, as many as let a
+    margin other than 0 be seen: 15.003 Gy is not shown as 15.00 Gy where the limit is 15 Gy.
+    """
+    decimals = _BASE_DECIMALS.get(unit, 3)
+    if unit == Unit.CC.value:
+        decimals = _volume_decimals(value)
+    elif unit == Unit.COUNT.value and value != round(value):
+        decimals = 2
+    elif value != 0:
+        decimals = max(decimals, -_exponent(value))
+    if margin:
+        decimals = max(decimals, -_exponent(margin))
+    return min(decimals, _MOST_DECIMALS)
+
+
+def number(value: float, unit: str, *, margin: float | None = None) -> str:
+    """Return `value` without its unit, with the digits that `decimals_for` finds right."""
+    text = f"{value:.{decimals_for(value, unit, margin=margin)}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def signed(margin: float, unit: str, *, value: float | None = None) -> str:
+    """Return `margin` with its sign, with the decimals of the `value` it belongs to."""
+    decimals = decimals_for(margin if value is None else value, unit, margin=margin)
+    text = f"{margin:+.{decimals}f}"
+    return text[1:] if float(text) == 0 else text
+
+
+def with_unit(text: str, unit: str) -> str:
+    """Return a number's text and its unit, with a space between where there is a unit."""
+    return f"{text} {unit}" if unit else text
+
+
+def limit_text(limit: str) -> str:
+    """Return a limit with its comparison sign as printed in books: ``<= 15 Gy`` becomes ``≤ 15 Gy``."""
+    return _COMPARATOR.sub(lambda match: _COMPARATORS[match.group()], limit)
+
+
+def _volume_decimals(value: float) -> int:
+    size = abs(value)
+    if size >= _LARGE_CC:
+        return 1
+    if size >= 1 or size == 0:
+        return 2
+    return _SIGNIFICANT_BELOW_1_CC - 1 - _exponent(value)
+
+
+def _exponent(value: float) -> int:
+    return math.floor(math.log10(abs(value)))

@@ -1,0 +1,141 @@
+"""Results to and from JSON: plain objects, enums by their values, and never a NaN."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from dvhkit.errors import EngineError, InputError
+from dvhkit.results import AUDIT_SCHEMA, METRICS_SCHEMA, AuditRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from dvhkit.results import MetricResult
+
+# The keys that every reader of metric rows needs, first and in this order.
+_FIRST_KEYS = ("roi", "metric", "value", "unit", "reason")
+_NUMBER_LIST = re.compile(r"\[\n\s*(-?\d[^\[\]{}\"]*?)\n\s*\]")
+_GAP_AFTER_COMMA = re.compile(r",\n\s*")
+_REMEDY = "Hand in an audit.json that this version of dvhkit wrote."
+
+
+def metrics_document(rows: Iterable[MetricResult]) -> dict[str, object]:
+    """Return metric rows as a JSON object: ``{"schema": "dvhkit/metrics/1", "rows": [...]}``.
+
+    Each row begins with ``roi, metric, value, unit, reason``; value is null where reason says why.
+    """
+    return {"schema": METRICS_SCHEMA, "rows": [_metric_row(row) for row in rows]}
+
+
+def audit_document(records: Iterable[AuditRecord]) -> dict[str, object]:
+    """Return audit records as a JSON object: ``{"schema": "dvhkit/audit/1", "cases": [...]}``.
+
+    A case holds the fields of `dvhkit.results.AuditRecord`, and ``all_met`` and ``counts`` for programs that want no
+    more. `read_audit` returns the records.
+    """
+    return {"schema": AUDIT_SCHEMA, "cases": [_case(record) for record in records]}
+
+
+def json_text(document: Mapping[str, object]) -> str:
+    """Return `document` as indented JSON with each list of numbers on one line, ending with a line end.
+
+    Raises
+    ------
+    EngineError
+        If a number is NaN or infinite.
+    """
+    try:
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise EngineError(
+            f"A result cannot be written as JSON ({error}).", remedy="Please report this with the case."
+        ) from error
+    # Only raw line ends match, and inside a JSON text a line end is written \n: no text is changed.
+    return _NUMBER_LIST.sub(lambda match: f"[{_GAP_AFTER_COMMA.sub(', ', match.group(1))}]", text) + "\n"
+
+
+def read_audit(text: str | bytes, *, path: Path | str | None = None) -> tuple[AuditRecord, ...]:
+    """Return the records of an ``audit.json``.
+
+    Parameters
+    ----------
+    text
+        What the file holds.
+    path
+        Its name, for messages.
+
+    Raises
+    ------
+    InputError
+        If it is no JSON, has another schema, or a field is missing, unknown, or of another kind.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        document = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"This is no JSON ({error}).", path=path, remedy=_REMEDY) from error
+    schema = document.get("schema") if isinstance(document, dict) else None
+    cases = document.get("cases") if isinstance(document, dict) else None
+    if schema != AUDIT_SCHEMA or not isinstance(cases, list):
+        raise InputError(f"The schema is {schema!r}, not {AUDIT_SCHEMA!r}.", path=path, remedy=_REMEDY)
+    try:
+        return TypeAdapter(tuple[AuditRecord, ...]).validate_json(json.dumps(cases, allow_nan=False), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = _place(first["loc"])
+        raise InputError(f"{first['msg']}.", path=path, where=place, remedy=_REMEDY) from error
+    except ValueError as error:
+        raise InputError("A number is too large.", path=path, remedy=_REMEDY) from error
+
+
+def _metric_row(row: MetricResult) -> dict[str, object]:
+    all_keys = _plain(row, f"{row.roi} {row.metric}")
+    return {key: all_keys[key] for key in (*_FIRST_KEYS, *(k for k in all_keys if k not in _FIRST_KEYS))}
+
+
+def _case(record: AuditRecord) -> dict[str, object]:
+    plain: dict[str, object] = _plain(record, record.case)
+    counts = {verdict.value: count for verdict, count in record.counts().items()}
+    return {"case": plain.pop("case"), "all_met": record.all_met, "counts": counts, **plain}
+
+
+def _plain(value: Any, where: str) -> Any:  # noqa: ANN401 -- JSON has no narrower type
+    """Return `value` as JSON knows it; `where` names it should it be a NaN."""
+    if is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name), f"{where}, {f.name}") for f in fields(value)}
+    if isinstance(value, dict):
+        return {str(key): _plain(item, f"{where}, {key}") for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item, where) for item in value]
+    return _plain_scalar(value, where)
+
+
+def _plain_scalar(value: Any, where: str) -> object:  # noqa: ANN401 -- as above
+    if isinstance(value, Enum):
+        return value.value
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, str):
+        # A lone surrogate, out of bytes that no character set explains, has no place in UTF-8.
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+    if not isinstance(value, float):
+        as_scalar = getattr(value, "item", None)  # a numpy scalar
+        return _plain(as_scalar(), where) if callable(as_scalar) else _plain(str(value), where)
+    if not math.isfinite(value):
+        raise EngineError("A result is not a finite number.", where=where, remedy="Please report this with the case.")
+    return float(value)
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return "cases" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)

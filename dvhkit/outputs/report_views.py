@@ -1,0 +1,225 @@
+"""What the report shows, in words: records turned into texts that the template only has to place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from dvhkit.findings import Finding, Level
+from dvhkit.outputs.number_format import limit_text, number, signed
+from dvhkit.outputs.plot import DvhPlot, plot_curves
+from dvhkit.outputs.text import clean
+from dvhkit.outputs.verdict_words import Headline, VerdictLook, by_urgency, count_phrases, headline, look_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dvhkit.results import AuditRecord, InputFile, MetricResult, Provenance, RuleResult
+
+_LONGEST_NAME = 64
+_LONGEST_SENTENCE = 1500
+# A CT has hundreds of files: from here on a role gets one line and one hash over all of them.
+_MOST_FILES_A_ROLE = 6
+_LEVEL_LOOKS = {
+    Level.SERIOUS.value: ("‼", "bad"),
+    Level.WARNING.value: ("!", "warn"),
+    Level.INFO.value: ("i", "info"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberView:
+    """A number split at its decimal point, so that a column lines up on it; `unit` and `band` may be empty."""
+
+    whole: str
+    decimals: str
+    unit: str
+    band: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleView:
+    """One row of verdicts; `facts` is what is shown on demand, as pairs of a word and a text."""
+
+    look: VerdictLook
+    title: str
+    roi: str
+    quantity: str
+    goal: str
+    variation: str
+    value: NumberView | None
+    margin: NumberView | None
+    reason: str
+    facts: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricView:
+    """One metric of a structure; `remark` is the reason where there is no value."""
+
+    metric: str
+    value: NumberView | None
+    remark: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingView:
+    """One finding with the sign and the tone of its level."""
+
+    level: str
+    symbol: str
+    tone: str
+    code: str
+    message: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputView:
+    """A file that went in, or all files of one role as one line."""
+
+    role: str
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseView:
+    """One case, ready to be placed on the page."""
+
+    anchor: str
+    name: str
+    protocol: str
+    protocol_id: str
+    prescription: str
+    headline: Headline
+    phrases: list[tuple[str, str]]
+    error: str
+    rules: list[RuleView]
+    findings: list[FindingView]
+    context: list[tuple[str, str]]
+    plot: DvhPlot | None
+    metrics: list[tuple[str, list[MetricView]]]
+    provenance: Provenance | None
+    libraries: str
+    inputs: list[InputView]
+
+
+def case_view(record: AuditRecord, *, anchor: str) -> CaseView:
+    """Return everything that the report says about `record`, as harmless texts."""
+    made = record.provenance
+    return CaseView(
+        anchor=anchor,
+        name=_name(record.case) or "unnamed case",
+        protocol=_sentence(record.protocol_title or record.protocol_id),
+        protocol_id=_name(" ".join(part for part in (record.protocol_id, record.protocol_version) if part)),
+        prescription=_sentence(record.prescription),
+        headline=headline(record),
+        phrases=count_phrases(record.rules),
+        error=_sentence(record.error or ""),
+        rules=[_rule_view(rule) for rule in by_urgency(record.rules)],
+        findings=_finding_views(record.findings),
+        context=[(_name(key), _context_text(value)) for key, value in (record.context or {}).items()],
+        plot=plot_curves(record.curves, record.rules),
+        metrics=_metric_views(record.metrics),
+        provenance=made,
+        libraries=", ".join(f"{_name(n)} {_name(v)}" for n, v in sorted(made.libraries.items())) if made else "",
+        inputs=_input_views(made.inputs) if made else [],
+    )
+
+
+def _rule_view(rule: RuleResult) -> RuleView:
+    facts = [
+        ("Rule", rule.rule_id),
+        ("Basis", rule.note),
+        ("Source", rule.source),
+        ("Status of the limit", rule.status),
+        ("Priority", str(rule.priority)),
+        ("Reason code", rule.reason_code or ""),
+    ]
+    return RuleView(
+        look=look_of(rule.verdict.value),
+        title=_sentence(rule.title or rule.rule_id),
+        roi=_name(rule.roi),
+        quantity=_name(rule.quantity),
+        goal=_name(limit_text(rule.goal)),
+        variation=_name(limit_text(rule.variation)),
+        value=_value_view(rule),
+        margin=None if rule.margin is None else _split(signed(rule.margin, rule.unit, value=rule.value), rule.unit),
+        reason=_sentence(rule.reason or ""),
+        facts=[(word, _sentence(text)) for word, text in facts if text],
+    )
+
+
+def _value_view(row: RuleResult | MetricResult) -> NumberView | None:
+    if row.value is None:
+        return None
+    text = number(row.value, row.unit, margin=getattr(row, "margin", None))
+    band = ""
+    if row.low is not None and row.high is not None:
+        band = f"{number(row.low, row.unit)} to {number(row.high, row.unit)}"
+    return _split(text, row.unit, band=band)
+
+
+def _split(text: str, unit: str, *, band: str = "") -> NumberView:
+    whole, point, decimals = text.replace("-", "−").partition(".")
+    return NumberView(whole=whole, decimals=point + decimals, unit=clean(unit, longest=8), band=band)
+
+
+def _metric_views(rows: Iterable[MetricResult]) -> list[tuple[str, list[MetricView]]]:
+    return [(_name(roi), [_metric_view(row) for row in group]) for roi, group in groupby(rows, key=lambda row: row.roi)]
+
+
+def _metric_view(row: MetricResult) -> MetricView:
+    remark = row.note if row.value is not None else row.reason or row.reason_code or "no value"
+    return MetricView(metric=_name(row.metric), value=_value_view(row), remark=_sentence(remark))
+
+
+def _finding_views(findings: Iterable[Finding]) -> list[FindingView]:
+    order = list(_LEVEL_LOOKS)
+    return [
+        FindingView(
+            level=finding.level.value,
+            symbol=_LEVEL_LOOKS[finding.level.value][0],
+            tone=_LEVEL_LOOKS[finding.level.value][1],
+            code=_name(finding.code),
+            message=_sentence(finding.message),
+            where=_name(finding.where),
+        )
+        for finding in sorted(findings, key=lambda f: order.index(f.level.value))
+    ]
+
+
+def _context_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict | list | tuple):
+        return _sentence(json.dumps(value, ensure_ascii=False, default=str))
+    return _sentence("not stated" if value is None else value)
+
+
+def _input_views(inputs: Iterable[InputFile]) -> list[InputView]:
+    by_role: dict[str, list[InputFile]] = {}
+    for file in inputs:
+        by_role.setdefault(file.role, []).append(file)
+    return [view for role, files in by_role.items() for view in _role_views(role, files)]
+
+
+def _role_views(role: str, files: list[InputFile]) -> list[InputView]:
+    if len(files) <= _MOST_FILES_A_ROLE:
+        return [InputView(role=_name(role), path=_sentence(f.path), sha256=_name(f.sha256)) for f in files]
+    joined = "\n".join(sorted(f.sha256.lower() for f in files))
+    digest = hashlib.sha256(joined.encode("utf-8", "replace")).hexdigest()
+    paths = f"{len(files)} files, {files[0].path} to {files[-1].path} (one hash over their sorted hashes)"
+    return [InputView(role=_name(role), path=_sentence(paths), sha256=digest)]
+
+
+def _name(text: object) -> str:
+    return clean(text, longest=_LONGEST_NAME)
+
+
+def _sentence(text: object) -> str:
+    return clean(text, longest=_LONGEST_SENTENCE)

@@ -1,0 +1,50 @@
+"""Texts out of DICOM made harmless for a terminal, a page or a spreadsheet."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+REPLACEMENT = "\ufffd"
+# Needed to write Persian and the languages of India; they neither move nor hide text.
+_JOINERS = "\u200c\u200d"
+# More marks than this on one letter only serve to paint over the lines above and below.
+_MOST_MARKS = 4
+
+_INVISIBLE = ("Cc", "Cf", "Cs", "Cn", "Co")
+_SPACES = re.compile(r"\s+")
+
+
+def clean(text: object, *, longest: int | None = None) -> str:
+    """Return `text` on one line, without characters that steer or hide.
+
+    Control characters (terminal escapes among them), direction overrides, lone surrogates and the like become
+    ``U+FFFD``, so that two names that differ in them only still look different from a plain name. White space
+    becomes one space, piles of combining marks are cut to four, and `longest` cuts the text and marks the cut.
+    """
+    single_line = _SPACES.sub(" ", str(text)).strip()
+    if single_line.isascii() and single_line.isprintable():
+        return shorten(single_line, longest)
+    return shorten("".join(_harmless(single_line)), longest)
+
+
+def shorten(text: str, longest: int | None) -> str:
+    """Return `text` with at most `longest` characters, the last one an ellipsis where something was cut."""
+    if longest is None or len(text) <= longest:
+        return text
+    return text[: longest - 1].rstrip() + "…"
+
+
+def _harmless(text: str) -> list[str]:
+    out: list[str] = []
+    marks = 0
+    for character in text:
+        category = unicodedata.category(character)
+        marks = marks + 1 if category[0] == "M" else 0
+        if marks > _MOST_MARKS:
+            continue
+        is_hidden = category in _INVISIBLE and character not in _JOINERS
+        if is_hidden and out and out[-1] == REPLACEMENT:
+            continue
+        out.append(REPLACEMENT if is_hidden else character)
+    return out

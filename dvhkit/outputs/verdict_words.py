@@ -1,0 +1,110 @@
+"""How a verdict is said: a word and a sign, so that colour is never needed to understand it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dvhkit.outputs.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dvhkit.results import AuditRecord, RuleResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictLook:
+    """How one verdict is shown.
+
+    Attributes
+    ----------
+    word, symbol, ascii_symbol
+        Shown together; the last where a terminal knows ASCII only.
+    tone
+        One of ``bad``, ``warn``, ``open``, ``good``, ``mute``: the colour's name.
+    urgency
+        0 is looked at first.
+    """
+
+    word: str
+    symbol: str
+    ascii_symbol: str
+    tone: str
+    urgency: int
+
+
+_LOOKS = {
+    "error": VerdictLook(word="error", symbol="✗", ascii_symbol="x", tone="bad", urgency=0),
+    "fail": VerdictLook(word="fail", symbol="✗", ascii_symbol="x", tone="bad", urgency=1),
+    "indeterminate": VerdictLook(word="indeterminate", symbol="±", ascii_symbol="+-", tone="open", urgency=2),
+    "not-evaluable": VerdictLook(word="not evaluable", symbol="?", ascii_symbol="?", tone="open", urgency=3),
+    "variation": VerdictLook(word="variation", symbol="≈", ascii_symbol="~", tone="warn", urgency=5),
+    "waived": VerdictLook(word="waived", symbol="○", ascii_symbol="o", tone="warn", urgency=6),
+    "pass": VerdictLook(word="pass", symbol="✓", ascii_symbol="+", tone="good", urgency=7),
+    "not-applicable": VerdictLook(word="not applicable", symbol="–", ascii_symbol="-", tone="mute", urgency=8),
+}
+_URGENCY_OF_UNKNOWN = 4
+# What a headline says of rules with each verdict, after their number.
+_COUNTED = {
+    "fail": "failed",
+    "not-evaluable": "not evaluable",
+    "variation": "within variation",
+    "pass": "passed",
+    "not-applicable": "not applicable",
+}
+
+
+def look_of(verdict: str) -> VerdictLook:
+    """Return how to show `verdict`, also one that this version does not know."""
+    known = _LOOKS.get(verdict)
+    if known is not None:
+        return known
+    word = clean(verdict, longest=24).replace("-", " ")
+    return VerdictLook(word=word, symbol="•", ascii_symbol="*", tone="open", urgency=_URGENCY_OF_UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """What a case comes to in one line: `tone` and `symbol` as in `VerdictLook`."""
+
+    text: str
+    tone: str
+    symbol: str
+
+
+def headline(record: AuditRecord) -> Headline:
+    """Return what `record` comes to; a case without one judged rule is never called good."""
+    if record.error is not None:
+        return Headline(text="Could not be audited", tone="bad", symbol="✗")
+    counts = Counter(rule.verdict.value for rule in record.rules)
+    judged = len(record.rules) - counts["not-applicable"]
+    if not judged:
+        return Headline(text="No rule applied to this case", tone="open", symbol="?")
+    if counts["fail"]:
+        return Headline(text=_rules(counts["fail"], "failed"), tone="bad", symbol="✗")
+    settled = counts["pass"] + counts["variation"] + counts["waived"]
+    if settled < judged:
+        return Headline(text=f"{_rules(judged - settled, '')} could not be judged".strip(), tone="open", symbol="?")
+    allowed = counts["variation"] + counts["waived"]
+    if allowed:
+        words = "within allowed variation" if not counts["waived"] else "by variation or waiver"
+        return Headline(text=f"All rules met, {allowed} {words}", tone="warn", symbol="≈")
+    return Headline(text="All rules met" if judged > 1 else "The one rule is met", tone="good", symbol="✓")
+
+
+def count_phrases(rules: Iterable[RuleResult]) -> list[tuple[str, str]]:
+    """Return how many rules came to each verdict that occurs, as ``(tone, "2 failed")``, most urgent first."""
+    counts = Counter(rule.verdict.value for rule in rules)
+    order = sorted(counts, key=lambda verdict: look_of(verdict).urgency)
+    return [(look_of(v).tone, f"{counts[v]} {_COUNTED.get(v, look_of(v).word)}") for v in order]
+
+
+def by_urgency(rules: Iterable[RuleResult]) -> list[RuleResult]:
+    """Return the rules as a reviewer wants them: what needs a decision first, then by priority, then as they came."""
+    return sorted(rules, key=lambda rule: (look_of(rule.verdict.value).urgency, rule.priority))
+
+
+def _rules(count: int, verb: str) -> str:
+    return f"{count} rule{'' if count == 1 else 's'} {verb}".strip()
