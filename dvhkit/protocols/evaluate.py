@@ -1,0 +1,198 @@
+"""A protocol held against a case: one verdict a rule and structure, each with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from dvhkit.errors import NotEvaluable, Reason
+from dvhkit.protocols.applies import why_not_applicable, why_other_fractionation
+from dvhkit.protocols.facts import CaseFacts, ImageFacts, StructureFact
+from dvhkit.protocols.properties import image_value, prescription_value
+from dvhkit.protocols.rules import DoseCheck, MarginCheck, PropertyCheck, Protocol, Rule
+from dvhkit.protocols.select import Target, select
+from dvhkit.results import RuleResult, Verdict
+from dvhkit.units import Unit, number_text
+
+__all__ = ["CaseFacts", "ImageFacts", "StructureFact", "evaluate_protocol"]
+
+# DICOM stores lengths as decimal text: 2.999999 is 3 and 0.9765625 is what it says. 3.04 is not 3.
+LENGTH_ATOL_MM = 1e-3
+
+
+def evaluate_protocol(
+    protocol: Protocol,
+    facts: CaseFacts,
+    context: Mapping[str, object] | None = None,
+    *,
+    exclude_unverified: bool = False,
+) -> tuple[RuleResult, ...]:
+    """Return the verdicts of all rules, in the protocol's order.
+
+    Parameters
+    ----------
+    facts
+        The case: computes each number when a rule first asks for it.
+    context
+        What the clinical context says, by key (`dvhkit.protocols.context.load_context`).
+    exclude_unverified
+        Leave out rules whose limit was not checked against its source. Otherwise they are measured, but come to
+        "not evaluable": nobody should pass or fail a plan on a number that nobody read.
+
+    Notes
+    -----
+    Never raises for what the case lacks. A rule on several structures or prescriptions gives a row for each.
+    """
+    judge = _Judge(protocol=protocol, facts=facts, context=context or {})
+    rules = (r for r in protocol.rules if not (exclude_unverified and r.is_unverified))
+    return tuple(result for rule in rules for result in judge.results(rule))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judge:
+    protocol: Protocol
+    facts: CaseFacts
+    context: Mapping[str, object]
+
+    def results(self, rule: Rule) -> Iterator[RuleResult]:
+        """Yield the rule's rows; a rule that cannot be judged, or does not apply, yields one that says why."""
+        try:
+            why_not = self._why_not(rule)
+            if why_not:
+                yield _row(rule, verdict=Verdict.NOT_APPLICABLE, reason_code=Reason.NOT_APPLICABLE, reason=why_not)
+                return
+            yield from self._judged(rule)
+        except NotEvaluable as lack:
+            yield _row(rule, reason_code=lack.reason, reason=lack.message)
+
+    def _why_not(self, rule: Rule) -> str | None:
+        """Return why the rule does not apply; what is known to rule it out counts before what is not known."""
+        lack: NotEvaluable | None = None
+        try:
+            why_not = why_not_applicable(rule, self.context, self.protocol)
+        except NotEvaluable as unknown:
+            why_not, lack = None, unknown
+        if why_not is None:
+            why_not = why_other_fractionation(rule.fractionation, self.facts.fractions(), self.facts.prescriptions())
+        if why_not is None and lack is not None:
+            raise lack
+        return why_not
+
+    def _judged(self, rule: Rule) -> Iterator[RuleResult]:
+        check = rule.check
+        if isinstance(check, DoseCheck):
+            for target in select(check.structure, self.protocol, self.facts.structures()):
+                yield self._dose_row(rule, check, target)
+        elif isinstance(check, MarginCheck):
+            raise NotEvaluable("drawn margins are not yet evaluable.", reason=Reason.NOT_IMPLEMENTED)
+        elif check.name.startswith("image."):
+            value, note = image_value(check.name, self.facts.image())
+            yield _decided(rule, value, atol=LENGTH_ATOL_MM, note=note)
+        elif check.name.startswith("prescription."):
+            yield from self._prescription_rows(rule, check)
+        else:
+            yield _decided(rule, self._context_number(check))
+
+    def _dose_row(self, rule: Rule, check: DoseCheck, target: Target) -> RuleResult:
+        measured = self.facts.metric(target.region, check.metric)
+        roi = str(target.region)
+        note = "; ".join(part for part in (target.note, measured.note) if part)
+        if measured.value is None:
+            row = _row(rule, roi=roi, reason_code=measured.reason_code, reason=measured.reason, note=note)
+            return replace(row, verdict=Verdict.FAIL) if _is_insufficient(check, rule, row) else row
+        return _decided(rule, measured.value, roi=roi, low=measured.low, high=measured.high, note=note)
+
+    def _prescription_rows(self, rule: Rule, check: PropertyCheck) -> Iterator[RuleResult]:
+        """Yield a row for each prescription: every lesion is to get its dose."""
+        prescriptions = tuple(dict.fromkeys((p.dose_gy, p.roi_number, p.origin) for p in self.facts.prescriptions()))
+        if not prescriptions and check.name != "prescription.fractions":
+            raise NotEvaluable("the plan states no prescription; say it yourself.", reason=Reason.NO_PRESCRIPTION)
+        fractions = self.facts.fractions()
+        if check.name == "prescription.fractions":
+            yield _decided(rule, prescription_value(check.name, 0.0, fractions))
+            return
+        names = {s.number: s.name for s in self.facts.structures()}
+        for dose_gy, roi_number, origin in prescriptions:
+            roi = "" if roi_number is None else names.get(roi_number, f"#{roi_number}")
+            in_fractions = "" if fractions is None else f" in {fractions} fractions"
+            note = f"{number_text(dose_gy, digits=8)} Gy{in_fractions} ({origin})"
+            yield _decided(rule, prescription_value(check.name, dose_gy, fractions), roi=roi, note=note)
+
+    def _context_number(self, check: PropertyCheck) -> float:
+        key = check.name.removeprefix("context.")
+        stated = self.context.get(key)
+        if isinstance(stated, bool) or not isinstance(stated, int | float):
+            meaning = next((k.meaning for k in self.protocol.context if k.name == key), "")
+            raise NotEvaluable(
+                f"the clinical context does not state {key} as a number ({meaning.rstrip('.')}).",
+                reason=Reason.NO_CONTEXT,
+            )
+        return float(stated)
+
+
+def _is_insufficient(check: DoseCheck, rule: Rule, row: RuleResult) -> bool:
+    """Whether a volume was to be spared that the structure does not even have: that is a failure, no lack of data.
+
+    So a liver of 690 cc fails `DC700cc[Gy] <= 15`: 700 cc of it cannot stay below any dose.
+    """
+    at = check.metric.at
+    asks_to_spare = check.metric.kind == "DC" and at is not None and at.unit is Unit.CC and rule.goal.is_upper
+    return asks_to_spare and row.reason_code == Reason.VOLUME_TOO_SMALL
+
+
+def _decided(
+    rule: Rule,
+    value: float,
+    *,
+    roi: str | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    atol: float = 0.0,
+    note: str = "",
+) -> RuleResult:
+    """Return the row of a rule whose value is known."""
+    row = replace(_row(rule, roi=roi, note=note), value=value, low=low, high=high, margin=rule.goal.margin(value))
+    if rule.goal.is_met(value, atol=atol):
+        verdict = Verdict.PASS
+    elif rule.variation is not None and rule.variation.is_met(value, atol=atol):
+        verdict = Verdict.VARIATION
+    else:
+        verdict = Verdict.FAIL
+    if rule.is_unverified:
+        return replace(
+            row,
+            reason_code=Reason.UNVERIFIED.value,
+            reason=f"the limit was not checked against its source (status {rule.status}); "
+            f"if it were right, this would be a {verdict.value}.",
+        )
+    return replace(row, verdict=verdict)
+
+
+def _row(
+    rule: Rule,
+    *,
+    roi: str | None = None,
+    verdict: Verdict = Verdict.NOT_EVALUABLE,
+    reason_code: str | None = None,
+    reason: str | None = None,
+    note: str = "",
+) -> RuleResult:
+    """Return the row of a rule without a value."""
+    structure = rule.structure
+    return RuleResult(
+        rule_id=rule.id,
+        title=rule.title,
+        roi=roi if roi is not None else str(structure or ""),
+        quantity=rule.quantity,
+        goal=str(rule.goal),
+        variation=str(rule.variation) if rule.variation else "",
+        value=None,
+        unit=rule.goal.unit.value,
+        verdict=verdict,
+        reason_code=None if reason_code is None else str(reason_code),
+        reason=reason,
+        source=rule.source,
+        status=rule.status,
+        priority=rule.priority,
+        note="; ".join(part for part in (note, rule.note) if part),
+    )

@@ -1,0 +1,147 @@
+"""Limits as protocols state them: `<= 15 Gy`, `>= 95 %`, `2..5 mm`; how far a value is from one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from dvhkit.model.dvh import DOSE_EQUALITY_RTOL
+from dvhkit.units import Unit, number_text, parse_unit
+
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)"
+_LIMIT = re.compile(
+    rf"\s*(?P<op><=|>=|==|<|>|≤|≥|=)?\s*(?P<first>{_NUMBER})\s*"
+    rf"(?:\.\.\s*(?P<last>{_NUMBER})\s*)?(?P<unit>%|[A-Za-z]+[³3]?)?\s*"
+)
+_OPERATORS = {"≤": "<=", "≥": ">=", "=": "=="}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """What a value must keep to: a bound on one side, or on both.
+
+    Attributes
+    ----------
+    low, high
+        The bounds; None on a side that is open.
+    strict
+        Whether a value just at the bound is outside (`<`, `>`).
+    """
+
+    low: float | None
+    high: float | None
+    unit: Unit
+    strict: bool = False
+
+    def __str__(self) -> str:
+        unit = f" {self.unit.value}" if self.unit not in (Unit.NONE, Unit.COUNT) else ""
+        low, high = (None if bound is None else number_text(bound) for bound in (self.low, self.high))
+        if low is not None and high is not None:
+            return f"== {low}{unit}" if low == high else f"{low}..{high}{unit}"
+        if high is not None:
+            return f"{'<' if self.strict else '<='} {high}{unit}"
+        return f"{'>' if self.strict else '>='} {low}{unit}"
+
+    @property
+    def is_upper(self) -> bool:
+        """Whether it bounds from above only."""
+        return self.low is None
+
+    @property
+    def is_range(self) -> bool:
+        """Whether it bounds from both sides."""
+        return self.low is not None and self.high is not None
+
+    def margin(self, value: float) -> float:
+        """Return the distance of `value` from the nearest bound, positive on the good side."""
+        distances = []
+        if self.low is not None:
+            distances.append(value - self.low)
+        if self.high is not None:
+            distances.append(self.high - value)
+        return min(distances)
+
+    def is_met(self, value: float, *, atol: float = 0.0) -> bool:
+        """Whether `value` keeps to it.
+
+        A value within `atol`, or within the rounding of stored doses (1e-7 of the bound), is *at* the bound: good
+        unless the bound is strict.
+        """
+        met = True
+        for bound, sign in ((self.low, 1.0), (self.high, -1.0)):
+            if bound is None:
+                continue
+            slack = max(atol, abs(bound) * DOSE_EQUALITY_RTOL)
+            distance = sign * (value - bound)
+            met = met and (distance > slack if self.strict else distance >= -slack)
+        return met
+
+    def is_looser_than(self, other: Limit) -> bool:
+        """Whether every value that meets `other` meets this one, and some more do."""
+        looser_low = self.low is None or (other.low is not None and self.low <= other.low)
+        looser_high = self.high is None or (other.high is not None and self.high >= other.high)
+        return (
+            looser_low and looser_high and (self.low, self.high, self.strict) != (other.low, other.high, other.strict)
+        )
+
+
+def parse_limit(text: str | float, *, unit: Unit, like: Limit | None = None, bare_ok: bool = True) -> Limit:
+    """Return the limit that `text` spells for a quantity in `unit`.
+
+    Parameters
+    ----------
+    text
+        ``<= 15 Gy``, ``> 95``, ``2..5 mm``; a bare number takes its direction from `like`.
+    unit
+        Unit of the quantity; a limit in another one is refused, cGy and mm³ are converted.
+    bare_ok
+        Whether the number may stand without a unit.
+
+    Raises
+    ------
+    ValueError
+        With what is wrong, in words.
+    """
+    text = number_text(text) if isinstance(text, int | float) else text
+    match = _LIMIT.fullmatch(text)
+    if match is None:
+        raise ValueError(f"the limit {text!r} cannot be read; write '<= 15 Gy', '>= 95 %' or '2..5 mm'")
+    factor = _factor(text, match["unit"], unit, bare_ok=bare_ok)
+    first, last = float(match["first"]) / factor, match["last"]
+    operator = _OPERATORS.get(match["op"] or "", match["op"] or "")
+    if last is not None:
+        return _range(text, operator, first, float(last) / factor, unit)
+    if not operator:
+        if like is None or like.is_range:
+            raise ValueError(f"the limit {text!r} lacks a direction; write '<= {text}' or '>= {text}'")
+        return Limit(
+            low=None if like.is_upper else first, high=first if like.is_upper else None, unit=unit, strict=like.strict
+        )
+    return Limit(
+        low=first if operator in (">=", ">", "==") else None,
+        high=first if operator in ("<=", "<", "==") else None,
+        unit=unit,
+        strict=operator in ("<", ">"),
+    )
+
+
+def _range(text: str, operator: str, low: float, high: float, unit: Unit) -> Limit:
+    if operator:
+        raise ValueError(f"the limit {text!r} has both a direction and a range; keep one")
+    if low > high:
+        raise ValueError(f"the range {text!r} runs backwards")
+    return Limit(low=low, high=high, unit=unit)
+
+
+def _factor(text: str, spelling: str | None, unit: Unit, *, bare_ok: bool) -> float:
+    """Return what the numbers are divided by to be in `unit`."""
+    if spelling is None:
+        if not bare_ok:
+            raise ValueError(f"the limit {text!r} needs a unit, since the metric is not written in {unit.value}")
+        return 1.0
+    parsed = parse_unit(spelling)
+    if parsed is None or parsed[0] is not unit:
+        expected = unit.value or "a plain number"
+        raise ValueError(f"the limit {text!r} is in {spelling}, but what is measured comes in {expected}")
+    # Division keeps 1500 cGy at exactly 15 Gy, where 1500 * 0.01 need not.
+    return float(round(1 / parsed[1])) if parsed[1] < 1 else 1 / parsed[1]

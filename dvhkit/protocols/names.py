@@ -1,0 +1,89 @@
+"""Finding the structure that a rule means: by exact name, then whatever case and blanks, then by alias; never guessed.
+
+A name that merely looks alike is shown to the user as a suggestion and not used: the wrong organ in a table is worse
+than an empty row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rapidfuzz import fuzz, process
+
+from dvhkit.protocols.facts import StructureFact
+
+# Below this likeness (0 to 100) a suggestion is noise.
+_SUGGEST_FROM = 55.0
+_MOST_LISTED = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """What a name came to: no structure, one, or several (which is ambiguous).
+
+    Attributes
+    ----------
+    how
+        Why they match, where it is not plainly the exact name.
+    """
+
+    found: tuple[StructureFact, ...]
+    how: str = ""
+
+
+def fold(name: str) -> str:
+    """Return `name` without regard to case and blanks."""
+    return re.sub(r"\s+", "", name).casefold()
+
+
+def match_name(name: str, structures: Sequence[StructureFact], aliases: Iterable[str] = ()) -> Match:
+    """Return the structures that `name` means; an alias counts only if the name itself is not there."""
+    exact = tuple(s for s in structures if s.name == name)
+    if exact:
+        return Match(found=exact)
+    loose = tuple(s for s in structures if fold(s.name) == fold(name))
+    if loose:
+        return Match(found=loose, how=f"{loose[0].name!r} was taken for {name!r}")
+    known = {fold(alias) for alias in aliases}
+    through = tuple(s for s in structures if fold(s.name) in known)
+    return Match(found=through, how=f"{through[0].name!r} is an alias of {name!r}" if through else "")
+
+
+# TG-263 target names: type, classifier, number, then dose level, number of the target or crop in mm. "PTV_Ring" and
+# "zPTV" are helpers for planning, not targets.
+_TARGET_NAME = r"{type}!?(n|p|sb|par|v|vas)?\d*([_ ]?(high|mid\d*|low\d*|\d+([.p]\d+)?(gy|cgy)?(x\d+)?))?(-\d+)?"
+
+
+def structures_of_type(rt_roi_type: str, structures: Sequence[StructureFact]) -> Match:
+    """Return the structures of a type such as PTV.
+
+    A structure whose type is missing counts if TG-263 would read its name as such a target. If no structure has the
+    type, that is, the system wrote another one or none for all, the names alone decide, and `how` says so.
+    """
+    pattern = re.compile(_TARGET_NAME.format(type=re.escape(rt_roi_type)), re.IGNORECASE)
+    named = [s for s in structures if pattern.fullmatch(s.name.strip())]
+    typed = tuple(s for s in structures if s.rt_roi_type == rt_roi_type or (not s.rt_roi_type and s in named))
+    if any(s.rt_roi_type == rt_roi_type for s in typed):
+        return Match(found=typed)
+    found = tuple(named)
+    how = f"no structure has the type {rt_roi_type}; its targets were found by name" if found else ""
+    return Match(found=found, how=how)
+
+
+def suggestions(name: str, structures: Sequence[StructureFact]) -> str:
+    """Return a sentence that shows what is there, nearest first, for a name that was not found."""
+    names = [s.name for s in structures]
+    if not names:
+        return "The structure set is empty."
+    near = process.extract(name, names, scorer=fuzz.WRatio, processor=fold, limit=2, score_cutoff=_SUGGEST_FROM)
+    listed = ", ".join(names[:_MOST_LISTED]) + (", ..." if len(names) > _MOST_LISTED else "")
+    asked = f"Did you mean {' or '.join(repr(n) for n, *_ in near)}? " if near else ""
+    return f"{asked}There are: {listed}."
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the word of `known` that `word` is most likely a slip of, or None."""
+    found = process.extractOne(word, list(known), scorer=fuzz.ratio, processor=str.casefold, score_cutoff=_SUGGEST_FROM)
+    return str(found[0]) if found else None

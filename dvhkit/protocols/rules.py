@@ -1,0 +1,227 @@
+"""A protocol as plain frozen records: what the evaluator reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dvhkit.metrics.expression import Metric
+from dvhkit.protocols.limits import Limit
+from dvhkit.protocols.regions import Expression
+
+# How far a limit has been checked against its source.
+STATUS_MEANING = {
+    "P": "read in the primary text",
+    "T": "read in a documented transcription of the primary text",
+    "S2": "read in two or more independent copies that agree",
+    "S1": "read in one secondary copy only",
+    "C": "computed or inferred from verified numbers",
+    "X": "copies disagree",
+    "B": "from background knowledge, not read in a source",
+}
+UNVERIFIED = frozenset({"S1", "X", "B"})
+
+ContextValue = bool | float | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A publication that limits are taken from; rules cite it by `key`."""
+
+    key: str
+    citation: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextKey:
+    """Something clinical that no DICOM file states and rules depend on; `type` is bool, number or text."""
+
+    name: str
+    type: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A rule applies only where the clinical context says that `key` is `value`."""
+
+    key: str
+    value: ContextValue
+
+    def __str__(self) -> str:
+        shown = str(self.value).lower() if isinstance(self.value, bool) else f"{self.value}"
+        return f"{self.key}: {shown}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fractionation:
+    """The fractionation that a limit is for: numbers of fractions, or a range of dose per fraction in Gy."""
+
+    counts: frozenset[int] = frozenset()
+    dose_per_fraction_gy: tuple[float, float] | None = None
+    text: str = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StructureSelector:
+    """Which structure, or structures, a rule is about.
+
+    Attributes
+    ----------
+    name, aliases
+        By name; empty where `rt_roi_type` or only `derived` is given.
+    rt_roi_type
+        By RTROIInterpretedType.
+    each
+        Whether several matches are judged one by one; otherwise several are ambiguous.
+    derived
+        How to make the structure from others where none has the name.
+    """
+
+    name: str = ""
+    aliases: tuple[str, ...] = ()
+    rt_roi_type: str = ""
+    each: bool = False
+    derived: Expression | None = None
+    derived_text: str = ""
+
+    def __str__(self) -> str:
+        if self.name:
+            return self.name
+        if self.rt_roi_type:
+            return f"each {self.rt_roi_type}" if self.each else f"the {self.rt_roi_type}"
+        return self.derived_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoseCheck:
+    """Measure a metric on a structure."""
+
+    structure: StructureSelector
+    metric: Metric
+
+    @property
+    def quantity(self) -> str:
+        """What is measured, in canonical form."""
+        return self.metric.canonical
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PropertyCheck:
+    """Look at a property of image, prescription or clinical context, such as ``image.slice_spacing``."""
+
+    name: str
+
+    @property
+    def quantity(self) -> str:
+        """The property's name."""
+        return self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginCheck:
+    """Measure the margin that was drawn between two structures."""
+
+    inner: StructureSelector
+    outer: StructureSelector
+
+    @property
+    def quantity(self) -> str:
+        """What is measured, in words."""
+        return f"margin from {self.inner} to {self.outer}"
+
+
+Check = DoseCheck | PropertyCheck | MarginCheck
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule.
+
+    Attributes
+    ----------
+    check, goal, variation
+        What is measured, what it must keep to, and what is still acceptable (None where nothing is).
+    when, fractionation
+        Where it applies; elsewhere it is not applicable.
+    waivable
+        Whether a physician may waive it with a reason.
+    source, status
+        Citation, and how far the number was checked (`STATUS_MEANING`); empty in a site's own protocol.
+    line
+        Where it stands in its file.
+    """
+
+    id: str
+    title: str
+    check: Check
+    goal: Limit
+    variation: Limit | None = None
+    priority: int = 1
+    when: tuple[Condition, ...] = ()
+    fractionation: Fractionation | None = None
+    waivable: bool = False
+    source: str = ""
+    status: str = ""
+    note: str = ""
+    line: int = 0
+
+    @property
+    def structure(self) -> StructureSelector | None:
+        """The structure it is about, where it is about one."""
+        return self.check.structure if isinstance(self.check, DoseCheck) else None
+
+    @property
+    def quantity(self) -> str:
+        """What is measured."""
+        return self.check.quantity
+
+    @property
+    def is_unverified(self) -> bool:
+        """Whether nobody has yet checked the limit against its source well enough to pass a plan on it."""
+        return self.status in UNVERIFIED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """A protocol.
+
+    Attributes
+    ----------
+    aliases
+        Other spellings of structure names, for all rules.
+    path, sha256
+        The file it was read from and the fingerprint of its bytes.
+    """
+
+    id: str
+    version: str
+    title: str
+    rules: tuple[Rule, ...]
+    site: str = ""
+    sources: tuple[Source, ...] = ()
+    context: tuple[ContextKey, ...] = ()
+    aliases: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    notes: tuple[str, ...] = ()
+    path: Path | None = None
+    sha256: str = ""
+
+    def aliases_of(self, name: str) -> tuple[str, ...]:
+        """Return the other spellings of `name` that hold for all rules."""
+        return next((spellings for known, spellings in self.aliases if known == name), ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtocolInfo:
+    """A line in the list of shipped protocols."""
+
+    id: str
+    version: str
+    title: str
+    site: str
+    rule_count: int
+    path: Path

@@ -1,0 +1,169 @@
+"""What a protocol file may hold, checked strictly: a misspelt key is an error, a text is no number."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from dvhkit.protocols.regions import is_expression
+from dvhkit.units import number_text
+
+
+def _spelled(value: object) -> object:
+    """Return a bare number as the text that it was typed as: `fractions: 5` is `fractions: "5"`."""
+    return number_text(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _spelled_list(value: object) -> object:
+    """Return `5`, `3..5` or `[3, 5]` as one text, so that a limit's fractions have one form to read."""
+    if isinstance(value, list) and value and all(isinstance(i, int) and not isinstance(i, bool) for i in value):
+        return ", ".join(str(i) for i in value)
+    return _spelled(value)
+
+
+def _structure(value: object) -> object:
+    """Return the short form, a text, as the long one."""
+    if isinstance(value, str) and value.strip():
+        return {"derived" if is_expression(value) else "name": value}
+    return value
+
+
+def _typed_as(*types: str) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [{"type": t} for t in types]})
+
+
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Spelled = Annotated[Name, BeforeValidator(_spelled), _typed_as("string", "number")]
+Fractions = Annotated[Name, BeforeValidator(_spelled_list), _typed_as("string", "integer", "array")]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
+ContextName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+TargetType = Literal["GTV", "CTV", "ITV", "PTV", "ORGAN", "EXTERNAL", "AVOIDANCE"]
+StatusCode = Literal["P", "T", "S2", "S1", "C", "X", "B"]
+# What rules may look at beside structures; N in bedN and eqd2_N is the alpha/beta in Gy.
+PROPERTY = re.compile(
+    r"image\.(slice_spacing|pixel_spacing)"
+    r"|prescription\.(dose|fractions|dose_per_fraction|(bed|eqd2_)[1-9]\d*(\.\d+)?)"
+    r"|context\.[a-z][a-z0-9_]*"
+)
+PROPERTIES = (
+    "image.slice_spacing",
+    "image.pixel_spacing",
+    "prescription.dose",
+    "prescription.fractions",
+    "prescription.dose_per_fraction",
+    "prescription.bed10",
+    "prescription.eqd2_10",
+)
+
+
+class Strict(BaseModel):
+    """No unknown keys, no coercion, no change."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class SourceModel(Strict):
+    """A publication."""
+
+    key: Name
+    citation: Text
+    url: Text | None = None
+
+
+class ContextKeyModel(Strict):
+    """Something clinical that rules depend on and DICOM does not state."""
+
+    type: Literal["bool", "number", "text"]
+    meaning: Text
+
+
+class StructureModel(Strict):
+    """Which structure a rule is about: by name, by type, or made of others."""
+
+    name: Name | None = None
+    aliases: list[Name] = Field(default_factory=list)
+    type: TargetType | None = None
+    each: bool = False
+    derived: Name | None = None
+
+    @model_validator(mode="after")
+    def _says_which(self) -> StructureModel:
+        if self.name is None and self.type is None and self.derived is None:
+            raise ValueError("say which structure: give name, type or derived")
+        if self.name is not None and self.type is not None:
+            raise ValueError("give either name or type, not both")
+        if self.aliases and self.name is None:
+            raise ValueError("aliases need the name that they stand for")
+        if self.each and self.type is None:
+            raise ValueError("each needs a type, such as PTV")
+        return self
+
+
+Structure = Annotated[StructureModel, BeforeValidator(_structure)]
+
+
+class MarginModel(Strict):
+    """From which structure to which a margin was drawn."""
+
+    from_: Structure = Field(alias="from")
+    to: Structure
+
+
+class RuleModel(Strict):
+    """One rule: a metric on a structure, a property, or a margin; and the goal that it must keep to."""
+
+    id: Identifier
+    title: Text | None = None
+    structure: Structure | None = None
+    metric: Name | None = None
+    property: Name | None = None
+    margin: MarginModel | None = None
+    goal: Spelled
+    variation: Spelled | None = None
+    priority: Annotated[int, Field(ge=1, le=9)] = 1
+    when: dict[ContextName, bool | Number | str] = Field(default_factory=dict)
+    fractions: Fractions | None = None
+    dose_per_fraction_gy: Spelled | None = None
+    waivable: bool = False
+    source: Text | None = None
+    status: StatusCode | None = None
+    note: Text | None = None
+
+    @model_validator(mode="after")
+    def _asks_one_thing(self) -> RuleModel:
+        kinds = [k for k in ("metric", "property", "margin") if getattr(self, k) is not None]
+        if len(kinds) != 1:
+            given = " and ".join(kinds) or "none"
+            raise ValueError(f"a rule has exactly one of metric, property and margin; here: {given}")
+        if (self.metric is not None) != (self.structure is not None):
+            raise ValueError("structure and metric belong together: give both or neither")
+        return self
+
+
+class ProtocolModel(Strict):
+    """A protocol file."""
+
+    id: Identifier
+    version: Spelled
+    title: Text
+    site: Name | None = None
+    sources: list[SourceModel] = Field(default_factory=list)
+    fractions: Fractions | None = None
+    context: dict[ContextName, ContextKeyModel] = Field(default_factory=dict)
+    aliases: dict[Name, list[Name]] = Field(default_factory=dict)
+    notes: list[Text] = Field(default_factory=list)
+    rules: Annotated[list[RuleModel], Field(min_length=1)]
+
+
+def fields_of(place: tuple[str | int, ...]) -> tuple[str, ...]:
+    """Return the keys that are known at `place` in a protocol file, for suggestions."""
+    model: Any = ProtocolModel
+    models = {"sources": SourceModel, "context": ContextKeyModel, "rules": RuleModel}
+    models |= {"structure": StructureModel, "from": StructureModel, "to": StructureModel, "margin": MarginModel}
+    for key in place:
+        model = models.get(str(key), model)
+    return tuple(field.alias or name for name, field in model.model_fields.items())
