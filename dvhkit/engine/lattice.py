@@ -1,0 +1,183 @@
+"""The cells on which a structure is rasterised: dose voxels, divided as finely as the structure needs."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from math import ceil, floor
+
+import numpy as np
+
+from dvhkit.engine.options import EngineOptions
+from dvhkit.engine.planes import PlaneStack
+from dvhkit.model.arrays import FloatArray
+from dvhkit.model.grid import Grid
+
+# Cells in one layer of the window: bounds memory (a dozen float64 arrays of this size) for stray, far-flung contours.
+_LAYER_CELLS_MAX = 4_000_000
+# Cells of the whole window: bounds time for thin, slanting structures in a large window.
+_WINDOW_CELLS_MAX = 60_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lattice:
+    """A window of equal rectangles in the (u, v) plane, and layers of any height along w.
+
+    Attributes
+    ----------
+    origin_mm : (2,)
+        (u, v) of the lower corner of cell ``[0, 0]``.
+    step_mm : (2,)
+        Size of a cell along u and v.
+    n_rows, n_columns
+        Cells along v and along u.
+    layer_edges_mm : (n_layers + 1,)
+        Where the layers begin and end along w, ascending.
+    nodes_mm : (k,)
+        Positions along w where the dose's slope may change.
+    """
+
+    origin_mm: FloatArray
+    step_mm: FloatArray
+    n_rows: int
+    n_columns: int
+    layer_edges_mm: FloatArray
+    nodes_mm: FloatArray
+
+    def to_cells(self, points_uv: FloatArray) -> FloatArray:
+        """Return (n, 2) points in cell units: x along columns, y along rows."""
+        return np.ascontiguousarray((points_uv - self.origin_mm) / self.step_mm)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Axis:
+    """Dose nodes along one direction: ``phase + n * pitch`` for n in 0..count-1."""
+
+    phase: float
+    pitch: float
+    count: int
+
+
+def dose_lattice(
+    stack: PlaneStack,
+    lo_mm: FloatArray,
+    hi_mm: FloatArray,
+    grid: Grid,
+    options: EngineOptions,
+    *,
+    margin_mm: float = 0.0,
+) -> Lattice:
+    """Return a lattice whose cell borders run through the dose voxels' centres, where trilinear dose has its kinks.
+
+    Where the frame is not that of the dose grid, cells of about the same size in the structure's own planes.
+    """
+    box_lo = stack.points_mm.min(axis=0) - margin_mm
+    box_hi = stack.points_mm.max(axis=0) + margin_mm
+    bottom, top = float(lo_mm.min()), float(hi_mm.max())
+    axes = [_axis(stack, grid, a) for a in range(3)]
+    volume_mm3 = float(np.dot(np.abs(stack.areas_mm2()), hi_mm - lo_mm))
+    parts = _parts(axes, np.append(box_lo, bottom), np.append(box_hi, top), max(volume_mm3, 1e-6), options)
+    origin, step, size = np.zeros(2), np.zeros(2), [0, 0]
+    for a in range(2):
+        step[a] = axes[a].pitch / parts[a]
+        first = floor((box_lo[a] - axes[a].phase) / step[a]) - 1
+        origin[a] = axes[a].phase + first * step[a]
+        size[a] = ceil((box_hi[a] - origin[a]) / step[a]) + 1
+    nodes = _nodes(axes[2], grid, bottom, top, follows_planes=stack.frame.grid_axis[2] == 2)
+    return Lattice(
+        origin_mm=origin,
+        step_mm=step,
+        n_rows=size[1],
+        n_columns=size[0],
+        layer_edges_mm=_layers(nodes, parts[2], _ends(lo_mm, hi_mm)),
+        nodes_mm=nodes,
+    )
+
+
+def volume_lattice(stack: PlaneStack, lo_mm: FloatArray, hi_mm: FloatArray) -> Lattice:
+    """Return a lattice for the volume alone: coverage is exact on cells of any size."""
+    box_lo, box_hi = stack.points_mm.min(axis=0), stack.points_mm.max(axis=0)
+    step = np.maximum((box_hi - box_lo) / 32, 1e-3)
+    edges = merge_near(np.concatenate([lo_mm, hi_mm]))
+    return Lattice(
+        origin_mm=box_lo - step, step_mm=step, n_rows=35, n_columns=35, layer_edges_mm=edges, nodes_mm=edges[[0, -1]]
+    )
+
+
+def _axis(stack: PlaneStack, grid: Grid, a: int) -> _Axis:
+    along = stack.frame.grid_axis[a]
+    if along in (0, 1):
+        return _Axis(phase=0.0, pitch=float(grid.spacing_mm[along]), count=(grid.n_columns, grid.n_rows)[along])
+    if along == 2:
+        pitch = grid.plane_spacing_mm or float(grid.spacing_mm.min())
+        return _Axis(phase=float(grid.offsets_mm[0]), pitch=pitch, count=len(grid.offsets_mm))
+    finest = min(float(grid.spacing_mm.min()), grid.plane_spacing_mm or np.inf)
+    return _Axis(phase=0.0, pitch=finest, count=0)
+
+
+def _parts(axes: list[_Axis], lo: FloatArray, hi: FloatArray, volume_mm3: float, options: EngineOptions) -> list[int]:
+    """Return into how many cells each axis divides a dose voxel."""
+    size = (volume_mm3 / options.cells_target) ** (1 / 3)
+    while True:
+        parts = [min(options.subdivision_max, max(1, ceil(axis.pitch / size))) for axis in axes]
+        for a, axis in enumerate(axes):
+            leaves = lo[a] < axis.phase or hi[a] > axis.phase + (axis.count - 1) * axis.pitch
+            if axis.count and leaves and a < 2:
+                # The grid ends half a voxel beyond its outermost centres: that must be a border of cells.
+                parts[a] += parts[a] % 2
+        cells = [(hi[a] - lo[a]) / axes[a].pitch * parts[a] + 3 for a in range(3)]
+        fits = cells[0] * cells[1] <= _LAYER_CELLS_MAX and cells[0] * cells[1] * cells[2] <= _WINDOW_CELLS_MAX
+        if fits or max(parts) <= 2:
+            return parts
+        size *= 1.3
+
+
+def _nodes(axis: _Axis, grid: Grid, bottom: float, top: float, *, follows_planes: bool) -> FloatArray:
+    """Return the positions along w, within the structure, where the dose's slope may change."""
+    if follows_planes:
+        below, above = end_halves_mm(grid)
+        nodes = np.concatenate([[grid.offsets_mm[0] - below], grid.offsets_mm, [grid.offsets_mm[-1] + above]])
+    else:
+        first, last = floor((bottom - axis.phase) / axis.pitch), ceil((top - axis.phase) / axis.pitch)
+        nodes = axis.phase + axis.pitch * np.arange(first, last + 1)
+        if axis.count:
+            faces = axis.phase + axis.pitch * np.array([-0.5, axis.count - 0.5])
+            nodes = np.union1d(nodes, faces)
+    before = np.arange(nodes[0] - axis.pitch, bottom - axis.pitch, -axis.pitch)[::-1]
+    after = np.arange(nodes[-1] + axis.pitch, top + axis.pitch, axis.pitch)
+    nodes = np.concatenate([before, nodes, after])
+    inside = (nodes > bottom) & (nodes < top)
+    return np.concatenate([[bottom], nodes[inside], [top]])
+
+
+def end_halves_mm(grid: Grid) -> FloatArray:
+    """Return how far the outermost dose planes reach beyond their centres: half the distance to the next plane.
+
+    A dose of a single plane is as thick as its pixels are wide.
+    """
+    if len(grid.offsets_mm) == 1:
+        return np.full(2, 0.5 * float(grid.spacing_mm.mean()))
+    gaps = np.diff(grid.offsets_mm)
+    return 0.5 * gaps[[0, -1]]
+
+
+def _ends(lo_mm: FloatArray, hi_mm: FloatArray) -> FloatArray:
+    """Return where the slabs begin or end without touching another one."""
+    apart = lo_mm[1:] - hi_mm[:-1] > 1e-9
+    return np.concatenate([lo_mm[:1], hi_mm[:-1][apart], lo_mm[1:][apart], hi_mm[-1:]])
+
+
+def _layers(nodes: FloatArray, parts: int, ends: FloatArray) -> FloatArray:
+    """Divide each stretch between nodes into `parts` (short ones into fewer), and add the caps' ends."""
+    full = float(np.diff(nodes).max())
+    pieces = [nodes[:1]]
+    for a, b in itertools.pairwise(nodes):
+        n = max(1, ceil(parts * (b - a) / full - 1e-9))
+        pieces.append(a + (b - a) * np.arange(1, n + 1) / n)
+    return merge_near(np.concatenate([*pieces, ends]))
+
+
+def merge_near(values: FloatArray) -> FloatArray:
+    """Sort, and drop values that repeat the one before to 1e-9 mm."""
+    values = np.sort(values)
+    return np.ascontiguousarray(values[np.concatenate([[True], np.diff(values) > 1e-9])])

@@ -1,0 +1,342 @@
+"""A structure as a stack of sections: contours sorted into planes, oriented by nesting, gaps found."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvhkit.engine.frame import Frame, find_frame
+from dvhkit.engine.kernels.rings import orient
+from dvhkit.engine.options import EndCap, EngineOptions
+from dvhkit.engine.repair import compose, rings_of
+from dvhkit.errors import GeometryError
+from dvhkit.findings import Finding, Level
+from dvhkit.model.arrays import FloatArray
+from dvhkit.model.grid import Grid
+from dvhkit.model.structure import Contour, ContourKind, Structure
+
+# Slices are at least 0.2 mm apart in practice; planes nearer than this are one plane, rounded differently.
+SAME_PLANE_MM = 0.1
+# A gap this much wider than the usual one is a slice that was not drawn.
+_GAP_RATIO = 1.5
+_THIN_CAP_MM = 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlaneStack:
+    """The sections of a structure in its own plane system.
+
+    Attributes
+    ----------
+    offsets_mm : (n,)
+        Position w of each plane, ascending.
+    points_mm : (m, 2)
+        The (u, v) of all ring points; outer rings anticlockwise, holes clockwise.
+    ring_start : (r + 1,)
+        First point of each ring.
+    plane_ring : (n + 1,)
+        First ring of each plane.
+    plane_xor : (n,)
+        Whether the plane's rings are all CLOSEDPLANAR_XOR.
+    """
+
+    name: str
+    frame: Frame
+    offsets_mm: FloatArray
+    points_mm: FloatArray
+    ring_start: NDArray[np.int64]
+    plane_ring: NDArray[np.int64]
+    plane_xor: NDArray[np.bool_]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def n_planes(self) -> int:
+        """Number of planes."""
+        return len(self.offsets_mm)
+
+    def rings(self, plane: int) -> list[FloatArray]:
+        """Return the rings of one plane, each (n, 2)."""
+        return [
+            self.points_mm[self.ring_start[r] : self.ring_start[r + 1]]
+            for r in range(self.plane_ring[plane], self.plane_ring[plane + 1])
+        ]
+
+    def areas_mm2(self) -> FloatArray:
+        """Return the signed area of each plane's rings."""
+        if len(self.points_mm) == 0:
+            return np.zeros(self.n_planes)
+        x, y = self.points_mm.T
+        following = np.arange(1, len(x) + 1)
+        following[self.ring_start[1:] - 1] = self.ring_start[:-1]
+        # Relative to each ring's first point, so that a ring far from the origin loses no digits.
+        counts = np.diff(self.ring_start)
+        x = x - np.repeat(x[self.ring_start[:-1]], counts)
+        y = y - np.repeat(y[self.ring_start[:-1]], counts)
+        rings = 0.5 * np.add.reduceat(x * y[following] - x[following] * y, self.ring_start[:-1])
+        return np.asarray(np.add.reduceat(rings, self.plane_ring[:-1]))
+
+    def section(self, plane: int) -> object:
+        """Return the section in one plane as a valid shapely geometry."""
+        return compose(self.rings(plane), xor=bool(self.plane_xor[plane]))
+
+
+def stack_planes(structure: Structure, grid: Grid | None = None) -> PlaneStack | None:
+    """Sort a structure's closed contours into planes; None if nothing was drawn that bounds an area.
+
+    Raises
+    ------
+    GeometryError
+        Coordinates that are not numbers, or contours that do not lie in parallel planes.
+    """
+    contours = structure.closed_contours
+    if not contours:
+        return None
+    counts = np.array([len(c.points_mm) for c in contours])
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    points = np.concatenate([c.points_mm for c in contours])
+    if not np.isfinite(points).all():
+        raise GeometryError(
+            f"a contour of {structure.name} holds a coordinate that is not a number.",
+            remedy="Export the structure set again.",
+        )
+    frame, findings = find_frame(points, starts, grid, name=structure.name)
+    uvw = frame.to_frame(points)
+    heights = np.add.reduceat(uvw[:, 2], starts) / counts
+    findings += _ignored(structure)
+    return _sorted_stack(structure.name, frame, contours, uvw[:, :2], starts, counts, heights, findings)
+
+
+def _sorted_stack(  # noqa: PLR0917 -- one step of stack_planes, cut out for its length
+    name: str,
+    frame: Frame,
+    contours: tuple[Contour, ...],
+    points: FloatArray,
+    starts: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    heights: FloatArray,
+    findings: list[Finding],
+) -> PlaneStack | None:
+    order = np.argsort(heights, kind="stable")
+    rising = heights[order]
+    new_plane = _plane_starts(rising)
+    plane_ring = np.append(np.flatnonzero(new_plane), len(order)).astype(np.int64)
+    spread = np.maximum.reduceat(rising, plane_ring[:-1]) - np.minimum.reduceat(rising, plane_ring[:-1])
+    if spread.max() > 0.01:
+        findings.append(_merged(name, float(spread.max())))
+    ring_start = np.concatenate([[0], np.cumsum(counts[order])]).astype(np.int64)
+    index = np.concatenate([np.arange(starts[c], starts[c] + counts[c]) for c in order])
+    is_xor = np.array([contours[c].kind is ContourKind.CLOSEDPLANAR_XOR for c in order])
+    stack = PlaneStack(
+        name=name,
+        frame=frame,
+        offsets_mm=np.add.reduceat(rising, plane_ring[:-1]) / np.diff(plane_ring),
+        points_mm=np.ascontiguousarray(points[index]),
+        ring_start=ring_start,
+        plane_ring=plane_ring,
+        plane_xor=np.logical_and.reduceat(is_xor, plane_ring[:-1]),
+    )
+    return _oriented(stack, findings)
+
+
+def _plane_starts(rising: FloatArray) -> NDArray[np.bool_]:
+    """Mark where a new plane starts in ascending heights."""
+    starts = np.concatenate([[True], np.diff(rising) > SAME_PLANE_MM])
+    first = rising[np.flatnonzero(starts)[np.cumsum(starts) - 1]]
+    if np.any(rising - first > SAME_PLANE_MM):
+        # A creeping chain of heights: cut it wherever it leaves its first member.
+        anchor = rising[0]
+        for i, height in enumerate(rising):
+            if height - anchor > SAME_PLANE_MM:
+                starts[i] = True
+            if starts[i]:
+                anchor = height
+    return np.asarray(starts)
+
+
+def _oriented(stack: PlaneStack, findings: list[Finding]) -> PlaneStack | None:
+    n_rings = len(stack.ring_start) - 1
+    depth = np.zeros(n_rings, np.int64)
+    area = np.zeros(n_rings)
+    box = np.zeros((n_rings, 4))
+    points = stack.points_mm.copy()
+    orient(points, stack.ring_start, stack.plane_ring, ~stack.plane_xor, depth, area, box)
+    if np.any(depth < 0):
+        findings.append(_twins(stack.name, int((depth < 0).sum())))
+    stack = replace(stack, points_mm=points, findings=tuple(findings))
+    # A ring whose signed areas cancel, such as a figure of eight, may still bound something.
+    keep = (depth >= 0) & (box[:, 2] > box[:, 0]) & (box[:, 3] > box[:, 1])
+    return stack if keep.all() else _without(stack, keep)
+
+
+def _without(stack: PlaneStack, keep: NDArray[np.bool_]) -> PlaneStack | None:
+    """Drop rings, and the planes that are left with none."""
+    if not keep.any():
+        return None
+    planes = [
+        [
+            ring
+            for ring, r in zip(stack.rings(p), range(stack.plane_ring[p], stack.plane_ring[p + 1]), strict=True)
+            if keep[r]
+        ]
+        for p in range(stack.n_planes)
+    ]
+    return with_rings(stack, planes)
+
+
+def with_rings(stack: PlaneStack, planes: list[list[FloatArray]]) -> PlaneStack | None:
+    """Return the stack with other rings, one list a plane; planes without rings fall away."""
+    kept = [p for p, rings in enumerate(planes) if rings]
+    if not kept:
+        return None
+    rings = [ring for p in kept for ring in planes[p]]
+    return replace(
+        stack,
+        offsets_mm=stack.offsets_mm[kept],
+        points_mm=np.ascontiguousarray(np.concatenate(rings)),
+        ring_start=np.concatenate([[0], np.cumsum([len(r) for r in rings])]).astype(np.int64),
+        plane_ring=np.concatenate([[0], np.cumsum([len(planes[p]) for p in kept])]).astype(np.int64),
+        plane_xor=stack.plane_xor[kept],
+    )
+
+
+def repaired(stack: PlaneStack, planes: NDArray[np.int64]) -> PlaneStack | None:
+    """Return the stack with the named planes' rings made free of crossings and overlaps, and a finding that says so."""
+    all_rings = [stack.rings(p) for p in range(stack.n_planes)]
+    before = stack.areas_mm2()
+    changed: list[float] = []
+    for plane in planes:
+        all_rings[plane] = rings_of(stack.section(int(plane)))
+        after = sum(_area(ring) for ring in all_rings[plane])
+        if abs(after - before[plane]) > max(0.01, 1e-3 * after):
+            changed.append(float(stack.offsets_mm[plane]))
+    mended = with_rings(stack, all_rings)
+    if mended is None or not changed:
+        return mended
+    return replace(mended, findings=(*stack.findings, _crossing(stack.name, changed)))
+
+
+def _area(ring: FloatArray) -> float:
+    x, y = (ring - ring[0]).T
+    return 0.5 * float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Runs:
+    """Stretches of planes without a missing slice.
+
+    Attributes
+    ----------
+    bounds
+        First plane and one past the last plane of each stretch.
+    end_gap_mm
+        Local slice distance at the lower and upper end of each stretch.
+    """
+
+    bounds: tuple[tuple[int, int], ...]
+    end_gap_mm: tuple[tuple[float, float], ...]
+    findings: tuple[Finding, ...] = ()
+
+
+def find_runs(stack: PlaneStack, *, slice_spacing_mm: float | None, fallback_mm: float | None) -> Runs | None:
+    """Split a stack where a slice is missing; None for a lone plane whose slice distance nobody knows."""
+    gaps = np.diff(stack.offsets_mm)
+    if gaps.size == 0:
+        return _lone(stack, slice_spacing_mm, fallback_mm)
+    usual = float(np.median(gaps))
+    splits = np.flatnonzero(gaps > _GAP_RATIO * usual + 1e-6)
+    edges = [0, *(int(s) + 1 for s in splits), stack.n_planes]
+    bounds = tuple(itertools.pairwise(edges))
+    ends = tuple((float(gaps[lo]), float(gaps[hi - 2])) if hi - lo > 1 else (usual, usual) for lo, hi in bounds)
+    findings = (_missing(stack.name, gaps[splits], usual),) if splits.size else ()
+    return Runs(bounds=bounds, end_gap_mm=ends, findings=findings)
+
+
+def _lone(stack: PlaneStack, slice_spacing_mm: float | None, fallback_mm: float | None) -> Runs | None:
+    thickness = slice_spacing_mm or fallback_mm
+    if not thickness:
+        return None
+    origin = "the image's slice distance" if slice_spacing_mm else "the dose grid's plane distance"
+    finding = Finding(
+        level=Level.WARNING,
+        code="single-slice",
+        message=f"Drawn on one slice only; {origin} of {thickness:g} mm was taken as its thickness.",
+        where=stack.name,
+    )
+    return Runs(bounds=((0, 1),), end_gap_mm=((thickness, thickness),), findings=(finding,))
+
+
+def slabs(stack: PlaneStack, runs: Runs, options: EngineOptions) -> tuple[FloatArray, FloatArray]:
+    """Return where each plane's prism begins and ends along w: half way to its neighbours, and the cap at the ends."""
+    middle = 0.5 * (stack.offsets_mm[:-1] + stack.offsets_mm[1:])
+    lo = np.concatenate([[0.0], middle])
+    hi = np.concatenate([middle, [0.0]])
+    for (first, stop), (gap_lo, gap_hi) in zip(runs.bounds, runs.end_gap_mm, strict=True):
+        lone = stop - first == 1
+        lo[first] = stack.offsets_mm[first] - cap_mm(gap_lo, options.end_cap, lone=lone)
+        hi[stop - 1] = stack.offsets_mm[stop - 1] + cap_mm(gap_hi, options.end_cap, lone=lone)
+    return lo, hi
+
+
+def cap_mm(gap_mm: float, cap: EndCap, *, lone: bool) -> float:
+    """Return the height of an end cap; a lone plane always gets half its slice distance, or it had no volume."""
+    if cap is EndCap.NONE and not lone:
+        return 0.0
+    half = 0.5 * gap_mm
+    return min(half, _THIN_CAP_MM) if cap is EndCap.HALF_SLICE_1_5MM else half
+
+
+def _ignored(structure: Structure) -> list[Finding]:
+    ignored = len(structure.contours) - len(structure.closed_contours)
+    if not ignored:
+        return []
+    return [
+        Finding(
+            level=Level.INFO,
+            code="contours-ignored",
+            message=f"{ignored} of {len(structure.contours)} contours bound no area (points or open lines) and were "
+            "left out of the volume.",
+            where=structure.name,
+        )
+    ]
+
+
+def _merged(name: str, spread_mm: float) -> Finding:
+    return Finding(
+        level=Level.INFO,
+        code="planes-merged",
+        message=f"Contours whose planes differ by up to {spread_mm:.3f} mm were taken to lie on one slice.",
+        where=name,
+    )
+
+
+def _twins(name: str, count: int) -> Finding:
+    return Finding(
+        level=Level.WARNING,
+        code="contour-repeated",
+        message=f"{count} contours repeat another one on their slice and were counted once.",
+        where=name,
+    )
+
+
+def _crossing(name: str, offsets_mm: list[float]) -> Finding:
+    return Finding(
+        level=Level.WARNING,
+        code="contours-cross",
+        message=f"Contours cross themselves or overlap on {len(offsets_mm)} slices; everything they enclose was "
+        "counted once. Check the drawing.",
+        where=name,
+    )
+
+
+def _missing(name: str, gaps_mm: FloatArray, usual_mm: float) -> Finding:
+    return Finding(
+        level=Level.WARNING,
+        code="slice-missing",
+        message=f"Slices are missing in {len(gaps_mm)} places (gaps up to {gaps_mm.max():.4g} mm where "
+        f"{usual_mm:.4g} mm is usual); the structure was split there, not bridged. "
+        "Interpolate the contours if it is one piece.",
+        where=name,
+    )
