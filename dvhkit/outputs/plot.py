@@ -103,7 +103,12 @@ def plot_curves(curves: Sequence[Curve], rules: Sequence[RuleResult] = ()) -> Dv
         ],
         y_ticks=[Tick(at=_y(volume), text=str(volume)) for volume in range(0, 101, 20)],
         curves=[_drawn(*parts) for parts in zip(drawable, names, lines, all_inks, strict=True)],
-        labels=place_labels(names, lines, frame=(LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)),
+        labels=place_labels(
+            names,
+            lines,
+            frame=(LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM),
+            avoid=[(_x(m.dose_gy, top_gy), _y(m.volume_pct)) for m in markers],
+        ),
         markers=[_drawn_marker(marker, top_gy) for marker in markers],
     )
 

@@ -10,6 +10,7 @@ from dvhkit.outputs.polyline import Point
 # Of the widest usual letters, at the 12 units of report.css.
 _LETTER_WIDTH, _LINE_HEIGHT = 8.0, 14.0
 _GAP = 7.0
+_MARK = 9.0
 _LONGEST = 18
 _STEP = 6.0
 _MOST_CANDIDATES = 40
@@ -27,7 +28,7 @@ class Label:
     text: str
 
 
-def place_labels(names: list[str], lines: list[list[Point]], *, frame: Box) -> list[Label]:
+def place_labels(names: list[str], lines: list[list[Point]], *, frame: Box, avoid: list[Point]) -> list[Label]:
     """Return a label for each curve that has a free place to its right, none crossing a curve or another label.
 
     Parameters
@@ -36,10 +37,12 @@ def place_labels(names: list[str], lines: list[list[Point]], *, frame: Box) -> l
         A name and a line a curve, in the same order; names of more than 18 characters get none.
     frame
         Left, top, right and bottom of the plot.
+    avoid
+        Points that have to stay free, such as those of markers.
     """
     dense = [_dense(line) for line in lines]
     labels: list[Label] = []
-    boxes: list[Box] = []
+    boxes: list[Box] = [(x - _MARK, y - _MARK, x + _MARK, y + _MARK) for x, y in avoid]
     for index, name in enumerate(names):
         if not name or len(name) > _LONGEST:
             continue

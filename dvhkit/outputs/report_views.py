@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
     from dvhkit.results import AuditRecord, InputFile, MetricResult, Provenance, RuleResult
 
+# Longer than anything sensible, and short enough to keep the page in shape.
 _LONGEST_NAME = 64
-_LONGEST_SENTENCE = 1500
+_LONGEST_TITLE = 160
+_LONGEST_SENTENCE = 600
 # A CT has hundreds of files: from here on a role gets one line and one hash over all of them.
 _MOST_FILES_A_ROLE = 6
 _LEVEL_LOOKS = {
@@ -114,9 +116,9 @@ def case_view(record: AuditRecord, *, anchor: str) -> CaseView:
     return CaseView(
         anchor=anchor,
         name=_name(record.case) or "unnamed case",
-        protocol=_sentence(record.protocol_title or record.protocol_id),
+        protocol=_title(record.protocol_title or record.protocol_id),
         protocol_id=_name(" ".join(part for part in (record.protocol_id, record.protocol_version) if part)),
-        prescription=_sentence(record.prescription),
+        prescription=_title(record.prescription),
         headline=headline(record),
         phrases=count_phrases(record.rules),
         error=_sentence(record.error or ""),
@@ -142,7 +144,7 @@ def _rule_view(rule: RuleResult) -> RuleView:
     ]
     return RuleView(
         look=look_of(rule.verdict.value),
-        title=_sentence(rule.title or rule.rule_id),
+        title=_title(rule.title or rule.rule_id),
         roi=_name(rule.roi),
         quantity=_name(rule.quantity),
         goal=_name(limit_text(rule.goal)),
@@ -219,6 +221,10 @@ def _role_views(role: str, files: list[InputFile]) -> list[InputView]:
 
 def _name(text: object) -> str:
     return clean(text, longest=_LONGEST_NAME)
+
+
+def _title(text: object) -> str:
+    return clean(text, longest=_LONGEST_TITLE)
 
 
 def _sentence(text: object) -> str:
