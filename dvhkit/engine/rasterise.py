@@ -126,7 +126,7 @@ def _field(solid: Solid, grid: Grid) -> tuple[FloatArray, FloatArray]:
         stack.plane_ring,
         solid.lo_mm,
         solid.hi_mm,
-        edges[2],
+        np.array(edges[2]),
         v1 - v0,
         u1 - u0,
         part,

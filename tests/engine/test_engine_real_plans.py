@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from dvhkit.engine.dvh import compute_dvh
@@ -35,12 +36,6 @@ def test_mean_doses_are_those_of_the_stored_dvhs(real_data, options, name, toler
     case = case_reader.read_case(real_data / "breast_tps_dvh")
     number = case.structures[name].number
     stored = next(d for d in case.dose.stored_dvhs if d.roi_number == number)
-    part = -_steps(stored.volume_pct)
-    mean = float((stored.dose_gy * part).sum() / part.sum())
+    # The area under a cumulative curve is the mean dose, whatever the width of its bins.
+    mean = stored.dose_gy[0] + np.trapezoid(stored.volume_pct, stored.dose_gy) / stored.volume_pct[0]
     assert dvh_of(case, name, options).mean_gy == pytest.approx(mean, rel=tolerance)
-
-
-def _steps(volume):
-    import numpy as np
-
-    return np.diff(np.append(volume, 0.0))
