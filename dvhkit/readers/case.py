@@ -1,0 +1,290 @@
+"""Files to a `Case`: found, linked, read, checked against each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from dvhkit.errors import DicomReadError, InputError, LinkError
+from dvhkit.findings import Finding, Level
+from dvhkit.model.case import Case, Source
+from dvhkit.model.dose import Dose
+from dvhkit.model.image import ImageSeries
+from dvhkit.model.plan import Plan
+from dvhkit.model.structure import StructureSet
+from dvhkit.readers.image_series import build_series
+from dvhkit.readers.index import DicomIndex, FileEntry, Progress, Role, find_files, index_files, scan
+from dvhkit.readers.inventory import Inventory, make_inventory
+from dvhkit.readers.link import CaseFiles, Choice, link
+from dvhkit.readers.rtdose import read_dose
+from dvhkit.readers.rtdose_sets import compare_with_parts, read_dose_set
+from dvhkit.readers.rtplan import read_plan
+from dvhkit.readers.rtstruct import read_structures
+
+__all__ = ["CaseFiles", "Inventory", "find_cases", "inventory", "read_case", "read_dose", "read_files"]
+
+_OPTIONS = {Role.RTSTRUCT: "--rtstruct", Role.RTDOSE: "--rtdose", Role.RTPLAN: "--rtplan", Role.IMAGE: "--image"}
+_CHOICE = "Choose with --rtstruct, --rtdose or --rtplan, or name the folder of one case."
+
+
+def find_cases(path: Path | str, *, progress: Progress | None = None) -> list[CaseFiles]:
+    """Return the files of every case at or under `path`, ordered by label.
+
+    UIDs decide what belongs together; folders decide nothing. Cases that cannot be read are in the list with their
+    `problem`, so that nothing is dropped unseen.
+
+    Raises
+    ------
+    InputError
+        If there is nothing at `path`, or no structure set and no dose among it.
+    """
+    index = scan(path, progress=progress)
+    cases = link(index)
+    if not cases:
+        raise _nothing(index)
+    return [_with_index_findings(case, index) for case in cases]
+
+
+def inventory(path: Path | str, *, progress: Progress | None = None) -> Inventory:
+    """Return what lies at or under `path`: patients, studies, series, objects, and how they link."""
+    return make_inventory(scan(path, progress=progress))
+
+
+def read_case(
+    path: Path | str | None = None,
+    *,
+    rtstruct: Path | str | None = None,
+    rtdose: Path | str | None = None,
+    rtplan: Path | str | None = None,
+    image: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Case:
+    """Return the one case in a folder, or the one that the named files make.
+
+    Parameters
+    ----------
+    path
+        A folder, or one RT file in it, which is then taken and the rest of its folder searched for what belongs to it.
+    rtstruct, rtdose, rtplan, image
+        Files (for the image: the folder of its slices) that override what the UIDs say.
+
+    Raises
+    ------
+    LinkError
+        If there is more than one case, or the files do not belong together; the candidates are listed.
+    InputError
+        If there is nothing to read, or a file cannot be used.
+    """
+    named = {Role.RTSTRUCT: rtstruct, Role.RTDOSE: rtdose, Role.RTPLAN: rtplan}
+    chosen = {role: _chosen_entry(Path(file), role) for role, file in named.items() if file is not None}
+    index = _index_for(path, chosen, progress)
+    if path is not None and Path(path).is_file():
+        own = next((e for e in index.entries if e.path == Path(path) and e.role in named), None)
+        if own is not None:
+            chosen.setdefault(own.role, own)
+    choice = Choice(
+        rtstruct=chosen.get(Role.RTSTRUCT),
+        rtdose=chosen.get(Role.RTDOSE),
+        rtplan=chosen.get(Role.RTPLAN),
+        image=_chosen_image(Path(image)) if image is not None else None,
+    )
+    cases = link(index, choice)
+    if not cases:
+        raise _nothing(index)
+    return read_files(_with_index_findings(_only_one(cases, index), index))
+
+
+def _index_for(path: Path | str | None, chosen: dict[Role, FileEntry], progress: Progress | None) -> DicomIndex:
+    if path is None:
+        if not chosen:
+            raise InputError(
+                "nothing was named to read.", remedy="Name a folder, or files with --rtstruct and --rtdose."
+            )
+        entries = tuple(chosen.values())
+        return DicomIndex(root=entries[0].path.parent, entries=entries)
+    root = Path(path)
+    index = scan(root.parent if root.is_file() else root, progress=progress)
+    known = {entry.path.resolve() for entry in index.entries}
+    extra = tuple(entry for entry in chosen.values() if entry.path.resolve() not in known)
+    return replace(index, entries=index.entries + extra)
+
+
+def _chosen_entry(path: Path, role: Role) -> FileEntry:
+    option = _OPTIONS[role]
+    if not path.is_file():
+        raise InputError("there is no such file.", path=path, remedy=f"Check what you gave as {option}.")
+    index = index_files([path], root=path.parent)
+    if index.unreadable:
+        raise DicomReadError(index.unreadable[0].reason, path=path, remedy=index.unreadable[0].remedy)
+    if not index.entries:
+        raise InputError("is no DICOM file.", path=path, remedy=f"Check what you gave as {option}.")
+    entry = index.entries[0]
+    if entry.role is not role:
+        found = entry.modality or "something else"
+        raise InputError(f"is no {role.value} but {found}.", path=path, remedy=f"Check what you gave as {option}.")
+    return entry
+
+
+def _chosen_image(path: Path) -> tuple[FileEntry, ...]:
+    if not path.exists():
+        raise InputError("there is no such folder.", path=path, remedy="Check what you gave as --image.")
+    entries = index_files(find_files(path), root=path).of_role(Role.IMAGE)
+    entries = tuple(e for e in entries if "LOCALIZER" not in e.image().image_type)
+    series = {entry.series_uid for entry in entries}
+    if len(series) == 1:
+        return entries
+    found = f"holds {len(series)} image series" if series else "holds no CT, MR or PET image"
+    raise InputError(f"{found}.", path=path, remedy="Give the folder of one image series with --image.")
+
+
+def _only_one(cases: tuple[CaseFiles, ...], index: DicomIndex) -> CaseFiles:
+    """Return the case that is meant: the only one, or the only one that has a dose and can be read."""
+    if len(cases) == 1:
+        return cases[0]
+    ready = [case for case in cases if case.problem is None]
+    dosed = [case for case in ready if case.rtdose]
+    # Structures without dose are meant only where there is no dose at all.
+    pool = dosed or ([] if any(case.rtdose for case in cases) else ready)
+    if len(pool) == 1:
+        others = "; ".join(
+            case.problem.message if case.problem else case.describe() for case in cases if case != pool[0]
+        )
+        message = f"The only case that can be read with a dose is used. Left out: {others}"
+        finding = Finding(level=Level.WARNING, code="other-candidates", message=message)
+        return replace(pool[0], findings=(*pool[0].findings, finding))
+    if not pool:
+        raise next(case.problem for case in cases if case.problem is not None)
+    listed = "; ".join(case.describe() for case in pool[:8]) + ("; ..." if len(pool) > 8 else "")
+    raise LinkError(f"{len(pool)} cases are here: {listed}.", path=index.root, remedy=_CHOICE)
+
+
+def _nothing(index: DicomIndex) -> InputError:
+    if index.unreadable:
+        first = index.unreadable[0]
+        more = f" {len(index.unreadable) - 1} more files are unreadable." if len(index.unreadable) > 1 else ""
+        return DicomReadError(first.reason, path=first.path, remedy=(first.remedy or "") + more)
+    if not index.entries:
+        found = f"{len(index.not_dicom)} files, none of them DICOM" if index.not_dicom else "no files"
+        return InputError(f"holds {found}.", path=index.root, remedy="Name the folder with the DICOM export.")
+    roles = Counter(entry.modality or "?" for entry in index.entries)
+    found = ", ".join(f"{count} {name}" for name, count in sorted(roles.items()))
+    return InputError(
+        f"holds no structure set and no dose, only {found}.",
+        path=index.root,
+        remedy="Export the structure set (RTSTRUCT) and the dose (RTDOSE) too.",
+    )
+
+
+def _with_index_findings(case: CaseFiles, index: DicomIndex) -> CaseFiles:
+    findings = list(case.findings)
+    if index.unreadable:
+        names = ", ".join(item.path.name for item in index.unreadable[:5])
+        message = f"{len(index.unreadable)} DICOM files in the folder cannot be read and are left out: {names}."
+        findings.append(Finding(level=Level.WARNING, code="unreadable-files", message=message))
+    if index.duplicates:
+        message = f"{len(index.duplicates)} files are copies of others and are left out."
+        findings.append(Finding(level=Level.INFO, code="duplicate-files", message=message))
+    return replace(case, findings=tuple(findings))
+
+
+def read_files(files: CaseFiles) -> Case:
+    """Return the case that `files` make.
+
+    Raises
+    ------
+    LinkError
+        If the files cannot be used together: `files.problem`, or dose and structures in different frames.
+    DicomReadError
+        If a file cannot be used.
+    """
+    if files.problem is not None:
+        raise files.problem
+    if files.rtstruct is None:
+        raise InputError("there are no structures.", remedy="Name the structure set with --rtstruct.")
+    findings = list(files.findings)
+    structures, found = read_structures(files.rtstruct)
+    findings += found
+    dose = _read_dose(files, findings)
+    plan = _read_plan(files, findings)
+    image = _read_image(files, findings)
+    if dose is not None:
+        structures = _in_frame_of(dose, structures, findings)
+    return Case(
+        label=files.label,
+        structures=structures,
+        dose=dose,
+        plan=plan,
+        image=image,
+        prescriptions=plan.prescriptions if plan else (),
+        fractions=plan.fractions_planned if plan else None,
+        findings=tuple(findings),
+        sources=_sources(files, structures, dose, plan, image),
+    )
+
+
+def _read_dose(files: CaseFiles, findings: list[Finding]) -> Dose | None:
+    if not files.rtdose:
+        return None
+    dose, found = read_dose_set(files.rtdose, files.assembly)
+    findings += found
+    if files.beam_doses:
+        findings += compare_with_parts(dose, files.beam_doses)
+    return dose
+
+
+def _read_plan(files: CaseFiles, findings: list[Finding]) -> Plan | None:
+    if files.rtplan is None:
+        return None
+    plan, found = read_plan(files.rtplan)
+    findings += found
+    return plan
+
+
+def _read_image(files: CaseFiles, findings: list[Finding]) -> ImageSeries | None:
+    """Return the image, or None with a finding where its slices make no series: a DVH does not need it."""
+    entries = files.image_entries or index_files(list(files.image), root=Path()).of_role(Role.IMAGE)
+    if not entries:
+        return None
+    try:
+        image, found = build_series(entries)
+    except DicomReadError as error:
+        message = f"The image cannot be used and is left out: {error.where or ''} {error.message} {error.remedy or ''}"
+        place = Path(error.path).name if error.path else ""
+        findings.append(Finding(level=Level.SERIOUS, code="image-unusable", message=message, where=place))
+        return None
+    findings += found
+    return image
+
+
+def _in_frame_of(dose: Dose, structures: StructureSet, findings: list[Finding]) -> StructureSet:
+    """Return the structures without the contours of ROIs that were drawn in another frame than the dose's."""
+    frame = dose.frame_of_reference_uid
+    strangers = [s for s in structures if frame and s.frame_of_reference_uid not in ("", frame) and s.contours]
+    if not strangers:
+        return structures
+    names = ", ".join(s.name for s in strangers[:8])
+    message = (
+        f"{len(strangers)} structures were drawn in another frame of reference than that of the dose, so their "
+        f"contours are left out: {names}. Copy them to the planning image in the planning system."
+    )
+    findings.append(Finding(level=Level.SERIOUS, code="roi-in-other-frame", message=message))
+    foreign = {s.number for s in strangers}
+    kept = tuple(replace(s, contours=()) if s.number in foreign else s for s in structures)
+    return replace(structures, structures=kept)
+
+
+def _sources(
+    files: CaseFiles, structures: StructureSet, dose: Dose | None, plan: Plan | None, image: ImageSeries | None
+) -> tuple[Source, ...]:
+    assert files.rtstruct is not None
+    sources = [Source(role="RTSTRUCT", path=files.rtstruct, sop_instance_uid=structures.sop_instance_uid)]
+    if dose is not None:
+        uids = (dose.sop_instance_uid,) + ("",) * (len(files.rtdose) - 1)
+        sources += [Source(role="RTDOSE", path=p, sop_instance_uid=u) for p, u in zip(files.rtdose, uids, strict=True)]
+    if plan is not None and files.rtplan is not None:
+        sources.append(Source(role="RTPLAN", path=files.rtplan, sop_instance_uid=plan.sop_instance_uid))
+    if image is not None:
+        pairs = zip(image.paths, image.sop_instance_uids, strict=True)
+        sources += [Source(role=image.modality, path=path, sop_instance_uid=uid) for path, uid in pairs]
+    return tuple(sources)

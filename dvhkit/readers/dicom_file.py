@@ -1,0 +1,208 @@
+"""One DICOM file from disk: found by content, bounded in size, refused if it is cut short.
+
+pydicom does the parsing. What is added here: the test of whether a file is DICOM at all, the notice that a value ends
+before its stated length (pydicom hands out what is left), and bounds on what a hostile file can make us allocate.
+"""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydicom.dataelem import RawDataElement
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_dataset, read_partial
+
+from dvhkit.errors import DicomReadError, DvhkitError, InputError
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+# Largest file that is read whole, and largest size that a deflated one may unfold to.
+MAX_FILE_BYTES = 4 << 30
+MAX_INFLATED_BYTES = 1 << 30
+# Largest number of sequence items in one file: each becomes a Python object of about a kilobyte.
+MAX_ITEMS = 2_000_000
+# Headers are read in steps: most end within the first.
+_HEADER_STEPS = (1 << 16, 1 << 20)
+_PREAMBLE = 128
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+_ITEM_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
+_UNDEFINED = 0xFFFFFFFF
+_TRUNCATED = "Copy or export the file again: it is cut short."
+
+# What pydicom and its decoders raise on broken files.
+PARSE_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    InvalidDicomError,
+)
+
+StopWhen = Callable[[int, str | None, int], bool]
+
+
+@contextmanager
+def quiet_pydicom() -> Iterator[None]:
+    """Keep pydicom's warnings about the letter of the standard off the user's screen: they may carry names."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"pydicom(\..*)?")
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+@contextmanager
+def reading(path: Path | str) -> Iterator[None]:
+    """Turn whatever a broken file makes pydicom raise into a `DicomReadError` that names the file."""
+    try:
+        yield
+    except DvhkitError as error:
+        if error.path is None:
+            error.path = str(path)
+        raise
+    except PARSE_ERRORS as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DicomReadError(
+            f"cannot be read as DICOM ({type(error).__name__}{': ' + reason if reason else ''}).",
+            path=path,
+            remedy="Copy or export the file again, or leave it out.",
+        ) from error
+
+
+def looks_like_dicom(start: bytes) -> bool:
+    """Return whether the first bytes of a file are those of a DICOM file, with or without preamble.
+
+    Without ``DICM`` at byte 128 the file must begin with an element of group 0002 or 0008 whose value representation
+    or length is plausible.
+    """
+    if start[_PREAMBLE : _PREAMBLE + 4] == b"DICM":
+        return True
+    if len(start) < 8:
+        return False
+    for order in "<>":
+        group, element, length = struct.unpack(order + "HHI", start[:8])
+        if group in (0x0002, 0x0008) and element < 0x0100:
+            explicit = start[4:6].isalpha() and start[4:6].isupper()
+            if explicit or 0 < length <= 1024 or (element == 0 and length == 4):
+                return True
+    return False
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the whole file, or raise if it is larger than `MAX_FILE_BYTES`."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise DicomReadError(
+                f"is {size / 2**30:.1f} GiB large; at most {MAX_FILE_BYTES >> 30} GiB are read.", path=path
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"cannot be opened ({error.strerror or error}).", path=path, remedy="Check the name and your rights."
+        ) from error
+
+
+def parse(data: bytes, *, specific_tags: list[int] | None = None, stop: StopWhen | None = None) -> Dataset:
+    """Return the data set in `data`; values stay raw bytes until they are asked for.
+
+    Raises
+    ------
+    DicomReadError
+        If a value ends before its stated length, or a bound is passed.
+    """
+    if sum(data.count(tag) for tag in _ITEM_TAGS) > MAX_ITEMS:
+        raise DicomReadError(f"holds more than {MAX_ITEMS} sequence items.", remedy="Split the object.")
+    if data[:4] == b"DICM":
+        data = bytes(_PREAMBLE) + data
+    if _DEFLATED in data[:2048]:
+        stream = BytesIO(_inflate(data))
+        dataset: Dataset = read_dataset(stream, False, True, stop_when=stop, specific_tags=specific_tags)
+    else:
+        stream = BytesIO(data)
+        dataset = read_partial(stream, stop_when=stop, force=True, specific_tags=specific_tags)
+    _require_whole(dataset, stream)
+    return dataset
+
+
+def _require_whole(dataset: Dataset, stream: BytesIO) -> None:
+    size = stream.getbuffer().nbytes
+    if stream.tell() > size:
+        raise DicomReadError("ends inside an element.", remedy=_TRUNCATED)
+    rest = stream.getvalue()[stream.tell() :] if size - stream.tell() < 8 else b""
+    if rest.strip(b"\x00"):
+        raise DicomReadError("ends inside an element.", remedy=_TRUNCATED)
+    for tag in dataset.keys():  # noqa: SIM118 -- iterating a Dataset itself would convert its values
+        element: Any = dataset.get_item(tag)
+        if not isinstance(element, RawDataElement) or element.length == _UNDEFINED:
+            continue
+        if element.value is not None and len(element.value) < element.length:
+            raise DicomReadError(
+                f"ends inside element ({tag >> 16:04X},{tag & 0xFFFF:04X}): "
+                f"{len(element.value)} of {element.length} bytes are there.",
+                remedy=_TRUNCATED,
+            )
+
+
+def _inflate(data: bytes) -> bytes:
+    """Return the data set of a deflated file, unfolded; never more than `MAX_INFLATED_BYTES`."""
+    if data[_PREAMBLE : _PREAMBLE + 6] != b"DICM\x02\x00" or data[_PREAMBLE + 8 : _PREAMBLE + 10] != b"UL":
+        raise DicomReadError("is deflated, but has no file meta group length.")
+    start = _PREAMBLE + 16 + int.from_bytes(data[_PREAMBLE + 12 : _PREAMBLE + 16], "little")
+    unfolder = zlib.decompressobj(-zlib.MAX_WBITS)
+    unfolded = unfolder.decompress(data[start:], MAX_INFLATED_BYTES)
+    if unfolder.unconsumed_tail:
+        raise DicomReadError(f"unfolds to more than {MAX_INFLATED_BYTES >> 20} MiB.", remedy="Store it uncompressed.")
+    return unfolded
+
+
+def read_header(path: Path, *, specific_tags: list[int], stop_for: Callable[[bytes], StopWhen]) -> Dataset | None:
+    """Return a file's header up to where the reading stops, or None if it is no DICOM file.
+
+    `stop_for` gets the first bytes and says where to stop. The file is read in growing pieces until the parser
+    comes to that place or to the end of the file.
+    """
+    with path.open("rb") as file:
+        data = file.read(_HEADER_STEPS[0])
+        if not looks_like_dicom(data):
+            return None
+        stop = stop_for(data)
+        for size in _HEADER_STEPS:
+            data += file.read(size - len(data))
+            if len(data) < size:
+                break
+            reached = _Reached(stop)
+            try:
+                dataset = parse(data, specific_tags=specific_tags, stop=reached)
+            except (DicomReadError, *PARSE_ERRORS):
+                continue  # the piece may end inside a value: a longer one tells
+            if reached.hit:
+                return dataset
+    return parse(read_bytes(path), specific_tags=specific_tags, stop=stop)
+
+
+class _Reached:
+    """Remembers whether the parser came to the stopping place."""
+
+    def __init__(self, stop: StopWhen) -> None:
+        self.stop = stop
+        self.hit = False
+
+    def __call__(self, tag: int, vr: str | None, length: int) -> bool:
+        self.hit = self.stop(tag, vr, length)
+        return self.hit

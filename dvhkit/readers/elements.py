@@ -1,0 +1,243 @@
+"""Single values out of a pydicom data set, straight from the stored bytes.
+
+pydicom turns each number into an object of its own and warns about each letter that the standard does not allow. An
+archive is full of such letters, so values are taken here from the raw element: numbers by numpy, texts by decoding.
+A missing or empty element is None, an empty tuple or an empty string; a broken one raises `DicomReadError`.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.sequence import Sequence
+
+from dvhkit.errors import DicomReadError
+from dvhkit.model.arrays import FloatArray
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydicom.dataset import Dataset
+
+_BINARY = {"US": "u2", "SS": "i2", "UL": "u4", "SL": "i4", "FL": "f4", "FD": "f8"}
+# From here on numpy's parser wins over float().
+_LONG_TEXT = 512
+_REMEDY = "Export the object again, or leave it out."
+# Control characters never belong in a name; ESC would reach the user's terminal.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+@cache
+def tag_of(keyword: str) -> int:
+    """Return the tag number of a DICOM keyword."""
+    tag = tag_for_keyword(keyword)
+    assert tag is not None, keyword
+    return tag
+
+
+def where(keyword: str) -> str:
+    """Return ``PixelSpacing (0028,0030)`` for ``PixelSpacing``: how messages name a place in a file."""
+    tag = tag_of(keyword)
+    return f"{keyword} ({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
+def has(data: Dataset, keyword: str) -> bool:
+    """Return whether the element is there at all, empty or not."""
+    return tag_of(keyword) in data
+
+
+def raw_bytes(data: Dataset, keyword: str) -> bytes:
+    """Return the stored bytes of a text element, without padding; empty if it is missing."""
+    element = data.get_item(tag_of(keyword)) if tag_of(keyword) in data else None
+    if element is None:
+        return b""
+    value = element.value
+    if value is None:
+        return b""
+    if isinstance(value, bytes):
+        return value.strip(b" \x00\r\n\t")
+    # An element that was converted already, as in data sets built in memory.
+    parts = value if isinstance(value, list | tuple) or type(value).__name__ == "MultiValue" else [value]
+    return "\\".join(str(part) for part in parts).encode("utf-8").strip()
+
+
+def text(data: Dataset, keyword: str) -> str:
+    """Return a text of the default repertoire (UI, CS, DS, IS, ...), stripped; empty if it is missing."""
+    return raw_bytes(data, keyword).decode("latin-1")
+
+
+def texts(data: Dataset, keyword: str) -> tuple[str, ...]:
+    """Return the values of a multi-valued text."""
+    stored = text(data, keyword)
+    return tuple(part.strip(" \x00") for part in stored.split("\\")) if stored else ()
+
+
+def name_text(data: Dataset, keyword: str, charset: tuple[str, ...]) -> str:
+    """Return a free text in the file's character set, with control characters made visible as U+FFFD."""
+    stored = raw_bytes(data, keyword)
+    element = data.get_item(tag_of(keyword)) if tag_of(keyword) in data else None
+    if element is not None and not isinstance(element.value, bytes):
+        decoded = stored.decode("utf-8")
+    else:
+        try:
+            decoded = decode_bytes(stored, list(charset), set())
+        except (LookupError, UnicodeError):
+            decoded = stored.decode("utf-8", errors="replace")
+    return _CONTROL.sub("\ufffd", decoded).strip(" ")
+
+
+def charset_of(data: Dataset) -> tuple[str, ...]:
+    """Return the Python encodings that SpecificCharacterSet (0008,0005) names; unknown ones fall back to UTF-8."""
+    named = texts(data, "SpecificCharacterSet")
+    try:
+        return tuple(convert_encodings(list(named))) if named else ("utf_8",)
+    except (LookupError, ValueError):
+        return ("utf_8",)
+
+
+def numbers(data: Dataset, keyword: str, *, path: Path | str | None = None) -> tuple[float, ...]:
+    """Return all numbers of an element, text or binary; empty if it is missing. Each must be finite."""
+    tag = tag_of(keyword)
+    element: Any = data.get_item(tag) if tag in data else None
+    if element is None or element.value is None or element.value in (b"", ""):
+        return ()
+    vr = _vr(element, tag)
+    if vr in _BINARY and isinstance(element.value, bytes):
+        values = _binary(element, vr, keyword, path)
+    else:
+        values = parse_numbers(raw_bytes(data, keyword), place=where(keyword), path=path)
+    if not np.all(np.isfinite(values)):
+        raise DicomReadError(
+            f"holds a value that is not a finite number: {_shorten(values)}.",
+            path=path,
+            where=where(keyword),
+            remedy=_REMEDY,
+        )
+    return tuple(values.tolist())
+
+
+def _vr(element: Any, tag: int) -> str:  # noqa: ANN401 -- RawDataElement or DataElement
+    vr = getattr(element, "VR", None)
+    if vr is None or vr == "UN":
+        try:
+            return dictionary_VR(tag)
+        except KeyError:
+            return "UN"
+    return str(vr)
+
+
+def _binary(element: Any, vr: str, keyword: str, path: Path | str | None) -> FloatArray:  # noqa: ANN401
+    order = "<" if element.is_little_endian else ">"
+    dtype = np.dtype(order + _BINARY[vr])
+    if len(element.value) % dtype.itemsize:
+        raise DicomReadError(
+            f"has {len(element.value)} bytes, no multiple of {dtype.itemsize}.",
+            path=path,
+            where=where(keyword),
+            remedy=_REMEDY,
+        )
+    return np.frombuffer(element.value, dtype=dtype).astype(np.float64)
+
+
+def parse_numbers(stored: bytes, *, place: str, path: Path | str | None = None) -> FloatArray:
+    r"""Return the decimal numbers of a backslash-separated text as float64; infinities and NaN pass.
+
+    Raises
+    ------
+    DicomReadError
+        If a part is no number. ``np.fromstring`` reads as far as it can, so the count is compared with the separators.
+    """
+    if not stored:
+        return np.empty(0)
+    if len(stored) > _LONG_TEXT:
+        values = _fast_numbers(stored)
+        if len(values) == stored.count(b"\\") + 1:
+            return values
+    parts = [part.strip(b" \x00") for part in stored.split(b"\\")]
+    try:
+        # float() takes 1_000 too, which no DICOM writer means.
+        if any(b"_" in part for part in parts):
+            raise ValueError
+        return np.array([float(part) for part in parts])
+    except ValueError:
+        broken = next(part for part in parts if not _is_number(part))
+        raise DicomReadError(
+            f"{broken[:24].decode('latin-1')!r} is no number.", path=path, where=place, remedy=_REMEDY
+        ) from None
+
+
+def _fast_numbers(stored: bytes) -> FloatArray:
+    with warnings.catch_warnings():
+        # numpy deprecates the reading of broken text; the caller checks the count and reads such text anew.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            return np.fromstring(stored, dtype=np.float64, sep="\\")
+        except ValueError:
+            return np.empty(0)
+
+
+def _is_number(part: bytes) -> bool:
+    try:
+        float(part)
+    except ValueError:
+        return False
+    return b"_" not in part
+
+
+def number(data: Dataset, keyword: str, *, path: Path | str | None = None) -> float | None:
+    """Return the first number of an element, or None if it is missing."""
+    values = numbers(data, keyword, path=path)
+    return values[0] if values else None
+
+
+def integer(data: Dataset, keyword: str, *, path: Path | str | None = None) -> int | None:
+    """Return the first number of an element as an integer, or None if it is missing.
+
+    ``"20.0"`` is taken for 20, since writers pad; ``"20.5"`` is refused.
+    """
+    value = number(data, keyword, path=path)
+    if value is None:
+        return None
+    if value != int(value):
+        raise DicomReadError(f"must be a whole number, not {value:g}.", path=path, where=where(keyword), remedy=_REMEDY)
+    return int(value)
+
+
+def items(data: Dataset, keyword: str, *, path: Path | str | None = None) -> tuple[Dataset, ...]:
+    """Return the items of a sequence; empty if it is missing or empty."""
+    tag = tag_of(keyword)
+    if tag not in data:
+        return ()
+    value = data[tag].value
+    if value is None or value in (b"", ""):
+        return ()
+    if not isinstance(value, Sequence):
+        raise DicomReadError("is no sequence.", path=path, where=where(keyword), remedy=_REMEDY)
+    return tuple(value)
+
+
+def require_numbers(data: Dataset, keyword: str, count: int, *, path: Path | str | None) -> tuple[float, ...]:
+    """Return exactly `count` numbers, or raise `DicomReadError`."""
+    values = numbers(data, keyword, path=path)
+    if len(values) == count:
+        return values
+    found = f"has {len(values)} values, {count} are needed." if values else "is missing."
+    raise DicomReadError(found, path=path, where=where(keyword), remedy=_REMEDY)
+
+
+def require_integer(data: Dataset, keyword: str, *, path: Path | str | None) -> int:
+    """Return the integer of an element, or raise `DicomReadError`."""
+    value = integer(data, keyword, path=path)
+    if value is None:
+        raise DicomReadError("is missing.", path=path, where=where(keyword), remedy=_REMEDY)
+    return value
+
+
+def _shorten(values: FloatArray) -> str:
+    return ", ".join(f"{v:g}" for v in values[~np.isfinite(values)][:3])

@@ -1,0 +1,329 @@
+"""What lies in a folder: every DICOM file's header, found by content, whatever it is called."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dvhkit.errors import DvhkitError, InputError
+from dvhkit.readers.dicom_file import StopWhen, quiet_pydicom, read_header, reading
+from dvhkit.readers.elements import charset_of, name_text, tag_of, text
+from dvhkit.readers.headers import (
+    HEADER_TAGS,
+    DoseHeader,
+    Header,
+    ImageHeader,
+    PlanHeader,
+    RegistrationHeader,
+    StructureSetHeader,
+    dose_header,
+    image_header,
+    plan_header,
+    registration_header,
+    structure_set_header,
+)
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+# Waiting for a network drive overlaps; parsing itself holds the interpreter's lock.
+_THREADS = 4
+_PIXELS = 0x7FE00000
+_STRUCTURE_SET_CLASS = b"1.2.840.10008.5.1.4.1.1.481.3"
+_SOP_PREFIX = "1.2.840.10008.5.1.4.1.1."
+
+Progress = Callable[[int], None]
+
+
+class Role(StrEnum):
+    """What part an object plays in a case."""
+
+    IMAGE = "IMAGE"
+    RTSTRUCT = "RTSTRUCT"
+    RTPLAN = "RTPLAN"
+    RTDOSE = "RTDOSE"
+    REG = "REG"
+    OTHER = "OTHER"
+
+
+# SOP class UID, without the common prefix -> role. A file without SOP class is judged by its Modality.
+_ROLES = {
+    "2": Role.IMAGE,  # CT
+    "2.1": Role.IMAGE,  # enhanced CT
+    "2.2": Role.IMAGE,  # legacy converted enhanced CT
+    "4": Role.IMAGE,  # MR
+    "4.1": Role.IMAGE,  # enhanced MR
+    "4.4": Role.IMAGE,  # legacy converted enhanced MR
+    "128": Role.IMAGE,  # PET
+    "128.1": Role.IMAGE,  # legacy converted enhanced PET
+    "130": Role.IMAGE,  # enhanced PET
+    "481.2": Role.RTDOSE,
+    "481.3": Role.RTSTRUCT,
+    "481.5": Role.RTPLAN,
+    "481.8": Role.RTPLAN,  # RT Ion Plan
+    "66.1": Role.REG,
+}
+_ION_PLAN = _SOP_PREFIX + "481.8"
+_MODALITY_ROLES = {
+    "CT": Role.IMAGE,
+    "MR": Role.IMAGE,
+    "PT": Role.IMAGE,
+    "RTDOSE": Role.RTDOSE,
+    "RTSTRUCT": Role.RTSTRUCT,
+    "RTPLAN": Role.RTPLAN,
+    "REG": Role.REG,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEntry:
+    """One DICOM file, by its header.
+
+    Attributes
+    ----------
+    patient_key
+        Digest of the patient's ID and name: tells patients apart and is never shown.
+    """
+
+    path: Path
+    role: Role
+    modality: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_uid: str
+    series_uid: str
+    frame_of_reference_uid: str
+    description: str
+    patient_key: str = field(repr=False)
+    header: Header | None = field(repr=False)
+
+    def image(self) -> ImageHeader:
+        """Return the header of an image."""
+        assert isinstance(self.header, ImageHeader)
+        return self.header
+
+    def structures(self) -> StructureSetHeader:
+        """Return the header of a structure set."""
+        assert isinstance(self.header, StructureSetHeader)
+        return self.header
+
+    def plan(self) -> PlanHeader:
+        """Return the header of a plan."""
+        assert isinstance(self.header, PlanHeader)
+        return self.header
+
+    def dose(self) -> DoseHeader:
+        """Return the header of a dose grid."""
+        assert isinstance(self.header, DoseHeader)
+        return self.header
+
+    def registration(self) -> RegistrationHeader:
+        """Return the header of a registration."""
+        assert isinstance(self.header, RegistrationHeader)
+        return self.header
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A file that is DICOM but cannot be read, and why."""
+
+    path: Path
+    reason: str
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DicomIndex:
+    """Every DICOM object under a folder.
+
+    Attributes
+    ----------
+    entries
+        One a SOP instance, ordered by path; more than one where files claim one identity but differ.
+    duplicates
+        Byte-for-byte copies of a file in `entries`, left out: (file kept, copy).
+    conflicts
+        Files that bear one SOP instance UID but differ: (first, other). RT objects are both in `entries`, since
+        nobody can say which is meant; of image slices only the first is.
+    not_dicom
+        Files that are something else.
+    """
+
+    root: Path
+    entries: tuple[FileEntry, ...]
+    duplicates: tuple[tuple[Path, Path], ...] = ()
+    conflicts: tuple[tuple[Path, Path], ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+    not_dicom: tuple[Path, ...] = ()
+
+    def of_role(self, role: Role) -> tuple[FileEntry, ...]:
+        """Return the entries that play `role`."""
+        return tuple(entry for entry in self.entries if entry.role is role)
+
+
+def scan(path: Path | str, *, progress: Progress | None = None) -> DicomIndex:
+    """Return the index of all DICOM files at or under `path`, read by their headers only.
+
+    Parameters
+    ----------
+    path
+        A folder of any depth, or one file.
+    progress
+        Called after each file with the number of files looked at so far.
+
+    Raises
+    ------
+    InputError
+        If there is no such file or folder.
+    """
+    root = Path(path)
+    if not root.exists():
+        raise InputError("there is no such file or folder.", path=root, remedy="Check the name.")
+    return index_files(find_files(root), root=root, progress=progress)
+
+
+def index_files(files: list[Path], *, root: Path, progress: Progress | None = None) -> DicomIndex:
+    """Return the index of the given files."""
+    found: list[FileEntry] = []
+    unreadable: list[Unreadable] = []
+    not_dicom: list[Path] = []
+    with quiet_pydicom(), ThreadPoolExecutor(_THREADS) as pool:
+        for count, (file, result) in enumerate(zip(files, pool.map(_try_entry, files), strict=True), start=1):
+            if isinstance(result, FileEntry):
+                found.append(result)
+            elif result is None:
+                not_dicom.append(file)
+            else:
+                place = f"{result.where}: " if result.where else ""
+                unreadable.append(Unreadable(path=file, reason=place + result.message, remedy=result.remedy))
+            if progress is not None:
+                progress(count)
+    entries, duplicates, conflicts = _sort_out(found)
+    return DicomIndex(
+        root=root,
+        entries=tuple(entries),
+        duplicates=tuple(duplicates),
+        conflicts=tuple(conflicts),
+        unreadable=tuple(unreadable),
+        not_dicom=tuple(not_dicom),
+    )
+
+
+def find_files(root: Path) -> list[Path]:
+    """Return all regular files at or under `root`, sorted; a folder that links to one already seen is passed over."""
+    if root.is_file():
+        return [root]
+    return sorted(_walk(root))
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    seen: set[tuple[int, int]] = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        here = Path(folder)
+        status = here.stat()
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders.sort()
+        # A pipe or device would block; a dangling link is no file.
+        yield from (here / name for name in names if (here / name).is_file())
+
+
+def _try_entry(path: Path) -> FileEntry | DvhkitError | None:
+    try:
+        return read_entry(path)
+    except DvhkitError as error:
+        return error
+
+
+def read_entry(path: Path) -> FileEntry | None:
+    """Return a file's entry, or None if it is no DICOM file. Raises `DicomReadError` if it is a broken one."""
+    with reading(path):
+        data = read_header(path, specific_tags=HEADER_TAGS, stop_for=_stop_for)
+        if data is None:
+            return None
+        sop_class, modality = text(data, "SOPClassUID"), text(data, "Modality").upper()
+        if not sop_class and not modality:
+            return None
+        role = _role(sop_class, modality)
+        return FileEntry(
+            path=path,
+            role=role,
+            modality=modality,
+            sop_class_uid=sop_class,
+            sop_instance_uid=text(data, "SOPInstanceUID"),
+            study_uid=text(data, "StudyInstanceUID"),
+            series_uid=text(data, "SeriesInstanceUID"),
+            frame_of_reference_uid=text(data, "FrameOfReferenceUID"),
+            description=name_text(data, "SeriesDescription", charset_of(data)),
+            patient_key=_patient_key(data),
+            header=_header(data, role, sop_class, path),
+        )
+
+
+def _stop_for(start: bytes) -> StopWhen:
+    """Stop a structure set at its contours, anything else at its pixels."""
+    last = tag_of("ROIContourSequence") if _STRUCTURE_SET_CLASS in start[:2048] else _PIXELS
+    return lambda tag, _vr, _length: tag >= last
+
+
+def _role(sop_class: str, modality: str) -> Role:
+    if sop_class:
+        return _ROLES.get(sop_class.removeprefix(_SOP_PREFIX), Role.OTHER)
+    return _MODALITY_ROLES.get(modality, Role.OTHER)
+
+
+def _header(data: Dataset, role: Role, sop_class: str, path: Path) -> Header | None:
+    match role:
+        case Role.IMAGE:
+            return image_header(data, path)
+        case Role.RTSTRUCT:
+            return structure_set_header(data, path)
+        case Role.RTPLAN:
+            return plan_header(data, path, is_ion=sop_class == _ION_PLAN)
+        case Role.RTDOSE:
+            return dose_header(data, path)
+        case Role.REG:
+            return registration_header(data, path)
+        case _:
+            return None
+
+
+def _patient_key(data: Dataset) -> str:
+    identity = text(data, "PatientID") or text(data, "PatientName")
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+def _sort_out(found: list[FileEntry]) -> tuple[list[FileEntry], list[tuple[Path, Path]], list[tuple[Path, Path]]]:
+    """Return what to keep, the copies, and the files that claim one identity but differ."""
+    same_uid: dict[str, list[FileEntry]] = {}
+    entries: list[FileEntry] = []
+    duplicates: list[tuple[Path, Path]] = []
+    conflicts: list[tuple[Path, Path]] = []
+    for entry in sorted(found, key=lambda e: e.path):
+        kept = same_uid.setdefault(entry.sop_instance_uid, []) if entry.sop_instance_uid else []
+        twin = next((k for k in kept if _same_bytes(k.path, entry.path)), None)
+        if twin is not None:
+            duplicates.append((twin.path, entry.path))
+            continue
+        if kept:
+            conflicts.append((kept[0].path, entry.path))
+            if entry.role is Role.IMAGE:
+                continue
+        kept.append(entry)
+        entries.append(entry)
+    return entries, duplicates, conflicts
+
+
+def _same_bytes(one: Path, other: Path) -> bool:
+    if one.stat().st_size != other.stat().st_size:
+        return False
+    with one.open("rb") as a, other.open("rb") as b:
+        return hashlib.file_digest(a, "sha256").digest() == hashlib.file_digest(b, "sha256").digest()

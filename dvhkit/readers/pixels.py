@@ -1,0 +1,128 @@
+"""Stored pixel values, checked against the file's own size before a byte is allocated for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataelem import RawDataElement
+
+from dvhkit.errors import DicomReadError
+from dvhkit.readers.elements import has, integer, require_integer, tag_of, where
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+# A run of RLE packs 128 bytes into 2; the other codecs stay far below this on dose.
+_MAX_EXPANSION = 64
+# JPEG codecs pack smooth content tighter; this bounds what a hostile file may unfold to.
+_MAX_VOXELS = 1 << 30
+_UNDEFINED = 0xFFFFFFFF
+_REMEDY = "Copy or export the file again."
+
+
+def stored_pixels(data: Dataset, path: Path) -> NDArray[Any]:
+    """Return the stored integers of a grey image, (n_frames, n_rows, n_columns), not yet scaled.
+
+    Raises
+    ------
+    DicomReadError
+        If there are no pixels, they do not fit the stated size, or nothing here decodes their compression.
+    """
+    shape, dtype = _layout(data, path)
+    element = _pixel_element(data, path)
+    value: bytes = element.value
+    needed = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if element.length == _UNDEFINED:
+        return _decode(data, shape, dtype, len(value), path)
+    if len(value) < needed:
+        raise DicomReadError(
+            f"has {len(value)} bytes, but {shape[0]} frames of {shape[1]} × {shape[2]} pixels need {needed}.",
+            path=path,
+            where=where("PixelData"),
+            remedy=_REMEDY,
+        )
+    stored = dtype if element.is_little_endian else dtype.newbyteorder(">")
+    return np.frombuffer(value, dtype=stored, count=needed // dtype.itemsize).reshape(shape)
+
+
+def _layout(data: Dataset, path: Path) -> tuple[tuple[int, int, int], np.dtype[Any]]:
+    frames = integer(data, "NumberOfFrames", path=path)
+    shape = (
+        1 if frames is None else frames,
+        require_integer(data, "Rows", path=path),
+        require_integer(data, "Columns", path=path),
+    )
+    bits = require_integer(data, "BitsAllocated", path=path)
+    samples = integer(data, "SamplesPerPixel", path=path)
+    if min(shape) < 1 or int(np.prod(shape, dtype=object)) > _MAX_VOXELS:
+        raise DicomReadError(
+            f"{shape[0]} frames of {shape[1]} × {shape[2]} pixels make no usable grid.",
+            path=path,
+            where=where("NumberOfFrames"),
+            remedy=_REMEDY,
+        )
+    if bits not in (8, 16, 32) or samples not in (None, 1):
+        raise DicomReadError(
+            f"is {bits} with {samples} samples a pixel; 8, 16 or 32 bits of one sample are read.",
+            path=path,
+            where=where("BitsAllocated"),
+            remedy=_REMEDY,
+        )
+    stored, high = integer(data, "BitsStored", path=path), integer(data, "HighBit", path=path)
+    if stored is not None and high is not None and (high != stored - 1 or not 0 < stored <= bits):
+        raise DicomReadError(
+            f"is {high} with {stored} of {bits} bits stored: such packing is not read.",
+            path=path,
+            where=where("HighBit"),
+            remedy=_REMEDY,
+        )
+    signed = integer(data, "PixelRepresentation", path=path) == 1
+    return shape, np.dtype(f"<{'i' if signed else 'u'}{bits // 8}")
+
+
+def _pixel_element(data: Dataset, path: Path) -> Any:  # noqa: ANN401 -- a RawDataElement with bytes in it
+    if not has(data, "PixelData"):
+        raise DicomReadError(
+            "is missing: the file holds no values.", path=path, where=where("PixelData"), remedy=_REMEDY
+        )
+    element: Any = data.get_item(tag_of("PixelData"))
+    if not isinstance(element, RawDataElement) or not element.value:
+        raise DicomReadError("is empty.", path=path, where=where("PixelData"), remedy=_REMEDY)
+    return element
+
+
+def _decode(data: Dataset, shape: tuple[int, int, int], dtype: np.dtype[Any], n_bytes: int, path: Path) -> NDArray[Any]:
+    from pydicom.pixels.utils import pixel_array
+    from pydicom.uid import RLELossless
+
+    syntax = getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", None)
+    needed = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if syntax == RLELossless and needed > n_bytes * _MAX_EXPANSION:
+        raise DicomReadError(
+            f"has {n_bytes} bytes, from which {needed} cannot unfold.",
+            path=path,
+            where=where("PixelData"),
+            remedy=_REMEDY,
+        )
+    if not has(data, "SamplesPerPixel"):
+        data.SamplesPerPixel = 1
+    if not has(data, "PhotometricInterpretation"):
+        data.PhotometricInterpretation = "MONOCHROME2"
+    try:
+        array = np.asarray(pixel_array(data, raw=True))
+    except (NotImplementedError, RuntimeError, AttributeError) as error:
+        name = getattr(syntax, "name", "an unknown syntax")
+        raise DicomReadError(
+            f"is compressed ({name}) and cannot be decoded here: {' '.join(str(error).split())[:160]}",
+            path=path,
+            where=where("PixelData"),
+            remedy="Export it uncompressed, or install pydicom's plugin for this compression.",
+        ) from error
+    if array.size * array.itemsize != needed:
+        raise DicomReadError(
+            f"unfolds to {array.shape}, not {shape}.", path=path, where=where("PixelData"), remedy=_REMEDY
+        )
+    return array.reshape(shape)

@@ -1,0 +1,221 @@
+"""RTSTRUCT: the contours of each ROI, by ROI number, straight from the stored bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dvhkit.errors import DicomReadError
+from dvhkit.findings import Finding, Level
+from dvhkit.model.arrays import FloatArray
+from dvhkit.model.structure import Contour, ContourKind, Structure, StructureSet
+from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading
+from dvhkit.readers.elements import (
+    charset_of,
+    has,
+    integer,
+    items,
+    name_text,
+    numbers,
+    parse_numbers,
+    raw_bytes,
+    require_integer,
+    text,
+    where,
+)
+from dvhkit.readers.headers import structure_set_header
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+_REMEDY = "Export the structure set again."
+
+
+@dataclass(slots=True)
+class _Oddities:
+    """What was met on the way, gathered by ROI so that each kind becomes one finding."""
+
+    no_kind: list[str] = field(default_factory=list)
+    unknown_kind: list[str] = field(default_factory=list)
+    point_count: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Rois:
+    """Items of the three sequences that together describe one ROI, by ROI number."""
+
+    contours: dict[int, list[Dataset]]
+    observed_types: dict[int, str]
+    odd: _Oddities
+
+
+def read_structures(path: Path) -> tuple[StructureSet, tuple[Finding, ...]]:
+    """Return the structure set in a file, and what is odd about it.
+
+    Raises
+    ------
+    DicomReadError
+        If the file is no structure set, or a contour holds something other than finite (x, y, z) triplets.
+    """
+    with quiet_pydicom(), reading(path):
+        data = parse(read_bytes(path))
+        if text(data, "Modality").upper() != "RTSTRUCT":
+            raise DicomReadError(f"is no structure set but {text(data, 'Modality') or 'of no modality'}.", path=path)
+        rois = _Rois(_contour_items(data, path), _observed_types(data, path), _Oddities())
+        charset = charset_of(data)
+        listed = items(data, "StructureSetROISequence", path=path)
+        structures = tuple(_structure(roi, rois, charset, path) for roi in listed)
+        header = structure_set_header(data, path)
+        structure_set = StructureSet(
+            structures=structures,
+            sop_instance_uid=text(data, "SOPInstanceUID"),
+            label=header.label,
+            frame_of_reference_uid=text(data, "FrameOfReferenceUID") or next(iter(header.frame_uids), ""),
+            referenced_series_uids=header.series_uids,
+            path=path,
+        )
+        findings = _findings(structure_set, rois, contours_there=has(data, "ROIContourSequence"))
+    return structure_set, tuple(findings)
+
+
+def _contour_items(data: Dataset, path: Path) -> dict[int, list[Dataset]]:
+    found: dict[int, list[Dataset]] = {}
+    for item in items(data, "ROIContourSequence", path=path):
+        found.setdefault(require_integer(item, "ReferencedROINumber", path=path), []).append(item)
+    return found
+
+
+def _observed_types(data: Dataset, path: Path) -> dict[int, str]:
+    """Return the interpreted type by ROI number; the first that says anything where several observe one ROI."""
+    found: dict[int, str] = {}
+    for item in items(data, "RTROIObservationsSequence", path=path):
+        roi_number = integer(item, "ReferencedROINumber", path=path)
+        stated = text(item, "RTROIInterpretedType").upper()
+        if roi_number is not None and not found.get(roi_number):
+            found[roi_number] = stated
+    return found
+
+
+def _structure(roi: Dataset, rois: _Rois, charset: tuple[str, ...], path: Path) -> Structure:
+    number = require_integer(roi, "ROINumber", path=path)
+    name = name_text(roi, "ROIName", charset)
+    contours: list[Contour] = []
+    color = None
+    for item in rois.contours.get(number, []):
+        contours += _contours(item, name or f"#{number}", rois.odd, path)
+        color = color or _color(item)
+    return Structure(
+        number=number,
+        name=name,
+        contours=tuple(contours),
+        rt_roi_type=rois.observed_types.get(number, ""),
+        color_rgb=color,
+        frame_of_reference_uid=text(roi, "ReferencedFrameOfReferenceUID"),
+    )
+
+
+def _color(item: Dataset) -> tuple[int, int, int] | None:
+    try:
+        stored = numbers(item, "ROIDisplayColor")
+    except DicomReadError:
+        return None
+    if len(stored) != 3 or not all(0 <= value <= 255 for value in stored):
+        return None
+    red, green, blue = (int(value) for value in stored)
+    return red, green, blue
+
+
+def _contours(item: Dataset, roi: str, odd: _Oddities, path: Path) -> list[Contour]:
+    """Return the contours of one ROI; all their numbers are parsed at once."""
+    stored = items(item, "ContourSequence", path=path)
+    texts = [raw_bytes(contour, "ContourData") for contour in stored]
+    counts = np.array([data.count(b"\\") + 1 if data else 0 for data in texts], dtype=np.int64)
+    broken = np.flatnonzero(counts % 3)
+    if broken.size:
+        message = f"ROI {roi!r}, contour {broken[0] + 1}: {counts[broken[0]]} numbers are no (x, y, z) triplets."
+        raise DicomReadError(message, path=path, where=where("ContourData"), remedy=_REMEDY)
+    try:
+        values = parse_numbers(b"\\".join(data for data in texts if data), place=where("ContourData"), path=path)
+    except DicomReadError as error:
+        error.message = f"ROI {roi!r}: {error.message}"
+        raise
+    if not np.all(np.isfinite(values)):
+        message = f"ROI {roi!r} has a point that is not finite."
+        raise DicomReadError(message, path=path, where=where("ContourData"), remedy=_REMEDY)
+    ends = np.cumsum(counts)
+    parts = (values[end - count : end].reshape(-1, 3) for end, count in zip(ends, counts, strict=True))
+    contours = (_contour(one, points, roi, odd, path) for one, points in zip(stored, parts, strict=True))
+    return [contour for contour in contours if contour is not None]
+
+
+def _contour(item: Dataset, points_mm: FloatArray, roi: str, odd: _Oddities, path: Path) -> Contour | None:
+    if not len(points_mm):
+        return None
+    declared = integer(item, "NumberOfContourPoints", path=path)
+    if declared is not None and declared != len(points_mm):
+        odd.point_count.append(f"{roi} ({len(points_mm)} of {declared})")
+    stated = text(item, "ContourGeometricType").upper().replace(" ", "_")
+    if not stated:
+        odd.no_kind.append(roi)
+        return Contour(points_mm=points_mm, kind=ContourKind.CLOSED_PLANAR if len(points_mm) > 2 else ContourKind.POINT)
+    if stated not in ContourKind.__members__.values():
+        odd.unknown_kind.append(f"{roi} ({stated[:20]})")
+        return None
+    return Contour(points_mm=points_mm, kind=ContourKind(stated))
+
+
+def _findings(structure_set: StructureSet, rois: _Rois, *, contours_there: bool) -> list[Finding]:
+    assert structure_set.path is not None
+    place = structure_set.path.name
+    odd = rois.odd
+    known = {structure.number for structure in structure_set}
+    orphans = sorted(set(rois.contours) - known)
+    empty = [s.name for s in structure_set if not s.contours]
+    names = [s.name for s in structure_set]
+    shared = sorted({name for name in names if names.count(name) > 1})
+    numbers_shared = len(known) < len(structure_set)
+    table = (
+        (
+            not contours_there and len(structure_set) > 0,
+            Level.SERIOUS,
+            "no-contours",
+            "The structure set names ROIs but holds no ROIContourSequence. The file may be cut short.",
+        ),
+        (numbers_shared, Level.SERIOUS, "roi-number-shared", "Several ROIs bear one number, so they share contours."),
+        (orphans, Level.WARNING, "contours-without-roi", f"Contours of ROI number {_listed(orphans)} have no ROI."),
+        (empty, Level.INFO, "empty-structures", f"Nothing is drawn in {len(empty)} structures: {_listed(empty)}."),
+        (
+            shared,
+            Level.WARNING,
+            "equal-names",
+            f"Several structures are named {_listed(shared)}: name the one you mean by its number, such as '#1'.",
+        ),
+        (
+            odd.no_kind,
+            Level.WARNING,
+            "contour-type-missing",
+            f"ContourGeometricType is missing in {_listed(odd.no_kind)}: contours of three or more points are taken "
+            "to be closed.",
+        ),
+        (
+            odd.unknown_kind,
+            Level.SERIOUS,
+            "contour-type-unknown",
+            f"Contours of an unknown type are left out: {_listed(odd.unknown_kind)}.",
+        ),
+        (
+            odd.point_count,
+            Level.SERIOUS,
+            "contour-point-count",
+            f"Contours hold other numbers of points than they state: {_listed(odd.point_count)}. They may be cut off.",
+        ),
+    )
+    return [Finding(level=lv, code=code, message=msg, where=place) for hit, lv, code, msg in table if hit]
+
+
+def _listed(values: list[str] | list[int]) -> str:
+    shown = list(dict.fromkeys(str(value) for value in values))
+    return ", ".join(shown[:8]) + (f" and {len(shown) - 8} more" if len(shown) > 8 else "")
