@@ -14,7 +14,9 @@ _BASE_DECIMALS = {
     Unit.COUNT.value: 0,
     Unit.NONE.value: 3,
 }
+# A margin may be that small and real; a value below the second is rounding noise around 0.
 _MOST_DECIMALS = 9
+_NOISE = 1e-6
 _LARGE_CC = 100.0
 _SIGNIFICANT_BELOW_1_CC = 3
 
@@ -34,9 +36,9 @@ def decimals_for(value: float, unit: str, *, margin: float | None = None) -> int
         decimals = _volume_decimals(value)
     elif unit == Unit.COUNT.value and value != round(value):
         decimals = 2
-    elif value != 0:
+    elif abs(value) >= _NOISE:
         decimals = max(decimals, -_exponent(value))
-    if margin:
+    if margin is not None and abs(margin) >= 10.0**-_MOST_DECIMALS:
         decimals = max(decimals, -_exponent(margin))
     return min(decimals, _MOST_DECIMALS)
 
@@ -68,7 +70,7 @@ def _volume_decimals(value: float) -> int:
     size = abs(value)
     if size >= _LARGE_CC:
         return 1
-    if size >= 1 or size == 0:
+    if size >= 1 or size < _NOISE:
         return 2
     return _SIGNIFICANT_BELOW_1_CC - 1 - _exponent(value)
 

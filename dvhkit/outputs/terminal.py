@@ -34,7 +34,8 @@ _LEVELS = {
 # From here on structure and metric have columns of their own.
 _WIDE_COLUMNS = 120
 _LONGEST_NAME = 48
-_LONGEST_SENTENCE = 1000
+_LONGEST_TITLE = 160
+_LONGEST_SENTENCE = 600
 
 
 class _Lazy:
@@ -45,6 +46,28 @@ class _Lazy:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self.build(width=options.max_width, ascii_only=options.ascii_only)
+
+
+class CaseHeading(_Lazy):
+    """Which case it is, held against what, and why it failed if it did."""
+
+    def __init__(self, record: AuditRecord) -> None:
+        self.record = record
+
+    def build(self, *, width: int, ascii_only: bool) -> RenderableType:  # noqa: ARG002 -- texts wrap by themselves
+        """Return two lines or three."""
+        record = self.record
+        protocol = (record.protocol_title or record.protocol_id, record.protocol_version)
+        title = _name(record.case, ascii_only=ascii_only)
+        title.stylize("bold")
+        title.append("  ")
+        title.append_text(_text(" ".join(filter(None, protocol)), "dim", ascii_only=ascii_only, longest=_LONGEST_TITLE))
+        lines = [title]
+        if record.prescription:
+            lines.append(_text(record.prescription, "dim", ascii_only=ascii_only, longest=_LONGEST_TITLE))
+        if record.error is not None:
+            lines.append(_text(f"error: {record.error}", "bold red", ascii_only=ascii_only))
+        return Group(*lines)
 
 
 class VerdictTable(_Lazy):
@@ -90,7 +113,7 @@ class MetricTable(_Lazy):
         for row in self.rows:
             name = "" if row.roi == last else row.roi
             last = row.roi
-            value = Text("–") if row.value is None else Text(number(row.value, row.unit))
+            value = Text("-") if row.value is None else Text(number(row.value, row.unit))
             remark = _text(_metric_remark(row), "dim" if row.value is not None else "magenta", ascii_only=ascii_only)
             cells = [
                 _name(name, ascii_only=ascii_only),
@@ -173,16 +196,8 @@ def audit_summary_table(records: Iterable[AuditRecord]) -> RenderableType:
 
 def audit_view(record: AuditRecord) -> list[RenderableType]:
     """Return what to print of one record, from top to bottom: its name, verdicts and findings, or its error."""
-    protocol = " ".join(part for part in (record.protocol_title or record.protocol_id, record.protocol_version) if part)
-    title = Text.assemble((clean(record.case, longest=_LONGEST_NAME), "bold"), ("  ", ""), (clean(protocol), "dim"))
-    parts: list[RenderableType] = [title]
-    if record.prescription:
-        parts.append(Text(clean(record.prescription, longest=_LONGEST_SENTENCE), style="dim"))
-    if record.error is not None:
-        parts.append(Text(f"error: {clean(record.error, longest=_LONGEST_SENTENCE)}", style="bold red"))
-    else:
-        parts.append(verdict_table(record))
-    return [*parts, *findings_panels(record.findings)]
+    verdicts = [] if record.error is not None else [verdict_table(record)]
+    return [CaseHeading(record), *verdicts, *findings_panels(record.findings)]
 
 
 def _table() -> Table:
@@ -204,15 +219,16 @@ def _rule_cells(rule: RuleResult, *, wide: bool, ascii_only: bool) -> Iterator[T
     yield title
     if wide:
         yield from subject
-    yield _value_text(rule)
+    yield _value_text(rule, ascii_only=ascii_only)
     yield _goal_text(rule, ascii_only=ascii_only)
     yield Text("" if rule.margin is None else signed(rule.margin, rule.unit, value=rule.value))
 
 
-def _value_text(rule: RuleResult) -> Text:
+def _value_text(rule: RuleResult, *, ascii_only: bool) -> Text:
     value = Text("-", style="dim")
     if rule.value is not None:
-        value = Text(with_unit(number(rule.value, rule.unit, margin=rule.margin), clean(rule.unit, longest=8)))
+        text = with_unit(number(rule.value, rule.unit, margin=rule.margin), clean(rule.unit, longest=8))
+        value = _text(text, "", ascii_only=ascii_only)
     if rule.low is not None and rule.high is not None:
         value.append(f"\n{number(rule.low, rule.unit)} to\n{number(rule.high, rule.unit)}", style="dim")
     return value
