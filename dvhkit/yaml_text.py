@@ -1,0 +1,185 @@
+"""YAML that users write, read as plain values with a line number for each: no tags, no aliases, no surprises."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from dvhkit.errors import InputError
+
+# The longest protocol that anybody wrote has some 200 rules and 80 kB.
+MAX_BYTES = 2_000_000
+MAX_DEPTH = 20
+
+Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
+Place = tuple[str | int, ...]
+
+_TAG = "tag:yaml.org,2002:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YamlDocument:
+    """A mapping as it stands in a file.
+
+    Attributes
+    ----------
+    lines
+        Line number (1 is the first) of each place: ``("rules", 0, "goal")`` -> 17.
+    text
+        The bytes that were read, so that a fingerprint is of just these.
+    """
+
+    path: Path
+    data: dict[str, Plain]
+    lines: dict[Place, int]
+    text: bytes
+
+    def line_of(self, place: Place) -> int:
+        """Return the line of `place`, or of the nearest thing round it that has one."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        return self.lines.get(place, 1)
+
+
+def read_yaml(path: Path, *, error: type[InputError]) -> YamlDocument:
+    """Return the mapping in the YAML file `path`.
+
+    Raises
+    ------
+    InputError
+        Of the class `error`, with file and line, for whatever is no plain mapping: unreadable or huge files, bytes
+        that are no text, broken YAML, repeated keys, aliases, tags, NaN, nesting beyond reason.
+    """
+    raw = _read_bytes(path, error)
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as bad:
+        line = raw[: bad.start].count(b"\n") + 1
+        raise error("this is no UTF-8 text.", path=path, where=f"line {line}", remedy="Save it as UTF-8.") from bad
+    builder = _Builder(path=path, error=error, lines={}, seen=set())
+    data = builder.build(_compose(text, path, error), ())
+    if not isinstance(data, dict):
+        raise error("the file must hold `key: value` lines and does not.", path=path, where="line 1")
+    return YamlDocument(path=path, data=data, lines=builder.lines, text=raw)
+
+
+def _read_bytes(path: Path, error: type[InputError]) -> bytes:
+    try:
+        if not path.is_file():
+            raise error("there is no such file.", path=path, remedy="Check the name.")
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise error(f"the file has {size} bytes; at most {MAX_BYTES} are read.", path=path)
+        return path.read_bytes()
+    except (OSError, ValueError) as bad:  # ValueError: a NUL in the name
+        raise error(f"the file cannot be read: {bad}.", path=path) from bad
+
+
+def _compose(text: str, path: Path, error: type[InputError]) -> Node:
+    try:
+        node = YAML(typ="safe", pure=True).compose(text)
+    except MarkedYAMLError as bad:
+        mark = bad.problem_mark or bad.context_mark
+        line = mark.line + 1 if mark is not None else 1
+        why = " ".join(str(part) for part in (bad.context, bad.problem) if part)
+        raise error(
+            f"this is no YAML: {why}.", path=path, where=f"line {line}", remedy=_quote_hint(text, line)
+        ) from bad
+    except YAMLError as bad:
+        raise error(f"this is no YAML: {_first_line(bad)}.", path=path, where=_reader_line(text, bad)) from bad
+    except RecursionError as bad:
+        raise error(f"the file nests deeper than {MAX_DEPTH} levels.", path=path, where="line 1") from bad
+    if node is None:
+        raise error("the file is empty.", path=path, where="line 1")
+    assert isinstance(node, Node)
+    return node
+
+
+def _first_line(bad: Exception) -> str:
+    return str(bad).splitlines()[0] if str(bad) else type(bad).__name__
+
+
+def _reader_line(text: str, bad: YAMLError) -> str:
+    position = getattr(bad, "position", 0)
+    return f"line {text[:position].count(chr(10)) + 1}"
+
+
+def _quote_hint(text: str, line: int) -> str | None:
+    """YAML takes a bare `>` for a folded text: the commonest slip in a goal."""
+    near = text.splitlines()[max(0, line - 2) : line]
+    if any(re.search(r"[:\[,]\s*[>%@`]", row) for row in near):
+        return "Put a value that begins with > or % in quotes, such as '>= 95 %'."
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    """Turns nodes into plain values and notes their lines."""
+
+    path: Path
+    error: type[InputError]
+    lines: dict[Place, int]
+    seen: set[int]
+
+    def build(self, node: Node, place: Place) -> Plain:
+        self.lines.setdefault(place, node.start_mark.line + 1)
+        # A node met twice came through an alias; ten lines of aliases can spell a billion values.
+        if id(node) in self.seen:
+            self._refuse(place, "an alias (*name) is not allowed here; write the value out")
+        self.seen.add(id(node))
+        if len(place) > MAX_DEPTH:
+            self._refuse(place, f"the file nests deeper than {MAX_DEPTH} levels")
+        if isinstance(node, MappingNode) and node.tag == f"{_TAG}map":
+            return self._mapping(node, place)
+        if isinstance(node, SequenceNode) and node.tag == f"{_TAG}seq":
+            return [self.build(item, (*place, i)) for i, item in enumerate(node.value)]
+        if isinstance(node, ScalarNode):
+            return self._scalar(node, place)
+        self._refuse(place, f"the tag {str(node.tag)!r} is not allowed here")
+
+    def _mapping(self, node: MappingNode, place: Place) -> dict[str, Plain]:
+        made: dict[str, Plain] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, ScalarNode):
+                self._refuse(place, "a key must be a plain word", line=line)
+            key = str(key_node.value)
+            if key in made:
+                self._refuse(place, f"the key {key!r} stands here a second time", line=line)
+            self.lines[(*place, key)] = line
+            made[key] = self.build(value_node, (*place, key))
+        return made
+
+    def _scalar(self, node: ScalarNode, place: Place) -> Plain:
+        text, kind = str(node.value), str(node.tag).removeprefix(_TAG)
+        match kind:
+            case "null":
+                return None
+            case "bool":
+                return text.lower() == "true"
+            case "int" | "float":
+                return self._number(text, kind, place)
+            case "str" | "timestamp":  # a date stays the text that was typed
+                return text
+        self._refuse(place, f"the tag {str(node.tag)!r} is not allowed here")
+
+    def _number(self, text: str, kind: str, place: Place) -> Plain:
+        try:
+            if kind == "int":
+                return int(text.replace("_", ""), 0 if re.match(r"[-+]?0[xob]", text) else 10)
+            value = float(text.replace("_", ""))
+        except ValueError:
+            self._refuse(place, f"{text[:40]!r} is no number that can be used")
+        if not math.isfinite(value):
+            self._refuse(place, f"{text[:40]!r} is no number that can be used")
+        return value
+
+    def _refuse(self, place: Place, why: str, *, line: int | None = None) -> NoReturn:
+        raise self.error(f"{why}.", path=self.path, where=f"line {line or self.lines[place]}")
