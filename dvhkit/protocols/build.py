@@ -128,7 +128,7 @@ class _Builder:
 
         if not PROPERTY.fullmatch(name):
             near = nearest(name, PROPERTIES)
-            self._problem(place, f"there is no property {name!r}" + (f"; did you mean {near!r}?" if near else ""))
+            self._problem(place, f"there is no property {name!r}" + (f". Did you mean {near!r}?" if near else ""))
             return None
         if name.startswith("context."):
             key = self._context_key(place, name.removeprefix("context."))
@@ -171,7 +171,7 @@ class _Builder:
         if declared is not None:
             return declared.type
         near = nearest(key, self.model.context)
-        hint = f"; did you mean {near!r}?" if near else "; declare it under `context:`"
+        hint = f". Did you mean {near!r}?" if near else "; declare it under `context:`"
         self._problem(place, f"the context key {key!r} is not declared{hint}")
         return None
 
@@ -216,10 +216,11 @@ def parse_fractions(text: str) -> frozenset[int]:
 
 
 def _dose_range(text: str) -> tuple[float, float]:
-    limit = parse_limit(text if ".." in text else f"== {text}", unit=Unit.GY)
-    if limit.low is None or limit.high is None or limit.low <= 0:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*(?:\.\.\s*(\d+(?:\.\d*)?)\s*)?", text)
+    low, high = (float(match[1]), float(match[2] or match[1])) if match else (0.0, 0.0)
+    if not 0 < low <= high:
         raise ValueError(f"{text!r} spells no range of dose per fraction; write 1.8..2.0")
-    return limit.low, limit.high
+    return low, high
 
 
 def _fits(value: ContextValue, kind: str) -> bool:

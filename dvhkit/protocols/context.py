@@ -67,7 +67,7 @@ def _check_prescription(document: YamlDocument, value: object) -> None:
     for key in value:
         if key not in ("dose_gy", "fractions"):
             near = nearest(key, ("dose_gy", "fractions"))
-            hint = f"; did you mean {near!r}?" if near else ""
+            hint = f". Did you mean {near!r}?" if near else ""
             raise _bad(document, (PRESCRIPTION, key), f"the key {key!r} is not known here{hint}")
     dose, fractions = value["dose_gy"], value.get("fractions")
     if isinstance(dose, bool) or not isinstance(dose, int | float) or not 0 < dose <= _MOST_GY:

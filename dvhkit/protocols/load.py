@@ -97,8 +97,12 @@ def _load_file(path: Path) -> Protocol:
 
 
 def _combined(document: YamlDocument, problems: Iterable[Problem]) -> ProtocolError:
-    """Return one error for all problems: the first by line in full, the others counted."""
-    ordered = sorted((document.line_of(place), message) for place, message in problems)
+    """Return one error for all problems: the first in full, the others counted.
+
+    A misspelt key comes before a missing one, being most likely its cause; else the order is that of the lines.
+    """
+    ranked = sorted(("is not known" not in message, document.line_of(place), message) for place, message in problems)
+    ordered = [(line, message) for _, line, message in ranked]
     line, message = ordered[0]
     others = len(ordered) - 1
     lines = ", ".join(str(n) for n in dict.fromkeys(n for n, _ in ordered[1:]))

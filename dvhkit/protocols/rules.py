@@ -8,6 +8,7 @@ from pathlib import Path
 from dvhkit.metrics.expression import Metric
 from dvhkit.protocols.limits import Limit
 from dvhkit.protocols.regions import Expression
+from dvhkit.units import number_text
 
 # How far a limit has been checked against its source.
 STATUS_MEANING = {
@@ -50,8 +51,9 @@ class Condition:
     value: ContextValue
 
     def __str__(self) -> str:
-        shown = str(self.value).lower() if isinstance(self.value, bool) else f"{self.value}"
-        return f"{self.key}: {shown}"
+        if isinstance(self.value, bool):
+            return f"{self.key}: {str(self.value).lower()}"
+        return f"{self.key}: {number_text(self.value) if isinstance(self.value, float) else self.value}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
