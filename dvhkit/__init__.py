@@ -1,1 +1,64 @@
-"""DICOM-RT dose-volume analysis and protocol audit."""
+"""DICOM-RT dose-volume analysis and protocol audit.
+
+::
+
+    case = dvhkit.read_case("plans/case7")
+    dvhkit.evaluate_metric(case, "PTV", "D95%[Gy]").value
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dvhkit.audit import audit_case, compute_dvh, evaluate_metric
+    from dvhkit.errors import DvhkitError
+    from dvhkit.protocols.load import list_protocols, load_protocol
+    from dvhkit.readers.case import find_cases, inventory, read_case, read_files
+    from dvhkit.results import to_frame
+
+__version__ = version("dvhkit")
+
+# Loaded when first used: `import dvhkit` and `dvhkit --help` stay quick.
+_HOMES = {
+    "DvhkitError": "dvhkit.errors",
+    "audit_case": "dvhkit.audit",
+    "compute_dvh": "dvhkit.audit",
+    "evaluate_metric": "dvhkit.audit",
+    "find_cases": "dvhkit.readers.case",
+    "inventory": "dvhkit.readers.case",
+    "list_protocols": "dvhkit.protocols.load",
+    "load_protocol": "dvhkit.protocols.load",
+    "read_case": "dvhkit.readers.case",
+    "read_files": "dvhkit.readers.case",
+    "to_frame": "dvhkit.results",
+}
+
+__all__ = [
+    "DvhkitError",
+    "__version__",
+    "audit_case",
+    "compute_dvh",
+    "evaluate_metric",
+    "find_cases",
+    "inventory",
+    "list_protocols",
+    "load_protocol",
+    "read_case",
+    "read_files",
+    "to_frame",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 -- any public name
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dvhkit' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -47,7 +47,6 @@ class Case:
     findings: tuple[Finding, ...] = ()
     sources: tuple[Source, ...] = ()
 
-    def with_prescription(self, dose_gy: float, *, fractions: int | None = None) -> Case:
-        """Return the case with the user's own prescription, which overrides the plan's, for every structure."""
-        own = Prescription(dose_gy=dose_gy, roi_number=None, origin="given by the user")
-        return replace(self, prescriptions=(own,), fractions=fractions if fractions is not None else self.fractions)
+    def with_prescription(self, dose_gy: float, *, origin: str = Prescription.BY_USER) -> Case:
+        """Return the case with one prescription for every structure, which overrides the plan's."""
+        return replace(self, prescriptions=(Prescription(dose_gy=dose_gy, roi_number=None, origin=origin),))

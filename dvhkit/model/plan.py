@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,8 @@ class Prescription:
     roi_number: int | None
     origin: str
     description: str = ""
+
+    BY_USER: ClassVar[str] = "given by the user"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

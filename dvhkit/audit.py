@@ -1,0 +1,367 @@
+"""The composition root: a case, a protocol and options become numbers, verdicts and one audit record."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import reduce
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from dvhkit.errors import GeometryError, NotEvaluable, Reason, UnknownStructureError
+from dvhkit.findings import Finding, Level
+from dvhkit.metrics.evaluate import evaluate_metric as metric_of_dvh
+from dvhkit.metrics.expression import Metric, parse_metric
+from dvhkit.metrics.prescribed import prescriptions_for
+from dvhkit.model.plan import Prescription
+from dvhkit.protocols.context import PRESCRIPTION, unknown_keys
+from dvhkit.protocols.evaluate import ImageFacts, StructureFact, evaluate_protocol
+from dvhkit.protocols.load import Protocol, load_protocol
+from dvhkit.protocols.regions import Region, RoiRef, is_expression, parse_region
+from dvhkit.protocols.rules import StructureSelector
+from dvhkit.protocols.select import select
+from dvhkit.results import AuditRecord, Curve, InputFile, MetricResult, Provenance
+
+if TYPE_CHECKING:
+    from dvhkit.engine.combine import Operator
+    from dvhkit.engine.options import EngineOptions
+    from dvhkit.model.case import Case
+    from dvhkit.model.dvh import Dvh
+    from dvhkit.model.structure import Structure
+
+Uncovered = Literal["refuse", "exclude"]
+
+# A plotted curve: 400 points draw smoothly at any size of page.
+_CURVE_POINTS = 400
+# What a report shows of each structure beside the rules.
+_REPORT_METRICS = ("Volume[cc]", "Min[Gy]", "D95%[Gy]", "Mean[Gy]", "D2%[Gy]", "Max[Gy]")
+_LIBRARIES = ("numpy", "numba", "pydicom", "shapely")
+_OPERATOR_SIGN: dict[str, Operator] = {"difference": "-", "union": "|", "intersection": "&"}
+# Names are resolved for one expression; a protocol's aliases have no say in it.
+_NO_PROTOCOL = Protocol(id="", version="", title="", rules=())
+
+
+class CaseNumbers:
+    """All numbers of one case: each DVH is computed once, when it is first asked for.
+
+    This is what protocols see of a case (`dvhkit.protocols.facts.CaseFacts`), so that they need neither DICOM nor
+    voxels.
+
+    Parameters
+    ----------
+    case
+        The case, as `dvhkit.read_case` returns it.
+    engine
+        Name of the engine profile; None is the default one.
+    uncovered
+        Where over 1 % of a structure lies outside the dose grid: ``refuse`` gives no value, ``exclude`` that of the
+        part inside.
+
+    Raises
+    ------
+    InputError
+        If there is no such profile.
+    """
+
+    def __init__(self, case: Case, *, engine: str | None = None, uncovered: Uncovered = "refuse") -> None:
+        self.case = case
+        self.options = _engine_options(engine)
+        self.uncovered = uncovered
+        self._structures: dict[Region, Structure] = {}
+        self._dvhs: dict[Region, Dvh] = {}
+
+    def region(self, roi: str | int) -> Region:
+        """Return what `roi` names: a structure, ``#number``, or an expression such as ``Liver - GTV``.
+
+        Raises
+        ------
+        UnknownStructureError
+            With the names there are.
+        """
+        if isinstance(roi, str) and roi not in self.case.structures and is_expression(roi):
+            selector = StructureSelector(derived=parse_region(roi), derived_text=roi)
+            try:
+                return select(selector, _NO_PROTOCOL, self.structures())[0].region
+            except NotEvaluable as lack:
+                raise UnknownStructureError(lack.message, path=self.case.structures.path, where=roi) from None
+        structure = self.case.structures[roi]
+        return RoiRef(structure.number, structure.name)
+
+    def every_roi(self) -> list[Region]:
+        """Return all ROIs in stored order, empty ones too."""
+        return [RoiRef(s.number, s.name) for s in self.case.structures]
+
+    def structure(self, region: Region) -> Structure:
+        """Return the contours of a region. Raises `GeometryError` if its parts do not fit together."""
+        if region not in self._structures:
+            self._structures[region] = self._make(region)
+        return self._structures[region]
+
+    def _make(self, region: Region) -> Structure:
+        if isinstance(region, RoiRef):
+            return self._by_number(region)
+        from dvhkit.engine.combine import combine
+
+        sign = _OPERATOR_SIGN[region.operator]
+        parts = [self.structure(part) for part in region.parts]
+        return reduce(lambda a, b: combine(sign, a, b, name=str(region)), parts)
+
+    def _by_number(self, ref: RoiRef) -> Structure:
+        """Return the ROI that `ref` means; its name decides where a file gives one number twice."""
+        same = [s for s in self.case.structures if s.number == ref.number]
+        return next((s for s in same if s.name == ref.name), same[0])
+
+    def dvh(self, region: Region) -> Dvh:
+        """Return the DVH of a region. Raises `GeometryError` for contours that mean nothing in space."""
+        if region not in self._dvhs:
+            self._dvhs[region] = self._compute(self.structure(region))
+        return self._dvhs[region]
+
+    def _compute(self, structure: Structure) -> Dvh:
+        from dvhkit.engine.dvh import compute_dvh as dvh_of_structure
+
+        image = self.case.image
+        spacing_mm = image.grid.plane_spacing_mm if image is not None else 0.0
+        return dvh_of_structure(structure, self.case.dose, options=self.options, slice_spacing_mm=spacing_mm or None)
+
+    def metric(self, roi: Region, metric: Metric) -> MetricResult:
+        """Return one metric of one region; a lack of data is a result with a reason, never raised."""
+        try:
+            dvh = self.dvh(roi)
+        except GeometryError as error:
+            return _no_geometry(roi, metric, error)
+        number = roi.number if isinstance(roi, RoiRef) else None
+        return metric_of_dvh(
+            metric,
+            dvh if self.case.dose is not None else None,
+            roi=str(roi),
+            prescription=prescriptions_for(self.case.prescriptions, number),
+            uncovered=self.uncovered,
+            volume_cc=dvh.volume_cc,
+        )
+
+    def structures(self) -> tuple[StructureFact, ...]:
+        """Return what rules select structures by."""
+        return tuple(
+            StructureFact(name=s.name, number=s.number, rt_roi_type=s.rt_roi_type, is_empty=s.is_empty)
+            for s in self.case.structures
+        )
+
+    def image(self) -> ImageFacts | None:
+        """Return what rules on imaging look at; None if the case has no image."""
+        image = self.case.image
+        if image is None:
+            return None
+        spacing_mm = max(image.largest_gap_mm, image.slice_thickness_mm or 0.0)
+        columns_mm, rows_mm = (float(s) for s in image.grid.spacing_mm)
+        return ImageFacts(slice_spacing_mm=spacing_mm or None, pixel_spacing_mm=(columns_mm, rows_mm))
+
+    def prescriptions(self) -> tuple[Prescription, ...]:
+        """Return the prescriptions that percent doses and rules on dose refer to."""
+        return self.case.prescriptions
+
+    def fractions(self) -> int | None:
+        """Return the number of fractions, if anybody stated it."""
+        return self.case.fractions
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what is odd about the case and about each DVH computed so far, without repeats."""
+        met = (*self.case.findings, *(f for dvh in self._dvhs.values() for f in dvh.findings))
+        return tuple(dict.fromkeys(met))
+
+    def curve(self, region: Region) -> Curve:
+        """Return the cumulative DVH of a region for tables and plots."""
+        structure, dvh = self.structure(region), self.dvh(region)
+        doses, volumes_cc = dvh.curve(step_gy=max((dvh.max_gy or 0.0) / _CURVE_POINTS, 1e-3))
+        percent = volumes_cc * (100.0 / dvh.volume_cc) if dvh.volume_cc > 0 else volumes_cc
+        return Curve(
+            roi=str(region),
+            roi_type=structure.rt_roi_type,
+            color_rgb=structure.color_rgb,
+            volume_cc=dvh.volume_cc,
+            dose_gy=tuple(float(d) for d in doses),
+            volume_pct=tuple(float(v) for v in percent),
+        )
+
+
+def _engine_options(engine: str | None) -> EngineOptions:
+    from dvhkit.engine.options import EngineOptions, profile
+
+    return EngineOptions() if engine is None else profile(engine)
+
+
+def _no_geometry(roi: Region, metric: Metric, error: GeometryError) -> MetricResult:
+    return MetricResult(
+        roi=str(roi),
+        metric=metric.canonical,
+        unit=metric.unit.value,
+        value=None,
+        reason_code=Reason.NO_VOLUME.value,
+        reason=str(error),
+    )
+
+
+def compute_dvh(case: Case, roi: str | int, *, engine: str | None = None) -> Dvh:
+    """Compute the dose-volume histogram of one structure.
+
+    Parameters
+    ----------
+    case
+        As `dvhkit.read_case` returns it. Without dose the DVH knows the volume alone.
+    roi
+        Name, ROI number, ``#number``, or an expression such as ``Liver - GTV``.
+    engine
+        Engine profile; None is the default one.
+
+    Raises
+    ------
+    UnknownStructureError
+        If there is no such structure; says which there are.
+    GeometryError
+        If its contours are not planar or not parallel.
+    """
+    numbers = CaseNumbers(case, engine=engine)
+    return numbers.dvh(numbers.region(roi))
+
+
+def evaluate_metric(
+    case: Case, roi: str | int, metric: str | Metric, *, engine: str | None = None, uncovered: Uncovered = "refuse"
+) -> MetricResult:
+    """Measure one metric, such as ``D95%[Gy]``, on one structure.
+
+    Returns
+    -------
+    MetricResult
+        With `value` in `unit`, or None with `reason_code` and `reason` where there is no value.
+
+    Raises
+    ------
+    MetricSyntaxError
+        If the expression is not one of the grammar.
+    UnknownStructureError
+        If there is no such structure.
+    """
+    parsed = parse_metric(metric) if isinstance(metric, str) else metric
+    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered)
+    return numbers.metric(numbers.region(roi), parsed)
+
+
+def audit_case(
+    case: Case,
+    protocol: Protocol | str | Path,
+    *,
+    context: Mapping[str, object] | None = None,
+    engine: str | None = None,
+    uncovered: Uncovered = "refuse",
+) -> AuditRecord:
+    """Hold a case against a protocol.
+
+    Parameters
+    ----------
+    protocol
+        As `dvhkit.load_protocol` returns it, or the ID of a shipped one, or a YAML file.
+    context
+        The clinical context that rules depend on, by key; see `dvhkit protocol show ID` for the keys. A prescription
+        in it overrides the plan's.
+
+    Returns
+    -------
+    AuditRecord
+        Verdicts, metrics of every structure, curves, findings and provenance; `to_frame()` gives a pandas table.
+
+    Raises
+    ------
+    ProtocolError
+        If the protocol cannot be used.
+    """
+    loaded = protocol if isinstance(protocol, Protocol) else load_protocol(protocol)
+    context = dict(context or {})
+    case = _with_context_prescription(case, context.get(PRESCRIPTION))
+    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered)
+    rules = evaluate_protocol(loaded, numbers, context)
+    regions = _regions_to_report(numbers)
+    metrics = [numbers.metric(region, parse_metric(text)) for region in regions for text in _REPORT_METRICS]
+    return AuditRecord(
+        case=case.label,
+        protocol_id=loaded.id,
+        protocol_version=loaded.version,
+        protocol_title=loaded.title,
+        prescription=describe_prescription(case),
+        context={k: v for k, v in context.items() if k != PRESCRIPTION},
+        rules=rules,
+        metrics=tuple(metrics),
+        findings=(*numbers.findings(), *_context_findings(loaded, context)),
+        curves=tuple(_curves(numbers, regions)),
+        provenance=_provenance(case, loaded, numbers.options.profile),
+    )
+
+
+def _with_context_prescription(case: Case, given: object) -> Case:
+    """Return the case with the prescription of the context file, unless the user gave one by hand already."""
+    by_hand = any(p.origin == Prescription.BY_USER for p in case.prescriptions)
+    if not isinstance(given, Mapping) or by_hand:
+        return case
+    case = case.with_prescription(float(given["dose_gy"]), origin="context file")
+    return case if given.get("fractions") is None else replace(case, fractions=int(given["fractions"]))
+
+
+def _context_findings(protocol: Protocol, context: Mapping[str, object]) -> list[Finding]:
+    return [
+        Finding(level=Level.WARNING, code="unused-context", message=message)
+        for message in unknown_keys(protocol, context)
+    ]
+
+
+def _regions_to_report(numbers: CaseNumbers) -> list[Region]:
+    """Return the structures with something drawn, and what rules were judged on beside them."""
+    drawn: list[Region] = [RoiRef(s.number, s.name) for s in numbers.case.structures if not s.is_empty]
+    made = [region for region in numbers._dvhs if not isinstance(region, RoiRef)]
+    return drawn + made
+
+
+def _curves(numbers: CaseNumbers, regions: Sequence[Region]) -> list[Curve]:
+    if numbers.case.dose is None:
+        return []
+    curves = []
+    for region in regions:
+        try:
+            curves.append(numbers.curve(region))
+        except GeometryError:
+            continue  # its metrics carry the reason
+    return curves
+
+
+def describe_prescription(case: Case) -> str:
+    """Return the prescriptions in words, each with where it was found."""
+    if not case.prescriptions:
+        return "none stated"
+    fractions = f" in {case.fractions} fractions" if case.fractions else ""
+    names = {s.number: s.name for s in case.structures}
+    parts = []
+    for p in case.prescriptions:
+        target = f" to {names[p.roi_number]}" if p.roi_number in names else ""
+        parts.append(f"{p.dose_gy:g} Gy{fractions}{target} ({p.origin})")
+    return "; ".join(dict.fromkeys(parts))
+
+
+def _provenance(case: Case, protocol: Protocol, engine: str) -> Provenance:
+    """Return what the record was made from. The RT objects are fingerprinted; images only lend their geometry."""
+    from dvhkit import __version__
+
+    rt_objects = [s for s in case.sources if s.role.startswith("RT")]
+    return Provenance(
+        dvhkit_version=__version__,
+        created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        engine=engine,
+        protocol_sha256=protocol.sha256,
+        libraries={name: version(name) for name in _LIBRARIES},
+        inputs=tuple(InputFile(role=s.role, path=str(s.path), sha256=_sha256(s.path)) for s in rt_objects),
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

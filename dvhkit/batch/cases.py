@@ -1,0 +1,90 @@
+"""Many cases under one folder: each is audited by itself, and one that fails does not stop the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dvhkit.audit import Uncovered, audit_case
+from dvhkit.errors import DvhkitError, EngineError
+from dvhkit.model.case import Case
+from dvhkit.protocols.load import Protocol
+from dvhkit.readers.case import CaseFiles, find_cases, read_files
+from dvhkit.results import AuditRecord
+
+__all__ = ["AuditOptions", "CaseOutcome", "audit_cases", "find_cases"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditOptions:
+    """What is the same for every case of a batch; see `dvhkit.audit.audit_case`."""
+
+    protocol: Protocol
+    context: Mapping[str, object] = field(default_factory=dict)
+    rx_gy: float | None = None
+    fractions: int | None = None
+    engine: str | None = None
+    uncovered: Uncovered = "refuse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseOutcome:
+    """One case's record; `error` is what stopped it, if anything did."""
+
+    record: AuditRecord
+    error: DvhkitError | None = None
+
+
+def audit_cases(work: Sequence[CaseFiles], options: AuditOptions, *, root: Path | None = None) -> Iterator[CaseOutcome]:
+    """Audit each case of `work` in turn, and yield its outcome.
+
+    Parameters
+    ----------
+    root
+        Input files are recorded by their path below this folder: a path above it may name a patient.
+    """
+    for files in work:
+        yield _audit_one(files, options, root)
+
+
+def _audit_one(files: CaseFiles, options: AuditOptions, root: Path | None) -> CaseOutcome:
+    try:
+        case = with_user_prescription(read_files(files), rx_gy=options.rx_gy, fractions=options.fractions)
+        record = audit_case(
+            case, options.protocol, context=options.context, engine=options.engine, uncovered=options.uncovered
+        )
+        return CaseOutcome(record=_below(record, root))
+    except DvhkitError as error:
+        return CaseOutcome(record=_failed(files, options.protocol, str(error)), error=error)
+    except Exception as error:  # noqa: BLE001 -- a fault in one case must not cost the others their result
+        fault = EngineError(f"{type(error).__name__}: {error}")
+        return CaseOutcome(record=_failed(files, options.protocol, f"a fault of ours: {fault}"), error=fault)
+
+
+def with_user_prescription(case: Case, *, rx_gy: float | None, fractions: int | None) -> Case:
+    """Return `case` with the prescribed dose and the number of fractions that the user gave, where given."""
+    if rx_gy is not None:
+        case = case.with_prescription(rx_gy)
+    return case if fractions is None else replace(case, fractions=fractions)
+
+
+def _failed(files: CaseFiles, protocol: Protocol, message: str) -> AuditRecord:
+    return AuditRecord(
+        case=files.label,
+        protocol_id=protocol.id,
+        protocol_version=protocol.version,
+        protocol_title=protocol.title,
+        error=message,
+    )
+
+
+def _below(record: AuditRecord, root: Path | None) -> AuditRecord:
+    if root is None or record.provenance is None:
+        return record
+    inputs = tuple(replace(i, path=_relative(i.path, root)) for i in record.provenance.inputs)
+    return replace(record, provenance=replace(record.provenance, inputs=inputs))
+
+
+def _relative(path: str, root: Path) -> str:
+    return str(Path(path).relative_to(root)) if Path(path).is_relative_to(root) else Path(path).name

@@ -1,0 +1,79 @@
+"""The `dvhkit` command: gathers the commands and turns errors into exit codes.
+
+Exit codes: 0 all rules met; 1 some rule failed or could not be judged; 2 unusable input; 3 a fault of ours.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from dvhkit.cli.audit import audit
+from dvhkit.cli.dvh import dvh
+from dvhkit.cli.inspect import inspect
+from dvhkit.cli.protocol import protocol_app
+from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE
+from dvhkit.errors import DvhkitError, EngineError
+
+app = typer.Typer(
+    name="dvhkit",
+    help="DICOM-RT dose-volume analysis and protocol audit.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command()(audit)
+app.command()(dvh)
+app.command()(inspect)
+app.add_typer(protocol_app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from dvhkit import __version__
+
+        typer.echo(f"dvhkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """DICOM-RT dose-volume analysis and protocol audit."""
+
+
+def main() -> NoReturn:
+    """Run the command line; every error ends in one line and an exit code, never in a traceback."""
+    try:
+        app(standalone_mode=True)
+    except EngineError as error:
+        _stop(f"A fault of ours, not of your data: {error}", EXIT_FAULT)
+    except DvhkitError as error:
+        _stop(str(error), EXIT_UNUSABLE)
+    except BrokenPipeError:
+        # The reader of our pipe has left (`dvhkit dvh ... | head`): nothing more to say, and no complaint at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:  # the last door: a user must never see a traceback
+        if os.environ.get("DVHKIT_DEBUG"):
+            raise
+        _stop(
+            f"A fault of ours: {type(error).__name__}: {error}. "
+            "Please report it with the output of the same command run with DVHKIT_DEBUG=1.",
+            EXIT_FAULT,
+        )
+    sys.exit(0)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    from dvhkit.outputs.text import clean
+
+    print(f"dvhkit: {clean(message)}", file=sys.stderr)  # noqa: T201
+    sys.exit(code)

@@ -1,0 +1,93 @@
+"""`dvhkit dvh`: metrics and curves of one plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from dvhkit.cli.options import (
+    CasePath,
+    EngineOption,
+    FractionsOption,
+    ImageOption,
+    RtdoseOption,
+    RtplanOption,
+    RtstructOption,
+    RxOption,
+    UncoveredOption,
+    open_case,
+)
+from dvhkit.cli.streams import STDOUT, note_console, out_console, write_json, write_text
+
+if TYPE_CHECKING:
+    from dvhkit.findings import Finding
+
+# What a reader of a DVH looks at first: ICRU 83's near-minimum, median and near-maximum, with volume and mean.
+DEFAULT_METRICS = ("Volume[cc]", "Min[Gy]", "D98%[Gy]", "D95%[Gy]", "Mean[Gy]", "D50%[Gy]", "D2%[Gy]", "Max[Gy]")
+
+
+def dvh(
+    path: CasePath = None,
+    roi: Annotated[
+        Optional[list[str]],  # noqa: UP045 -- typer reads it
+        typer.Option("--roi", help="Structure, by name, '#number' or expression ('Liver - GTV'); repeatable."),
+    ] = None,
+    metric: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--metric", metavar="EXPR", help="Such as 'D95%[Gy]', 'V20Gy[%]', 'DC700cc[Gy]'; repeatable."),
+    ] = None,
+    json: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--json", metavar="FILE|-", help="Write the metrics as JSON."),
+    ] = None,
+    csv: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--csv", metavar="FILE|-", help="Write the metrics as CSV."),
+    ] = None,
+    curves: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--curves", metavar="FILE|-", help="Write the cumulative DVHs as CSV."),
+    ] = None,
+    rtstruct: RtstructOption = None,
+    rtdose: RtdoseOption = None,
+    rtplan: RtplanOption = None,
+    image: ImageOption = None,
+    rx: RxOption = None,
+    fractions: FractionsOption = None,
+    engine: EngineOption = None,
+    uncovered: UncoveredOption = "refuse",
+) -> None:
+    r"""Compute DVHs and metrics of one plan.
+
+    [dim]Example:[/dim]  dvhkit dvh plans/case7 --roi PTV --metric 'D95%\[Gy]' --metric 'V20Gy\[%]' --csv ptv.csv
+    """
+    from dvhkit.audit import CaseNumbers
+    from dvhkit.metrics.expression import parse_metric
+    from dvhkit.outputs import records, tables
+
+    metrics = [parse_metric(text) for text in (metric or DEFAULT_METRICS)]
+    case = open_case(path, rtstruct=rtstruct, rtdose=rtdose, rtplan=rtplan, image=image, rx_gy=rx, fractions=fractions)
+    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered)
+    regions = [numbers.region(name) for name in roi] if roi else numbers.every_roi()
+    rows = [numbers.metric(region, m) for region in regions for m in metrics]
+    if json:
+        write_json(json, {**records.metrics_document(rows), "findings": _plain(numbers.findings())})
+    if csv:
+        write_text(csv, tables.metrics_csv(rows))
+    if curves:
+        write_text(curves, tables.curves_csv([numbers.curve(region) for region in regions]))
+    if STDOUT not in (json, csv, curves):
+        console = out_console()
+        console.print(tables.metric_table(rows))
+        for renderable in tables.findings_panels(numbers.findings()):
+            console.print(renderable)
+    for target in (json, csv, curves):
+        if target and target != STDOUT:
+            note_console().print(f"wrote {target}", markup=False)
+
+
+def _plain(findings: tuple[Finding, ...]) -> list[dict[str, str]]:
+    from dataclasses import asdict
+
+    return [asdict(f) for f in findings]

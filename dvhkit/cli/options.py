@@ -1,0 +1,59 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Optional
+
+import typer
+
+from dvhkit.errors import InputError
+
+if TYPE_CHECKING:
+    from dvhkit.model.case import Case
+
+CasePath = Annotated[Optional[Path], typer.Argument(help="Folder (or one file in it) with the plan's DICOM files.")]  # noqa: UP045 -- typer reads it
+RtstructOption = Annotated[Optional[Path], typer.Option("--rtstruct", help="Use this RTSTRUCT file.")]  # noqa: UP045
+RtdoseOption = Annotated[Optional[Path], typer.Option("--rtdose", help="Use this RTDOSE file.")]  # noqa: UP045
+RtplanOption = Annotated[Optional[Path], typer.Option("--rtplan", help="Use this RTPLAN file.")]  # noqa: UP045
+ImageOption = Annotated[Optional[Path], typer.Option("--image", help="Use the image series in this folder.")]  # noqa: UP045
+RxOption = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--rx", metavar="GY", min=0.0, help="Prescribed total dose in Gy; overrides the plan's."),
+]
+FractionsOption = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--fractions", min=1, help="Number of fractions; overrides the plan's."),
+]
+EngineOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--engine", metavar="PROFILE", help="How the engine fills in between and beyond slices."),
+]
+UncoveredOption = Annotated[
+    Literal["refuse", "exclude"],
+    typer.Option(
+        "--uncovered",
+        help="Where over 1 % of a structure lies outside the dose grid: give no value (refuse), "
+        "or that of the part inside (exclude).",
+    ),
+]
+
+
+def open_case(
+    path: Path | None,
+    *,
+    rtstruct: Path | None,
+    rtdose: Path | None,
+    rtplan: Path | None,
+    image: Path | None,
+    rx_gy: float | None,
+    fractions: int | None,
+) -> Case:
+    """Read the one case that the arguments name, with the user's prescription where one is given."""
+    from dvhkit.batch.cases import with_user_prescription
+    from dvhkit.readers.case import read_case
+
+    if path is None and rtstruct is None:
+        raise InputError("nothing to read.", remedy="Name a folder, or at least --rtstruct FILE (and --rtdose FILE).")
+    case = read_case(path, rtstruct=rtstruct, rtdose=rtdose, rtplan=rtplan, image=image)
+    return with_user_prescription(case, rx_gy=rx_gy, fractions=fractions)

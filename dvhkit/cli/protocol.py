@@ -1,0 +1,61 @@
+"""`dvhkit protocol`: which protocols there are, what one says, whether a file is sound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dvhkit.cli.streams import out_console
+
+protocol_app = typer.Typer(name="protocol", help="List, show and check protocols.", no_args_is_help=True)
+
+
+@protocol_app.command("list")
+def list_() -> None:
+    """List the shipped protocols.
+
+    [dim]Example:[/dim]  dvhkit protocol list
+    """
+    from rich.table import Table
+
+    from dvhkit.protocols.load import list_protocols
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("ID", "Version", "Title"):
+        table.add_column(heading, overflow="fold")
+    for info in list_protocols():
+        table.add_row(info.id, info.version, info.title)
+    out_console().print(table)
+
+
+@protocol_app.command()
+def show(
+    protocol: Annotated[str, typer.Argument(metavar="ID|FILE", help="A shipped protocol's ID, or a YAML file.")],
+) -> None:
+    """Show what a protocol asks for, and where each number comes from.
+
+    [dim]Example:[/dim]  dvhkit protocol show oligoprogressive-liver-2025
+    """
+    from dvhkit.cli.protocol_view import protocol_view
+    from dvhkit.protocols.load import load_protocol
+
+    console = out_console()
+    for renderable in protocol_view(load_protocol(protocol)):
+        console.print(renderable)
+
+
+@protocol_app.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A protocol's YAML file.")],
+) -> None:
+    """Check a protocol file: exit code 0 if it is sound, 2 with file and line if not.
+
+    [dim]Example:[/dim]  dvhkit protocol check my-clinic.yaml
+    """
+    from dvhkit.outputs.text import clean
+    from dvhkit.protocols.load import load_protocol
+
+    loaded = load_protocol(file)
+    typer.echo(clean(f"{file}: sound. Protocol {loaded.id} version {loaded.version}, {len(loaded.rules)} rules."))

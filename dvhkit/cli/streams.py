@@ -1,0 +1,49 @@
+"""Where the command line writes: terminal, files, or standard output for `-`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+EXIT_NOT_MET = 1
+EXIT_UNUSABLE = 2
+EXIT_FAULT = 3
+
+STDOUT = "-"
+
+
+def out_console() -> Console:
+    """Return the console for results."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def note_console() -> Console:
+    """Return the console for progress and remarks: standard error, so that piped results stay clean."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def write_text(target: str, text: str) -> None:
+    """Write `text` to the file `target`, whole or not at all, or to standard output for ``-``."""
+    if target == STDOUT:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+        return
+    from dvhkit.outputs.files import write_text_whole
+
+    write_text_whole(Path(target), text)
+
+
+def write_json(target: str, document: Mapping[str, object]) -> None:
+    """Write `document` as JSON to a file or, for ``-``, to standard output."""
+    from dvhkit.outputs.records import json_text
+
+    write_text(target, json_text(document))
