@@ -27,8 +27,8 @@ from dvhkit.protocols.rules import (
     Source,
     StructureSelector,
 )
-from dvhkit.protocols.yaml_text import Place
 from dvhkit.units import Unit, parse_unit
+from dvhkit.yaml_text import Place
 
 if TYPE_CHECKING:
     from dvhkit.protocols.schema import ProtocolModel, RuleModel, StructureModel

@@ -16,7 +16,7 @@ from typing import Any
 from dvhkit.errors import InputError
 from dvhkit.protocols.names import nearest
 from dvhkit.protocols.rules import Protocol
-from dvhkit.protocols.yaml_text import YamlDocument, read_yaml
+from dvhkit.yaml_text import YamlDocument, read_yaml
 
 PRESCRIPTION = "prescription"
 _MOST_GY = 300.0

@@ -13,7 +13,7 @@ from dvhkit.errors import ProtocolError
 from dvhkit.protocols.build import Problem, build_protocol
 from dvhkit.protocols.names import nearest
 from dvhkit.protocols.rules import Protocol, ProtocolInfo
-from dvhkit.protocols.yaml_text import Place, YamlDocument, read_yaml
+from dvhkit.yaml_text import Place, YamlDocument, read_yaml
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
