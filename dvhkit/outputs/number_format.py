@@ -21,6 +21,7 @@ _LARGE_CC = 100.0
 _SIGNIFICANT_BELOW_1_CC = 3
 
 _COMPARATORS = {"<=": "≤", ">=": "≥", "=<": "≤", "=>": "≥"}
+_RANGE = re.compile(r"(?<=\d)\s*\.\.\s*(?=[-+]?\d)")
 _COMPARATOR = re.compile(r"<=|>=|=<|=>")
 
 
@@ -62,8 +63,8 @@ def with_unit(text: str, unit: str) -> str:
 
 
 def limit_text(limit: str) -> str:
-    """Return a limit with its comparison sign as printed in books: ``<= 15 Gy`` becomes ``≤ 15 Gy``."""
-    return _COMPARATOR.sub(lambda match: _COMPARATORS[match.group()], limit)
+    """Return a limit as printed in books: ``<= 15 Gy`` becomes ``≤ 15 Gy``, and ``2..5 mm`` becomes ``2 to 5 mm``."""
+    return _RANGE.sub(" to ", _COMPARATOR.sub(lambda match: _COMPARATORS[match.group()], limit))
 
 
 def _volume_decimals(value: float) -> int:

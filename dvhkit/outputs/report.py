@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from dvhkit.outputs.report_views import CaseView, case_view
+from dvhkit.outputs.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,6 +70,11 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
+def _harmless(value: object) -> object:
+    """Clean whatever the template places, should a text have come here uncleaned."""
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 @cache
 def _source(name: str) -> str:
     environment = _environment()
@@ -81,6 +87,7 @@ def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("dvhkit.outputs", "templates"),
         autoescape=True,
+        finalize=_harmless,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

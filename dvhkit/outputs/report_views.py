@@ -25,6 +25,16 @@ _LONGEST_TITLE = 160
 _LONGEST_SENTENCE = 600
 # A CT has hundreds of files: from here on a role gets one line and one hash over all of them.
 _MOST_FILES_A_ROLE = 6
+# The codes that protocols give to what their limits were checked against.
+_STATUS_WORDS = {
+    "P": "read in the primary source",
+    "T": "read in a documented transcription of the primary source",
+    "S2": "read in two independent copies that agree",
+    "S1": "read in one copy only",
+    "C": "computed from numbers that were read",
+    "X": "copies disagree",
+    "B": "from general knowledge, not read",
+}
 _LEVEL_LOOKS = {
     Level.SERIOUS.value: ("‼", "bad"),
     Level.WARNING.value: ("!", "warn"),
@@ -89,6 +99,17 @@ class InputView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProvenanceView:
+    """What the numbers were made from and with."""
+
+    created: str
+    software: str
+    libraries: str
+    protocol_sha256: str
+    inputs: list[InputView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseView:
     """One case, ready to be placed on the page."""
 
@@ -105,14 +126,11 @@ class CaseView:
     context: list[tuple[str, str]]
     plot: DvhPlot | None
     metrics: list[tuple[str, list[MetricView]]]
-    provenance: Provenance | None
-    libraries: str
-    inputs: list[InputView]
+    provenance: ProvenanceView | None
 
 
 def case_view(record: AuditRecord, *, anchor: str) -> CaseView:
     """Return everything that the report says about `record`, as harmless texts."""
-    made = record.provenance
     return CaseView(
         anchor=anchor,
         name=_name(record.case) or "unnamed case",
@@ -127,9 +145,7 @@ def case_view(record: AuditRecord, *, anchor: str) -> CaseView:
         context=[(_name(key), _context_text(value)) for key, value in (record.context or {}).items()],
         plot=plot_curves(record.curves, record.rules),
         metrics=_metric_views(record.metrics),
-        provenance=made,
-        libraries=", ".join(f"{_name(n)} {_name(v)}" for n, v in sorted(made.libraries.items())) if made else "",
-        inputs=_input_views(made.inputs) if made else [],
+        provenance=_provenance_view(record.provenance) if record.provenance else None,
     )
 
 
@@ -138,7 +154,7 @@ def _rule_view(rule: RuleResult) -> RuleView:
         ("Rule", rule.rule_id),
         ("Basis", rule.note),
         ("Source", rule.source),
-        ("Status of the limit", rule.status),
+        ("Limit", _status_text(rule.status)),
         ("Priority", str(rule.priority)),
         ("Reason code", rule.reason_code or ""),
     ]
@@ -154,6 +170,11 @@ def _rule_view(rule: RuleResult) -> RuleView:
         reason=_sentence(rule.reason or ""),
         facts=[(word, _sentence(text)) for word, text in facts if text],
     )
+
+
+def _status_text(status: str) -> str:
+    words = _STATUS_WORDS.get(status)
+    return f"{words} ({status})" if words else status
 
 
 def _value_view(row: RuleResult | MetricResult) -> NumberView | None:
@@ -201,6 +222,16 @@ def _context_text(value: object) -> str:
     if isinstance(value, dict | list | tuple):
         return _sentence(json.dumps(value, ensure_ascii=False, default=str))
     return _sentence("not stated" if value is None else value)
+
+
+def _provenance_view(made: Provenance) -> ProvenanceView:
+    return ProvenanceView(
+        created=_name(made.created_utc),
+        software=f"{_name(made.dvhkit_version)}, engine {_name(made.engine)}",
+        libraries=_sentence(", ".join(f"{name} {version}" for name, version in sorted(made.libraries.items()))),
+        protocol_sha256=_name(made.protocol_sha256),
+        inputs=_input_views(made.inputs),
+    )
 
 
 def _input_views(inputs: Iterable[InputFile]) -> list[InputView]:

@@ -119,7 +119,7 @@ class MetricTable(_Lazy):
                 _name(name, ascii_only=ascii_only),
                 _name(row.metric, ascii_only=ascii_only),
                 value,
-                Text(row.unit),
+                _text(row.unit, "", ascii_only=ascii_only, longest=8),
             ]
             table.add_row(*cells, *([remark] if notes else []))
         return table

@@ -90,7 +90,7 @@ RULES = (
     ),
     RuleResult(
         rule_id="ptv-margin", title="PTV: 2 to 5 mm around the CTV", roi="PTV", quantity="margin",
-        goal="2 to 5 mm", variation="", value=None, unit="mm", verdict=Verdict.NOT_EVALUABLE,
+        goal="2..5 mm", variation="", value=None, unit="mm", verdict=Verdict.NOT_EVALUABLE,
         reason_code="not-yet-evaluable", reason="This version of dvhkit does not measure margins yet.",
         source="Wang 2025, Treatment volumes", status="P", priority=2,
     ),

@@ -67,7 +67,7 @@ def test_digits_end_somewhere() -> None:
 
 
 def test_limits_are_printed_as_in_books() -> None:
-    assert limit_text(">= 57 Gy, <= 64.2 Gy, < 3 mm") == "≥ 57 Gy, ≤ 64.2 Gy, < 3 mm"
+    assert limit_text(">= 57 Gy, <= 64.2 Gy, < 3 mm, 2..5 mm") == "≥ 57 Gy, ≤ 64.2 Gy, < 3 mm, 2 to 5 mm"
 
 
 @given(st.text())

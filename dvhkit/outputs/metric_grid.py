@@ -1,0 +1,55 @@
+"""Metrics of many structures as a grid in the terminal: a row a structure, a column a metric, remarks below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from dvhkit.outputs.number_format import number
+from dvhkit.outputs.terminal import metric_table
+from dvhkit.outputs.text import clean
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from dvhkit.results import MetricResult
+
+_LONGEST_NAME = 28
+# Beyond this many columns a line no longer fits a terminal of 80 to 100 characters: rows are listed instead.
+_MOST_COLUMNS = 8
+
+
+def metric_view(rows: Sequence[MetricResult]) -> Iterator[RenderableType]:
+    """Yield `rows` as a grid where every structure has the same few metrics, else as a list; then the remarks."""
+    metrics = tuple(dict.fromkeys(row.metric for row in rows))
+    chunks = [rows[i : i + len(metrics)] for i in range(0, len(rows), len(metrics))]
+    regular = all(tuple(row.metric for row in chunk) == metrics for chunk in chunks)
+    if not regular or not 1 < len(metrics) <= _MOST_COLUMNS:
+        yield metric_table(rows)
+        return
+    yield _grid(metrics, chunks)
+    yield from _remarks(chunks)
+
+
+def _grid(metrics: Sequence[str], chunks: Sequence[Sequence[MetricResult]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Structure", overflow="fold")
+    for metric in metrics:
+        name, _, unit = metric.partition("[")
+        table.add_column(Text(f"{name}\n{unit.rstrip(']')}"), justify="right", no_wrap=True)
+    for chunk in chunks:
+        cells = ["-" if row.value is None else number(row.value, row.unit) for row in chunk]
+        table.add_row(Text(clean(chunk[0].roi, longest=_LONGEST_NAME)), *cells)
+    return table
+
+
+def _remarks(chunks: Sequence[Sequence[MetricResult]]) -> Iterator[Text]:
+    """Yield why values are missing and what the others rest on, each once a structure."""
+    for chunk in chunks:
+        texts = dict.fromkeys(text for row in chunk for text in (row.reason, row.note) if text)
+        for text in texts:
+            yield Text.assemble((f"{clean(chunk[0].roi, longest=_LONGEST_NAME)}: ", "bold"), clean(text))
