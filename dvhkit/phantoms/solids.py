@@ -221,7 +221,7 @@ class Cone(Convex):
         falling = directions[:, 2] < 0
         depth = np.full(len(directions), np.inf)
         depth[falling] = (-self.height_mm / 2 - start[2]) / directions[falling, 2]
-        return np.minimum(mantle, depth)
+        return np.asarray(np.minimum(mantle, depth))
 
     def lowest_local(self, up: FloatArray) -> FloatArray:
         """Return the tip or the lowest point of the rim."""
