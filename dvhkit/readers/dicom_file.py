@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydicom.dataelem import RawDataElement
 from pydicom.errors import InvalidDicomError
@@ -23,6 +23,7 @@ from dvhkit.errors import DicomReadError, DvhkitError, InputError
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+    from pydicom.tag import BaseTag
 
 # Largest file that is read whole, and largest size that a deflated one may unfold to.
 MAX_FILE_BYTES = 4 << 30
@@ -32,6 +33,10 @@ MAX_ITEMS = 2_000_000
 # Headers are read in steps: most end within the first.
 _HEADER_STEPS = (1 << 16, 1 << 20)
 _PREAMBLE = 128
+_MAX_META = 1 << 16
+_SYNTAX_TAG = b"\x02\x00\x10\x00UI"
+_IMPLICIT = b"1.2.840.10008.1.2"
+_BIG_ENDIAN = b"1.2.840.10008.1.2.2"
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _ITEM_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 _UNDEFINED = 0xFFFFFFFF
@@ -118,7 +123,7 @@ def read_bytes(path: Path) -> bytes:
         ) from error
 
 
-def parse(data: bytes, *, specific_tags: list[int] | None = None, stop: StopWhen | None = None) -> Dataset:
+def parse(data: bytes, *, specific_tags: list[BaseTag | int] | None = None, stop: StopWhen | None = None) -> Dataset:
     """Return the data set in `data`; values stay raw bytes until they are asked for.
 
     Raises
@@ -126,18 +131,40 @@ def parse(data: bytes, *, specific_tags: list[int] | None = None, stop: StopWhen
     DicomReadError
         If a value ends before its stated length, or a bound is passed.
     """
-    if sum(data.count(tag) for tag in _ITEM_TAGS) > MAX_ITEMS:
+    if len(data) > 8 * MAX_ITEMS and sum(data.count(tag) for tag in _ITEM_TAGS) > MAX_ITEMS:
         raise DicomReadError(f"holds more than {MAX_ITEMS} sequence items.", remedy="Split the object.")
     if data[:4] == b"DICM":
         data = bytes(_PREAMBLE) + data
-    if _DEFLATED in data[:2048]:
-        stream = BytesIO(_inflate(data))
-        dataset: Dataset = read_dataset(stream, False, True, stop_when=stop, specific_tags=specific_tags)
+    start, syntax = _file_meta(data)
+    if syntax == _DEFLATED:
+        data, start = _inflate(data, start), 0
+    stream = BytesIO(data)
+    if syntax:
+        # Skips what read_partial makes of the file meta, which takes longer than the rest of a header.
+        stream.seek(start)
+        implicit, little = syntax == _IMPLICIT, syntax != _BIG_ENDIAN
+        dataset = read_dataset(stream, implicit, little, stop_when=stop, specific_tags=specific_tags)
     else:
-        stream = BytesIO(data)
         dataset = read_partial(stream, stop_when=stop, force=True, specific_tags=specific_tags)
     _require_whole(dataset, stream)
     return dataset
+
+
+def transfer_syntax(data: bytes) -> str:
+    """Return the transfer syntax UID of a file; empty if its file meta does not say."""
+    return _file_meta(data)[1].decode("latin-1")
+
+
+def _file_meta(data: bytes) -> tuple[int, bytes]:
+    """Return where the data set starts and its transfer syntax; (0, b"") where the file meta is not in order."""
+    if data[_PREAMBLE : _PREAMBLE + 10] != b"DICM\x02\x00\x00\x00UL":
+        return 0, b""
+    start = _PREAMBLE + 16 + int.from_bytes(data[_PREAMBLE + 12 : _PREAMBLE + 16], "little")
+    at = data.find(_SYNTAX_TAG, _PREAMBLE, min(start, _MAX_META))
+    if at < 0 or start > len(data):
+        return 0, b""
+    end = at + 8 + int.from_bytes(data[at + 6 : at + 8], "little")
+    return start, data[at + 8 : end].strip(b" \x00")
 
 
 def _require_whole(dataset: Dataset, stream: BytesIO) -> None:
@@ -147,8 +174,7 @@ def _require_whole(dataset: Dataset, stream: BytesIO) -> None:
     rest = stream.getvalue()[stream.tell() :] if size - stream.tell() < 8 else b""
     if rest.strip(b"\x00"):
         raise DicomReadError("ends inside an element.", remedy=_TRUNCATED)
-    for tag in dataset.keys():  # noqa: SIM118 -- iterating a Dataset itself would convert its values
-        element: Any = dataset.get_item(tag)
+    for tag, element in dataset.items():  # raw elements, as they are
         if not isinstance(element, RawDataElement) or element.length == _UNDEFINED:
             continue
         if element.value is not None and len(element.value) < element.length:
@@ -159,50 +185,66 @@ def _require_whole(dataset: Dataset, stream: BytesIO) -> None:
             )
 
 
-def _inflate(data: bytes) -> bytes:
+def _inflate(data: bytes, start: int) -> bytes:
     """Return the data set of a deflated file, unfolded; never more than `MAX_INFLATED_BYTES`."""
-    if data[_PREAMBLE : _PREAMBLE + 6] != b"DICM\x02\x00" or data[_PREAMBLE + 8 : _PREAMBLE + 10] != b"UL":
-        raise DicomReadError("is deflated, but has no file meta group length.")
-    start = _PREAMBLE + 16 + int.from_bytes(data[_PREAMBLE + 12 : _PREAMBLE + 16], "little")
     unfolder = zlib.decompressobj(-zlib.MAX_WBITS)
     unfolded = unfolder.decompress(data[start:], MAX_INFLATED_BYTES)
     if unfolder.unconsumed_tail:
         raise DicomReadError(f"unfolds to more than {MAX_INFLATED_BYTES >> 20} MiB.", remedy="Store it uncompressed.")
+    if not unfolder.eof:
+        raise DicomReadError("ends inside its deflated part.", remedy=_TRUNCATED)
     return unfolded
 
 
-def read_header(path: Path, *, specific_tags: list[int], stop_for: Callable[[bytes], StopWhen]) -> Dataset | None:
-    """Return a file's header up to where the reading stops, or None if it is no DICOM file.
+def read_header(path: Path, *, specific_tags: list[BaseTag | int], last_for: Callable[[bytes], int]) -> Dataset | None:
+    """Return a file's header, or None if it is no DICOM file.
 
-    `stop_for` gets the first bytes and says where to stop. The file is read in growing pieces until the parser
-    comes to that place or to the end of the file.
+    `last_for` gets the first bytes and names the first tag that is of no interest, such as PixelData. The file is
+    read in growing pieces until the parser comes to that tag or to the end of the file.
     """
     with path.open("rb") as file:
         data = file.read(_HEADER_STEPS[0])
         if not looks_like_dicom(data):
             return None
-        stop = stop_for(data)
+        last = last_for(data)
         for size in _HEADER_STEPS:
             data += file.read(size - len(data))
             if len(data) < size:
                 break
-            reached = _Reached(stop)
-            try:
-                dataset = parse(data, specific_tags=specific_tags, stop=reached)
-            except (DicomReadError, *PARSE_ERRORS):
-                continue  # the piece may end inside a value: a longer one tells
-            if reached.hit:
-                return dataset
-    return parse(read_bytes(path), specific_tags=specific_tags, stop=stop)
+            found = _up_to(data, last, specific_tags)
+            if found is not None:
+                return found
+    whole = data if len(data) < _HEADER_STEPS[-1] else read_bytes(path)
+    return parse(whole, specific_tags=specific_tags, stop=lambda tag, _vr, _length: tag >= last)
+
+
+def _up_to(data: bytes, last: int, specific_tags: list[BaseTag | int]) -> Dataset | None:
+    """Return the header if the piece of file `data` holds it whole, else None.
+
+    The quick way is to cut the piece where the tag's bytes are. They may also stand inside a value, so the header
+    must end exactly there; if it does not, the parser is asked at each element.
+    """
+    cut = data.find(struct.pack("<HH", last >> 16, last & 0xFFFF))
+    reached = _Reached(last)
+    for piece, stop in ((data[:cut] if cut > 0 else b"", None), (data, reached)):
+        if not piece:
+            continue
+        try:
+            found = parse(piece, specific_tags=specific_tags, stop=stop)
+        except (DicomReadError, *PARSE_ERRORS):
+            continue
+        if stop is None or reached.hit:
+            return found
+    return None
 
 
 class _Reached:
-    """Remembers whether the parser came to the stopping place."""
+    """Stops the parser at a tag, and remembers whether it came there."""
 
-    def __init__(self, stop: StopWhen) -> None:
-        self.stop = stop
+    def __init__(self, last: int) -> None:
+        self.last = last
         self.hit = False
 
-    def __call__(self, tag: int, vr: str | None, length: int) -> bool:
-        self.hit = self.stop(tag, vr, length)
+    def __call__(self, tag: int, vr: str | None, length: int) -> bool:  # noqa: ARG002 -- pydicom's signature
+        self.hit = tag >= self.last
         return self.hit

@@ -7,7 +7,9 @@ A missing or empty element is None, an empty tuple or an empty string; a broken 
 
 from __future__ import annotations
 
+import math
 import re
+import struct
 import warnings
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ import numpy as np
 from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag, Tag
 
 from dvhkit.errors import DicomReadError
 from dvhkit.model.arrays import FloatArray
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import Dataset
 
-_BINARY = {"US": "u2", "SS": "i2", "UL": "u4", "SL": "i4", "FL": "f4", "FD": "f8"}
+# VR -> (struct code, bytes).
+_BINARY = {"US": ("H", 2), "SS": ("h", 2), "UL": ("I", 4), "SL": ("i", 4), "FL": ("f", 4), "FD": ("d", 8)}
 # From here on numpy's parser wins over float().
 _LONG_TEXT = 512
 _REMEDY = "Export the object again, or leave it out."
@@ -34,11 +38,18 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 
 @cache
-def tag_of(keyword: str) -> int:
-    """Return the tag number of a DICOM keyword."""
+def tag_of(keyword: str) -> BaseTag:
+    """Return the tag of a DICOM keyword."""
     tag = tag_for_keyword(keyword)
     assert tag is not None, keyword
-    return tag
+    return Tag(tag)
+
+
+def _element(data: Dataset, keyword: str) -> Any:  # noqa: ANN401 -- RawDataElement, DataElement or None
+    try:
+        return data.get_item(tag_of(keyword))
+    except KeyError:
+        return None
 
 
 def where(keyword: str) -> str:
@@ -54,7 +65,7 @@ def has(data: Dataset, keyword: str) -> bool:
 
 def raw_bytes(data: Dataset, keyword: str) -> bytes:
     """Return the stored bytes of a text element, without padding; empty if it is missing."""
-    element = data.get_item(tag_of(keyword)) if tag_of(keyword) in data else None
+    element = _element(data, keyword)
     if element is None:
         return b""
     value = element.value
@@ -81,7 +92,7 @@ def texts(data: Dataset, keyword: str) -> tuple[str, ...]:
 def name_text(data: Dataset, keyword: str, charset: tuple[str, ...]) -> str:
     """Return a free text in the file's character set, with control characters made visible as U+FFFD."""
     stored = raw_bytes(data, keyword)
-    element = data.get_item(tag_of(keyword)) if tag_of(keyword) in data else None
+    element = _element(data, keyword)
     if element is not None and not isinstance(element.value, bytes):
         decoded = stored.decode("utf-8")
     else:
@@ -103,23 +114,27 @@ def charset_of(data: Dataset) -> tuple[str, ...]:
 
 def numbers(data: Dataset, keyword: str, *, path: Path | str | None = None) -> tuple[float, ...]:
     """Return all numbers of an element, text or binary; empty if it is missing. Each must be finite."""
-    tag = tag_of(keyword)
-    element: Any = data.get_item(tag) if tag in data else None
+    element = _element(data, keyword)
     if element is None or element.value is None or element.value in (b"", ""):
         return ()
-    vr = _vr(element, tag)
+    vr = _vr(element, tag_of(keyword))
     if vr in _BINARY and isinstance(element.value, bytes):
         values = _binary(element, vr, keyword, path)
     else:
-        values = parse_numbers(raw_bytes(data, keyword), place=where(keyword), path=path)
-    if not np.all(np.isfinite(values)):
+        stored = raw_bytes(data, keyword)
+        if len(stored) > _LONG_TEXT:
+            values = tuple(parse_numbers(stored, place=where(keyword), path=path).tolist())
+        else:
+            values = _floats(stored, where(keyword), path) if stored else ()
+    if not all(map(math.isfinite, values)):
+        broken = ", ".join(f"{value:g}" for value in values if not math.isfinite(value))
         raise DicomReadError(
-            f"holds a value that is not a finite number: {_shorten(values)}.",
+            f"holds a value that is not a finite number: {broken[:60]}.",
             path=path,
             where=where(keyword),
             remedy=_REMEDY,
         )
-    return tuple(values.tolist())
+    return values
 
 
 def _vr(element: Any, tag: int) -> str:  # noqa: ANN401 -- RawDataElement or DataElement
@@ -132,17 +147,15 @@ def _vr(element: Any, tag: int) -> str:  # noqa: ANN401 -- RawDataElement or Dat
     return str(vr)
 
 
-def _binary(element: Any, vr: str, keyword: str, path: Path | str | None) -> FloatArray:  # noqa: ANN401
-    order = "<" if element.is_little_endian else ">"
-    dtype = np.dtype(order + _BINARY[vr])
-    if len(element.value) % dtype.itemsize:
+def _binary(element: Any, vr: str, keyword: str, path: Path | str | None) -> tuple[float, ...]:  # noqa: ANN401
+    code, size = _BINARY[vr]
+    count, rest = divmod(len(element.value), size)
+    if rest:
         raise DicomReadError(
-            f"has {len(element.value)} bytes, no multiple of {dtype.itemsize}.",
-            path=path,
-            where=where(keyword),
-            remedy=_REMEDY,
+            f"has {len(element.value)} bytes, no multiple of {size}.", path=path, where=where(keyword), remedy=_REMEDY
         )
-    return np.frombuffer(element.value, dtype=dtype).astype(np.float64)
+    order = "<" if element.is_little_endian else ">"
+    return tuple(map(float, struct.unpack(f"{order}{count}{code}", element.value)))
 
 
 def parse_numbers(stored: bytes, *, place: str, path: Path | str | None = None) -> FloatArray:
@@ -159,17 +172,19 @@ def parse_numbers(stored: bytes, *, place: str, path: Path | str | None = None) 
         values = _fast_numbers(stored)
         if len(values) == stored.count(b"\\") + 1:
             return values
-    parts = [part.strip(b" \x00") for part in stored.split(b"\\")]
-    try:
-        # float() takes 1_000 too, which no DICOM writer means.
-        if any(b"_" in part for part in parts):
-            raise ValueError
-        return np.array([float(part) for part in parts])
-    except ValueError:
-        broken = next(part for part in parts if not _is_number(part))
-        raise DicomReadError(
-            f"{broken[:24].decode('latin-1')!r} is no number.", path=path, where=place, remedy=_REMEDY
-        ) from None
+    return np.array(_floats(stored, place, path))
+
+
+def _floats(stored: bytes, place: str, path: Path | str | None) -> tuple[float, ...]:
+    values = []
+    for part in stored.split(b"\\"):
+        try:
+            # float() takes 1_000 too, which no DICOM writer means.
+            values.append(float(part if b"_" not in part else b""))
+        except ValueError:
+            shown = part[:24].decode("latin-1")
+            raise DicomReadError(f"{shown!r} is no number.", path=path, where=place, remedy=_REMEDY) from None
+    return tuple(values)
 
 
 def _fast_numbers(stored: bytes) -> FloatArray:
@@ -180,14 +195,6 @@ def _fast_numbers(stored: bytes) -> FloatArray:
             return np.fromstring(stored, dtype=np.float64, sep="\\")
         except ValueError:
             return np.empty(0)
-
-
-def _is_number(part: bytes) -> bool:
-    try:
-        float(part)
-    except ValueError:
-        return False
-    return b"_" not in part
 
 
 def number(data: Dataset, keyword: str, *, path: Path | str | None = None) -> float | None:
@@ -237,7 +244,3 @@ def require_integer(data: Dataset, keyword: str, *, path: Path | str | None) -> 
     if value is None:
         raise DicomReadError("is missing.", path=path, where=where(keyword), remedy=_REMEDY)
     return value
-
-
-def _shorten(values: FloatArray) -> str:
-    return ", ".join(f"{v:g}" for v in values[~np.isfinite(values)][:3])

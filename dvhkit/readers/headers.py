@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from dvhkit.readers.elements import (
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+    from pydicom.tag import BaseTag
 
 # Beams that deliver treatment; the others (SETUP, portal films) have no dose.
 _TREATING = ("", "TREATMENT", "CONTINUATION")
@@ -130,7 +132,7 @@ _KEYWORDS = (
     "ReferencedRTPlanSequence",
     "RegistrationSequence",
 )
-HEADER_TAGS = [tag_of(keyword) for keyword in _KEYWORDS]
+HEADER_TAGS: list[BaseTag | int] = [tag_of(keyword) for keyword in _KEYWORDS]
 
 
 def image_header(data: Dataset, path: Path) -> ImageHeader:
@@ -151,23 +153,30 @@ def image_header(data: Dataset, path: Path) -> ImageHeader:
 
 def structure_set_header(data: Dataset, path: Path) -> StructureSetHeader:
     """Return what a structure set refers to."""
+    frames, series = frames_and_series(data, path)
+    return StructureSetHeader(
+        label=name_text(data, "StructureSetLabel", charset_of(data)),
+        frame_uids=frames,
+        series_uids=tuple(text(one, "SeriesInstanceUID") for one in series),
+        image_uids=frozenset(
+            text(image, "ReferencedSOPInstanceUID")
+            for one in series
+            for image in items(one, "ContourImageSequence", path=path)
+        ),
+        n_rois=len(items(data, "StructureSetROISequence", path=path)),
+    )
+
+
+def frames_and_series(data: Dataset, path: Path) -> tuple[tuple[str, ...], list[Dataset]]:
+    """Return the frames of reference that a structure set names, that of most ROIs first, and its series items."""
     rois = items(data, "StructureSetROISequence", path=path)
-    frames = [text(roi, "ReferencedFrameOfReferenceUID") for roi in rois]
-    series: list[str] = []
-    images: set[str] = set()
+    frames = [uid for uid, _ in Counter(text(roi, "ReferencedFrameOfReferenceUID") for roi in rois).most_common()]
+    series: list[Dataset] = []
     for frame in items(data, "ReferencedFrameOfReferenceSequence", path=path):
         frames.append(text(frame, "FrameOfReferenceUID"))
         for study in items(frame, "RTReferencedStudySequence", path=path):
-            for one in items(study, "RTReferencedSeriesSequence", path=path):
-                series.append(text(one, "SeriesInstanceUID"))
-                images.update(text(image, "ReferencedSOPInstanceUID") for image in items(one, "ContourImageSequence"))
-    return StructureSetHeader(
-        label=name_text(data, "StructureSetLabel", charset_of(data)),
-        frame_uids=_unique(frames),
-        series_uids=_unique(series),
-        image_uids=frozenset(uid for uid in images if uid),
-        n_rois=len(rois),
-    )
+            series += items(study, "RTReferencedSeriesSequence", path=path)
+    return _unique(frames), series
 
 
 def plan_header(data: Dataset, path: Path, *, is_ion: bool) -> PlanHeader:

@@ -87,7 +87,7 @@ def _require_one_lattice(entries: tuple[FileEntry, ...]) -> None:
 
 def _alike(one: object, other: object) -> bool:
     if isinstance(one, tuple) and isinstance(other, tuple):
-        return len(one) == len(other) and bool(np.allclose(one, other, rtol=0, atol=1e-4))
+        return len(one) == len(other) and all(abs(a - b) <= 1e-4 for a, b in zip(one, other, strict=True))
     return one == other
 
 

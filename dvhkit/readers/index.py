@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dvhkit.errors import DvhkitError, InputError
-from dvhkit.readers.dicom_file import StopWhen, quiet_pydicom, read_header, reading
+from dvhkit.readers.dicom_file import quiet_pydicom, read_header, reading
 from dvhkit.readers.elements import charset_of, name_text, tag_of, text
 from dvhkit.readers.headers import (
     HEADER_TAGS,
@@ -32,9 +32,11 @@ from dvhkit.readers.headers import (
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-# Waiting for a network drive overlaps; parsing itself holds the interpreter's lock.
+# Waiting for a network drive overlaps; parsing holds the interpreter's lock, so few files are read faster in turn.
 _THREADS = 4
-_PIXELS = 0x7FE00000
+_MANY_FILES = 400
+_CHUNK = 32
+_PIXELS = tag_of("PixelData")
 _STRUCTURE_SET_CLASS = b"1.2.840.10008.5.1.4.1.1.481.3"
 _SOP_PREFIX = "1.2.840.10008.5.1.4.1.1."
 
@@ -193,8 +195,8 @@ def index_files(files: list[Path], *, root: Path, progress: Progress | None = No
     found: list[FileEntry] = []
     unreadable: list[Unreadable] = []
     not_dicom: list[Path] = []
-    with quiet_pydicom(), ThreadPoolExecutor(_THREADS) as pool:
-        for count, (file, result) in enumerate(zip(files, pool.map(_try_entry, files), strict=True), start=1):
+    with quiet_pydicom():
+        for count, (file, result) in enumerate(zip(files, _entries(files), strict=True), start=1):
             if isinstance(result, FileEntry):
                 found.append(result)
             elif result is None:
@@ -213,6 +215,16 @@ def index_files(files: list[Path], *, root: Path, progress: Progress | None = No
         unreadable=tuple(unreadable),
         not_dicom=tuple(not_dicom),
     )
+
+
+def _entries(files: list[Path]) -> Iterator[FileEntry | DvhkitError | None]:
+    if len(files) < _MANY_FILES:
+        yield from map(_try_entry, files)
+        return
+    chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for results in pool.map(lambda chunk: [_try_entry(path) for path in chunk], chunks):
+            yield from results
 
 
 def find_files(root: Path) -> list[Path]:
@@ -246,7 +258,7 @@ def _try_entry(path: Path) -> FileEntry | DvhkitError | None:
 def read_entry(path: Path) -> FileEntry | None:
     """Return a file's entry, or None if it is no DICOM file. Raises `DicomReadError` if it is a broken one."""
     with reading(path):
-        data = read_header(path, specific_tags=HEADER_TAGS, stop_for=_stop_for)
+        data = read_header(path, specific_tags=HEADER_TAGS, last_for=_last_for)
         if data is None:
             return None
         sop_class, modality = text(data, "SOPClassUID"), text(data, "Modality").upper()
@@ -268,10 +280,9 @@ def read_entry(path: Path) -> FileEntry | None:
         )
 
 
-def _stop_for(start: bytes) -> StopWhen:
+def _last_for(start: bytes) -> int:
     """Stop a structure set at its contours, anything else at its pixels."""
-    last = tag_of("ROIContourSequence") if _STRUCTURE_SET_CLASS in start[:2048] else _PIXELS
-    return lambda tag, _vr, _length: tag >= last
+    return tag_of("ROIContourSequence") if _STRUCTURE_SET_CLASS in start[:2048] else _PIXELS
 
 
 def _role(sop_class: str, modality: str) -> Role:

@@ -23,7 +23,7 @@ _UNDEFINED = 0xFFFFFFFF
 _REMEDY = "Copy or export the file again."
 
 
-def stored_pixels(data: Dataset, path: Path) -> NDArray[Any]:
+def stored_pixels(data: Dataset, path: Path, *, syntax: str) -> NDArray[Any]:
     """Return the stored integers of a grey image, (n_frames, n_rows, n_columns), not yet scaled.
 
     Raises
@@ -36,7 +36,7 @@ def stored_pixels(data: Dataset, path: Path) -> NDArray[Any]:
     value: bytes = element.value
     needed = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if element.length == _UNDEFINED:
-        return _decode(data, shape, dtype, len(value), path)
+        return _decode(data, syntax, shape, dtype, path)
     if len(value) < needed:
         raise DicomReadError(
             f"has {len(value)} bytes, but {shape[0]} frames of {shape[1]} × {shape[2]} pixels need {needed}.",
@@ -94,11 +94,12 @@ def _pixel_element(data: Dataset, path: Path) -> Any:  # noqa: ANN401 -- a RawDa
     return element
 
 
-def _decode(data: Dataset, shape: tuple[int, int, int], dtype: np.dtype[Any], n_bytes: int, path: Path) -> NDArray[Any]:
+def _decode(data: Dataset, syntax: str, shape: tuple[int, int, int], dtype: np.dtype[Any], path: Path) -> NDArray[Any]:
+    from pydicom.dataset import FileMetaDataset
     from pydicom.pixels.utils import pixel_array
-    from pydicom.uid import RLELossless
+    from pydicom.uid import UID, RLELossless
 
-    syntax = getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", None)
+    n_bytes = len(_pixel_element(data, path).value)
     needed = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if syntax == RLELossless and needed > n_bytes * _MAX_EXPANSION:
         raise DicomReadError(
@@ -111,10 +112,12 @@ def _decode(data: Dataset, shape: tuple[int, int, int], dtype: np.dtype[Any], n_
         data.SamplesPerPixel = 1
     if not has(data, "PhotometricInterpretation"):
         data.PhotometricInterpretation = "MONOCHROME2"
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = UID(syntax)
     try:
         array = np.asarray(pixel_array(data, raw=True))
     except (NotImplementedError, RuntimeError, AttributeError) as error:
-        name = getattr(syntax, "name", "an unknown syntax")
+        name = UID(syntax).name or "of an unknown syntax"
         raise DicomReadError(
             f"is compressed ({name}) and cannot be decoded here: {' '.join(str(error).split())[:160]}",
             path=path,

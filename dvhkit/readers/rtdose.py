@@ -11,7 +11,7 @@ from dvhkit.errors import DicomReadError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dose import Dose, DoseType
-from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading
+from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading, transfer_syntax
 from dvhkit.readers.elements import number, numbers, require_numbers, text, where
 from dvhkit.readers.geometry import make_grid, plane_axes
 from dvhkit.readers.headers import references
@@ -36,14 +36,15 @@ def read_dose(path: Path) -> tuple[Dose, tuple[Finding, ...]]:
         If the dose is relative, has no scaling or geometry, or its pixels do not fit their stated size.
     """
     with quiet_pydicom(), reading(path):
-        data = parse(read_bytes(path))
+        stored = read_bytes(path)
+        data = parse(stored)
         if text(data, "Modality").upper() != "RTDOSE":
             raise DicomReadError(f"is no dose but {text(data, 'Modality') or 'of no modality'}.", path=path)
         _require_gy(data, path)
         scaling = _scaling(data, path)
         dose_type, findings = _dose_type(data, path)
         axes = plane_axes(numbers(data, "ImageOrientationPatient", path=path), path)
-        pixels = stored_pixels(data, path)
+        pixels = stored_pixels(data, path, syntax=transfer_syntax(stored))
         offsets, offset_findings = frame_offsets(data, axes, len(pixels), path)
         order = np.argsort(offsets, kind="stable")
         grid = make_grid(

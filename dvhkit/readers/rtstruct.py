@@ -26,7 +26,7 @@ from dvhkit.readers.elements import (
     text,
     where,
 )
-from dvhkit.readers.headers import structure_set_header
+from dvhkit.readers.headers import frames_and_series
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -68,13 +68,13 @@ def read_structures(path: Path) -> tuple[StructureSet, tuple[Finding, ...]]:
         charset = charset_of(data)
         listed = items(data, "StructureSetROISequence", path=path)
         structures = tuple(_structure(roi, rois, charset, path) for roi in listed)
-        header = structure_set_header(data, path)
+        frames, series = frames_and_series(data, path)
         structure_set = StructureSet(
             structures=structures,
             sop_instance_uid=text(data, "SOPInstanceUID"),
-            label=header.label,
-            frame_of_reference_uid=text(data, "FrameOfReferenceUID") or next(iter(header.frame_uids), ""),
-            referenced_series_uids=header.series_uids,
+            label=name_text(data, "StructureSetLabel", charset),
+            frame_of_reference_uid=text(data, "FrameOfReferenceUID") or next(iter(frames), ""),
+            referenced_series_uids=tuple(text(one, "SeriesInstanceUID") for one in series),
             path=path,
         )
         findings = _findings(structure_set, rois, contours_there=has(data, "ROIContourSequence"))
