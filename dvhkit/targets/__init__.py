@@ -1,0 +1,1 @@
+"""Contouring rules: which volume follows from which, and which was really drawn."""
