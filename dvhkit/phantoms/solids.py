@@ -312,7 +312,7 @@ class Torus:
 
 def _positive_root(a: FloatArray, half_b: FloatArray, c: float) -> FloatArray:
     """Return the least positive root of a t² + 2 half_b t + c for c < 0 or along rays that leave; inf where none."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         root = np.sqrt(np.maximum(half_b * half_b - a * c, 0.0))
         # Two forms of the same roots; together free of cancellation.
         q = -(half_b + np.where(half_b < 0, -1.0, 1.0) * root)
@@ -322,7 +322,7 @@ def _positive_root(a: FloatArray, half_b: FloatArray, c: float) -> FloatArray:
 
 
 def _slab_exit(position: float, direction: FloatArray, half: float) -> FloatArray:
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         distance = (np.copysign(half, direction) - position) / direction
     return np.asarray(np.where(direction == 0, np.inf, distance))
 
