@@ -65,6 +65,7 @@ def dvh(
     from dvhkit.audit import CaseNumbers
     from dvhkit.metrics.expression import parse_metric
     from dvhkit.outputs import records, tables
+    from dvhkit.outputs.metric_grid import metric_view
 
     metrics = [parse_metric(text) for text in (metric or DEFAULT_METRICS)]
     case = open_case(path, rtstruct=rtstruct, rtdose=rtdose, rtplan=rtplan, image=image, rx_gy=rx, fractions=fractions)
@@ -79,7 +80,8 @@ def dvh(
         write_text(curves, tables.curves_csv([numbers.curve(region) for region in regions]))
     if STDOUT not in (json, csv, curves):
         console = out_console()
-        console.print(tables.metric_table(rows))
+        for renderable in metric_view(rows):
+            console.print(renderable)
         for renderable in tables.findings_panels(numbers.findings()):
             console.print(renderable)
     for target in (json, csv, curves):

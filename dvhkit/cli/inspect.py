@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from dvhkit.cli.streams import STDOUT, out_console, write_json
+from dvhkit.errors import InputError
+
+if TYPE_CHECKING:
+    from dvhkit.readers.inventory import Inventory
 
 
 def inspect(
@@ -26,6 +30,8 @@ def inspect(
     from dvhkit.readers.case import inventory
 
     found = inventory(path)
+    if not found.patients:
+        raise _nothing(found)
     if json:
         write_json(json, {"schema": "dvhkit/inventory/1", **asdict(found)})
     if json != STDOUT:
@@ -34,3 +40,13 @@ def inspect(
         console = out_console()
         for renderable in inventory_view(found):
             console.print(renderable)
+
+
+def _nothing(found: Inventory) -> InputError:
+    if found.unreadable:
+        return InputError(found.unreadable[0].reason, path=found.unreadable[0].path, remedy="Export the file again.")
+    return InputError(
+        f"holds {found.counts.get('not_dicom', 0)} files, none of them DICOM.",
+        path=found.root,
+        remedy="Name the folder with the DICOM export.",
+    )
