@@ -29,7 +29,7 @@ class Label:
 
 
 def place_labels(names: list[str], lines: list[list[Point]], *, frame: Box, avoid: list[Point]) -> list[Label]:
-    """Return a label for each curve that has a free place to its right, none crossing a curve or another label.
+    """Return a label for each curve that has a free place beside it, right or else left, clear of curves and labels.
 
     Parameters
     ----------
@@ -56,9 +56,10 @@ def place_labels(names: list[str], lines: list[list[Point]], *, frame: Box, avoi
 def _free_place(index: int, name: str, dense: list[list[Point]], taken: list[Box], frame: Box) -> Box | None:
     width = _LETTER_WIDTH * len(name)
     candidates = sorted(dense[index], key=lambda point: abs(point[1] - (0.42 * frame[3] + 0.58 * frame[1])))
-    for x, y in candidates[:: max(1, len(candidates) // _MOST_CANDIDATES)]:
+    places = candidates[:: max(1, len(candidates) // _MOST_CANDIDATES)]
+    for x, y in [*places, *((x - 2 * _GAP - width, y) for x, y in places)]:
         box = (x + _GAP, y - _LINE_HEIGHT / 2, x + _GAP + width, y + _LINE_HEIGHT / 2)
-        inside = box[2] < frame[2] - 2 and box[1] > frame[1] + 2 and box[3] < frame[3] - 2
+        inside = box[0] > frame[0] and box[2] < frame[2] - 2 and box[1] > frame[1] + 2 and box[3] < frame[3] - 2
         if not inside or any(_overlap(box, other) for other in taken):
             continue
         if not any(_holds(box, point) for line in dense for point in line):
@@ -80,4 +81,4 @@ def _overlap(one: Box, other: Box) -> bool:
 
 
 def _holds(box: Box, point: Point) -> bool:
-    return box[0] - 3 <= point[0] <= box[2] and box[1] <= point[1] <= box[3]
+    return box[0] - 3 <= point[0] <= box[2] + 3 and box[1] <= point[1] <= box[3]

@@ -152,6 +152,14 @@ def test_several_cases_have_an_overview_with_a_link_to_each() -> None:
     assert "All rules met" in page.words
 
 
+def test_every_class_that_the_page_uses_has_a_style() -> None:
+    page = Page(html_report([replace(LIVER, curves=CURVES * 2), BROKEN, GOOD]))
+    used = {name for _, attrs in page.tags for name in (attrs.get("class") or "").split()}
+    styled = set(re.findall(r"\.([A-Za-z][\w-]*)", page.raw["style"]))
+    assert used - styled == set()
+    assert {"target", "many", "met", "unmet"} <= used
+
+
 def test_ids_are_unique_over_all_cases() -> None:
     ids = [attrs["id"] for _, attrs in Page(html_report([LIVER, LIVER, GOOD])).tags if "id" in attrs]
     assert len(ids) == len(set(ids)) > 3
