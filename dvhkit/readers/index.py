@@ -37,7 +37,8 @@ _THREADS = 4
 _MANY_FILES = 400
 _CHUNK = 32
 _PIXELS = tag_of("PixelData")
-_STRUCTURE_SET_CLASS = b"1.2.840.10008.5.1.4.1.1.481.3"
+_SOP_CLASS_TAG = b"\x08\x00\x16\x00"
+_STRUCTURE_SET_CLASS = b"1.2.840.10008.5.1.4.1.1.481.3\x00"
 _SOP_PREFIX = "1.2.840.10008.5.1.4.1.1."
 
 Progress = Callable[[int], None]
@@ -282,7 +283,9 @@ def read_entry(path: Path) -> FileEntry | None:
 
 def _last_for(start: bytes) -> int:
     """Stop a structure set at its contours, anything else at its pixels."""
-    return tag_of("ROIContourSequence") if _STRUCTURE_SET_CLASS in start[:2048] else _PIXELS
+    value = start.find(_SOP_CLASS_TAG) + 8  # the same place in implicit and explicit encoding
+    is_structure_set = start[value : value + 64].startswith(_STRUCTURE_SET_CLASS)
+    return tag_of("ROIContourSequence") if is_structure_set else _PIXELS
 
 
 def _role(sop_class: str, modality: str) -> Role:

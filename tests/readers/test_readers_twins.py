@@ -1,0 +1,192 @@
+"""One anatomy and one dose, stored in many ways: the case that is read must be the same in patient coordinates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from made_sets import ORIENTATIONS, PLANES_MM, MadeSet, Uids, ct_slices, dose, dose_at, dose_planes, plan, structure_set
+
+from dvhkit.engine.dvh import compute_dvh
+from dvhkit.readers.case import read_case
+
+# Doses are whole multiples of 1 µGy, so a stored dose is off by half of that at most.
+ROUNDING_GY = 0.5e-6
+
+
+def voxels(grid):
+    """Centres of all voxels in patient coordinates, (n_planes, n_rows, n_columns, 3)."""
+    k, j, i = np.indices(grid.shape_zyx)
+    return (
+        grid.origin_mm
+        + grid.offsets_mm[k][..., None] * grid.axes[2]
+        + (j * grid.spacing_mm[1])[..., None] * grid.axes[1]
+        + (i * grid.spacing_mm[0])[..., None] * grid.axes[0]
+    )
+
+
+def assert_right_dose(case):
+    """Each voxel holds the dose of the place where it claims to be."""
+    assert np.abs(case.dose.values_gy - dose_at(voxels(case.dose.grid))).max() <= ROUNDING_GY * 1.01
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """The plain set: head first supine, ascending relative offsets, one file."""
+    return read_case(MadeSet(tmp_path_factory.mktemp("plain")).write_plain().folder)
+
+
+@pytest.fixture(scope="module")
+def plain_dvhs(plain):
+    return {name: compute_dvh(plain.structures[name], plain.dose) for name in ("PTV", "Organ")}
+
+
+def assert_same_dvhs(case, plain_dvhs):
+    for name, expected in plain_dvhs.items():
+        dvh = compute_dvh(case.structures[name], case.dose)
+        assert dvh.volume_cc == pytest.approx(expected.volume_cc, rel=1e-9)
+        # The dose is linear and so is trilinear interpolation: however the grid lies, only rounding may differ.
+        for got, wanted in (
+            (dvh.mean_gy, expected.mean_gy),
+            (dvh.min_gy, expected.min_gy),
+            (dvh.max_gy, expected.max_gy),
+        ):
+            assert got == pytest.approx(wanted, rel=1e-6)
+        for fraction in (0.02, 0.5, 0.95):
+            volume_cc = fraction * expected.volume_cc
+            # Voxels of the lattice run otherwise through the structure when the grid lies otherwise.
+            assert dvh.dose_to_hottest_gy(volume_cc) == pytest.approx(expected.dose_to_hottest_gy(volume_cc), abs=2e-3)
+
+
+def test_plain_set_holds_the_dose_that_was_planned(plain):
+    assert_right_dose(plain)
+    assert plain.structures["PTV"].number == 3
+    assert {f.code for f in plain.findings} == {"empty-structures"}
+
+
+@pytest.mark.parametrize("position", ORIENTATIONS)
+def test_patient_position_does_not_move_dose_image_or_dvh(tmp_path, plain, plain_dvhs, position):
+    made = MadeSet(tmp_path)
+    for number, data in enumerate(ct_slices(made.uids, position=position)):
+        made.write(f"{number}.ima", data)
+    made.write("rs", structure_set(made.uids))
+    made.write("rp", plan(made.uids))
+    made.write("rd", dose(made.uids, position=position))
+    case = read_case(tmp_path)
+    assert case.image.patient_position == position
+    assert_right_dose(case)
+    assert case.image.grid.offsets_mm == pytest.approx(plain.image.grid.offsets_mm)
+    assert np.sort(voxels(case.image.grid)[:, 0, 0, 2]) == pytest.approx(PLANES_MM)
+    # The lattice of voxel centres is one and the same, in whatever order it was stored.
+    own = np.unique(voxels(case.dose.grid).reshape(-1, 3).round(6), axis=0)
+    assert own == pytest.approx(np.unique(voxels(plain.dose.grid).reshape(-1, 3).round(6), axis=0))
+    assert_same_dvhs(case, plain_dvhs)
+
+
+@pytest.mark.parametrize("absolute", [False, True], ids=["relative", "absolute"])
+@pytest.mark.parametrize("descending", [False, True], ids=["rising", "falling"])
+def test_both_forms_of_frame_offsets_give_the_same_dose(tmp_path, plain, plain_dvhs, absolute, descending):
+    MadeSet(tmp_path).write_plain(absolute=absolute, descending=descending)
+    case = read_case(tmp_path)
+    assert_right_dose(case)
+    assert np.array_equal(case.dose.values_gy, plain.dose.values_gy)
+    assert np.all(np.diff(case.dose.grid.offsets_mm) > 0)
+    assert_same_dvhs(case, plain_dvhs)
+
+
+@pytest.mark.parametrize("plane", ["sagittal", "coronal"])
+def test_dose_planes_need_not_be_axial(tmp_path, plain_dvhs, plane):
+    MadeSet(tmp_path).write_plain(plane=plane)
+    case = read_case(tmp_path)
+    assert_right_dose(case)
+    assert_same_dvhs(case, plain_dvhs)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_uneven_dose_planes_stay_where_they_are(tmp_path, plain_dvhs, descending):
+    MadeSet(tmp_path).write_plain(keep=np.array([0, 1, 3, 4, 6, 9, 10, 13, 16]), descending=descending)
+    case = read_case(tmp_path)
+    assert not case.dose.grid.is_uniform
+    assert_right_dose(case)
+    assert_same_dvhs(case, plain_dvhs)
+
+
+@pytest.mark.parametrize("position", ["HFS", "FFP"])
+def test_one_file_a_dose_plane_is_put_together_whatever_the_order(tmp_path, plain, plain_dvhs, position):
+    made = MadeSet(tmp_path)
+    planes = dose_planes(made.uids, position=position)
+    for number in np.random.default_rng(3).permutation(len(planes)):
+        made.write(f"dose/{(7 * number) % 17:02d}", planes[number])
+    made.write("rs", structure_set(made.uids))
+    made.write("rp", plan(made.uids))
+    case = read_case(tmp_path)
+    assert case.dose.grid.shape_zyx == plain.dose.grid.shape_zyx
+    assert_right_dose(case)
+    assert_same_dvhs(case, plain_dvhs)
+
+
+def test_beam_doses_are_summed_where_there_is_no_plan_dose(tmp_path, plain, plain_dvhs):
+    made = MadeSet(tmp_path)
+    made.write("rs", structure_set(made.uids))
+    made.write("rp", plan(made.uids))
+    for beam, factor in ((1, 0.3), (2, 0.7)):
+        made.write(f"rd{beam}", dose(made.uids, summation="BEAM", beam=beam, factor=factor, suffix=f".{beam}"))
+    case = read_case(tmp_path)
+    assert "doses-summed" in {f.code for f in case.findings}
+    assert case.dose.values_gy == pytest.approx(plain.dose.values_gy, abs=2 * ROUNDING_GY)
+    assert_same_dvhs(case, plain_dvhs)
+
+
+def test_beam_doses_beside_the_plan_dose_change_nothing(tmp_path, plain):
+    made = MadeSet(tmp_path).write_plain()
+    for beam, factor in ((1, 0.3), (2, 0.7)):
+        made.write(f"a{beam}", dose(made.uids, summation="BEAM", beam=beam, factor=factor, suffix=f".{beam}"))
+    case = read_case(tmp_path)
+    assert np.array_equal(case.dose.values_gy, plain.dose.values_gy)
+    assert {f.code for f in case.findings} == {"beam-doses-not-added", "empty-structures"}
+
+
+def test_beam_doses_that_do_not_add_up_to_the_plan_dose_are_reported(tmp_path):
+    made = MadeSet(tmp_path).write_plain()
+    for beam, factor in ((1, 0.3), (2, 0.5)):
+        made.write(f"a{beam}", dose(made.uids, summation="BEAM", beam=beam, factor=factor, suffix=f".{beam}"))
+    assert "beam-doses-differ" in {f.code for f in read_case(tmp_path).findings}
+
+
+@pytest.mark.parametrize("order", ["reversed", "shuffled"])
+def test_slice_order_and_instance_numbers_do_not_matter(tmp_path, plain, order):
+    made = MadeSet(tmp_path)
+    slices = ct_slices(made.uids)
+    places = np.arange(len(slices))[::-1] if order == "reversed" else np.random.default_rng(1).permutation(len(slices))
+    for name, (place, data) in enumerate(zip(places, slices, strict=True)):
+        data.InstanceNumber = int(place)
+        made.write(f"{int(places[name]):03d}", data)
+    made.write("rs", structure_set(made.uids))
+    case = read_case(tmp_path)
+    assert np.array_equal(case.image.grid.offsets_mm, plain.image.grid.offsets_mm)
+    assert np.array_equal(case.image.grid.origin_mm, plain.image.grid.origin_mm)
+    assert case.image.sop_instance_uids == plain.image.sop_instance_uids
+
+
+def test_sixteen_bit_dose_differs_by_its_quantum_only(tmp_path, plain):
+    MadeSet(tmp_path).write_plain(bits=16, scaling=1e-3)
+    case = read_case(tmp_path)
+    assert case.dose.quantum_gy == 1e-3
+    assert np.abs(case.dose.values_gy - plain.dose.values_gy).max() <= 0.5e-3 + ROUNDING_GY
+
+
+def test_two_sets_in_one_folder_are_two_cases(tmp_path):
+    from dvhkit.errors import LinkError
+    from dvhkit.readers.case import find_cases, read_files
+
+    for tag in (1, 2):
+        made = MadeSet(tmp_path, Uids(tag=tag, frame=f"1.2.3.{tag}"))
+        made.write(f"rs{tag}", structure_set(made.uids))
+        made.write(f"rd{tag}", dose(made.uids))
+    cases = find_cases(tmp_path)
+    assert [read_files(files).dose.paths[0].name for files in cases] == ["rd1", "rd2"]
+    assert len({files.label for files in cases}) == 2
+    with pytest.raises(LinkError, match="--rtdose"):
+        read_case(tmp_path)
+    assert read_case(tmp_path, rtdose=tmp_path / "rd2").structures.path.name == "rs2"
+    assert read_case(tmp_path, rtstruct=tmp_path / "rs1").dose.paths[0].name == "rd1"
+    assert read_case(tmp_path / "rd2").structures.path.name == "rs2"
