@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dvhkit.errors import DicomReadError
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
 from dvhkit.readers.elements import where
 
+# Axes this close to x, y and z are taken to be them: over half a metre that is less than 0.0001 mm.
+_AXIS_ATOL = 1e-7
+# Plane positions are decimal texts of at most 16 characters; steps that differ by less than this are equal.
+_STEP_ATOL_MM = 1e-6
 # Cosines of six decimals are off by 5e-7, those of careless writers by 1e-3; a lattice that is more skewed is none.
 _COSINE_ATOL = 2e-3
 _REMEDY = "Export the object again."
@@ -72,3 +78,47 @@ def make_grid(
         n_rows=n_rows,
         n_columns=n_columns,
     )
+
+
+def along_patient_axes(grid: Grid, values: NDArray[Any]) -> tuple[Grid, NDArray[Any]]:
+    """Return the same lattice and values with i, j, k along growing x, y, z, where turning and swapping axes can do it.
+
+    A lattice that lies along the patient's axes in another order or direction, as it is stored for a patient who lies
+    prone, on the side or feet first, holds the same voxels: computed in one form, they give the same numbers to the
+    last bit. An oblique lattice, or one whose unevenly spaced planes are not axial, is returned as it is.
+    """
+    signed = np.round(grid.axes)
+    if np.abs(grid.axes - signed).max() > _AXIS_ATOL or np.array_equal(signed, np.eye(3)):
+        return grid, values
+    steps = np.diff(grid.offsets_mm)
+    # Array axes are k, j, i; row r of `axes` belongs to array axis 2 - r and points along patient axis `along[r]`.
+    along = np.abs(signed).argmax(axis=1)
+    if along[2] != 2 and (steps.size == 0 or np.ptp(steps) > _STEP_ATOL_MM):
+        return grid, values
+    spacing = np.array([*grid.spacing_mm, steps.mean() if steps.size else 1.0])
+    counts = np.array([grid.n_columns, grid.n_rows, len(grid.offsets_mm)])
+    falling = signed[np.arange(3), along] < 0
+    origin, offsets = _lowest_corner(grid, signed, falling, spacing, counts)
+    for r in np.flatnonzero(falling):
+        values = np.flip(values, axis=2 - int(r))
+    back = np.argsort(along)
+    turned = Grid(
+        origin_mm=origin,
+        axes=np.eye(3),
+        spacing_mm=spacing[back[:2]],
+        offsets_mm=offsets if along[2] == 2 else np.arange(counts[back[2]]) * spacing[back[2]],
+        n_rows=int(counts[back[1]]),
+        n_columns=int(counts[back[0]]),
+    )
+    return turned, values.transpose([2 - back[2], 2 - back[1], 2 - back[0]])
+
+
+def _lowest_corner(
+    grid: Grid, signed: FloatArray, falling: NDArray[np.bool_], spacing: FloatArray, counts: NDArray[np.int64]
+) -> tuple[FloatArray, FloatArray]:
+    """Return the centre of the voxel with least x, y, z, and plane offsets that count upwards from it."""
+    first, last = grid.offsets_mm[0], grid.offsets_mm[-1]
+    origin = grid.origin_mm + (last if falling[2] else first) * signed[2]
+    for r in np.flatnonzero(falling[:2]):
+        origin = origin + signed[r] * spacing[r] * (counts[r] - 1)
+    return origin, (last - grid.offsets_mm[::-1]) if falling[2] else grid.offsets_mm - first

@@ -13,7 +13,7 @@ from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dose import Dose, DoseType
 from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading, transfer_syntax
 from dvhkit.readers.elements import number, numbers, require_numbers, text, where
-from dvhkit.readers.geometry import make_grid, plane_axes
+from dvhkit.readers.geometry import along_patient_axes, make_grid, plane_axes
 from dvhkit.readers.headers import references
 from dvhkit.readers.pixels import stored_pixels
 from dvhkit.readers.stored_dvh import read_stored_dvhs
@@ -56,11 +56,11 @@ def read_dose(path: Path) -> tuple[Dose, tuple[Finding, ...]]:
             n_columns=pixels.shape[2],
             path=path,
         )
-        values = pixels[order] if offsets[0] > offsets[-1] else pixels
+        grid, pixels = along_patient_axes(grid, pixels[order] if offsets[0] > offsets[-1] else pixels)
         dvhs, dvh_findings = read_stored_dvhs(data, path)
         dose = Dose(
             grid=grid,
-            values_gy=values * scaling,
+            values_gy=pixels * scaling,
             quantum_gy=scaling,
             dose_type=dose_type,
             summation_type=text(data, "DoseSummationType").upper(),
