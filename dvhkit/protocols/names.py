@@ -56,14 +56,18 @@ def match_name(name: str, structures: Sequence[StructureFact], aliases: Iterable
 _TARGET_NAME = r"{type}!?(n|p|sb|par|v|vas)?\d*([_ ]?(high|mid\d*|low\d*|\d+([.p]\d+)?(gy|cgy)?(x\d+)?))?(-\d+)?"
 
 
+def is_target_name(name: str, rt_roi_type: str) -> bool:
+    """Whether TG-263 would read `name` as a target of that type."""
+    return re.fullmatch(_TARGET_NAME.format(type=re.escape(rt_roi_type)), name.strip(), re.IGNORECASE) is not None
+
+
 def structures_of_type(rt_roi_type: str, structures: Sequence[StructureFact]) -> Match:
     """Return the structures of a type such as PTV.
 
     A structure whose type is missing counts if TG-263 would read its name as such a target. If no structure has the
     type, that is, the system wrote another one or none for all, the names alone decide, and `how` says so.
     """
-    pattern = re.compile(_TARGET_NAME.format(type=re.escape(rt_roi_type)), re.IGNORECASE)
-    named = [s for s in structures if pattern.fullmatch(s.name.strip())]
+    named = [s for s in structures if is_target_name(s.name, rt_roi_type)]
     typed = tuple(s for s in structures if s.rt_roi_type == rt_roi_type or (not s.rt_roi_type and s in named))
     if any(s.rt_roi_type == rt_roi_type for s in typed):
         return Match(found=typed)

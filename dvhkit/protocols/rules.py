@@ -183,6 +183,11 @@ class Rule:
         return self.check.quantity
 
     @property
+    def where(self) -> str:
+        """Where it stands, for findings."""
+        return f"line {self.line}, rule {self.id}"
+
+    @property
     def is_unverified(self) -> bool:
         """Whether nobody has yet checked the limit against its source well enough to pass a plan on it."""
         return self.status in UNVERIFIED
