@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dvhkit.errors import NotEvaluable, Reason
+from dvhkit.metrics.biology import bed_gy, eqd2_gy
 from dvhkit.protocols.facts import ImageFacts
 
 
@@ -39,10 +40,5 @@ def prescription_value(name: str, dose_gy: float, fractions: int | None) -> floa
         return dose_gy / fractions
     if what.startswith("eqd2_"):
         alpha_beta_gy = float(what.removeprefix("eqd2_"))
-        return bed_gy(dose_gy, fractions, alpha_beta_gy) / (1 + 2 / alpha_beta_gy)
+        return eqd2_gy(dose_gy, fractions, alpha_beta_gy)
     return bed_gy(dose_gy, fractions, float(what.removeprefix("bed")))
-
-
-def bed_gy(dose_gy: float, fractions: int, alpha_beta_gy: float) -> float:
-    """Return the biologically effective dose ``D (1 + d / (alpha/beta))`` in Gy (Fowler 1989)."""
-    return dose_gy * (1 + dose_gy / fractions / alpha_beta_gy)

@@ -1,0 +1,192 @@
+"""Biologically effective dose, equivalent uniform dose, and outcome models: formulas with their sources.
+
+For research only. The linear-quadratic model is disputed above some 10 Gy per fraction; outcome models hold for the
+fractionation that their parameters were fitted to, so convert doses first (`eqd2_dvh`). Planned and delivered courses
+are different things: give the fractions that the dose belongs to.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import overload
+
+import numpy as np
+
+from dvhkit.errors import InputError, NotEvaluable, Reason
+from dvhkit.model.arrays import FloatArray
+from dvhkit.model.dvh import Dvh
+
+# Above this dose per fraction the linear-quadratic model is disputed: say so beside the number.
+LQ_DISPUTED_ABOVE_GY = 10.0
+
+
+@overload
+def bed_gy(dose_gy: float, fractions: int, alpha_beta_gy: float) -> float: ...
+@overload
+def bed_gy(dose_gy: FloatArray, fractions: int, alpha_beta_gy: float) -> FloatArray: ...
+def bed_gy(dose_gy: float | FloatArray, fractions: int, alpha_beta_gy: float) -> float | FloatArray:
+    """Return the biologically effective dose ``D (1 + d / (alpha/beta))`` with ``d = D / n``.
+
+    Parameters
+    ----------
+    dose_gy
+        Total dose, one or an array of any shape: in an array each voxel has its own dose per fraction.
+    fractions
+        Number of equal fractions n.
+    alpha_beta_gy
+        Of the tissue.
+
+    Raises
+    ------
+    InputError
+        If the fractions are no whole number from 1, or alpha/beta is not positive.
+
+    Notes
+    -----
+    Fowler 1989, Br J Radiol 62:679. 35 Gy in 5 fractions at 10 Gy is 59.5 Gy.
+    """
+    _check(fractions, alpha_beta_gy)
+    return dose_gy * (1 + dose_gy / fractions / alpha_beta_gy)
+
+
+@overload
+def eqd2_gy(dose_gy: float, fractions: int, alpha_beta_gy: float) -> float: ...
+@overload
+def eqd2_gy(dose_gy: FloatArray, fractions: int, alpha_beta_gy: float) -> FloatArray: ...
+def eqd2_gy(dose_gy: float | FloatArray, fractions: int, alpha_beta_gy: float) -> float | FloatArray:
+    """Return the dose in 2 Gy fractions of the same effect, ``BED / (1 + 2 / (alpha/beta))``; as `bed_gy`."""
+    return bed_gy(dose_gy, fractions, alpha_beta_gy) / (1 + 2 / alpha_beta_gy)
+
+
+def isoeffective_dose_gy(
+    dose_gy: float, fractions: int, new_dose_per_fraction_gy: float, alpha_beta_gy: float
+) -> float:
+    """Return the total dose in fractions of another size that has the same effect (Withers 1983, Cancer 51:1738)."""
+    return bed_gy(dose_gy, fractions, alpha_beta_gy) / (1 + new_dose_per_fraction_gy / alpha_beta_gy)
+
+
+def dose_for_bed_gy(bed: float, fractions: int, alpha_beta_gy: float) -> float:
+    """Return the total dose in `fractions` that comes to the BED: the positive root of ``D + D^2/(n alpha/beta)``.
+
+    Five fractions need 35.21 Gy for a BED of 60 Gy at 10 Gy.
+    """
+    _check(fractions, alpha_beta_gy)
+    half = fractions * alpha_beta_gy / 2
+    return half * (math.sqrt(1 + 2 * bed / half) - 1)
+
+
+def bed_lql_gy(dose_gy: float, fractions: int, alpha_beta_gy: float, transition_gy: float | None = None) -> float:
+    """Return the BED of the linear-quadratic-linear model: linear above `transition_gy` per fraction.
+
+    The line continues the tangent at the transition, which by default is ``2 alpha/beta``, so BED is smooth
+    (Astrahan 2008, Med Phys 35:4161).
+    """
+    _check(fractions, alpha_beta_gy)
+    transition_gy = 2 * alpha_beta_gy if transition_gy is None else transition_gy
+    per_fraction = dose_gy / fractions
+    if per_fraction <= transition_gy:
+        return bed_gy(dose_gy, fractions, alpha_beta_gy)
+    slope = 1 + 2 * transition_gy / alpha_beta_gy
+    at_transition = transition_gy * (1 + transition_gy / alpha_beta_gy)
+    return fractions * (at_transition + slope * (per_fraction - transition_gy))
+
+
+def eqd2_dvh(dvh: Dvh, fractions: int, alpha_beta_gy: float) -> Dvh:
+    """Return the DVH in EQD2: each dose is converted by its own dose per fraction, volumes stay.
+
+    The conversion is monotone, so D and V of the result are those of the converted dose grid; its mean is *not* the
+    converted mean.
+    """
+
+    def converted(dose_gy: float | None) -> float | None:
+        return None if dose_gy is None else eqd2_gy(dose_gy, fractions, alpha_beta_gy)
+
+    return replace(
+        dvh,
+        dose_gy=eqd2_gy(dvh.dose_gy, fractions, alpha_beta_gy),
+        min_gy=converted(dvh.min_gy),
+        max_gy=converted(dvh.max_gy),
+    )
+
+
+def geud_gy(dvh: Dvh, a: float) -> float:
+    """Return the generalised equivalent uniform dose ``(sum v_i D_i^a)^(1/a)`` over the covered volume.
+
+    a = 1 is the mean, a towards +infinity the maximum, towards -infinity the minimum; with a < 0 any zero dose makes
+    it 0 (Niemierko 1999, Med Phys 26:1100). Computed relative to the largest term, so that no power overflows.
+
+    Raises
+    ------
+    InputError
+        If a is 0 or not finite.
+    NotEvaluable
+        If nothing is covered by dose.
+    """
+    if a == 0 or not math.isfinite(a):
+        raise InputError(
+            f"gEUD has no a = {a:g}.", remedy="Use a = 1 for the mean, a > 1 for organs, a < 0 for targets."
+        )
+    if not dvh.covered_cc > 0:
+        raise NotEvaluable(f"{dvh.roi} lies outside the dose grid.", reason=Reason.OUTSIDE_DOSE_GRID)
+    with_volume = dvh.part_cc > 0
+    dose, part = dvh.dose_gy[with_volume], dvh.part_cc[with_volume] / dvh.covered_cc
+    reference = float(dose.max() if a > 0 else dose.min())
+    if reference <= 0:
+        return 0.0
+    positive = dose > 0
+    terms = a * np.log(dose[positive] / reference)
+    return float(reference * math.exp(math.log(float(np.dot(part[positive], np.exp(terms)))) / a))
+
+
+def ntcp_lkb(geud: float, *, td50_gy: float, m: float) -> float:
+    """Return the complication probability of the Lyman-Kutcher-Burman model, 0 to 1.
+
+    ``Phi((gEUD - TD50) / (m TD50))`` with gEUD at ``a = 1/n`` (Lyman 1985, Radiat Res 104:S13; Kutcher and Burman
+    1989, IJROBP 16:1623).
+    """
+    if td50_gy <= 0 or m <= 0:
+        raise InputError("TD50 and m must be positive.")
+    return 0.5 * math.erfc(-(geud - td50_gy) / (m * td50_gy * math.sqrt(2)))
+
+
+def probability_logistic(geud: float, *, d50_gy: float, gamma50: float) -> float:
+    """Return ``1 / (1 + (D50/EUD)^(4 gamma50))``: NTCP or TCP (Niemierko 1999, Med Phys 26:1100); 0 at no dose."""
+    if d50_gy <= 0 or gamma50 <= 0:
+        raise InputError("D50 and gamma50 must be positive.")
+    if geud <= 0:
+        return 0.0
+    # As a logistic of the logarithm: powers of a dose ratio would overflow.
+    exponent = 4 * gamma50 * math.log(geud / d50_gy)
+    return 1 / (1 + math.exp(-exponent)) if exponent > -700 else 0.0
+
+
+def probability_poisson(geud: float, *, d50_gy: float, gamma50: float) -> float:
+    """Return ``2^(-exp(e gamma50 (1 - EUD/D50)))``: NTCP or TCP of the Poisson model, 0 to 1."""
+    if d50_gy <= 0 or gamma50 <= 0:
+        raise InputError("D50 and gamma50 must be positive.")
+    exponent = math.e * gamma50 * (1 - geud / d50_gy)
+    return 2.0 ** -math.exp(exponent) if exponent < 700 else 0.0
+
+
+def ntcp_relative_seriality(dvh: Dvh, *, d50_gy: float, gamma50: float, s: float) -> float:
+    """Return ``[1 - prod (1 - P(D_i)^s)^v_i]^(1/s)`` with the Poisson P (Kallman 1992, Int J Radiat Biol 62:249)."""
+    if s <= 0:
+        raise InputError("the relative seriality s must be positive.")
+    share = dvh.part_cc / dvh.covered_cc
+    each = np.array([probability_poisson(float(d), d50_gy=d50_gy, gamma50=gamma50) for d in dvh.dose_gy])
+    with np.errstate(divide="ignore"):  # P = 1 gives log 0 = -inf, and the product 0
+        spared = float(np.exp(np.sum(share * np.log1p(-(each**s)), where=share > 0)))
+    return float((1 - spared) ** (1 / s))
+
+
+def m_from_gamma50(gamma50: float) -> float:
+    """Return the m of a Lyman model that is as steep at TD50 as `gamma50` says: ``1 / (gamma50 sqrt(2 pi))``."""
+    return 1 / (gamma50 * math.sqrt(2 * math.pi))
+
+
+def _check(fractions: int, alpha_beta_gy: float) -> None:
+    if isinstance(fractions, bool) or fractions != int(fractions) or fractions < 1:
+        raise InputError(f"the number of fractions must be a whole number from 1, not {fractions!r}.")
+    if not (alpha_beta_gy > 0 and math.isfinite(alpha_beta_gy)):
+        raise InputError(f"alpha/beta must be a positive number of Gy, not {alpha_beta_gy!r}.")

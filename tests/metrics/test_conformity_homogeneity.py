@@ -1,0 +1,79 @@
+"""Conformity and homogeneity indices against spheres and ramps with closed forms."""
+
+import math
+
+import numpy as np
+import pytest
+
+from dvhkit.errors import NotEvaluable
+from dvhkit.metrics import conformity, homogeneity
+from dvhkit.model.dvh import Dvh
+
+
+def sphere_cc(radius_mm):
+    return 4 / 3 * math.pi * radius_mm**3 / 1000
+
+
+def test_a_perfect_plan_is_ideal():
+    v = sphere_cc(10)
+    assert conformity.rtog_ci(target_cc=v, isodose_cc=v) == 1
+    assert conformity.paddick_ci(target_cc=v, isodose_cc=v, covered_target_cc=v) == 1
+    assert conformity.coverage(target_cc=v, covered_target_cc=v) == 1
+    assert conformity.lomax_selectivity(isodose_cc=v, covered_target_cc=v) == 1
+
+
+def test_an_isodose_beside_the_target_deceives_rtog_only():
+    assert conformity.rtog_ci(target_cc=5, isodose_cc=5) == 1
+    assert conformity.paddick_ci(target_cc=5, isodose_cc=5, covered_target_cc=0) == 0
+    assert conformity.paddick_ci(target_cc=5, isodose_cc=0, covered_target_cc=0) == 0
+
+
+def test_a_concentric_isodose():
+    """Isodose of radius 11 round a target of radius 10: selectivity (10/11)^3."""
+    target, isodose = sphere_cc(10), sphere_cc(11)
+    assert conformity.paddick_ci(target_cc=target, isodose_cc=isodose, covered_target_cc=target) == pytest.approx(
+        (10 / 11) ** 3
+    )
+    assert conformity.rtog_ci(target_cc=target, isodose_cc=isodose) == pytest.approx(1.331)
+
+
+def test_gradient_of_a_gaussian_dose():
+    """Dose A exp(-r^2 / 2 s^2) with s = R prescribed at r = R: r50 = R sqrt(1 + 2 ln 2), so GI = 3.69."""
+    r50_mm = 9 * math.sqrt(1 + 2 * math.log(2))
+    volumes = {"isodose_cc": sphere_cc(9), "half_isodose_cc": sphere_cc(r50_mm)}
+    assert conformity.paddick_gi(**volumes) == pytest.approx(3.69, abs=0.005)
+    assert conformity.gradient_distance_mm(**volumes) == pytest.approx(r50_mm - 9)
+    assert conformity.r50(target_cc=sphere_cc(9), half_isodose_cc=sphere_cc(r50_mm)) == pytest.approx(3.69, abs=0.005)
+    assert conformity.modified_gi(covered_target_cc=sphere_cc(9), half_isodose_cc=sphere_cc(r50_mm)) == pytest.approx(
+        3.69, abs=0.005
+    )
+
+
+def test_no_volume_has_no_index():
+    with pytest.raises(NotEvaluable):
+        conformity.rtog_ci(target_cc=0, isodose_cc=5)
+    with pytest.raises(NotEvaluable):
+        conformity.paddick_gi(isodose_cc=0, half_isodose_cc=5)
+
+
+def ramp(low, high, n=10_000):
+    doses = low + (np.arange(n) + 0.5) * (high - low) / n
+    return Dvh(roi="PTV", dose_gy=doses, part_cc=np.full(n, 0.01), volume_cc=n / 100, min_gy=low, max_gy=high)
+
+
+def test_homogeneity_of_a_linear_ramp():
+    """Dose evenly spread over 45..55 Gy: Dx = 55 - x / 10 Gy, to half a step of 0.001 Gy."""
+    ptv = ramp(45, 55)
+    assert homogeneity.icru83_hi(ptv) == pytest.approx(9.6 / 50, abs=1e-4)
+    assert homogeneity.icru62_hi(ptv) == pytest.approx(55 / 45)
+    assert homogeneity.rtog_hi(ptv, prescribed_gy=50) == pytest.approx(1.1)
+    assert homogeneity.d5_d95_hi(ptv) == pytest.approx(54.5 / 45.5, abs=1e-4)
+
+
+def test_no_dose_has_no_homogeneity():
+    with pytest.raises(NotEvaluable):
+        homogeneity.icru83_hi(ramp(0, 0))
+    with pytest.raises(NotEvaluable):
+        homogeneity.icru62_hi(ramp(0, 50))
+    with pytest.raises(NotEvaluable):
+        homogeneity.icru83_hi(Dvh(roi="x", dose_gy=[], part_cc=[], volume_cc=3, min_gy=None, max_gy=None))
