@@ -103,3 +103,28 @@ def test_an_output_that_cannot_be_written_is_named(dvhkit, demo_copy, tmp_path):
 
 def test_nothing_named_says_what_to_name(dvhkit):
     assert_one_helpful_line(dvhkit("dvh"), "--rtstruct")
+
+
+def test_a_fault_of_ours_ends_with_3_and_no_traceback(dvhkit, demo_copy, monkeypatch):
+    import dvhkit.readers.case as readers
+
+    def broken(*_args, **_kwargs):
+        raise ZeroDivisionError("an invariant broke")
+
+    monkeypatch.setattr(readers, "read_case", broken)
+    ended = dvhkit("dvh", demo_copy)
+    assert ended.code == 3
+    assert ended.err.startswith("dvhkit: A fault of ours")
+    assert "Traceback" not in ended.err
+
+
+def test_a_fault_in_one_case_of_an_audit_ends_with_3(dvhkit, demo_copy, tmp_path, monkeypatch):
+    import dvhkit.batch.cases as batch
+
+    def broken(*_args, **_kwargs):
+        raise ZeroDivisionError("an invariant broke")
+
+    monkeypatch.setattr(batch, "audit_case", broken)
+    ended = dvhkit("audit", demo_copy, "--protocol", PROTOCOL, "--out", tmp_path / "out")
+    assert ended.code == 3
+    assert "Traceback" not in ended.err
