@@ -92,6 +92,18 @@ def test_relative_doses_are_refused_by_tag(real_data, name):
     assert caught.value.where == "DoseUnits (3004,0002)"
 
 
+@pytest.mark.parametrize("name", ["rtdose_expb", "rtdose_rle"])
+def test_big_endian_and_rle_hold_the_same_32_bit_dose(real_data, tmp_path, name):
+    doses = []
+    for stem in ("rtdose", name):
+        stored = (real_data / "oddities" / "pydicom_rt" / f"{stem}.dcm").read_bytes()
+        path = tmp_path / stem
+        path.write_bytes(stored.replace(b"RELATIVE", b"GY      "))
+        doses.append(read_dose(path)[0].values_gy)
+    assert doses[0].max() == pytest.approx(1.254)
+    assert np.array_equal(*doses)
+
+
 def test_truncated_plan_is_refused_and_not_read_in_part(real_data):
     with pytest.raises(DicomReadError, match="ends inside"):
         read_plan(real_data / "oddities" / "pydicom_rt" / "rtplan_truncated.dcm")

@@ -1,0 +1,192 @@
+"""A file is DICOM by what is in it: any name, any encoding, with or without preamble and file meta."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import pytest
+from made_sets import MadeSet, dose, encode, plan, structure_set
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
+
+from dvhkit.errors import DicomReadError, InputError
+from dvhkit.readers import dicom_file
+from dvhkit.readers.case import read_case
+from dvhkit.readers.index import scan
+from dvhkit.readers.rtdose import read_dose
+from dvhkit.readers.rtstruct import read_structures
+
+
+@pytest.fixture
+def made(tmp_path):
+    return MadeSet(tmp_path)
+
+
+def plain_dose(made, **options):
+    path = made.write("plain", dose(made.uids, **options))
+    return read_dose(path)[0].values_gy
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian])
+@pytest.mark.parametrize("bare", [False, True], ids=["with meta", "bare"])
+def test_each_encoding_gives_the_same_case(made, syntax, bare):
+    made.write("notes.txt", structure_set(made.uids), syntax=syntax, bare=bare)
+    made.write("image.png", plan(made.uids), syntax=syntax, bare=bare)
+    stored = dose(made.uids)
+    expected = plain_dose(MadeSet(made.folder / "other"))
+    if syntax == ExplicitVRBigEndian:
+        stored.PixelData = np.frombuffer(stored.PixelData, "<u4").astype(">u4").tobytes()
+    made.write("no_ending", stored, syntax=syntax, bare=bare)
+    (made.folder / "other" / "plain").unlink()
+    case = read_case(made.folder)
+    assert np.array_equal(case.dose.values_gy, expected)
+    assert case.structures.names == ("PTV", "Organ", "Empty")
+    assert len(case.structures["Organ"].closed_contours) == 7
+    assert case.plan.beams[0].nominal_energies == (6.0,)
+    assert case.fractions == 5
+
+
+@pytest.mark.parametrize("preamble", [True, False], ids=["with preamble", "without"])
+def test_rle_dose_is_unpacked(made, preamble):
+    expected = plain_dose(made, bits=16, scaling=1e-3)
+    data = dose(made.uids, bits=16, scaling=1e-3)
+    encode(data)
+    data.compress(RLELossless, generate_instance_uid=False)
+    path = made.folder / "rle"
+    data.save_as(path, enforce_file_format=preamble)
+    assert np.array_equal(read_dose(path)[0].values_gy, expected)
+
+
+def deflate(data, level=9):
+    raw = encode(data, syntax=ExplicitVRLittleEndian)
+    meta_end = 144 + int.from_bytes(raw[140:144], "little")
+    folder = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
+    body = folder.compress(raw[meta_end:]) + folder.flush()
+    meta = raw[132:meta_end]
+    old, new = ExplicitVRLittleEndian.encode(), DeflatedExplicitVRLittleEndian.encode()
+    old, new = old + b"\x00" * (len(old) % 2), new + b"\x00" * (len(new) % 2)
+    meta = meta.replace(b"UI" + len(old).to_bytes(2, "little") + old, b"UI" + len(new).to_bytes(2, "little") + new)
+    length = len(meta) - 12
+    return raw[:132] + meta[:8] + length.to_bytes(4, "little") + meta[12:] + body
+
+
+def test_deflated_dose_is_unfolded(made):
+    expected = plain_dose(made)
+    path = made.folder / "deflated"
+    path.write_bytes(deflate(dose(made.uids)))
+    assert np.array_equal(read_dose(path)[0].values_gy, expected)
+
+
+def test_deflated_bomb_is_refused_before_it_unfolds(made, monkeypatch):
+    monkeypatch.setattr(dicom_file, "MAX_INFLATED_BYTES", 1 << 16)
+    data = dose(made.uids)
+    data.PixelData = bytes(1 << 20)
+    path = made.folder / "bomb"
+    path.write_bytes(deflate(data))
+    assert path.stat().st_size < 1 << 14
+    with pytest.raises(DicomReadError, match="unfolds"):
+        read_dose(path)
+
+
+def test_cut_deflated_file_is_refused(made):
+    path = made.folder / "cut"
+    path.write_bytes(deflate(dose(made.uids))[:-50])
+    with pytest.raises(DicomReadError):
+        read_dose(path)
+
+
+def test_prefix_without_preamble_is_accepted(made):
+    path = made.folder / "odd"
+    path.write_bytes(encode(structure_set(made.uids))[128:])
+    assert read_structures(path)[0].names == ("PTV", "Organ", "Empty")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"a", b"hello world, this is no DICOM", bytes(500), b"\x08\x00", b"PK\x03\x04" * 99, b"\xff" * 300]
+)
+def test_other_files_are_passed_over_and_listed(made, content):
+    made.write("rs", structure_set(made.uids))
+    (made.folder / "other.dcm").write_bytes(content)
+    index = scan(made.folder)
+    assert [path.name for path in index.not_dicom] == ["other.dcm"]
+    assert not index.unreadable
+    assert read_case(made.folder).structures.names == ("PTV", "Organ", "Empty")
+
+
+def test_file_that_ends_inside_its_header_is_listed_with_the_reason(made):
+    made.write("rs", structure_set(made.uids))
+    (made.folder / "cut.dcm").write_bytes(encode(dose(made.uids))[:600])
+    [broken] = scan(made.folder).unreadable
+    assert broken.path.name == "cut.dcm"
+    assert "ends inside" in broken.reason
+    # Without dose the case would be silently poorer: the broken file is named instead.
+    with pytest.raises(DicomReadError, match="ends inside") as caught:
+        read_case(made.folder)
+    assert caught.value.path.endswith("cut.dcm")
+
+
+def test_truncation_anywhere_never_gives_other_numbers(made):
+    whole = encode(structure_set(made.uids))
+    full = read_structures(made.write("whole", structure_set(made.uids)))[0]
+    path = made.folder / "part"
+    refused = []
+    for end in range(400, len(whole) - 1, 97):
+        path.write_bytes(whole[:end])
+        try:
+            part, findings = read_structures(path)
+        except InputError as error:
+            refused.append(error.path)
+            continue
+        # A cut between two elements leaves a well-formed file; what is missing is then told.
+        missing = sum(len(s.contours) for s in full) - sum(len(s.contours) for s in part)
+        assert missing == 0 or {"no-contours"} & {f.code for f in findings} or len(part) == 0
+    assert len(refused) > 10
+    assert set(refused) == {str(path)}
+
+
+def test_links_that_go_in_circles_end(made):
+    made.write("a/rs", structure_set(made.uids))
+    (made.folder / "a" / "loop").symlink_to(made.folder)
+    (made.folder / "dangling").symlink_to(made.folder / "nowhere")
+    index = scan(made.folder)
+    assert len(index.entries) == 1
+    assert not index.duplicates
+
+
+def test_progress_counts_every_file(made):
+    made.write_plain()
+    seen = []
+    scan(made.folder, progress=seen.append)
+    assert seen == list(range(1, 13))
+
+
+def test_copies_are_left_out_and_noted(made):
+    made.write_plain()
+    made.write("copy/dose", dose(made.uids))
+    case = read_case(made.folder)
+    assert "duplicate-files" in {f.code for f in case.findings}
+    assert case.dose.paths[0].name == "dose"
+
+
+def test_two_doses_with_one_uid_that_differ_are_not_chosen_between(made):
+    from dvhkit.errors import LinkError
+
+    made.write_plain()
+    made.write("other", dose(made.uids, factor=0.5))
+    with pytest.raises(LinkError, match="2 cases"):
+        read_case(made.folder)
+
+
+def test_missing_folder_and_empty_folder_are_told_apart(tmp_path):
+    with pytest.raises(InputError, match="no such"):
+        read_case(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="no files"):
+        read_case(tmp_path)
+    with pytest.raises(InputError, match="nothing was named"):
+        read_case()
