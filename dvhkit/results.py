@@ -50,6 +50,8 @@ class Verdict(StrEnum):
     PASS = "pass"
     VARIATION = "variation"
     FAIL = "fail"
+    INDETERMINATE = "indeterminate"
+    WAIVED = "waived"
     NOT_EVALUABLE = "not-evaluable"
     NOT_APPLICABLE = "not-applicable"
 
@@ -157,8 +159,8 @@ class AuditRecord:
 
     @property
     def all_met(self) -> bool:
-        """Whether every rule that applies passed or stayed inside its allowed variation."""
-        good = (Verdict.PASS, Verdict.VARIATION, Verdict.NOT_APPLICABLE)
+        """Whether every rule that applies passed, stayed inside its allowed variation, or was waived by a person."""
+        good = (Verdict.PASS, Verdict.VARIATION, Verdict.WAIVED, Verdict.NOT_APPLICABLE)
         return self.error is None and all(r.verdict in good for r in self.rules)
 
     def counts(self) -> dict[Verdict, int]:

@@ -152,12 +152,9 @@ def _decided(
 ) -> RuleResult:
     """Return the row of a rule whose value is known."""
     row = replace(_row(rule, roi=roi, note=note), value=value, low=low, high=high, margin=rule.goal.margin(value))
-    if rule.goal.is_met(value, atol=atol):
-        verdict = Verdict.PASS
-    elif rule.variation is not None and rule.variation.is_met(value, atol=atol):
-        verdict = Verdict.VARIATION
-    else:
-        verdict = Verdict.FAIL
+    verdict = _verdict(rule, value, atol)
+    band = [edge for edge in (low, high) if edge is not None]
+    others = sorted({_verdict(rule, edge, atol).value for edge in band} - {verdict.value})
     if rule.is_unverified:
         return replace(
             row,
@@ -165,7 +162,21 @@ def _decided(
             reason=f"the limit was not checked against its source (status {rule.status}); "
             f"if it were right, this would be a {verdict.value}.",
         )
+    if others:
+        return replace(
+            row,
+            verdict=Verdict.INDETERMINATE,
+            reason=f"the value alone would be a {verdict.value}, but its band reaches {' and '.join(others)}.",
+        )
     return replace(row, verdict=verdict)
+
+
+def _verdict(rule: Rule, value: float, atol: float) -> Verdict:
+    if rule.goal.is_met(value, atol=atol):
+        return Verdict.PASS
+    if rule.variation is not None and rule.variation.is_met(value, atol=atol):
+        return Verdict.VARIATION
+    return Verdict.FAIL
 
 
 def _row(

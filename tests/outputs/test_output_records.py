@@ -93,7 +93,8 @@ def test_an_audit_says_per_case_whether_all_is_met_and_how_often_each_verdict_fe
     assert document["schema"] == "dvhkit/audit/1"
     assert [case["all_met"] for case in document["cases"]] == [False, True, False]
     assert document["cases"][0]["counts"] == {
-        "pass": 6, "variation": 1, "fail": 1, "not-evaluable": 1, "not-applicable": 1
+        "pass": 6, "variation": 1, "fail": 1, "indeterminate": 0, "waived": 0, "not-evaluable": 1,
+        "not-applicable": 1,
     }  # fmt: skip
     assert document["cases"][0]["rules"][2]["verdict"] == "variation"
     assert document["cases"][2]["error"] == BROKEN.error
