@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 Rgb = tuple[int, int, int]
 
@@ -43,15 +43,16 @@ def inks(colours: Iterable[Rgb | None]) -> list[Ink]:
     colour get one from a colour-blind safe set, and structures whose colours look alike get different dashes.
     """
     given = list(colours)
-    spare = _spare_colours([colour for colour in given if colour is not None])
+    taken = [_within_range(colour) for colour in given if colour is not None]
     out: list[Ink] = []
     drawn: list[Rgb] = []
     for colour in given:
-        chosen = _within_range(colour) if colour is not None else next(spare)
+        chosen = _within_range(colour) if colour is not None else _spare_colour(taken)
         light, dark = legible(chosen, PAPER_LIGHT), legible(chosen, PAPER_DARK)
-        alike = sum(_distance(light, other) < _ALIKE for other in drawn)
+        alike = {ink.dash for ink, other in zip(out, drawn, strict=True) if _distance(light, other) < _ALIKE}
+        free = [dash for dash in DASHES if dash not in alike] or [DASHES[len(out) % len(DASHES)]]
         drawn.append(light)
-        out.append(Ink(light=_hex(light), dark=_hex(dark), dash=DASHES[alike % len(DASHES)]))
+        out.append(Ink(light=_hex(light), dark=_hex(dark), dash=free[0]))
     return out
 
 
@@ -79,10 +80,11 @@ def contrast(one: Rgb, other: Rgb) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def _spare_colours(taken: list[Rgb]) -> Iterator[Rgb]:
-    free = [colour for colour in _SPARE if all(_distance(colour, other) >= _ALIKE for other in taken)] or list(_SPARE)
-    while True:
-        yield from free
+def _spare_colour(taken: list[Rgb]) -> Rgb:
+    """Return the spare colour farthest from all in `taken`, and add it to them."""
+    best = max(_SPARE, key=lambda spare: min((_distance(spare, other) for other in taken), default=0.0))
+    taken.append(best)
+    return best
 
 
 def _within_range(colour: Rgb) -> Rgb:

@@ -57,13 +57,19 @@ def _free_place(index: int, name: str, dense: list[list[Point]], taken: list[Box
     width = _LETTER_WIDTH * len(name)
     candidates = sorted(dense[index], key=lambda point: abs(point[1] - (0.42 * frame[3] + 0.58 * frame[1])))
     places = candidates[:: max(1, len(candidates) // _MOST_CANDIDATES)]
-    for x, y in [*places, *((x - 2 * _GAP - width, y) for x, y in places)]:
-        box = (x + _GAP, y - _LINE_HEIGHT / 2, x + _GAP + width, y + _LINE_HEIGHT / 2)
-        inside = box[0] > frame[0] and box[2] < frame[2] - 2 and box[1] > frame[1] + 2 and box[3] < frame[3] - 2
-        if not inside or any(_overlap(box, other) for other in taken):
-            continue
-        if not any(_holds(box, point) for line in dense for point in line):
-            return box
+    others = [point for i, line in enumerate(dense) if i != index for point in line]
+    for side in (1, -1):
+        for x, y in places:
+            edge = x + _GAP if side == 1 else x - _GAP - width
+            box = (edge, y - _LINE_HEIGHT / 2, edge + width, y + _LINE_HEIGHT / 2)
+            # Nothing may come between a name and its curve, else it seems to be another's.
+            gap = (min(x, edge + width), y - _GAP / 2, max(x, edge), y + _GAP / 2)
+            if not _within(box, frame) or any(_overlap(box, other) for other in taken):
+                continue
+            if not any(_holds(box, point) for line in dense for point in line) and not any(
+                _holds(gap, p) for p in others
+            ):
+                return box
     return None
 
 
@@ -74,6 +80,10 @@ def _dense(line: list[Point]) -> list[Point]:
         count = max(1, round(max(abs(x1 - x0), abs(y1 - y0)) / _STEP))
         out += [(x0 + (x1 - x0) * i / count, y0 + (y1 - y0) * i / count) for i in range(count)]
     return out
+
+
+def _within(box: Box, frame: Box) -> bool:
+    return box[0] > frame[0] and box[2] < frame[2] - 2 and box[1] > frame[1] + 2 and box[3] < frame[3] - 2
 
 
 def _overlap(one: Box, other: Box) -> bool:

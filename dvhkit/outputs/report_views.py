@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
-from itertools import groupby
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dvhkit.findings import Finding, Level
-from dvhkit.outputs.number_format import limit_text, number, signed
+from dvhkit.outputs.number_format import limit_text
 from dvhkit.outputs.plot import DvhPlot, plot_curves
+from dvhkit.outputs.report_metrics import MetricsView, metrics_view
+from dvhkit.outputs.report_numbers import NumberView, rule_margin, rule_value
 from dvhkit.outputs.text import clean
 from dvhkit.outputs.verdict_words import Headline, VerdictLook, by_urgency, count_phrases, headline, look_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dvhkit.results import AuditRecord, InputFile, MetricResult, Provenance, RuleResult
+    from dvhkit.results import AuditRecord, InputFile, Provenance, RuleResult
 
 # Longer than anything sensible, and short enough to keep the page in shape.
 _LONGEST_NAME = 64
@@ -35,6 +38,8 @@ _STATUS_WORDS = {
     "X": "copies disagree",
     "B": "from general knowledge, not read",
 }
+_PROPERTY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
+_PROPERTY_PARTS = re.compile(r"[^._]+[._]*")
 _LEVEL_LOOKS = {
     Level.SERIOUS.value: ("‼", "bad"),
     Level.WARNING.value: ("!", "warn"),
@@ -43,38 +48,27 @@ _LEVEL_LOOKS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NumberView:
-    """A number split at its decimal point, so that a column lines up on it; `unit` and `band` may be empty."""
-
-    whole: str
-    decimals: str
-    unit: str
-    band: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleView:
-    """One row of verdicts; `facts` is what is shown on demand, as pairs of a word and a text."""
+    """One row of verdicts.
+
+    Attributes
+    ----------
+    quantity
+        What was measured, in parts between which a line may break.
+    facts
+        What is shown on demand, as pairs of a word and a text.
+    """
 
     look: VerdictLook
     title: str
     roi: str
-    quantity: str
+    quantity: list[str]
     goal: str
     variation: str
     value: NumberView | None
     margin: NumberView | None
     reason: str
     facts: list[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricView:
-    """One metric of a structure; `remark` is the reason where there is no value."""
-
-    metric: str
-    value: NumberView | None
-    remark: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +119,7 @@ class CaseView:
     findings: list[FindingView]
     context: list[tuple[str, str]]
     plot: DvhPlot | None
-    metrics: list[tuple[str, list[MetricView]]]
+    metrics: MetricsView | None
     provenance: ProvenanceView | None
 
 
@@ -144,7 +138,7 @@ def case_view(record: AuditRecord, *, anchor: str) -> CaseView:
         findings=_finding_views(record.findings),
         context=[(_name(key), _context_text(value)) for key, value in (record.context or {}).items()],
         plot=plot_curves(record.curves, record.rules),
-        metrics=_metric_views(record.metrics),
+        metrics=metrics_view(record.metrics),
         provenance=_provenance_view(record.provenance) if record.provenance else None,
     )
 
@@ -162,43 +156,24 @@ def _rule_view(rule: RuleResult) -> RuleView:
         look=look_of(rule.verdict.value),
         title=_title(rule.title or rule.rule_id),
         roi=_name(rule.roi),
-        quantity=_name(rule.quantity),
+        quantity=_breakable(_name(rule.quantity)),
         goal=_name(limit_text(rule.goal)),
         variation=_name(limit_text(rule.variation)),
-        value=_value_view(rule),
-        margin=None if rule.margin is None else _split(signed(rule.margin, rule.unit, value=rule.value), rule.unit),
+        value=rule_value(rule),
+        margin=rule_margin(rule),
         reason=_sentence(rule.reason or ""),
         facts=[(word, _sentence(text)) for word, text in facts if text],
     )
 
 
+def _breakable(quantity: str) -> list[str]:
+    """Return a property such as ``image.slice_spacing`` in parts; a metric such as ``D0.03cc[Gy]`` stays whole."""
+    return _PROPERTY_PARTS.findall(quantity) if _PROPERTY.fullmatch(quantity) else [quantity]
+
+
 def _status_text(status: str) -> str:
     words = _STATUS_WORDS.get(status)
     return f"{words} ({status})" if words else status
-
-
-def _value_view(row: RuleResult | MetricResult) -> NumberView | None:
-    if row.value is None:
-        return None
-    text = number(row.value, row.unit, margin=getattr(row, "margin", None))
-    band = ""
-    if row.low is not None and row.high is not None:
-        band = f"{number(row.low, row.unit)} to {number(row.high, row.unit)}"
-    return _split(text, row.unit, band=band)
-
-
-def _split(text: str, unit: str, *, band: str = "") -> NumberView:
-    whole, point, decimals = text.replace("-", "−").partition(".")
-    return NumberView(whole=whole, decimals=point + decimals, unit=clean(unit, longest=8), band=band)
-
-
-def _metric_views(rows: Iterable[MetricResult]) -> list[tuple[str, list[MetricView]]]:
-    return [(_name(roi), [_metric_view(row) for row in group]) for roi, group in groupby(rows, key=lambda row: row.roi)]
-
-
-def _metric_view(row: MetricResult) -> MetricView:
-    remark = row.note if row.value is not None else row.reason or row.reason_code or "no value"
-    return MetricView(metric=_name(row.metric), value=_value_view(row), remark=_sentence(remark))
 
 
 def _finding_views(findings: Iterable[Finding]) -> list[FindingView]:
@@ -226,12 +201,20 @@ def _context_text(value: object) -> str:
 
 def _provenance_view(made: Provenance) -> ProvenanceView:
     return ProvenanceView(
-        created=_name(made.created_utc),
+        created=_time_text(made.created_utc),
         software=f"{_name(made.dvhkit_version)}, engine {_name(made.engine)}",
         libraries=_sentence(", ".join(f"{name} {version}" for name, version in sorted(made.libraries.items()))),
         protocol_sha256=_name(made.protocol_sha256),
         inputs=_input_views(made.inputs),
     )
+
+
+def _time_text(iso: str) -> str:
+    try:
+        moment = datetime.fromisoformat(iso)
+    except ValueError:
+        return _name(iso)
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment.tzinfo else _name(iso)
 
 
 def _input_views(inputs: Iterable[InputFile]) -> list[InputView]:

@@ -87,10 +87,10 @@ def headline(record: AuditRecord) -> Headline:
     settled = counts["pass"] + counts["variation"] + counts["waived"]
     if settled < judged:
         return Headline(text=f"{_rules(judged - settled, '')} could not be judged".strip(), tone="open", symbol="?")
-    allowed = counts["variation"] + counts["waived"]
-    if allowed:
-        words = "within allowed variation" if not counts["waived"] else "by variation or waiver"
-        return Headline(text=f"All rules met, {allowed} {words}", tone="warn", symbol="≈")
+    if settled > counts["pass"]:
+        allowed = ((counts["variation"], "within allowed variation"), (counts["waived"], "waived"))
+        met = "All rules met or waived" if counts["waived"] else "All rules met"
+        return Headline(text=f"{met}: {', '.join(f'{n} {w}' for n, w in allowed if n)}", tone="warn", symbol="≈")
     return Headline(text="All rules met" if judged > 1 else "The one rule is met", tone="good", symbol="✓")
 
 

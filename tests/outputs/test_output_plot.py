@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from made_up_records import CURVES, HOSTILE_NAMES, RULES
 from shapely import LineString, Point
 
+from dvhkit.metrics.prescribed import describe
+from dvhkit.model.plan import Prescription
 from dvhkit.outputs.colours import DASHES, PAPER_DARK, PAPER_LIGHT, contrast, inks, legible, luminance
 from dvhkit.outputs.limit_markers import find_markers
 from dvhkit.outputs.plot import DvhPlot, plot_curves
@@ -134,11 +136,33 @@ def test_a_marker_is_passed_on_the_side_it_points_to_exactly_if_the_rule_is_met(
 
 
 @pytest.mark.parametrize(
+    ("quantity", "goal", "point"),
+    [
+        ("V100%[%]", ">= 95 %", (50.0, 95.0, "above")),
+        ("V95%[cc]", "<= 100 cc", (47.5, 10.0, "below")),
+        ("D98%[%]", ">= 95 %", (47.5, 98.0, "right")),
+        ("Max[%]", "<= 130 %", (65.0, 0.0, "left")),
+    ],
+)
+def test_percent_of_the_prescription_are_drawn_where_the_metrics_say_what_they_are_percent_of(
+    quantity: str, goal: str, point: tuple[float, float, str]
+) -> None:
+    # The note that the metrics themselves write, so that the two cannot drift apart.
+    note = describe(Prescription(dose_gy=50.0, roi_number=3, origin="RTPLAN"))
+    rule = replace(
+        RULES[2], roi="A", quantity=quantity, goal=goal, note=f"7 % outside the dose grid; {note}; as planned"
+    )
+    (marker,) = find_markers([rule], [straight_curve()])
+    assert (marker.dose_gy, marker.volume_pct, marker.towards) == pytest.approx(point)
+
+
+@pytest.mark.parametrize(
     ("quantity", "goal"),
     [
         ("Mean[Gy]", "<= 15 Gy"),
-        ("V100%[%]", ">= 95 %"),
+        ("V100%[%]", ">= 95 %"),  # the note of this rule names no prescription
         ("D95%[%]", ">= 95 %"),
+        ("Mean[%]", "<= 30 %"),
         ("D95%[Gy]", "2..5 Gy"),
         ("D95%[Gy]", ">= 95 %"),
         ("D2000cc[Gy]", "<= 5 Gy"),
@@ -182,10 +206,8 @@ def test_contrast_is_that_of_wcag() -> None:
 def test_curves_of_one_colour_differ_in_their_dashes(colours: list[tuple[int, int, int] | None]) -> None:
     made = inks(colours)
     assert len(made) == len(colours)
-    for i, one in enumerate(made):
-        same = [other for other in made[:i] if other.light == one.light]
-        if len(same) < len(DASHES) - 1:
-            assert all(other.dash != one.dash for other in same) or len(made) > len(DASHES)
+    if len(colours) <= len(DASHES):
+        assert len({(ink.light, ink.dash) for ink in made}) == len(colours)
 
 
 @given(st.lists(st.tuples(st.floats(0, 500), st.floats(0, 400)), min_size=2, max_size=40), st.floats(0.01, 20))

@@ -13,9 +13,9 @@ import pytest
 from made_up_records import BROKEN, CURVES, FINDINGS, GOOD, HOSTILE_NAMES, LIVER, METRICS, RULES
 
 from dvhkit.outputs.report import html_report
-from dvhkit.results import AuditRecord
+from dvhkit.results import AuditRecord, Verdict
 
-VOID = {"meta", "link", "br", "img", "input", "hr"}
+VOID = {"wbr", "meta", "link", "br", "img", "input", "hr"}
 
 
 class Page(HTMLParser):
@@ -101,6 +101,7 @@ def test_one_case_shows_verdicts_values_limits_reasons_and_sources() -> None:
     words = Page(html_report([LIVER])).words
     assert "liver_sbrt ✗ 1 rule failed 1 failed 1 not evaluable 1 within variation 6 passed 1 not applicable" in words
     assert "60 Gy in 10 fractions to PTV (RTPLAN)" in words
+    assert "2026-11-21 21:40 UTC" in words
     # The row of the failed rule, as it is read out: verdict, rule, structure, measure, value, goal, margin.
     assert "✗ fail Duodenum: near-maximum dose Duodenum D0.03cc[Gy] 33 .49 Gy ≤ 30 Gy −3 .49 Gy" in words
     assert "57 .41 Gy 57.02 to 57.81 ≥ 60 Gy variation ≥ 57 Gy −2 .59 Gy" in words
@@ -141,6 +142,25 @@ def test_the_plot_has_a_line_and_a_legend_entry_a_structure_and_a_triangle_a_lim
         assert curve.roi in page.words
 
 
+def test_metrics_that_fill_a_table_are_one_with_reasons_below() -> None:
+    page = Page(html_report([LIVER]))
+    assert "Structure Volume[cc] D98%[Gy] Mean[Gy] V100%[%] D2cc[Gy] PTV 48 .66" in page.words
+    assert "Lens_L D2cc[Gy] Lens_L has 0.03214 cc with dose" in page.words
+
+
+def test_metrics_of_many_kinds_are_a_list() -> None:
+    rows = [replace(METRICS[0], roi=f"S{i}", metric=f"D{i}%[Gy]") for i in range(1, 10)] + [METRICS[-1]]
+    page = Page(html_report([replace(LIVER, metrics=tuple(rows))]))
+    assert "S1 D1%[Gy] 48 .66 cc S2 D2%[Gy] 48 .66 cc" in page.words
+    assert "Lens_L D2cc[Gy] – Lens_L has 0.03214 cc with dose" in page.words
+
+
+def test_two_structures_of_one_name_keep_their_own_numbers() -> None:
+    rows = [replace(METRICS[0], value=v, metric=m) for v in (1.25, 2.75) for m in ("Mean[Gy]", "Max[Gy]")]
+    words = Page(html_report([replace(LIVER, metrics=tuple(rows))])).words
+    assert words.count("1 .25") == words.count("2 .75") == 2
+
+
 def test_several_cases_have_an_overview_with_a_link_to_each() -> None:
     page = Page(html_report([LIVER, BROKEN, GOOD]))
     links = [attrs["href"] for tag, attrs in page.tags if tag == "a"]
@@ -173,7 +193,7 @@ def test_ids_are_unique_over_all_cases() -> None:
         ([replace(GOOD, rules=())], "No rule applied to this case"),
         ([replace(GOOD, rules=(RULES[-1],))], "No rule applied to this case"),
         ([replace(GOOD, rules=(RULES[0], RULES[8]))], "1 rule could not be judged"),
-        ([replace(GOOD, rules=(RULES[0], RULES[2]))], "All rules met, 1 within allowed variation"),
+        ([replace(GOOD, rules=(RULES[0], RULES[2]))], "All rules met: 1 within allowed variation"),
         ([replace(GOOD, curves=(), metrics=(), context=None, provenance=None, prescription="")], "All rules met"),
     ],
 )
@@ -183,10 +203,9 @@ def test_empty_and_odd_records_are_said_in_words(records: list[AuditRecord], sai
 
 def test_a_verdict_of_a_later_version_is_shown_by_its_word() -> None:
     class Later(StrEnum):
-        INDETERMINATE = "indeterminate"
         NEW = "left-to-the-board"
 
-    rules = tuple(replace(RULES[0], verdict=verdict) for verdict in Later)
+    rules = tuple(replace(RULES[0], verdict=verdict) for verdict in (Verdict.INDETERMINATE, Later.NEW))
     words = Page(html_report([replace(GOOD, rules=rules)])).words
     assert "± indeterminate" in words
     assert "• left to the board" in words
@@ -216,7 +235,7 @@ def test_no_name_adds_a_tag_an_attribute_or_a_hidden_character(name: str) -> Non
     tame = html_report([hostile_record("A"), hostile_record("A")])
     page, expected = Page(text), Page(tame)
     # The same rules judged on other names: the markers and labels of the plot may differ, nothing else.
-    drawn = {"polygon", "text", "title"}
+    drawn = {"polygon", "text", "title", "wbr"}
     assert [t for t, _ in page.tags if t not in drawn] == [t for t, _ in expected.tags if t not in drawn]
     assert not any(attr.startswith("on") for _, attrs in page.tags for attr in attrs)
     assert page.raw == expected.raw

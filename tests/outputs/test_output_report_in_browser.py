@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_up_records import BROKEN, HOSTILE_NAMES, LIVER
 
@@ -44,6 +45,30 @@ def test_a_foreign_script_in_the_page_is_refused(tmp_path: Path) -> None:
     dom = browse(page, tmp_path, "--dump-dom")
     assert 'class="scripted"' in dom
     assert 'id="owned"' not in dom
+
+
+@pytest.mark.parametrize("dose_gy", [3.0, 17.5, 59.0])
+def test_pointing_at_the_plot_reads_the_volumes_at_that_dose(tmp_path: Path, dose_gy: float) -> None:
+    pointing = f"""<script>
+      const plot = document.querySelector("svg[data-gy]"), box = plot.getBoundingClientRect(), of = plot.dataset;
+      const x = Number(of.left) + (of.right - of.left) * {dose_gy} / of.gy;
+      const at = box.left + x * box.width / plot.viewBox.baseVal.width;
+      plot.dispatchEvent(new PointerEvent("pointermove", {{clientX: at, clientY: box.top + 9, bubbles: true}}));
+      document.querySelectorAll(".legend button")[2].click();
+    </script></body>"""
+    page = re.sub(r"<meta http-equiv[^>]*>", "", html_report([LIVER])).replace("</body>", pointing)
+    dom = browse(page, tmp_path, "--window-size=1240,2400", "--dump-dom")
+    assert f">at {dose_gy:.1f} Gy<" in dom
+    shown = re.findall(r'<bdi class="name[^>]*>([^<]+)</bdi><span class="vol">([\d.]+) %</span>', dom)
+    curves = {curve.roi: curve for curve in LIVER.curves}
+    assert sorted(name for name, _ in shown) == sorted(curves)
+    for name, volume_pct in shown:
+        expected = float(np.interp(dose_gy, curves[name].dose_gy, curves[name].volume_pct, right=0.0))
+        # One decimal is shown (0.05), of a line drawn to 0.05 units of 410; the pointer stands within a tenth of a
+        # unit, 0.012 Gy, of the dose, and the steepest curve here falls by 71 % a Gy.
+        assert float(volume_pct) == pytest.approx(expected, abs=0.05 + 0.012 + 0.012 * 71)
+    assert re.search(r'aria-pressed="false" data-curve="2"', dom)
+    assert re.search(r'<polyline class="curve \w+ off" data-curve="2"', dom)
 
 
 def test_it_prints_on_a_few_sheets_of_a4(tmp_path: Path) -> None:
