@@ -77,7 +77,12 @@ def read_structures(path: Path) -> tuple[StructureSet, tuple[Finding, ...]]:
             referenced_series_uids=tuple(text(one, "SeriesInstanceUID") for one in series),
             path=path,
         )
-        findings = _findings(structure_set, rois, contours_there=has(data, "ROIContourSequence"))
+        findings = _findings(
+            structure_set,
+            rois,
+            contours_there=has(data, "ROIContourSequence"),
+            types_there=has(data, "RTROIObservationsSequence"),
+        )
     return structure_set, tuple(findings)
 
 
@@ -167,7 +172,7 @@ def _contour(item: Dataset, points_mm: FloatArray, roi: str, odd: _Oddities, pat
     return Contour(points_mm=points_mm, kind=ContourKind(stated))
 
 
-def _findings(structure_set: StructureSet, rois: _Rois, *, contours_there: bool) -> list[Finding]:
+def _findings(structure_set: StructureSet, rois: _Rois, *, contours_there: bool, types_there: bool) -> list[Finding]:
     assert structure_set.path is not None
     place = structure_set.path.name
     odd = rois.odd
@@ -183,6 +188,12 @@ def _findings(structure_set: StructureSet, rois: _Rois, *, contours_there: bool)
             Level.SERIOUS,
             "no-contours",
             "The structure set names ROIs but holds no ROIContourSequence. The file may be cut short.",
+        ),
+        (
+            not types_there and len(structure_set) > 0,
+            Level.INFO,
+            "roi-types-missing",
+            "There is no RTROIObservationsSequence: which ROIs are targets or organs is not told.",
         ),
         (numbers_shared, Level.SERIOUS, "roi-number-shared", "Several ROIs bear one number, so they share contours."),
         (orphans, Level.WARNING, "contours-without-roi", f"Contours of ROI number {_listed(orphans)} have no ROI."),

@@ -6,6 +6,7 @@ in x, y and z. What changes is how it is stored: orientation, order, offsets, sp
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -302,7 +303,13 @@ def registration(uids: Uids, *, source: str, target: str, matrix: np.ndarray, ki
 
 
 def encode(data: Dataset, *, syntax: str = ExplicitVRLittleEndian, bare: bool = False) -> bytes:
-    """The file as bytes; `bare` without preamble and file meta."""
+    """The file as bytes; `bare` without preamble and file meta. pydicom's warnings about broken values are meant."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _encode(data, syntax, bare=bare)
+
+
+def _encode(data: Dataset, syntax: str, *, bare: bool) -> bytes:
     buffer = BytesIO()
     implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
     if bare:
