@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from dvhkit.cli.options import EngineOption, FractionsOption, RxOption, UncoveredOption
-from dvhkit.cli.streams import EXIT_FAULT, EXIT_NOT_MET, EXIT_UNUSABLE, note_console, out_console, write_json
+from dvhkit.cli.streams import (
+    EXIT_FAULT,
+    EXIT_NOT_MET,
+    EXIT_UNUSABLE,
+    note_console,
+    out_console,
+    reading_progress,
+    write_json,
+)
 from dvhkit.errors import EngineError
 
 if TYPE_CHECKING:
@@ -54,7 +62,8 @@ def audit(
         engine=engine,
         uncovered=uncovered,
     )
-    work = find_cases(path)
+    with reading_progress() as reading:
+        work = find_cases(path, progress=reading)
     outcomes = list(_with_progress(audit_cases(work, options, root=path), len(work)))
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error

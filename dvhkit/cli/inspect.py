@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from dvhkit.cli.streams import STDOUT, out_console, write_json
+from dvhkit.cli.streams import STDOUT, out_console, reading_progress, write_json
 from dvhkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ def inspect(
         Optional[str],  # noqa: UP045 -- typer reads it
         typer.Option("--json", metavar="FILE|-", help="Write what was found as JSON."),
     ] = None,
+    anonymous: Annotated[
+        bool, typer.Option("--anonymous", help="Number files and folders, hash UIDs, leave free texts out.")
+    ] = False,
 ) -> None:
     """Say what is there, how it links, and what is odd.
 
@@ -27,11 +30,15 @@ def inspect(
     """
     from dataclasses import asdict
 
+    from dvhkit.cli.inventory_anonymous import anonymous as without_identity
     from dvhkit.readers.case import inventory
 
-    found = inventory(path)
+    with reading_progress() as progress:
+        found = inventory(path, progress=progress)
     if not found.patients:
         raise _nothing(found)
+    if anonymous:
+        found = without_identity(found)
     if json:
         write_json(json, {"schema": "dvhkit/inventory/1", **asdict(found)})
     if json != STDOUT:

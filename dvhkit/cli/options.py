@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
 import typer
 
+from dvhkit.cli.streams import reading_progress
 from dvhkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,5 +56,6 @@ def open_case(
 
     if path is None and rtstruct is None:
         raise InputError("nothing to read.", remedy="Name a folder, or at least --rtstruct FILE (and --rtdose FILE).")
-    case = read_case(path, rtstruct=rtstruct, rtdose=rtdose, rtplan=rtplan, image=image)
+    with reading_progress() as progress:
+        case = read_case(path, rtstruct=rtstruct, rtdose=rtdose, rtplan=rtplan, image=image, progress=progress)
     return with_user_prescription(case, rx_gy=rx_gy, fractions=fractions)

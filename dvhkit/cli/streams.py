@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,17 @@ def note_console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def reading_progress() -> Iterator[Callable[[int], None] | None]:
+    """Show how many files have been looked at, if somebody watches; yields what readers take as `progress`."""
+    console = note_console()
+    if not console.is_terminal:
+        yield None
+        return
+    with console.status("reading headers ...") as status:
+        yield lambda count: status.update(f"reading headers: {count} files")
 
 
 def write_text(target: str, text: str) -> None:

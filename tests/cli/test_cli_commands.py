@@ -212,3 +212,18 @@ def test_help_does_not_load_the_engine():
         check=True,
     )
     assert loaded.stdout.strip().endswith("[]")
+
+
+def test_inspect_anonymous_tells_no_path_no_uid_and_no_free_text(dvhkit, demo_case_dir, tmp_path):
+    import pydicom
+
+    folder = tmp_path / "Doe_John_4711"
+    shutil.copytree(demo_case_dir, folder)
+    (folder / "RTSTRUCT.dcm").rename(folder / "RS_DOE_JOHN.dcm")
+    plain, hidden = (dvhkit("inspect", folder, "--json", "-", *more).out for more in ([], ["--anonymous"]))
+    uid = str(pydicom.dcmread(folder / "RTPLAN.dcm", stop_before_pixels=True).SOPInstanceUID)
+    for tell_tale in ("Doe_John", "DOE_JOHN", uid, "RTPLAN.dcm"):
+        assert tell_tale in plain
+        assert tell_tale not in hidden
+    assert len(json.loads(hidden)["triples"]) == 1
+    assert "Doe_John" not in dvhkit("inspect", folder, "--anonymous").out
