@@ -12,6 +12,7 @@ from dvhkit.cli.streams import (
     EXIT_FAULT,
     EXIT_NOT_MET,
     EXIT_UNUSABLE,
+    announce_first_run,
     note_console,
     out_console,
     reading_progress,
@@ -64,6 +65,7 @@ def audit(
     )
     with reading_progress() as reading:
         work = find_cases(path, progress=reading)
+    announce_first_run()
     outcomes = list(_with_progress(audit_cases(work, options, root=path), len(work)))
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error

@@ -18,7 +18,7 @@ from dvhkit.cli.options import (
     UncoveredOption,
     open_case,
 )
-from dvhkit.cli.streams import STDOUT, note_console, out_console, write_json, write_text
+from dvhkit.cli.streams import STDOUT, announce_first_run, note_console, out_console, write_json, write_text
 
 if TYPE_CHECKING:
     from dvhkit.findings import Finding
@@ -69,6 +69,7 @@ def dvh(
 
     metrics = [parse_metric(text) for text in (metric or DEFAULT_METRICS)]
     case = open_case(path, rtstruct=rtstruct, rtdose=rtdose, rtplan=rtplan, image=image, rx_gy=rx, fractions=fractions)
+    announce_first_run()
     numbers = CaseNumbers(case, engine=engine, uncovered=uncovered)
     regions = [numbers.region(name) for name in roi] if roi else numbers.every_roi()
     rows = [numbers.metric(region, m) for region in regions for m in metrics]

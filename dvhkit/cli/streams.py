@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,6 +42,17 @@ def reading_progress() -> Iterator[Callable[[int], None] | None]:
         return
     with console.status("reading headers ...") as status:
         yield lambda count: status.update(f"reading headers: {count} files")
+
+
+def announce_first_run() -> None:
+    """Say why it takes a moment, where the engine's kernels have not been compiled on this machine yet."""
+    from dvhkit import engine
+
+    own = Path(engine.__file__).parent / "kernels" / "__pycache__"
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    folders = [Path(chosen)] if chosen else [own]
+    if not any(next(folder.rglob("*.nbi"), None) for folder in folders if folder.is_dir()):
+        note_console().print("Compiling the engine for this machine; this happens once and takes some seconds.")
 
 
 def write_text(target: str, text: str) -> None:
