@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _BINARY = {"US": ("H", 2), "SS": ("h", 2), "UL": ("I", 4), "SL": ("i", 4), "FL": ("f", 4), "FD": ("d", 8)}
 # From here on numpy's parser wins over float().
 _LONG_TEXT = 512
+_PLAIN = b"0123456789.-+eE\\"
 _REMEDY = "Export the object again, or leave it out."
 # Control characters never belong in a name; ESC would reach the user's terminal.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -164,11 +165,12 @@ def parse_numbers(stored: bytes, *, place: str, path: Path | str | None = None) 
     Raises
     ------
     DicomReadError
-        If a part is no number. ``np.fromstring`` reads as far as it can, so the count is compared with the separators.
+        If a part is no number. ``np.fromstring`` reads as far as it can and makes -1 of a blank part, so it is given
+        nothing but plain numbers, and the count is compared with the separators.
     """
     if not stored:
         return np.empty(0)
-    if len(stored) > _LONG_TEXT:
+    if len(stored) > _LONG_TEXT and not stored.translate(None, _PLAIN):
         values = _fast_numbers(stored)
         if len(values) == stored.count(b"\\") + 1:
             return values
