@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ from dvhkit.outputs.polyline import Point
 _LETTER_WIDTH, _LINE_HEIGHT = 8.0, 14.0
 _GAP = 7.0
 _MARK = 9.0
+_CLEARANCE = 3.0
 _LONGEST = 18
 _STEP = 6.0
 _MOST_CANDIDATES = 40
@@ -41,23 +43,39 @@ def place_labels(names: list[str], lines: list[list[Point]], *, frame: Box, avoi
         Points that have to stay free, such as those of markers.
     """
     dense = [_dense(line) for line in lines]
+    drawn = _Drawn(dense)
     labels: list[Label] = []
     boxes: list[Box] = [(x - _MARK, y - _MARK, x + _MARK, y + _MARK) for x, y in avoid]
     for index, name in enumerate(names):
         if not name or len(name) > _LONGEST:
             continue
-        place = _free_place(index, name, dense, boxes, frame)
+        width = _LETTER_WIDTH * len(name)
+        place = _free_place(index, dense[index], width=width, drawn=drawn, taken=boxes, frame=frame)
         if place is not None:
             boxes.append(place)
             labels.append(Label(curve=index, x=place[0], y=(place[1] + place[3]) / 2, text=name))
     return labels
 
 
-def _free_place(index: int, name: str, dense: list[list[Point]], taken: list[Box], frame: Box) -> Box | None:
-    width = _LETTER_WIDTH * len(name)
-    candidates = sorted(dense[index], key=lambda point: abs(point[1] - (0.42 * frame[3] + 0.58 * frame[1])))
+class _Drawn:
+    """All points of all curves, quick to ask for those in a box."""
+
+    def __init__(self, dense: list[list[Point]]) -> None:
+        self._points = sorted((x, y, index) for index, line in enumerate(dense) for x, y in line)
+        self._xs = [x for x, _, _ in self._points]
+
+    def meets(self, box: Box, *, besides: int | None = None) -> bool:
+        """Whether a curve, other than the one with the index `besides`, has a point in `box`."""
+        first, last = bisect_left(self._xs, box[0] - _CLEARANCE), bisect_right(self._xs, box[2] + _CLEARANCE)
+        return any(box[1] <= y <= box[3] and index != besides for _, y, index in self._points[first:last])
+
+
+def _free_place(
+    index: int, line: list[Point], *, width: float, drawn: _Drawn, taken: list[Box], frame: Box
+) -> Box | None:
+    middle = 0.58 * frame[1] + 0.42 * frame[3]
+    candidates = sorted(line, key=lambda point: abs(point[1] - middle))
     places = candidates[:: max(1, len(candidates) // _MOST_CANDIDATES)]
-    others = [point for i, line in enumerate(dense) if i != index for point in line]
     for side in (1, -1):
         for x, y in places:
             edge = x + _GAP if side == 1 else x - _GAP - width
@@ -66,9 +84,7 @@ def _free_place(index: int, name: str, dense: list[list[Point]], taken: list[Box
             gap = (min(x, edge + width), y - _GAP / 2, max(x, edge), y + _GAP / 2)
             if not _within(box, frame) or any(_overlap(box, other) for other in taken):
                 continue
-            if not any(_holds(box, point) for line in dense for point in line) and not any(
-                _holds(gap, p) for p in others
-            ):
+            if not drawn.meets(box) and not drawn.meets(gap, besides=index):
                 return box
     return None
 
@@ -88,7 +104,3 @@ def _within(box: Box, frame: Box) -> bool:
 
 def _overlap(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
-
-
-def _holds(box: Box, point: Point) -> bool:
-    return box[0] - 3 <= point[0] <= box[2] + 3 and box[1] <= point[1] <= box[3]
