@@ -118,7 +118,9 @@ class _Builder:
         if model.margin is not None:
             inner = self._structure((*place, "margin", "from"), model.margin.from_)
             outer = self._structure((*place, "margin", "to"), model.margin.to)
-            return None if inner is None or outer is None else (MarginCheck(inner=inner, outer=outer), Unit.MM, True)
+            if inner is None or outer is None:
+                return None
+            return MarginCheck(inner=inner, outer=outer, direction=model.margin.direction or ""), Unit.MM, True
         assert model.property is not None  # the schema lets nothing else through
         unit = self._property_unit((*place, "property"), model.property)
         return None if unit is None else (PropertyCheck(name=model.property), unit, True)
@@ -149,6 +151,7 @@ class _Builder:
         return StructureSelector(
             name=model.name or "",
             aliases=tuple(model.aliases),
+            any_of=tuple(model.any_of),
             rt_roi_type=model.type or "",
             each=model.each,
             derived=derived,

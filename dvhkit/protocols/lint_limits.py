@@ -243,7 +243,9 @@ def _is_coverage(metric: Metric) -> bool:
 
 def _name(rule: Rule) -> str:
     structure = rule.structure
-    return "" if structure is None else structure.name or structure.derived_text
+    if structure is None:
+        return ""
+    return structure.name or next(iter(structure.any_of), "") or structure.derived_text
 
 
 def _is_target(rule: Rule) -> bool:

@@ -75,6 +75,7 @@ def _names(rule: Rule) -> Iterator[str]:
     for selector in _selectors(rule):
         if selector.name:
             yield selector.name
+        yield from selector.any_of
         if selector.derived is not None:
             yield from _names_in(selector.derived)
 

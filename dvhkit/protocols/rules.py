@@ -76,6 +76,8 @@ class StructureSelector:
     ----------
     name, aliases
         By name; empty where `rt_roi_type` or only `derived` is given.
+    any_of
+        By several names: each of them that the case has is judged, such as both sides of a paired organ.
     rt_roi_type
         By RTROIInterpretedType.
     each
@@ -86,6 +88,7 @@ class StructureSelector:
 
     name: str = ""
     aliases: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
     rt_roi_type: str = ""
     each: bool = False
     derived: Expression | None = None
@@ -94,6 +97,8 @@ class StructureSelector:
     def __str__(self) -> str:
         if self.name:
             return self.name
+        if self.any_of:
+            return " or ".join(self.any_of)
         if self.rt_roi_type:
             return f"each {self.rt_roi_type}" if self.each else f"the {self.rt_roi_type}"
         return self.derived_text
@@ -126,15 +131,20 @@ class PropertyCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarginCheck:
-    """Measure the margin that was drawn between two structures."""
+    """Measure the margin that was drawn between two structures, all round or along one axis of the patient.
+
+    `direction` is AP, LR or CC (cranio-caudal), each way by itself; empty for all round.
+    """
 
     inner: StructureSelector
     outer: StructureSelector
+    direction: str = ""
 
     @property
     def quantity(self) -> str:
         """What is measured, in words."""
-        return f"margin from {self.inner} to {self.outer}"
+        along = f" along {self.direction}" if self.direction else ""
+        return f"margin from {self.inner} to {self.outer}{along}"
 
 
 Check = DoseCheck | PropertyCheck | MarginCheck

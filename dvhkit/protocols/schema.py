@@ -82,9 +82,10 @@ class ContextKeyModel(Strict):
 
 
 class StructureModel(Strict):
-    """Which structure a rule is about: by name, by type, or made of others."""
+    """Which structure a rule is about: by name, by type, any of several that is there, or made of others."""
 
     name: Name | None = None
+    any_of: list[Name] = Field(default_factory=list)
     aliases: list[Name] = Field(default_factory=list)
     type: TargetType | None = None
     each: bool = False
@@ -92,10 +93,13 @@ class StructureModel(Strict):
 
     @model_validator(mode="after")
     def _says_which(self) -> StructureModel:
-        if self.name is None and self.type is None and self.derived is None:
-            raise ValueError("say which structure: give name, type or derived")
-        if self.name is not None and self.type is not None:
-            raise ValueError("give either name or type, not both")
+        given = [k for k in ("name", "any_of", "type") if getattr(self, k)]
+        if not given and self.derived is None:
+            raise ValueError("say which structure: give name, any_of, type or derived")
+        if len(given) > 1:
+            raise ValueError(f"give one of name, any_of and type, not {' and '.join(given)}")
+        if self.any_of and self.derived is not None:
+            raise ValueError("any_of takes structures as they are drawn; it goes without derived")
         if self.aliases and self.name is None:
             raise ValueError("aliases need the name that they stand for")
         if self.each and self.type is None:
@@ -111,6 +115,7 @@ class MarginModel(Strict):
 
     from_: Structure = Field(alias="from")
     to: Structure
+    direction: Literal["AP", "LR", "CC"] | None = None
 
 
 class RuleModel(Strict):

@@ -28,6 +28,8 @@ def select(selector: StructureSelector, protocol: Protocol, structures: Sequence
     NotEvaluable
         NO_STRUCTURE, with suggestions; AMBIGUOUS_STRUCTURE, with the candidates; EMPTY_STRUCTURE.
     """
+    if selector.any_of:
+        return _any_of(selector, protocol, structures)
     if selector.rt_roi_type:
         match = structures_of_type(selector.rt_roi_type, structures)
     elif selector.name:
@@ -42,6 +44,20 @@ def select(selector: StructureSelector, protocol: Protocol, structures: Sequence
     if len(match.found) > 1 and not selector.each:
         raise _ambiguous(str(selector), match.found)
     return tuple(Target(region=RoiRef(s.number, s.name), note=match.how) for s in match.found)
+
+
+def _any_of(selector: StructureSelector, protocol: Protocol, structures: Sequence[StructureFact]) -> tuple[Target, ...]:
+    """Return a target for each of the names that the case has."""
+    targets: dict[int, Target] = {}
+    for name in selector.any_of:
+        match = match_name(name, structures, protocol.aliases_of(name))
+        if len(match.found) > 1:
+            raise _ambiguous(name, match.found)
+        for s in match.found:
+            targets.setdefault(s.number, Target(region=RoiRef(s.number, s.name), note=match.how))
+    if not targets:
+        raise _missing(str(selector), structures, is_type=False)
+    return tuple(targets.values())
 
 
 def _derive(selector: StructureSelector, protocol: Protocol, structures: Sequence[StructureFact]) -> Target:

@@ -139,7 +139,7 @@ FAULTS = [  # text to put after the head, line of the fault, fragments of the me
     ("rules:\n  - id: bad id\n    property: prescription.bed10\n    goal: 60\n", 5, ["'id'", "short word"]),
     (RULE.replace("structure: PTV", 'structure: {derived: "Liver - "}'), 6, ["name is missing"]),
     (RULE.replace("structure: PTV", 'structure: {derived: "(Liver | GTV"}'), 6, ["parenthesis"]),
-    (RULE.replace("structure: PTV", "structure: {name: A, type: PTV}"), 6, ["either name or type"]),
+    (RULE.replace("structure: PTV", "structure: {name: A, type: PTV}"), 6, ["one of name, any_of and type"]),
     (RULE.replace("structure: PTV", "structure: {}"), 6, ["which structure"]),
     (RULE.replace("D95%[Gy]", "D95%[cGy]").replace("50 Gy", "5000"), 8, ["needs a unit"]),
     ("rules: []\n", 4, ["'rules'"]),

@@ -136,6 +136,16 @@ def test_several_of_a_type_are_each_judged_or_ambiguous():
     assert "'PTV1' (number 1)" in message
 
 
+def test_of_several_names_each_that_is_there_is_judged():
+    both = StructureSelector(any_of=("Lung_L", "Lung_R", "Lung_X"))
+    targets = select(both, PROTOCOL, facts("lung_r", "Heart", "Lung_L"))
+    assert [str(t.region) for t in targets] == ["Lung_L", "lung_r"]
+    code, message = reason(both, facts("Heart"))
+    assert code is Reason.NO_STRUCTURE
+    assert "Lung_L or Lung_R or Lung_X" in message
+    assert reason(both, facts("Lung_L", "lung_r", "LUNG_R"))[0] is Reason.AMBIGUOUS_STRUCTURE
+
+
 def test_empty_gtvs_take_nothing_away_and_empty_ones_only_leave_no_region():
     liver = StructureFact(name="Liver", number=1)
     empty = StructureFact(name="GTV_old", number=2, rt_roi_type="GTV", is_empty=True)
