@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import shapely
 
-from dvhkit.engine.options import EngineOptions
+from dvhkit.engine.options import profile
 from dvhkit.engine.planes import PlaneStack, find_runs, slabs, stack_planes
 from dvhkit.engine.repair import rings_of
 from dvhkit.errors import GeometryError, InputError
@@ -131,7 +131,7 @@ def _operand(stack: PlaneStack, other_gap_mm: float | None) -> _Operand:
     """Let a lone slice stand for the other operand's slice distance, or for itself alone if nobody knows one."""
     runs = find_runs(stack, slice_spacing_mm=None, fallback_mm=other_gap_mm or 2 * _SAME_MM)
     assert runs is not None
-    lo, hi = slabs(stack, runs, EngineOptions(profile="prism"))
+    lo, hi = slabs(stack, runs, profile("prism"))
     return _Operand(stack=stack, lo_mm=lo, hi_mm=hi)
 
 

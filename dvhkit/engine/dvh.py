@@ -8,10 +8,11 @@ from itertools import product
 import numpy as np
 
 from dvhkit.engine.histogram import atoms, empty_histogram
-from dvhkit.engine.kernels.prism import accumulate_dvh, surface_extremes
+from dvhkit.engine.kernels.book import book_dose, surface_extremes
 from dvhkit.engine.lattice import Lattice, dose_lattice, end_halves_mm, volume_lattice
 from dvhkit.engine.options import EngineOptions
-from dvhkit.engine.rasterise import Solid, make_solid, mended
+from dvhkit.engine.sections import stream
+from dvhkit.engine.solid import Solid, make_solid, mended
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray, frozen_array
 from dvhkit.model.dose import Dose
@@ -88,12 +89,12 @@ _NO_DOSE = _Field(
 
 
 def _volume_only(solid: Solid) -> Dvh:
-    lattice = volume_lattice(solid.stack, solid.lo_mm, solid.hi_mm)
+    lattice = volume_lattice(solid.stack, solid.lo_mm, solid.hi_mm, margin_mm=solid.margin_mm)
     return _accumulated(solid, lattice, _NO_DOSE)
 
 
 def _with_dose(solid: Solid, dose: Dose, options: EngineOptions) -> Dvh:
-    lattice = dose_lattice(solid.stack, solid.lo_mm, solid.hi_mm, dose.grid, options)
+    lattice = dose_lattice(solid.stack, solid.lo_mm, solid.hi_mm, dose.grid, options, margin_mm=solid.margin_mm)
     to_dose = solid.stack.frame.to_grid(dose.grid)
     low, high = _dose_range(lattice, dose, to_dose)
     field = _Field(
@@ -162,27 +163,54 @@ def _run(solid: Solid, lattice: Lattice, field: _Field) -> _Run:
         extremes=np.array([np.inf, -np.inf]),
         excess=np.zeros(stack.n_planes),
     )
-    rings = (lattice.to_cells(stack.points_mm), stack.ring_start, stack.plane_ring, solid.lo_mm, solid.hi_mm)
     place = (field.values_gy, field.offsets_mm, field.half_end_mm, field.to_dose)
+    _surface(solid, lattice, place, run.extremes)
+    layer = np.zeros((4, lattice.n_rows, lattice.n_columns))
+    layer_first = np.full(lattice.n_rows, lattice.n_columns)
+    layer_last = np.full(lattice.n_rows, -1)
+    for chunk in stream(solid, lattice, run.excess):
+        book_dose(
+            chunk.area,
+            chunk.first,
+            chunk.last,
+            chunk.section,
+            chunk.lo_mm,
+            chunk.hi_mm,
+            chunk.layer,
+            lattice.layer_edges_mm,
+            lattice.origin_mm,
+            lattice.step_mm,
+            *place,
+            field.low_gy,
+            field.high_gy,
+            layer,
+            layer_first,
+            layer_last,
+            chunk.is_last,
+            run.hist,
+            run.totals,
+            run.extremes,
+        )
+    return run
+
+
+def _surface(solid: Solid, lattice: Lattice, place: tuple[FloatArray, ...], extremes: FloatArray) -> None:
+    """Widen the extremes by the dose on the drawn contours and, between upright walls, all along them."""
+    stack = solid.stack
+    lo, hi = (solid.lo_mm, solid.hi_mm) if solid.links is None else (stack.offsets_mm, stack.offsets_mm)
     surface_extremes(
-        *rings, lattice.nodes_mm, lattice.origin_mm, lattice.step_mm, float(lattice.step_mm.min()), *place, run.extremes
-    )
-    accumulate_dvh(
-        *rings,
-        lattice.layer_edges_mm,
-        lattice.n_rows,
-        lattice.n_columns,
+        lattice.to_cells(stack.points_mm),
+        stack.ring_start,
+        stack.plane_ring,
+        np.array(lo),
+        np.array(hi),
+        lattice.nodes_mm,
         lattice.origin_mm,
         lattice.step_mm,
+        float(lattice.step_mm.min()),
         *place,
-        field.low_gy,
-        field.high_gy,
-        run.hist,
-        run.totals,
-        run.extremes,
-        run.excess,
+        extremes,
     )
-    return run
 
 
 def _outside_grid(dvh: Dvh) -> Finding:

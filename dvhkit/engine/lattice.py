@@ -94,9 +94,9 @@ def dose_lattice(
     )
 
 
-def volume_lattice(stack: PlaneStack, lo_mm: FloatArray, hi_mm: FloatArray) -> Lattice:
+def volume_lattice(stack: PlaneStack, lo_mm: FloatArray, hi_mm: FloatArray, *, margin_mm: float = 0.0) -> Lattice:
     """Return a lattice for the volume alone: coverage is exact on cells of any size."""
-    box_lo, box_hi = stack.points_mm.min(axis=0), stack.points_mm.max(axis=0)
+    box_lo, box_hi = stack.points_mm.min(axis=0) - margin_mm, stack.points_mm.max(axis=0) + margin_mm
     step = np.maximum((box_hi - box_lo) / 32, 1e-3)
     edges = merge_near(np.concatenate([lo_mm, hi_mm]))
     return Lattice(

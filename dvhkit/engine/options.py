@@ -44,9 +44,9 @@ class EngineOptions:
         Greatest number of cells along one dose voxel.
     """
 
-    profile: str = "prism"
-    between: Between = Between.PRISM
-    end_cap: EndCap = EndCap.HALF_SLICE
+    profile: str = "reference"
+    between: Between = Between.SHAPE
+    end_cap: EndCap = EndCap.SHAPE
     cells_target: int = 200_000
     subdivision_max: int = 24
 
@@ -58,9 +58,11 @@ class EngineOptions:
 PROFILES: dict[str, EngineOptions] = {
     options.profile: options
     for options in (
-        EngineOptions(profile="prism"),
-        EngineOptions(profile="prism-1.5mm", end_cap=EndCap.HALF_SLICE_1_5MM),
-        EngineOptions(profile="prism-no-cap", end_cap=EndCap.NONE),
+        EngineOptions(),
+        EngineOptions(profile="shape-half-slice", end_cap=EndCap.HALF_SLICE),
+        EngineOptions(profile="prism", between=Between.PRISM, end_cap=EndCap.HALF_SLICE),
+        EngineOptions(profile="prism-1.5mm", between=Between.PRISM, end_cap=EndCap.HALF_SLICE_1_5MM),
+        EngineOptions(profile="prism-no-cap", between=Between.PRISM, end_cap=EndCap.NONE),
     )
 }
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from skimage.draw import polygon2mask
 
 from dvhkit.engine.dvh import compute_dvh
-from dvhkit.engine.kernels import prism, rings
+from dvhkit.engine.kernels import book, coverage, rings
 from dvhkit.engine.options import PROFILES
 from dvhkit.engine.rasterise import volume_on_grid
 from dvhkit.errors import GeometryError
@@ -28,7 +28,7 @@ def covered(ring):
     acc, area = np.zeros((5, ROWS, COLUMNS)), np.zeros((3, ROWS, COLUMNS))
     first, last = np.zeros(ROWS, np.int64), np.zeros(ROWS, np.int64)
     start = np.array([0, len(ring)])
-    excess = prism.coverage(np.ascontiguousarray(ring), start, 0, 1, acc, first, last, area)
+    excess = coverage.coverage(np.ascontiguousarray(ring), start, 0, 1, acc, first, last, area)
     assert not acc.any()
     return area, excess
 
@@ -156,5 +156,5 @@ def test_eight_threads_at_once_get_the_same_bits_as_one():
 
 def test_each_kernel_compiled_once_for_all_that_came_before():
     compute_dvh(sphere(9.0, 2.0), dose(lambda x, y, z: 30 + x), options=PRISM)
-    for kernel in (prism.accumulate_dvh, prism.accumulate_field, prism.surface_extremes, prism.coverage, rings.orient):
+    for kernel in (book.book_dose, book.book_field, book.surface_extremes, coverage.plane_sections, rings.orient):
         assert len(kernel.signatures) <= 1, kernel

@@ -1,117 +1,13 @@
-"""Exact coverage of lattice cells by polygons, layer by layer, and what becomes of it: a DVH or a voxel field.
+"""Book what sections cover: volume by dose, or the filled share of each cell. Also the dose on a solid's walls.
 
-Lattice coordinates: cell ``[row, column]`` spans ``[column, column + 1] x [row, row + 1]``. Rings arrive oriented:
-anticlockwise (positive shoelace area) adds, clockwise takes away.
+A section is a plane's coverage as kernel `coverage` writes it: covered area of each cell and its first moments, in cell
+units. Slabs of a section, sorted by height, fill layers; a layer's cells are booked when it is complete.
 """
 
 from math import ceil, floor, sqrt
 
 import numpy as np
 from numba import njit
-
-
-@njit(cache=True, nogil=True)
-def _piece(acc, row, column, xa, ya, xb, yb, sign):
-    """Book the part of an edge that lies in one cell: what it covers to its right, and that part's moments."""
-    xa -= column
-    xb -= column
-    ya -= row
-    yb -= row
-    dy = sign * (yb - ya)
-    ym = 0.5 * (ya + yb)
-    acc[0, row, column] += dy
-    acc[1, row, column] += dy * ym
-    acc[2, row, column] += dy * (1.0 - 0.5 * (xa + xb))
-    acc[3, row, column] += dy * (0.5 - (xa * xa + xa * xb + xb * xb) / 6.0)
-    acc[4, row, column] += dy * (ym - (2.0 * (xa * ya + xb * yb) + xa * yb + xb * ya) / 6.0)
-
-
-@njit(cache=True, nogil=True)
-def _edge(acc, first, last, x0, y0, x1, y1):
-    """Walk one edge through the cells it crosses."""
-    if y0 == y1:
-        return
-    sign = 1.0
-    if y1 > y0:
-        sign = -1.0
-    else:
-        x0, y0, x1, y1 = x1, y1, x0, y0
-    slope = (x1 - x0) / (y1 - y0)
-    row_end = ceil(y1)
-    for row in range(floor(y0), row_end):
-        ya = max(y0, float(row))
-        yb = min(y1, row + 1.0)
-        if yb <= ya:
-            continue
-        xa = x0 if ya == y0 else x0 + (ya - y0) * slope
-        xb = x1 if yb == y1 else x0 + (yb - y0) * slope
-        ca = floor(xa)
-        cb = floor(xb)
-        lo = min(ca, cb)
-        hi = max(ca, cb)
-        if lo < first[row]:
-            first[row] = lo
-        if hi > last[row]:
-            last[row] = hi
-        if ca == cb:
-            _piece(acc, row, ca, xa, ya, xb, yb, sign)
-            continue
-        rise = (yb - ya) / (xb - xa)
-        xp = xa
-        yp = ya
-        if cb > ca:
-            for column in range(ca, cb):
-                yn = min(yb, max(yp, ya + (column + 1.0 - xa) * rise))
-                _piece(acc, row, column, xp, yp, column + 1.0, yn, sign)
-                xp = column + 1.0
-                yp = yn
-        else:
-            for column in range(ca, cb, -1):
-                yn = min(yb, max(yp, ya + (column - xa) * rise))
-                _piece(acc, row, column, xp, yp, float(column), yn, sign)
-                xp = float(column)
-                yp = yn
-        _piece(acc, row, cb, xp, yp, xb, yb, sign)
-
-
-@njit(cache=True, nogil=True)
-def coverage(points, ring_start, ring_lo, ring_hi, acc, first, last, area):
-    """Fill `area[0:3]` with covered area and its first moments in each cell for rings ``ring_lo:ring_hi``.
-
-    `area` (3, rows, columns): covered area, and the integrals of x and y over it, in cell units from the cell's
-    corner; cells outside ``first[row]..last[row]`` are left as they are and count as empty. `acc` (5, rows, columns)
-    is scratch that must be zero and is handed back zero. Returns the greatest amount by which an area leaves [0, 1].
-    """
-    n_rows = first.size
-    for row in range(n_rows):
-        first[row] = acc.shape[2]
-        last[row] = -1
-    for ring in range(ring_lo, ring_hi):
-        begin = ring_start[ring]
-        end = ring_start[ring + 1]
-        x0 = points[end - 1, 0]
-        y0 = points[end - 1, 1]
-        for p in range(begin, end):
-            x1 = points[p, 0]
-            y1 = points[p, 1]
-            _edge(acc, first, last, x0, y0, x1, y1)
-            x0 = x1
-            y0 = y1
-    excess = 0.0
-    for row in range(n_rows):
-        carry = 0.0
-        carry_y = 0.0
-        for column in range(first[row], last[row] + 1):
-            covered = carry + acc[2, row, column]
-            excess = max(excess, covered - 1.0, -covered)
-            area[0, row, column] = covered
-            area[1, row, column] = 0.5 * carry + acc[3, row, column]
-            area[2, row, column] = carry_y + acc[4, row, column]
-            carry += acc[0, row, column]
-            carry_y += acc[1, row, column]
-            for a in range(5):
-                acc[a, row, column] = 0.0
-    return excess
 
 
 @njit(cache=True, nogil=True)
@@ -302,10 +198,11 @@ def _book_layer(
             width = sqrt(su * su + sv * sv + sw * sw)
             fraction = min(1.0, filled / hw)
             _deposit(hist, low, high, d, width, volume)
-            extremes[0] = min(extremes[0], d)
-            extremes[1] = max(extremes[1], d)
+            reach = 0.5 * (abs(su) + abs(sv) + abs(sw))
+            extremes[0] = min(extremes[0], d - reach)
+            extremes[1] = max(extremes[1], d + reach)
             if fraction > 1.0 - 1e-9:
-                reach = abs(su) + abs(sv) + abs(sw)
+                reach *= 2.0
                 if d + reach > extremes[1] or d - reach < extremes[0]:
                     _corners(dose, offsets, half_end, to_dose, u - hu * cu, v - hv * cv, w0, w1, hu, hv, out, extremes)
         layer_first[row] = layer.shape[2]
@@ -313,56 +210,15 @@ def _book_layer(
 
 
 @njit(cache=True, nogil=True)
-def _fill_layer(
-    points,
-    ring_start,
-    plane_ring,
-    slab_lo,
-    slab_hi,
-    w0,
-    w1,
-    state,
-    acc,
+def book_dose(
+    sections,
     first,
     last,
-    area,
-    layer,
-    layer_first,
-    layer_last,
-    excess,
-):
-    """Sum the slabs that reach into a layer. `state`: the plane whose section `area` holds, the first plane to try."""
-    n_planes = slab_lo.size
-    touched = False
-    plane = state[1]
-    while plane < n_planes and slab_hi[plane] <= w0:
-        plane += 1
-    state[1] = plane
-    while plane < n_planes and slab_lo[plane] < w1:
-        lo = max(w0, slab_lo[plane])
-        hi = min(w1, slab_hi[plane])
-        if hi > lo:
-            if state[0] != plane:
-                excess[plane] = coverage(
-                    points, ring_start, plane_ring[plane], plane_ring[plane + 1], acc, first, last, area
-                )
-                state[0] = plane
-            _add_slab(area, first, last, layer, layer_first, layer_last, hi - lo, 0.5 * (lo + hi))
-            touched = True
-        plane += 1
-    return touched
-
-
-@njit(cache=True, nogil=True)
-def accumulate_dvh(
-    points,
-    ring_start,
-    plane_ring,
+    slab_section,
     slab_lo,
     slab_hi,
+    slab_layer,
     layer_edges,
-    n_rows,
-    n_columns,
     origin,
     step,
     dose,
@@ -371,52 +227,39 @@ def accumulate_dvh(
     to_dose,
     low,
     high,
+    layer,
+    layer_first,
+    layer_last,
+    final,
     hist,
     totals,
     extremes,
-    excess,
 ):
-    """Stream the layers of a stack of prisms and book each covered cell's dose.
+    """Add slabs to their layers and book the dose of each layer that is complete.
 
-    Outputs: `hist` (9, bins) as in `_deposit`; `totals`: volume, volume with dose, in mm3; `extremes`: least and
-    greatest dose met; `excess` (planes,): by how much a plane's coverage left [0, 1].
+    `slab_section` names the section of each slab, `slab_layer` its layer; both ascend. The last layer stays open in
+    `layer`, `layer_first`, `layer_last` for the next call unless `final`. Outputs: `hist` (9, bins) as in `_deposit`;
+    `totals`: volume, volume with dose, in mm3; `extremes`: least and greatest dose met.
     """
-    acc = np.zeros((5, n_rows, n_columns))
-    area = np.zeros((3, n_rows, n_columns))
-    layer = np.zeros((4, n_rows, n_columns))
-    first = np.empty(n_rows, np.int64)
-    last = np.empty(n_rows, np.int64)
-    layer_first = np.full(n_rows, n_columns, np.int64)
-    layer_last = np.full(n_rows, -1, np.int64)
-    state = np.zeros(2, np.int64)
-    state[0] = -1
-    for index in range(layer_edges.size - 1):
-        w0 = layer_edges[index]
-        w1 = layer_edges[index + 1]
-        if _fill_layer(
-            points,
-            ring_start,
-            plane_ring,
-            slab_lo,
-            slab_hi,
-            w0,
-            w1,
-            state,
-            acc,
-            first,
-            last,
-            area,
+    for s in range(slab_lo.size):
+        section = slab_section[s]
+        _add_slab(
+            sections[section],
+            first[section],
+            last[section],
             layer,
             layer_first,
             layer_last,
-            excess,
-        ):
+            slab_hi[s] - slab_lo[s],
+            0.5 * (slab_lo[s] + slab_hi[s]),
+        )
+        if (s + 1 < slab_lo.size and slab_layer[s + 1] != slab_layer[s]) or (s + 1 == slab_lo.size and final):
             _book_layer(
                 layer,
                 layer_first,
                 layer_last,
-                w0,
-                w1,
+                layer_edges[slab_layer[s]],
+                layer_edges[slab_layer[s] + 1],
                 origin,
                 step,
                 dose,
@@ -432,45 +275,16 @@ def accumulate_dvh(
 
 
 @njit(cache=True, nogil=True)
-def accumulate_field(points, ring_start, plane_ring, slab_lo, slab_hi, layer_edges, n_rows, n_columns, field, excess):
-    """Fill `field` (layers, rows, columns) with the covered fraction of each cell of each layer."""
-    acc = np.zeros((5, n_rows, n_columns))
-    area = np.zeros((3, n_rows, n_columns))
-    layer = np.zeros((4, n_rows, n_columns))
-    first = np.empty(n_rows, np.int64)
-    last = np.empty(n_rows, np.int64)
-    layer_first = np.full(n_rows, n_columns, np.int64)
-    layer_last = np.full(n_rows, -1, np.int64)
-    state = np.zeros(2, np.int64)
-    state[0] = -1
-    for index in range(layer_edges.size - 1):
-        w0 = layer_edges[index]
-        w1 = layer_edges[index + 1]
-        _fill_layer(
-            points,
-            ring_start,
-            plane_ring,
-            slab_lo,
-            slab_hi,
-            w0,
-            w1,
-            state,
-            acc,
-            first,
-            last,
-            area,
-            layer,
-            layer_first,
-            layer_last,
-            excess,
-        )
-        for row in range(n_rows):
-            for column in range(layer_first[row], layer_last[row] + 1):
-                field[index, row, column] = min(1.0, layer[0, row, column] / (w1 - w0))
-                for a in range(4):
-                    layer[a, row, column] = 0.0
-            layer_first[row] = n_columns
-            layer_last[row] = -1
+def book_field(sections, first, last, slab_section, slab_lo, slab_hi, slab_layer, layer_edges, field):
+    """Add slabs to `field` (layers, rows, columns): the filled share of each cell of each layer."""
+    for s in range(slab_lo.size):
+        section = slab_section[s]
+        index = slab_layer[s]
+        share = (slab_hi[s] - slab_lo[s]) / (layer_edges[index + 1] - layer_edges[index])
+        for row in range(first.shape[1]):
+            for column in range(first[section, row], last[section, row] + 1):
+                covered = min(1.0, max(0.0, sections[section, 0, row, column]))
+                field[index, row, column] += covered * share
 
 
 @njit(cache=True, nogil=True)

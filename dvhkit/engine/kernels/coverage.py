@@ -1,0 +1,127 @@
+"""Exact coverage of lattice cells by polygons.
+
+Lattice coordinates: cell ``[row, column]`` spans ``[column, column + 1] x [row, row + 1]``. Rings arrive oriented:
+anticlockwise (positive shoelace area) adds, clockwise takes away.
+"""
+
+from math import ceil, floor
+
+from numba import njit
+
+
+@njit(cache=True, nogil=True)
+def _piece(acc, row, column, xa, ya, xb, yb, sign):
+    """Book the part of an edge that lies in one cell: what it covers to its right, and that part's moments."""
+    xa -= column
+    xb -= column
+    ya -= row
+    yb -= row
+    dy = sign * (yb - ya)
+    ym = 0.5 * (ya + yb)
+    acc[0, row, column] += dy
+    acc[1, row, column] += dy * ym
+    acc[2, row, column] += dy * (1.0 - 0.5 * (xa + xb))
+    acc[3, row, column] += dy * (0.5 - (xa * xa + xa * xb + xb * xb) / 6.0)
+    acc[4, row, column] += dy * (ym - (2.0 * (xa * ya + xb * yb) + xa * yb + xb * ya) / 6.0)
+
+
+@njit(cache=True, nogil=True)
+def _edge(acc, first, last, x0, y0, x1, y1):
+    """Walk one edge through the cells it crosses."""
+    if y0 == y1:
+        return
+    sign = 1.0
+    if y1 > y0:
+        sign = -1.0
+    else:
+        x0, y0, x1, y1 = x1, y1, x0, y0
+    slope = (x1 - x0) / (y1 - y0)
+    row_end = ceil(y1)
+    for row in range(floor(y0), row_end):
+        ya = max(y0, float(row))
+        yb = min(y1, row + 1.0)
+        if yb <= ya:
+            continue
+        xa = x0 if ya == y0 else x0 + (ya - y0) * slope
+        xb = x1 if yb == y1 else x0 + (yb - y0) * slope
+        ca = floor(xa)
+        cb = floor(xb)
+        lo = min(ca, cb)
+        hi = max(ca, cb)
+        if lo < first[row]:
+            first[row] = lo
+        if hi > last[row]:
+            last[row] = hi
+        if ca == cb:
+            _piece(acc, row, ca, xa, ya, xb, yb, sign)
+            continue
+        rise = (yb - ya) / (xb - xa)
+        xp = xa
+        yp = ya
+        if cb > ca:
+            for column in range(ca, cb):
+                yn = min(yb, max(yp, ya + (column + 1.0 - xa) * rise))
+                _piece(acc, row, column, xp, yp, column + 1.0, yn, sign)
+                xp = column + 1.0
+                yp = yn
+        else:
+            for column in range(ca, cb, -1):
+                yn = min(yb, max(yp, ya + (column - xa) * rise))
+                _piece(acc, row, column, xp, yp, float(column), yn, sign)
+                xp = float(column)
+                yp = yn
+        _piece(acc, row, cb, xp, yp, xb, yb, sign)
+
+
+@njit(cache=True, nogil=True)
+def coverage(points, ring_start, ring_lo, ring_hi, acc, first, last, area):
+    """Fill `area[0:3]` with covered area and its first moments in each cell for rings ``ring_lo:ring_hi``.
+
+    `area` (3, rows, columns): covered area, and the integrals of x and y over it, in cell units from the cell's
+    corner; cells outside ``first[row]..last[row]`` are
+    left as they are and count as empty. `acc` (5, rows, columns)
+    is scratch that must be zero and is handed back zero. Returns the greatest amount by which an area leaves [0, 1].
+    """
+    n_rows = first.size
+    for row in range(n_rows):
+        first[row] = acc.shape[2]
+        last[row] = -1
+    for ring in range(ring_lo, ring_hi):
+        begin = ring_start[ring]
+        end = ring_start[ring + 1]
+        x0 = points[end - 1, 0]
+        y0 = points[end - 1, 1]
+        for p in range(begin, end):
+            x1 = points[p, 0]
+            y1 = points[p, 1]
+            _edge(acc, first, last, x0, y0, x1, y1)
+            x0 = x1
+            y0 = y1
+    excess = 0.0
+    for row in range(n_rows):
+        carry = 0.0
+        carry_y = 0.0
+        for column in range(first[row], last[row] + 1):
+            covered = carry + acc[2, row, column]
+            excess = max(excess, covered - 1.0, -covered)
+            area[0, row, column] = covered
+            area[1, row, column] = 0.5 * carry + acc[3, row, column]
+            area[2, row, column] = carry_y + acc[4, row, column]
+            carry += acc[0, row, column]
+            carry_y += acc[1, row, column]
+            for a in range(5):
+                acc[a, row, column] = 0.0
+    return excess
+
+
+@njit(cache=True, nogil=True)
+def plane_sections(points, ring_start, plane_ring, plane_lo, plane_hi, acc, first, last, area, excess):
+    """Write the coverage of planes ``plane_lo:plane_hi`` to ``area[0:]``, ``first[0:]``, ``last[0:]``; see `coverage`.
+
+    `excess` (planes,): by how much each plane's coverage leaves [0, 1].
+    """
+    for plane in range(plane_lo, plane_hi):
+        slot = plane - plane_lo
+        excess[plane] = coverage(
+            points, ring_start, plane_ring[plane], plane_ring[plane + 1], acc, first[slot], last[slot], area[slot]
+        )

@@ -1,0 +1,238 @@
+"""A level function for each section that varies smoothly from slice to slice.
+
+The signed distance d to a contour (negative inside) is turned into d (d + 2 r), where r is the distance from the
+contour's centroid to the tangent at the nearest point. For circles that is |x - c|^2 - r^2: quadratic in z for spheres,
+cones and oblique cylinders alike, which a polynomial in z then reproduces exactly. Holes count as solids of their own.
+"""
+
+from math import ceil, floor, sqrt
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True)
+def _distance2(points, following, edge, hu, hv, x, y):
+    """Squared distance in mm2 from (x, y) mm to the edge that starts at point `edge`."""
+    ax = points[edge, 0] * hu
+    ay = points[edge, 1] * hv
+    dx = points[following[edge], 0] * hu - ax
+    dy = points[following[edge], 1] * hv - ay
+    length2 = dx * dx + dy * dy
+    t = 0.0
+    if length2 > 0.0:
+        t = min(1.0, max(0.0, ((x - ax) * dx + (y - ay) * dy) / length2))
+    ex = x - ax - t * dx
+    ey = y - ay - t * dy
+    return ex * ex + ey * ey
+
+
+@njit(cache=True, nogil=True)
+def _try(points, following, edge, hu, hv, row, column, nearest, distance2):
+    """Keep `edge` for a node if it is nearer than what the node has."""
+    found = _distance2(points, following, edge, hu, hv, column * hu, row * hv)
+    if found < distance2[row, column]:
+        distance2[row, column] = found
+        nearest[row, column] = edge
+
+
+@njit(cache=True, nogil=True)
+def _seed(points, following, begin, end, hu, hv, nearest, distance2):
+    """Give the nodes around each edge that edge."""
+    n_rows, n_columns = nearest.shape
+    for edge in range(begin, end):
+        ax = points[edge, 0]
+        ay = points[edge, 1]
+        dx = points[following[edge], 0] - ax
+        dy = points[following[edge], 1] - ay
+        n = max(1, ceil(max(abs(dx), abs(dy))))
+        for s in range(n + 1):
+            column = floor(ax + dx * s / n)
+            row = floor(ay + dy * s / n)
+            for a in range(2):
+                for b in range(2):
+                    if 0 <= row + a < n_rows and 0 <= column + b < n_columns:
+                        _try(points, following, edge, hu, hv, row + a, column + b, nearest, distance2)
+
+
+@njit(cache=True, nogil=True)
+def _offer(points, following, hu, hv, row, column, from_row, from_column, band2, nearest, distance2):
+    """Offer a node its neighbour's edge."""
+    edge = nearest[from_row, from_column]
+    if edge >= 0 and edge != nearest[row, column] and distance2[from_row, from_column] < band2:
+        _try(points, following, edge, hu, hv, row, column, nearest, distance2)
+
+
+@njit(cache=True, nogil=True)
+def _sweep(points, following, hu, hv, row_lo, row_hi, column_lo, column_hi, band2, nearest, distance2):
+    """Pass nearest edges on over the window, down and up."""
+    for row in range(row_lo, row_hi):
+        for column in range(column_lo, column_hi):
+            if row > row_lo:
+                _offer(points, following, hu, hv, row, column, row - 1, column, band2, nearest, distance2)
+                if column > column_lo:
+                    _offer(points, following, hu, hv, row, column, row - 1, column - 1, band2, nearest, distance2)
+                if column + 1 < column_hi:
+                    _offer(points, following, hu, hv, row, column, row - 1, column + 1, band2, nearest, distance2)
+            if column > column_lo:
+                _offer(points, following, hu, hv, row, column, row, column - 1, band2, nearest, distance2)
+        for column in range(column_hi - 2, column_lo - 1, -1):
+            _offer(points, following, hu, hv, row, column, row, column + 1, band2, nearest, distance2)
+    for row in range(row_hi - 1, row_lo - 1, -1):
+        for column in range(column_hi - 1, column_lo - 1, -1):
+            if row + 1 < row_hi:
+                _offer(points, following, hu, hv, row, column, row + 1, column, band2, nearest, distance2)
+                if column > column_lo:
+                    _offer(points, following, hu, hv, row, column, row + 1, column - 1, band2, nearest, distance2)
+                if column + 1 < column_hi:
+                    _offer(points, following, hu, hv, row, column, row + 1, column + 1, band2, nearest, distance2)
+            if column + 1 < column_hi:
+                _offer(points, following, hu, hv, row, column, row, column + 1, band2, nearest, distance2)
+        for column in range(column_lo + 1, column_hi):
+            _offer(points, following, hu, hv, row, column, row, column - 1, band2, nearest, distance2)
+
+
+@njit(cache=True, nogil=True)
+def _windings(points, following, begin, end, winding):
+    """Write how often the rings wind round each node, clockwise ones counted negative."""
+    n_rows, n_columns = winding.shape
+    for edge in range(begin, end):
+        x0 = points[edge, 0]
+        y0 = points[edge, 1]
+        x1 = points[following[edge], 0]
+        y1 = points[following[edge], 1]
+        if y0 == y1:
+            continue
+        sign = -1
+        if y1 < y0:
+            x0, y0, x1, y1 = x1, y1, x0, y0
+            sign = 1
+        for row in range(max(0, ceil(y0)), min(n_rows - 1, ceil(y1) - 1) + 1):
+            column = ceil(x0 + (row - y0) * (x1 - x0) / (y1 - y0))
+            if column < n_columns:
+                winding[row, max(0, column)] += sign
+    for row in range(n_rows):
+        total = 0
+        for column in range(n_columns):
+            total += winding[row, column]
+            winding[row, column] = total
+
+
+@njit(cache=True, nogil=True)
+def _level(points, following, edge, hu, hv, d, cx, cy, size, is_hole):
+    """Turn the signed distance `d` of a node into its level; `size`: radius of the circle of the ring's area."""
+    ax = points[edge, 0] * hu
+    ay = points[edge, 1] * hv
+    dx = points[following[edge], 0] * hu - ax
+    dy = points[following[edge], 1] * hv - ay
+    length = sqrt(dx * dx + dy * dy)
+    reach = 0.0
+    if length > 0.0:
+        # Outer rings run anticlockwise, holes clockwise: away from the centroid is right of an outer edge.
+        reach = ((ax - cx) * dy - (ay - cy) * dx) / length
+        if is_hole:
+            reach = -reach
+    # A concave stretch may face its centroid; a small radius of its own keeps its level in order.
+    reach = max(reach, 0.1 * size)
+    if is_hole:
+        return reach * reach if d > reach else d * (2.0 * reach - d)
+    return -reach * reach if d < -reach else d * (d + 2.0 * reach)
+
+
+@njit(cache=True, nogil=True)
+def _before(edge, ring_start, point_ring):
+    own = point_ring[edge]
+    return ring_start[own + 1] - 1 if edge == ring_start[own] else edge - 1
+
+
+@njit(cache=True, nogil=True)
+def plane_levels(
+    points,
+    following,
+    ring_start,
+    point_ring,
+    plane_ring,
+    plane_lo,
+    plane_hi,
+    hu,
+    hv,
+    band,
+    ring_x,
+    ring_y,
+    ring_size,
+    ring_hole,
+    nearest,
+    distance2,
+    winding,
+    level,
+    ring,
+):
+    """Write the level function of planes ``plane_lo:plane_hi`` at the nodes of the lattice.
+
+    Parameters
+    ----------
+    points
+        Ring points in cell units; `following` the next point of the same ring, `point_ring` the ring of each.
+    hu, hv
+        Size of a cell in mm.
+    band
+        Distance in mm beyond which distances are not told apart.
+    ring_x, ring_y, ring_size, ring_hole
+        Centroid in mm, radius of the circle of equal area in mm, and whether the ring is a hole.
+    nearest, distance2, winding
+        Scratch of the size of the nodes.
+    level, ring
+        Output (planes, node rows, node columns): the level in mm2, and the nearest ring.
+    """
+    n_rows, n_columns = nearest.shape
+    for plane in range(plane_lo, plane_hi):
+        slot = plane - plane_lo
+        begin = ring_start[plane_ring[plane]]
+        end = ring_start[plane_ring[plane + 1]]
+        x_lo = np.inf
+        x_hi = -np.inf
+        y_lo = np.inf
+        y_hi = -np.inf
+        for p in range(begin, end):
+            x_lo = min(x_lo, points[p, 0])
+            x_hi = max(x_hi, points[p, 0])
+            y_lo = min(y_lo, points[p, 1])
+            y_hi = max(y_hi, points[p, 1])
+        column_lo = max(0, floor(x_lo - band / hu) - 1)
+        column_hi = min(n_columns, ceil(x_hi + band / hu) + 2)
+        row_lo = max(0, floor(y_lo - band / hv) - 1)
+        row_hi = min(n_rows, ceil(y_hi + band / hv) + 2)
+        nearest[:] = -1
+        distance2[:] = np.inf
+        winding[:] = 0
+        _seed(points, following, begin, end, hu, hv, nearest, distance2)
+        _sweep(points, following, hu, hv, row_lo, row_hi, column_lo, column_hi, band * band, nearest, distance2)
+        _windings(points, following, begin, end, winding)
+        for row in range(n_rows):
+            seen = -1
+            for column in range(n_columns):
+                edge = nearest[row, column]
+                inside = winding[row, column] > 0
+                if edge < 0:
+                    # Deep inside, the ring met last on the way in stands for the nearest.
+                    ring[slot, row, column] = seen if inside else -1
+                    level[slot, row, column] = -band * band if inside else band * band
+                    continue
+                # Neighbours handed on their own nearest edge: walk on along the ring to the node's.
+                for direction in range(2):
+                    while True:
+                        other = following[edge] if direction == 0 else _before(edge, ring_start, point_ring)
+                        found = _distance2(points, following, other, hu, hv, column * hu, row * hv)
+                        if found >= distance2[row, column]:
+                            break
+                        distance2[row, column] = found
+                        edge = other
+                d = min(band, sqrt(distance2[row, column]))
+                if inside:
+                    d = -d
+                own = point_ring[edge]
+                seen = own
+                ring[slot, row, column] = own
+                level[slot, row, column] = _level(
+                    points, following, edge, hu, hv, d, ring_x[own], ring_y[own], ring_size[own], ring_hole[own]
+                )

@@ -1,0 +1,363 @@
+"""Sections between and beyond drawn planes, where an interpolated level function is negative.
+
+On a drawn plane a section is the exact coverage. Elsewhere it is the area where the level, interpolated along z at the
+four corners of a cell, is negative, plus the difference that the same estimate leaves on the drawn planes around.
+"""
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True)
+def _negative_part(a, b, c, d, out):
+    """Write area and first moments of the part of a unit cell where the level is negative.
+
+    Corners (0, 0), (1, 0), (1, 1), (0, 1) in that order; the level changes linearly along the borders.
+    """
+    inside = (a < 0.0) + (b < 0.0) + (c < 0.0) + (d < 0.0)
+    if inside == 0:
+        out[0] = 0.0
+        out[1] = 0.0
+        out[2] = 0.0
+        return
+    if inside == 4:
+        out[0] = 1.0
+        out[1] = 0.5
+        out[2] = 0.5
+        return
+    corner_x = (0.0, 1.0, 1.0, 0.0)
+    corner_y = (0.0, 0.0, 1.0, 1.0)
+    level = (a, b, c, d)
+    area = 0.0
+    mx = 0.0
+    my = 0.0
+    x0 = 0.0
+    y0 = 0.0
+    first_x = 0.0
+    first_y = 0.0
+    n = 0
+    for k in range(4):
+        here = level[k]
+        there = level[(k + 1) % 4]
+        for half in range(2):
+            if half == 0:
+                if here >= 0.0:
+                    continue
+                x1 = corner_x[k]
+                y1 = corner_y[k]
+            else:
+                if (here < 0.0) == (there < 0.0):
+                    continue
+                t = here / (here - there)
+                x1 = corner_x[k] + t * (corner_x[(k + 1) % 4] - corner_x[k])
+                y1 = corner_y[k] + t * (corner_y[(k + 1) % 4] - corner_y[k])
+            if n == 0:
+                first_x = x1
+                first_y = y1
+            else:
+                cross = x0 * y1 - x1 * y0
+                area += cross
+                mx += (x0 + x1) * cross
+                my += (y0 + y1) * cross
+            x0 = x1
+            y0 = y1
+            n += 1
+    cross = x0 * first_y - first_x * y0
+    out[0] = 0.5 * (area + cross)
+    out[1] = (mx + (x0 + first_x) * cross) / 6.0
+    out[2] = (my + (y0 + first_y) * cross) / 6.0
+
+
+@njit(cache=True, nogil=True)
+def _cap(l0, l1, l2, g1, g2, order, bend, out):
+    """Write slope and half curvature of a level beyond its last plane from its values there and on two planes before."""
+    out[0] = 0.0
+    out[1] = 0.0
+    if order == 0:
+        return
+    f1 = (l0 - l1) / g1
+    if order == 1:
+        out[0] = f1
+    elif order == 2:
+        out[0] = f1 + g1
+        out[1] = 1.0
+    else:
+        f2 = (l1 - l2) / g2
+        out[1] = min(bend, max(-bend, (f1 - f2) / (g1 + g2)))
+        out[0] = f1 + out[1] * g1
+
+
+@njit(cache=True, nogil=True)
+def _half_curvature(la, lb, lc, ga, gb, bend):
+    """Half curvature of the parabola through three values, bounded."""
+    return min(bend, max(-bend, ((lc - lb) / gb - (lb - la) / ga) / (ga + gb)))
+
+
+@njit(cache=True, nogil=True)
+def _interval_levels(
+    level,
+    ring,
+    base,
+    lower,
+    upper,
+    run_lo,
+    run_hi,
+    offsets,
+    above,
+    below,
+    up_height,
+    up_order,
+    down_height,
+    down_order,
+    hole,
+    bend,
+    far,
+    z_lo,
+    z_hi,
+    mids,
+    phi,
+):
+    """Interpolate the level at every node for heights `mids` between planes `lower` and `upper` (-1: none)."""
+    _, n_rows, n_columns = level.shape
+    cap = np.empty(2)
+    gap = z_hi - z_lo
+    for row in range(n_rows):
+        for column in range(n_columns):
+            end_up = 0.0
+            end_down = 0.0
+            up_slope = 0.0
+            up_bend = 0.0
+            down_slope = 0.0
+            down_bend = 0.0
+            l0 = far
+            l1 = far
+            ends_up = False
+            ends_down = False
+            hole_up = False
+            hole_down = False
+            if lower >= 0:
+                l0 = level[lower - base, row, column]
+                own = ring[lower - base, row, column]
+                ends_up = upper < 0 or (own >= 0 and above[own] == -1)
+                if ends_up and own >= 0:
+                    hole_up = hole[own]
+                    end_up = up_height[own]
+                    before = level[lower - 1 - base, row, column] if lower - 1 >= run_lo else l0
+                    before2 = level[lower - 2 - base, row, column] if lower - 2 >= run_lo else before
+                    g1 = offsets[lower] - offsets[lower - 1] if lower - 1 >= run_lo else 1.0
+                    g2 = offsets[lower - 1] - offsets[lower - 2] if lower - 2 >= run_lo else 1.0
+                    _cap(l0, before, before2, g1, g2, up_order[own], bend, cap)
+                    up_slope = cap[0]
+                    up_bend = cap[1]
+            if upper >= 0:
+                l1 = level[upper - base, row, column]
+                own = ring[upper - base, row, column]
+                ends_down = lower < 0 or (own >= 0 and below[own] == -1)
+                if ends_down and own >= 0:
+                    hole_down = hole[own]
+                    end_down = down_height[own]
+                    after = level[upper + 1 - base, row, column] if upper + 1 < run_hi else l1
+                    after2 = level[upper + 2 - base, row, column] if upper + 2 < run_hi else after
+                    g1 = offsets[upper + 1] - offsets[upper] if upper + 1 < run_hi else 1.0
+                    g2 = offsets[upper + 2] - offsets[upper + 1] if upper + 2 < run_hi else 1.0
+                    _cap(l1, after, after2, g1, g2, down_order[own], bend, cap)
+                    down_slope = cap[0]
+                    down_bend = cap[1]
+            c_lo = 0.0
+            c_hi = 0.0
+            p0 = l0
+            p1 = l1
+            if ends_up:
+                p0 = -abs(l0) if hole_up else abs(l0)
+            if ends_down:
+                p1 = -abs(l1) if hole_down else abs(l1)
+            if lower >= 0 and upper >= 0 and not ends_up and not ends_down:
+                has_lo = lower - 1 >= run_lo
+                has_hi = upper + 1 < run_hi
+                if has_lo:
+                    c_lo = _half_curvature(
+                        level[lower - 1 - base, row, column], l0, l1, offsets[lower] - offsets[lower - 1], gap, bend
+                    )
+                if has_hi:
+                    c_hi = _half_curvature(
+                        l0, l1, level[upper + 1 - base, row, column], gap, offsets[upper + 1] - offsets[upper], bend
+                    )
+                if not has_lo and not has_hi:
+                    c_lo = 1.0
+                    c_hi = 1.0
+                elif not has_lo:
+                    c_lo = c_hi
+                elif not has_hi:
+                    c_hi = c_lo
+            for s in range(mids.size):
+                z = mids[s]
+                value = far
+                if lower >= 0 and upper >= 0:
+                    t = (z - z_lo) / gap
+                    # Cubic through both planes whose second differences there are those of the neighbours' parabolas.
+                    value = p0 + t * (p1 - p0) - t * (1.0 - t) * gap * gap * ((1.0 - t) * c_lo + t * c_hi)
+                if ends_up:
+                    tau = z - z_lo
+                    if tau <= end_up:
+                        beyond = l0 + tau * (up_slope + tau * up_bend)
+                        if hole_up and upper >= 0:
+                            value = max(value, beyond)
+                        else:
+                            value = min(value, beyond)
+                if ends_down:
+                    tau = z_hi - z
+                    if tau <= end_down:
+                        beyond = l1 + tau * (down_slope + tau * down_bend)
+                        if hole_down and lower >= 0:
+                            value = max(value, beyond)
+                        else:
+                            value = min(value, beyond)
+                phi[s, row, column] = value
+
+
+@njit(cache=True, nogil=True)
+def _residual(level, slot, area, first, last, row, column, out):
+    """Write what the exact coverage of a drawn plane has more than the estimate from its levels."""
+    _negative_part(
+        level[slot, row, column],
+        level[slot, row, column + 1],
+        level[slot, row + 1, column + 1],
+        level[slot, row + 1, column],
+        out,
+    )
+    inside = first[slot, row] <= column <= last[slot, row]
+    for a in range(3):
+        out[a] = (area[slot, a, row, column] if inside else 0.0) - out[a]
+
+
+@njit(cache=True, nogil=True)
+def interval_sections(
+    level,
+    ring,
+    area,
+    first,
+    last,
+    base,
+    lower,
+    upper,
+    run_lo,
+    run_hi,
+    offsets,
+    above,
+    below,
+    up_height,
+    up_order,
+    down_height,
+    down_order,
+    hole,
+    bend,
+    far,
+    z_lo,
+    z_hi,
+    mids,
+    phi,
+    sections,
+    section_first,
+    section_last,
+):
+    """Write the sections at heights `mids` between two planes of a run, or beyond its first or last.
+
+    Parameters
+    ----------
+    level, ring, area, first, last
+        Levels, nearest rings and exact coverage of the planes from `base` on.
+    lower, upper
+        The planes below and above, -1 for none; `z_lo` and `z_hi` their heights (or where they would be).
+    run_lo, run_hi
+        First plane of the run, and one past its last.
+    above, below, up_height, up_order, down_height, down_order, hole
+        From kernels `link`, `reach` and `ring_shapes`.
+    bend
+        Bound on half the curvature of a level along z.
+    far
+        Level of a point far outside.
+    mids, phi
+        Heights of the sections, and scratch (heights, node rows, node columns).
+    sections, section_first, section_last
+        Output as kernel `coverage` writes it, one for each height.
+    """
+    _interval_levels(
+        level,
+        ring,
+        base,
+        lower,
+        upper,
+        run_lo,
+        run_hi,
+        offsets,
+        above,
+        below,
+        up_height,
+        up_order,
+        down_height,
+        down_order,
+        hole,
+        bend,
+        far,
+        z_lo,
+        z_hi,
+        mids,
+        phi,
+    )
+    n_rows = sections.shape[2]
+    n_columns = sections.shape[3]
+    gap = z_hi - z_lo
+    rest_lo = np.zeros(3)
+    rest_hi = np.zeros(3)
+    part = np.empty(3)
+    for s in range(mids.size):
+        for row in range(n_rows):
+            section_first[s, row] = n_columns
+            section_last[s, row] = -1
+    for row in range(n_rows):
+        for column in range(n_columns):
+            have_lo = False
+            have_hi = False
+            for s in range(mids.size):
+                a = phi[s, row, column]
+                b = phi[s, row, column + 1]
+                c = phi[s, row + 1, column + 1]
+                d = phi[s, row + 1, column]
+                _negative_part(a, b, c, d, part)
+                if lower >= 0:
+                    if not have_lo:
+                        _residual(level, lower - base, area, first, last, row, column, rest_lo)
+                        have_lo = True
+                    own = ring[lower - base, row, column]
+                    weight = 1.0 - (mids[s] - z_lo) / gap
+                    if upper < 0 or (own >= 0 and above[own] == -1):
+                        weight = _fade(mids[s] - z_lo, own, up_height, up_order)
+                    for k in range(3):
+                        part[k] += weight * rest_lo[k]
+                if upper >= 0:
+                    if not have_hi:
+                        _residual(level, upper - base, area, first, last, row, column, rest_hi)
+                        have_hi = True
+                    own = ring[upper - base, row, column]
+                    weight = 1.0 - (z_hi - mids[s]) / gap
+                    if lower < 0 or (own >= 0 and below[own] == -1):
+                        weight = _fade(z_hi - mids[s], own, down_height, down_order)
+                    for k in range(3):
+                        part[k] += weight * rest_hi[k]
+                if part[0] > 1e-12:
+                    covered = min(1.0, part[0])
+                    sections[s, 0, row, column] = covered
+                    sections[s, 1, row, column] = min(max(part[1], 0.0), covered)
+                    sections[s, 2, row, column] = min(max(part[2], 0.0), covered)
+                    section_first[s, row] = min(section_first[s, row], column)
+                    section_last[s, row] = max(section_last[s, row], column)
+                else:
+                    sections[s, 0, row, column] = 0.0
+
+
+@njit(cache=True, nogil=True)
+def _fade(tau, own, height, order):
+    """How much of a plane's residual still holds `tau` beyond it: all along upright walls, less towards a tip."""
+    if own < 0 or tau > height[own]:
+        return 0.0
+    return 1.0 if order[own] <= 1 else 1.0 - tau / height[own]

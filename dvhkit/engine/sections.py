@@ -1,0 +1,280 @@
+"""A solid as a stream of thin slabs with exact sections: what the booking kernels eat, chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvhkit.engine.kernels.coverage import plane_sections
+from dvhkit.engine.kernels.level import plane_levels
+from dvhkit.engine.kernels.reconstruct import interval_sections
+from dvhkit.engine.lattice import Lattice, merge_near
+from dvhkit.engine.options import Between
+from dvhkit.engine.solid import Solid
+from dvhkit.model.arrays import FloatArray
+
+IntArray = NDArray[np.int64]
+
+# Sections of one chunk stay in the processor's cache and bound the memory.
+_CHUNK_BYTES = 24_000_000
+# Slabs between two planes, and within a cap, at least.
+_BETWEEN_PARTS = 4
+_CAP_PARTS = 8
+# Half the curvature of a level along z: 1 for a sphere, (a / c)^2 for an ellipsoid of half-axes a, a, c.
+_BEND_MAX = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Chunk:
+    """Slabs in ascending order and the sections they have.
+
+    Attributes
+    ----------
+    area : (s, 3, rows, columns)
+        Covered area and its first moments in each cell, in cell units; valid for columns ``first..last`` of a row.
+    first, last : (s, rows)
+        First and last column that may be covered.
+    section : (n,)
+        The section of each slab.
+    lo_mm, hi_mm : (n,)
+        Where each slab begins and ends along w.
+    layer : (n,)
+        The lattice layer that holds it.
+    is_last
+        Whether nothing follows.
+    """
+
+    area: FloatArray
+    first: IntArray
+    last: IntArray
+    section: IntArray
+    lo_mm: FloatArray
+    hi_mm: FloatArray
+    layer: IntArray
+    is_last: bool
+
+
+def stream(solid: Solid, lattice: Lattice, excess: FloatArray) -> Iterator[Chunk]:
+    """Yield the slabs of a solid from below; `excess` (planes,) is filled as kernel `coverage` says."""
+    if solid.options.between is Between.SHAPE:
+        yield from _shape_chunks(solid, lattice, excess)
+    else:
+        yield from _prism_chunks(solid, lattice, excess)
+
+
+def _prism_chunks(solid: Solid, lattice: Lattice, excess: FloatArray) -> Iterator[Chunk]:
+    cuts = merge_near(np.concatenate([lattice.layer_edges_mm, solid.lo_mm, solid.hi_mm]))
+    middle = 0.5 * (cuts[:-1] + cuts[1:])
+    plane = np.searchsorted(solid.lo_mm, middle) - 1
+    real = (plane >= 0) & (middle < solid.hi_mm[plane])
+    plane, lo, hi = plane[real], cuts[:-1][real], cuts[1:][real]
+    layer = _layer_of(lattice, middle[real])
+    n_planes = solid.stack.n_planes
+    size = max(1, _CHUNK_BYTES // (24 * lattice.n_rows * lattice.n_columns))
+    points = lattice.to_cells(solid.stack.points_mm)
+    for start in range(0, n_planes, size):
+        stop = min(n_planes, start + size)
+        area, first, last = _exact(solid, lattice, points, start, stop, excess)
+        here = (plane >= start) & (plane < stop)
+        yield Chunk(
+            area=area,
+            first=first,
+            last=last,
+            section=plane[here] - start,
+            lo_mm=lo[here],
+            hi_mm=hi[here],
+            layer=layer[here],
+            is_last=stop == n_planes,
+        )
+
+
+def _layer_of(lattice: Lattice, heights_mm: FloatArray) -> IntArray:
+    return np.searchsorted(lattice.layer_edges_mm, heights_mm, side="right") - 1
+
+
+def _exact(
+    solid: Solid, lattice: Lattice, points: FloatArray, start: int, stop: int, excess: FloatArray
+) -> tuple[FloatArray, IntArray, IntArray]:
+    """Return coverage, first and last columns of planes ``start:stop``."""
+    rows, columns = lattice.n_rows, lattice.n_columns
+    area = np.zeros((stop - start, 3, rows, columns))
+    first = np.empty((stop - start, rows), np.int64)
+    last = np.empty((stop - start, rows), np.int64)
+    acc = np.zeros((5, rows, columns))
+    stack = solid.stack
+    plane_sections(points, stack.ring_start, stack.plane_ring, start, stop, acc, first, last, area, excess)
+    return area, first, last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Interval:
+    """The space between two planes of a run, or beyond its first or last (plane -1)."""
+
+    lower: int
+    upper: int
+    run: tuple[int, int]
+    lo_mm: float
+    hi_mm: float
+    mids_mm: FloatArray
+    first_slab: int
+
+
+def _shape_chunks(solid: Solid, lattice: Lattice, excess: FloatArray) -> Iterator[Chunk]:
+    intervals, cuts = _intervals(solid, lattice)
+    layer = _layer_of(lattice, 0.5 * (cuts[0] + cuts[1]))
+    points = lattice.to_cells(solid.stack.points_mm)
+    plane_bytes = 44 * (lattice.n_rows + 1) * (lattice.n_columns + 1)
+    slab_bytes = 32 * lattice.n_rows * lattice.n_columns
+    start = 0
+    while start < len(intervals):
+        stop, used = start, 4 * plane_bytes
+        while stop < len(intervals) and (stop == start or used < _CHUNK_BYTES):
+            used += plane_bytes + slab_bytes * len(intervals[stop].mids_mm)
+            stop += 1
+        chunk = intervals[start:stop]
+        n_slabs = sum(len(i.mids_mm) for i in chunk)
+        if n_slabs:
+            area, first, last = _reconstruct(solid, lattice, points, chunk, n_slabs, excess)
+            here = slice(chunk[0].first_slab, chunk[0].first_slab + n_slabs)
+            yield Chunk(
+                area=area,
+                first=first,
+                last=last,
+                section=np.arange(n_slabs),
+                lo_mm=cuts[0][here],
+                hi_mm=cuts[1][here],
+                layer=layer[here],
+                is_last=stop == len(intervals),
+            )
+        start = stop
+
+
+def _intervals(solid: Solid, lattice: Lattice) -> tuple[list[_Interval], tuple[FloatArray, FloatArray]]:
+    """Return the intervals from below, and where all their slabs begin and end."""
+    offsets = solid.stack.offsets_mm
+    edges = lattice.layer_edges_mm
+    intervals: list[_Interval] = []
+    lows: list[FloatArray] = []
+    highs: list[FloatArray] = []
+    count = 0
+    for run, (below, above) in zip(solid.runs.bounds, solid.runs.end_gap_mm, strict=True):
+        first, stop = run
+        spans = [(-1, first, offsets[first] - below, offsets[first], solid.lo_mm[first])]
+        spans += [(p, p + 1, offsets[p], offsets[p + 1], offsets[p]) for p in range(first, stop - 1)]
+        spans += [(stop - 1, -1, offsets[stop - 1], offsets[stop - 1] + above, offsets[stop - 1])]
+        for lower, upper, lo, hi, start in spans:
+            end = solid.hi_mm[stop - 1] if upper < 0 else hi
+            parts = _BETWEEN_PARTS if min(lower, upper) >= 0 else _CAP_PARTS
+            inner = edges[(edges > start) & (edges < end)]
+            cuts = merge_near(np.concatenate([np.linspace(start, end, parts + 1), inner]))
+            mids = 0.5 * (cuts[:-1] + cuts[1:]) if end > start else np.empty(0)
+            if mids.size:
+                lows.append(cuts[:-1])
+                highs.append(cuts[1:])
+            intervals.append(
+                _Interval(
+                    lower=lower,
+                    upper=upper,
+                    run=run,
+                    lo_mm=float(lo),
+                    hi_mm=float(hi),
+                    mids_mm=mids,
+                    first_slab=count,
+                )
+            )
+            count += mids.size
+    return intervals, (np.concatenate(lows), np.concatenate(highs))
+
+
+def _reconstruct(
+    solid: Solid,
+    lattice: Lattice,
+    points: FloatArray,
+    chunk: list[_Interval],
+    n_slabs: int,
+    excess: FloatArray,
+) -> tuple[FloatArray, IntArray, IntArray]:
+    planes = [p for i in chunk for p in (i.lower, i.upper) if p >= 0]
+    base = max(0, min(planes) - 2)
+    top = min(solid.stack.n_planes, max(planes) + 3)
+    exact = _exact(solid, lattice, points, base, top, excess)
+    level, ring, far = _levels(solid, lattice, points, base, top)
+    rows, columns = lattice.n_rows, lattice.n_columns
+    area = np.empty((n_slabs, 3, rows, columns))
+    first = np.empty((n_slabs, rows), np.int64)
+    last = np.empty((n_slabs, rows), np.int64)
+    phi = np.empty((max(len(i.mids_mm) for i in chunk), rows + 1, columns + 1))
+    links = solid.links
+    assert links is not None
+    start = 0
+    for i in chunk:
+        n = len(i.mids_mm)
+        if n == 0:
+            continue
+        here = slice(start, start + n)
+        interval_sections(
+            level,
+            ring,
+            *exact,
+            base,
+            i.lower,
+            i.upper,
+            i.run[0],
+            i.run[1],
+            solid.stack.offsets_mm,
+            links.above,
+            links.below,
+            links.up_mm,
+            links.up_order,
+            links.down_mm,
+            links.down_order,
+            links.is_hole,
+            _BEND_MAX,
+            far,
+            i.lo_mm,
+            i.hi_mm,
+            i.mids_mm,
+            phi,
+            area[here],
+            first[here],
+            last[here],
+        )
+        start += n
+    return area, first, last
+
+
+def _levels(
+    solid: Solid, lattice: Lattice, points: FloatArray, base: int, top: int
+) -> tuple[FloatArray, NDArray[np.int32], float]:
+    """Return the level functions of planes ``base:top`` at the lattice's nodes, the nearest rings, and what is far."""
+    nodes = (lattice.n_rows + 1, lattice.n_columns + 1)
+    level = np.empty((top - base, *nodes))
+    ring = np.empty((top - base, *nodes), np.int32)
+    links = solid.links
+    assert links is not None
+    stack = solid.stack
+    plane_levels(
+        points,
+        links.following,
+        stack.ring_start,
+        links.point_ring,
+        stack.plane_ring,
+        base,
+        top,
+        float(lattice.step_mm[0]),
+        float(lattice.step_mm[1]),
+        solid.band_mm,
+        links.x_mm - lattice.origin_mm[0],
+        links.y_mm - lattice.origin_mm[1],
+        links.size_mm,
+        links.is_hole,
+        np.empty(nodes, np.int64),
+        np.empty(nodes),
+        np.empty(nodes, np.int64),
+        level,
+        ring,
+    )
+    return level, ring, max(solid.band_mm**2, 1e4)

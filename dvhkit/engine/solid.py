@@ -1,0 +1,197 @@
+"""The solid that drawn contours stand for: planes, runs, how they go on, and where it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvhkit.engine.kernels.links import link, reach, ring_shapes
+from dvhkit.engine.options import Between, EndCap, EngineOptions
+from dvhkit.engine.planes import PlaneStack, Runs, cap_mm, find_runs, repaired, slabs, stack_planes
+from dvhkit.errors import GeometryError
+from dvhkit.findings import Finding, Level
+from dvhkit.model.arrays import FloatArray
+from dvhkit.model.grid import Grid
+from dvhkit.model.structure import Structure
+
+# A cell's coverage may leave [0, 1] by this much through rounded texts; more means that rings cross or overlap.
+EXCESS_FRAC = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Links:
+    """How the rings of a stack go on from plane to plane; one entry a ring unless said otherwise.
+
+    Attributes
+    ----------
+    following, point_ring
+        One a point: the next point of the same ring, and its ring.
+    x_mm, y_mm, size_mm, is_hole
+        Centroid (u, v), radius of the circle of equal area, and whether the ring bounds a hole.
+    above, below
+        The ring that it goes on as; -1 where it ends, -2 where it branches.
+    up_mm, down_mm, up_order, down_order
+        How far the solid reaches beyond a ring that ends, and after which rule; see kernel `reach`.
+    """
+
+    following: NDArray[np.int64]
+    point_ring: NDArray[np.int64]
+    x_mm: FloatArray
+    y_mm: FloatArray
+    size_mm: FloatArray
+    is_hole: NDArray[np.bool_]
+    above: NDArray[np.int64]
+    below: NDArray[np.int64]
+    up_mm: FloatArray
+    down_mm: FloatArray
+    up_order: NDArray[np.int64]
+    down_order: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Solid:
+    """A structure ready to be rasterised.
+
+    Attributes
+    ----------
+    lo_mm, hi_mm : (n_planes,)
+        Where the slab of each plane begins and ends along w, the caps of its run included.
+    links
+        Only where the surface runs through the contours (`Between.SHAPE`).
+    band_mm
+        Distance from a contour beyond which its plane says nothing more.
+    """
+
+    stack: PlaneStack
+    runs: Runs
+    options: EngineOptions
+    lo_mm: FloatArray
+    hi_mm: FloatArray
+    links: Links | None = None
+    band_mm: float = 0.0
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was odd about the contours."""
+        return (*self.stack.findings, *self.runs.findings)
+
+    @property
+    def margin_mm(self) -> float:
+        """How far the solid may reach beyond its contours in their planes."""
+        return 0.5 * max(max(gaps) for gaps in self.runs.end_gap_mm) if self.links else 0.0
+
+
+def make_solid(
+    structure: Structure, grid: Grid | None, options: EngineOptions, *, slice_spacing_mm: float | None
+) -> Solid | tuple[Finding, ...]:
+    """Return the solid that the contours stand for, or the findings that say why there is none.
+
+    Raises
+    ------
+    GeometryError
+        Contours that are not planar or not parallel, or coordinates that are not numbers.
+    """
+    stack = stack_planes(structure, grid)
+    if stack is None:
+        return (_nothing_drawn(structure),)
+    fallback = grid.plane_spacing_mm if grid is not None else None
+    runs = find_runs(stack, slice_spacing_mm=slice_spacing_mm, fallback_mm=fallback)
+    if runs is None:
+        return (*stack.findings, _thickness_unknown(structure))
+    return _solid(stack, runs, options)
+
+
+def _solid(stack: PlaneStack, runs: Runs, options: EngineOptions) -> Solid:
+    lo, hi = slabs(stack, runs, options)
+    if options.between is not Between.SHAPE:
+        return Solid(stack=stack, runs=runs, options=options, lo_mm=lo, hi_mm=hi)
+    links = _links(stack, runs, options)
+    for (first, stop), _ in zip(runs.bounds, runs.end_gap_mm, strict=True):
+        lo[first] = stack.offsets_mm[first] - _tallest(links.down_mm, stack, first)
+        hi[stop - 1] = stack.offsets_mm[stop - 1] + _tallest(links.up_mm, stack, stop - 1)
+    usual = float(np.median(np.diff(stack.offsets_mm))) if stack.n_planes > 1 else runs.end_gap_mm[0][0]
+    return Solid(stack=stack, runs=runs, options=options, lo_mm=lo, hi_mm=hi, links=links, band_mm=4.0 * usual + 4.0)
+
+
+def _tallest(heights_mm: FloatArray, stack: PlaneStack, plane: int) -> float:
+    return float(heights_mm[stack.plane_ring[plane] : stack.plane_ring[plane + 1]].max())
+
+
+def _links(stack: PlaneStack, runs: Runs, options: EngineOptions) -> Links:
+    n_rings = len(stack.ring_start) - 1
+    counts = np.diff(stack.ring_start)
+    following = np.arange(1, len(stack.points_mm) + 1)
+    following[stack.ring_start[1:] - 1] = stack.ring_start[:-1]
+    x, y, size, rho2 = (np.empty(n_rings) for _ in range(4))
+    is_hole = np.empty(n_rings, np.bool_)
+    ring_shapes(stack.points_mm, stack.ring_start, stack.plane_ring, x, y, size, is_hole, rho2)
+    above, below = np.empty(n_rings, np.int64), np.empty(n_rings, np.int64)
+    run_of_plane = np.repeat(np.arange(len(runs.bounds)), [stop - first for first, stop in runs.bounds])
+    link(stack.points_mm, stack.ring_start, stack.plane_ring, run_of_plane, is_hole, above, below)
+    ring_plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
+    sides = []
+    for onward, back, gap in ((above, below, _gaps(stack, runs)[1]), (below, above, _gaps(stack, runs)[0])):
+        height, order = np.empty(n_rings), np.empty(n_rings, np.int64)
+        reach(rho2, stack.offsets_mm, ring_plane, onward, back, gap[ring_plane], height, order)
+        if options.end_cap is not EndCap.SHAPE:
+            flat = np.array([cap_mm(g, options.end_cap, lone=False) for g in gap])[ring_plane]
+            height, order = np.where(onward == -1, flat, 0.0), np.zeros(n_rings, np.int64)
+        sides += [height, order]
+    return Links(
+        following=following,
+        point_ring=np.repeat(np.arange(n_rings), counts),
+        x_mm=x,
+        y_mm=y,
+        size_mm=size,
+        is_hole=is_hole,
+        above=above,
+        below=below,
+        up_mm=sides[0],
+        up_order=sides[1],
+        down_mm=sides[2],
+        down_order=sides[3],
+    )
+
+
+def _gaps(stack: PlaneStack, runs: Runs) -> tuple[FloatArray, FloatArray]:
+    """Return the distance from each plane to the one below and above, or to where it would be."""
+    gaps = np.diff(stack.offsets_mm)
+    below, above = np.concatenate([[0.0], gaps]), np.concatenate([gaps, [0.0]])
+    for (first, stop), (gap_lo, gap_hi) in zip(runs.bounds, runs.end_gap_mm, strict=True):
+        below[first], above[stop - 1] = gap_lo, gap_hi
+    return below, above
+
+
+def mended(solid: Solid, excess: FloatArray) -> Solid | None:
+    """Return the solid with crossing rings put right where coverage left [0, 1]; None where it nowhere did."""
+    bad = np.flatnonzero(excess > EXCESS_FRAC)
+    if bad.size == 0:
+        return None
+    stack = repaired(solid.stack, bad)
+    if stack is None or stack.n_planes != solid.stack.n_planes:
+        raise GeometryError(
+            f"the contours of {solid.stack.name} cross themselves so that nothing is left of a slice.",
+            remedy="Redraw the structure.",
+        )
+    return _solid(stack, replace(solid.runs), solid.options)
+
+
+def _nothing_drawn(structure: Structure) -> Finding:
+    return Finding(
+        level=Level.INFO,
+        code="structure-empty",
+        message="No contour bounds an area, so there is neither volume nor dose.",
+        where=structure.name,
+    )
+
+
+def _thickness_unknown(structure: Structure) -> Finding:
+    return Finding(
+        level=Level.SERIOUS,
+        code="slice-thickness-unknown",
+        message="Drawn on one slice only, and neither image nor dose says how thick that is; no volume can be given. "
+        "Supply the image series.",
+        where=structure.name,
+    )
