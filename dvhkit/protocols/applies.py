@@ -56,11 +56,21 @@ def why_other_fractionation(
         return f"the limit is for {wanted}; this plan has {fractions}."
     if wanted.dose_per_fraction_gy is None:
         return None
+    return _why_other_dose(wanted, fractions, prescriptions)
+
+
+def _why_other_dose(wanted: Fractionation, fractions: int, prescriptions: Sequence[Prescription]) -> str | None:
+    """Compare dose per fraction; several targets of unlike dose are fine if they agree on the answer."""
+    assert wanted.dose_per_fraction_gy is not None
     low, high = wanted.dose_per_fraction_gy
-    dose_gy = the_prescription(prescriptions).dose_gy / fractions
-    if low - _DOSE_PER_FRACTION_ATOL_GY <= dose_gy <= high + _DOSE_PER_FRACTION_ATOL_GY:
+    doses_gy = sorted({p.dose_gy / fractions for p in prescriptions if p.dose_gy > 0})
+    inside = [low - _DOSE_PER_FRACTION_ATOL_GY <= dose_gy <= high + _DOSE_PER_FRACTION_ATOL_GY for dose_gy in doses_gy]
+    if not doses_gy or (any(inside) and not all(inside)):
+        the_prescription(prescriptions)  # says which way it is not known
+    if all(inside):
         return None
-    return f"the limit is for {wanted}; this plan has {number_text(dose_gy, digits=4)} Gy per fraction."
+    listed = " and ".join(number_text(dose_gy, digits=4) for dose_gy in doses_gy)
+    return f"the limit is for {wanted}; this plan has {listed} Gy per fraction."
 
 
 def _same_kind(stated: object, wanted: object) -> bool:

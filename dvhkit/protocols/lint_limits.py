@@ -166,7 +166,9 @@ def titles(rule: Rule) -> Iterator[tuple[Level, str, str]]:
     unit = re.escape(rule.goal.unit.value)
     if not unit:
         return
-    said = {float(n) for n in re.findall(rf"(\d+(?:\.\d+)?)\s*{unit}(?![A-Za-z])", rule.title)}
+    # In parentheses stands what the limit is for, such as the rate of an end point.
+    title = re.sub(r"\([^()]*\)", "", rule.title)
+    said = {float(n) for n in re.findall(rf"(\d+(?:\.\d+)?)\s*{unit}(?![A-Za-z])", title)}
     meant = set(_bounds(rule))
     if isinstance(rule.check, DoseCheck) and rule.check.metric.at is not None:
         meant.add(rule.check.metric.at.value)

@@ -342,6 +342,20 @@ def test_a_limit_is_not_applied_to_another_fractionation(judge, keys, fractions,
     assert (row.verdict, row.reason_code) == (verdict, reason)
 
 
+@pytest.mark.parametrize(
+    ("doses_gy", "verdict", "reason"),
+    [
+        ((50.0, 45.0), Verdict.PASS, None),
+        ((60.0, 55.0), Verdict.NOT_APPLICABLE, Reason.NOT_APPLICABLE),
+        ((60.0, 50.0), Verdict.NOT_EVALUABLE, Reason.AMBIGUOUS_PRESCRIPTION),
+    ],
+)
+def test_several_targets_may_agree_on_the_fractionation(judge, doses_gy, verdict, reason):
+    facts = Facts(dvhs=[dvh("PTV", [60], [1])], fractions=25, rx=tuple(rx(d) for d in doses_gy))
+    (row,) = judge(rule(**D95, dose_per_fraction_gy="1.8..2.0"), facts)
+    assert (row.verdict, row.reason_code) == (verdict, reason)
+
+
 def test_a_rule_that_is_ruled_out_needs_no_further_context(judge):
     text = "context: {a: {type: bool, meaning: x}, b: {type: text, meaning: y}}\n"
     text += rule(**D95, when="{a: true, b: yes please}")
