@@ -13,10 +13,12 @@ from dvhkit.model.dose import Dose
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.plan import Plan
 from dvhkit.model.structure import StructureSet
+from dvhkit.readers.case_files import CaseFiles
+from dvhkit.readers.frames import FrameJoiner
 from dvhkit.readers.image_series import build_series
 from dvhkit.readers.index import DicomIndex, FileEntry, Progress, Role, find_files, index_files, scan
 from dvhkit.readers.inventory import Inventory, make_inventory
-from dvhkit.readers.link import CaseFiles, Choice, link
+from dvhkit.readers.link import Choice, link
 from dvhkit.readers.rtdose import read_dose
 from dvhkit.readers.rtdose_sets import compare_with_parts, read_dose_set
 from dvhkit.readers.rtplan import read_plan
@@ -24,7 +26,7 @@ from dvhkit.readers.rtstruct import read_structures
 
 __all__ = ["CaseFiles", "Inventory", "find_cases", "inventory", "read_case", "read_dose", "read_files"]
 
-_OPTIONS = {Role.RTSTRUCT: "--rtstruct", Role.RTDOSE: "--rtdose", Role.RTPLAN: "--rtplan", Role.IMAGE: "--image"}
+_OPTIONS = {Role.RTSTRUCT: "--rtstruct", Role.RTDOSE: "--rtdose", Role.RTPLAN: "--rtplan", Role.REG: "registration"}
 _CHOICE = "Choose with --rtstruct, --rtdose or --rtplan, or name the folder of one case."
 
 
@@ -58,6 +60,8 @@ def read_case(
     rtdose: Path | str | None = None,
     rtplan: Path | str | None = None,
     image: Path | str | None = None,
+    registration: Path | str | None = None,
+    same_frame: bool = False,
     progress: Progress | None = None,
 ) -> Case:
     """Return the one case in a folder, or the one that the named files make.
@@ -68,6 +72,11 @@ def read_case(
         A folder, or one RT file in it, which is then taken and the rest of its folder searched for what belongs to it.
     rtstruct, rtdose, rtplan, image
         Files (for the image: the folder of its slices) that override what the UIDs say.
+    registration
+        A spatial registration (REG) that joins the frames of dose and structures; those under `path` are found.
+    same_frame
+        Vouch that dose and structures share a frame of reference although their UIDs differ; a serious finding
+        remembers it.
 
     Raises
     ------
@@ -76,7 +85,7 @@ def read_case(
     InputError
         If there is nothing to read, or a file cannot be used.
     """
-    named = {Role.RTSTRUCT: rtstruct, Role.RTDOSE: rtdose, Role.RTPLAN: rtplan}
+    named = {Role.RTSTRUCT: rtstruct, Role.RTDOSE: rtdose, Role.RTPLAN: rtplan, Role.REG: registration}
     chosen = {role: _chosen_entry(Path(file), role) for role, file in named.items() if file is not None}
     index = _index_for(path, chosen, progress)
     if path is not None and Path(path).is_file():
@@ -88,6 +97,7 @@ def read_case(
         rtdose=chosen.get(Role.RTDOSE),
         rtplan=chosen.get(Role.RTPLAN),
         image=_chosen_image(Path(image)) if image is not None else None,
+        same_frame=same_frame,
     )
     cases = link(index, choice)
     if not cases:
@@ -101,7 +111,7 @@ def _index_for(path: Path | str | None, chosen: dict[Role, FileEntry], progress:
             raise InputError(
                 "nothing was named to read.", remedy="Name a folder, or files with --rtstruct and --rtdose."
             )
-        entries = tuple(chosen.values())
+        entries: tuple[FileEntry, ...] = tuple(chosen.values())
         return DicomIndex(root=entries[0].path.parent, entries=entries)
     root = Path(path)
     index = scan(root.parent if root.is_file() else root, progress=progress)
@@ -208,8 +218,10 @@ def read_files(files: CaseFiles) -> Case:
     dose = _read_dose(files, findings)
     plan = _read_plan(files, findings)
     image = _read_image(files, findings)
-    if dose is not None:
-        structures = _in_frame_of(dose, structures, findings)
+    if dose is not None and not files.same_frame:
+        joiner = FrameJoiner(dose, files.registrations)
+        structures = joiner.structures(structures, findings)
+        image = joiner.image(image, findings) if image is not None else None
     return Case(
         label=files.label,
         structures=structures,
@@ -255,23 +267,6 @@ def _read_image(files: CaseFiles, findings: list[Finding]) -> ImageSeries | None
         return None
     findings += found
     return image
-
-
-def _in_frame_of(dose: Dose, structures: StructureSet, findings: list[Finding]) -> StructureSet:
-    """Return the structures without the contours of ROIs that were drawn in another frame than the dose's."""
-    frame = dose.frame_of_reference_uid
-    strangers = [s for s in structures if frame and s.frame_of_reference_uid not in ("", frame) and s.contours]
-    if not strangers:
-        return structures
-    names = ", ".join(s.name for s in strangers[:8])
-    message = (
-        f"{len(strangers)} structures were drawn in another frame of reference than that of the dose, so their "
-        f"contours are left out: {names}. Copy them to the planning image in the planning system."
-    )
-    findings.append(Finding(level=Level.SERIOUS, code="roi-in-other-frame", message=message))
-    foreign = {s.number for s in strangers}
-    kept = tuple(replace(s, contours=()) if s.number in foreign else s for s in structures)
-    return replace(structures, structures=kept)
 
 
 def _sources(

@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from dvhkit.findings import Finding, Level
+from dvhkit.readers.case_files import CaseFiles
 from dvhkit.readers.index import DicomIndex, FileEntry, Role
-from dvhkit.readers.link import CaseFiles, link
+from dvhkit.readers.link import link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,83 +6,32 @@ candidates are listed and nothing is chosen.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from dvhkit.errors import DicomReadError, DvhkitError, LinkError
+from dvhkit.errors import DicomReadError, LinkError
 from dvhkit.findings import Finding, Level
+from dvhkit.readers.case_files import CaseFiles, Draft, frames_of, label_cases
 from dvhkit.readers.dose_sets import Assembly, DoseSet, dose_sets
 from dvhkit.readers.index import DicomIndex, FileEntry, Role
+from dvhkit.readers.link_image import add_image
 
 _CHOOSE_STRUCTURES = "Choose the structure set with --rtstruct."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaseFiles:
-    """The files of one (structure set, plan, dose) triple and of the image behind it.
-
-    Attributes
-    ----------
-    label
-        How reports call the case: from where it lies.
-    rtdose
-        The files of the dose; how they come together says `assembly`. Empty where there is no dose.
-    links
-        Why these files were chosen, one sentence a choice.
-    problem
-        Why they cannot be read as a case; None if they can. `read_files` raises it.
-    image_entries, beam_doses
-        Headers of the image slices; doses to compare with `rtdose`, never to add.
-    """
-
-    label: str
-    rtstruct: Path | None
-    rtdose: tuple[Path, ...] = ()
-    rtplan: Path | None = None
-    image: tuple[Path, ...] = ()
-    assembly: Assembly = Assembly.ONE
-    links: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    problem: DvhkitError | None = field(default=None, compare=False)
-    image_entries: tuple[FileEntry, ...] = field(default=(), repr=False)
-    beam_doses: tuple[Path, ...] = field(default=(), repr=False)
-
-    def describe(self) -> str:
-        """Return the files in one line, as candidates are listed."""
-        parts = [f"structures {self.rtstruct.name}" if self.rtstruct else "no structures"]
-        parts.append("dose " + " + ".join(path.name for path in self.rtdose[:3]) if self.rtdose else "no dose")
-        if self.rtplan:
-            parts.append(f"plan {self.rtplan.name}")
-        return f"{self.label}: " + ", ".join(parts)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Files that the user chose by hand; they override what the UIDs say."""
+    """Files that the user chose by hand; they override what the UIDs say.
+
+    `same_frame` vouches that dose and structures share a frame of reference although their UIDs differ.
+    """
 
     rtstruct: FileEntry | None = None
     rtdose: FileEntry | None = None
     rtplan: FileEntry | None = None
     image: tuple[FileEntry, ...] | None = None
-
-
-@dataclass(slots=True)
-class _Draft:
-    """A triple in the making."""
-
-    dose: DoseSet | None = None
-    plan: FileEntry | None = None
-    structures: FileEntry | None = None
-    image: tuple[FileEntry, ...] = ()
-    links: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    problem: DvhkitError | None = None
-
-    def note(self, level: Level, code: str, message: str, where: str = "") -> None:
-        """Add a finding."""
-        self.findings.append(Finding(level=level, code=code, message=message, where=where))
+    same_frame: bool = False
 
 
 def link(index: DicomIndex, choice: Choice | None = None) -> tuple[CaseFiles, ...]:
@@ -101,6 +50,7 @@ class _Linker:
         self.choice = choice
         self.structures = index.of_role(Role.RTSTRUCT)
         self.plans = index.of_role(Role.RTPLAN)
+        self.registrations = index.of_role(Role.REG)
         self.series: dict[str, list[FileEntry]] = {}
         for entry in index.of_role(Role.IMAGE):
             if "LOCALIZER" not in entry.image().image_type:
@@ -111,10 +61,10 @@ class _Linker:
         drafts = self._fitting_choice(drafts)
         drafts += self._without_dose(drafts)
         for draft in drafts:
-            self._add_image(draft)
+            add_image(draft, self.series, self.choice.image)
             self._note_missing(draft)
             self._blame_unreadable(draft)
-        return _label([self._finish(draft) for draft in drafts], self.index.root)
+        return label_cases([self._finish(draft) for draft in drafts], self.index.root)
 
     # -- dose → plan → structure set
 
@@ -124,15 +74,15 @@ class _Linker:
         headers = {plan.sop_instance_uid: plan.plan() for plan in self.plans}
         return dose_sets(self.index.of_role(Role.RTDOSE), headers)
 
-    def _from_dose(self, dose: DoseSet) -> _Draft:
-        draft = _Draft(dose=dose, problem=dose.problem, findings=list(dose.findings))
+    def _from_dose(self, dose: DoseSet) -> Draft:
+        draft = Draft(dose=dose, problem=dose.problem, findings=list(dose.findings))
         self._add_plan(draft)
         self._add_structures(draft)
         if draft.structures is not None:
             self._require_one_frame(draft)
         return draft
 
-    def _add_plan(self, draft: _Draft) -> None:
+    def _add_plan(self, draft: Draft) -> None:
         assert draft.dose is not None
         if self.choice.rtplan is not None:
             draft.plan = self.choice.rtplan
@@ -152,7 +102,7 @@ class _Linker:
             message = "The plan that the dose refers to is not there, so its prescription and fractions are unknown."
             draft.note(Level.WARNING, "plan-absent", message, dose.path.name)
 
-    def _add_structures(self, draft: _Draft) -> None:
+    def _add_structures(self, draft: Draft) -> None:
         assert draft.dose is not None
         if self.choice.rtstruct is not None:
             draft.structures = self.choice.rtstruct
@@ -175,10 +125,10 @@ class _Linker:
                 return
         self._structures_by_frame(draft, dose, referenced=bool(by_plan or by_dose))
 
-    def _structures_by_frame(self, draft: _Draft, dose: FileEntry, *, referenced: bool) -> None:
+    def _structures_by_frame(self, draft: Draft, dose: FileEntry, *, referenced: bool) -> None:
         """Fall back on the one structure set in the dose's frame of reference, and say so."""
         frame = dose.frame_of_reference_uid
-        near = [entry for entry in self.structures if not frame or frame in _frames(entry) or not _frames(entry)]
+        near = [entry for entry in self.structures if not frame or frame in frames_of(entry) or not frames_of(entry)]
         why = "the one it refers to is not there" if referenced else "it refers to none"
         if len(near) == 1:
             draft.structures = near[0]
@@ -204,25 +154,35 @@ class _Linker:
         problem = LinkError(f"the dose has no structures: {reason}", path=dose.path, remedy=remedy)
         draft.problem = draft.problem or problem
 
-    def _require_one_frame(self, draft: _Draft) -> None:
+    def _require_one_frame(self, draft: Draft) -> None:
         assert draft.dose is not None
         assert draft.structures is not None
-        dose, frames = draft.dose.entries[0], _frames(draft.structures)
-        if not dose.frame_of_reference_uid or not frames:
+        dose, frames = draft.dose.entries[0], frames_of(draft.structures)
+        frame = dose.frame_of_reference_uid
+        if not frame or not frames:
             message = "Dose or structure set has no FrameOfReferenceUID; they are taken to share one."
             draft.note(Level.WARNING, "frame-of-reference-missing", message, dose.path.name)
-        elif dose.frame_of_reference_uid not in frames:
+            return
+        draft.registrations = tuple(r for r in self.registrations if _joins(r, frame, frames))
+        if frame in frames:
+            draft.links.append("dose and structures share one frame of reference")
+        elif self.choice.same_frame:
+            draft.same_frame = True
+            message = "Dose and structures lie in different frames of reference; the user vouches that they are one."
+            draft.note(Level.SERIOUS, "frame-of-reference-vouched", message, dose.path.name)
+        elif draft.registrations:
+            names = ", ".join(r.path.name for r in draft.registrations)
+            draft.links.append(f"registration {names}: joins the frames of structures and dose")
+        else:
             draft.problem = draft.problem or LinkError(
                 f"dose and structure set {draft.structures.path.name} lie in different frames of reference, so their "
-                "coordinates do not compare.",
+                "coordinates do not compare, and no registration joins the two.",
                 path=dose.path,
                 where="FrameOfReferenceUID (0020,0052)",
-                remedy="Choose files of one frame with --rtstruct and --rtdose.",
+                remedy="Choose files of one frame with --rtstruct and --rtdose, or add the registration (REG).",
             )
-        else:
-            draft.links.append("dose and structures share one frame of reference")
 
-    def _fitting_choice(self, drafts: list[_Draft]) -> list[_Draft]:
+    def _fitting_choice(self, drafts: list[Draft]) -> list[Draft]:
         """Keep the doses that fit the structure set or plan chosen by hand."""
         if self.choice.rtdose is not None:
             return drafts
@@ -234,7 +194,7 @@ class _Linker:
             drafts = _prefer(drafts, [d for d in drafts if self._natural_structures(d)])
         return drafts
 
-    def _natural_structures(self, draft: _Draft) -> bool:
+    def _natural_structures(self, draft: Draft) -> bool:
         assert self.choice.rtstruct is not None
         assert draft.dose is not None
         uid = self.choice.rtstruct.sop_instance_uid
@@ -243,7 +203,7 @@ class _Linker:
 
     # -- structure sets that have no dose
 
-    def _without_dose(self, drafts: list[_Draft]) -> list[_Draft]:
+    def _without_dose(self, drafts: list[Draft]) -> list[Draft]:
         used = {id(d.structures) for d in drafts if d.structures}
         dosed = [d for d in drafts if d.structures is not None and d.problem is None]
         candidates = (self.choice.rtstruct,) if self.choice.rtstruct else self.structures
@@ -253,7 +213,7 @@ class _Linker:
         for entry in candidates:
             if id(entry) in used:
                 continue
-            siblings = [d for d in dosed if d.structures and set(_frames(d.structures)) & set(_frames(entry))]
+            siblings = [d for d in dosed if d.structures and set(frames_of(d.structures)) & set(frames_of(entry))]
             for draft in siblings:
                 message = f"Structure set {entry.path.name} of the same frame has no dose and is left out."
                 draft.note(Level.INFO, "structure-set-without-dose", message, entry.path.name)
@@ -262,20 +222,20 @@ class _Linker:
         self._note_unused_plans(drafts)
         return added
 
-    def _plans_without_dose(self, structures: FileEntry) -> list[_Draft]:
+    def _plans_without_dose(self, structures: FileEntry) -> list[Draft]:
         found = [p for p in self.plans if structures.sop_instance_uid in p.plan().structure_set_uids]
         if self.choice.rtplan is not None:
             found = [self.choice.rtplan]
         plans: list[FileEntry | None] = [*found] or [None]
         drafts = []
         for plan in plans:
-            draft = _Draft(structures=structures, plan=plan)
+            draft = Draft(structures=structures, plan=plan)
             if plan is not None:
                 draft.links.append(f"plan {plan.path.name}: refers to structure set {structures.path.name}")
             drafts.append(draft)
         return drafts
 
-    def _note_unused_plans(self, drafts: list[_Draft]) -> None:
+    def _note_unused_plans(self, drafts: list[Draft]) -> None:
         planned = {id(d.plan) for d in drafts if d.plan}
         for plan in self.plans:
             for draft in drafts:
@@ -284,60 +244,9 @@ class _Linker:
                     message = f"Plan {plan.path.name} refers to the same structure set, but has no dose here."
                     draft.note(Level.INFO, "plan-without-dose", message, plan.path.name)
 
-    # -- structure set → image
-
-    def _add_image(self, draft: _Draft) -> None:
-        if self.choice.image is not None:
-            draft.image = self.choice.image
-            draft.links.append("image: chosen by the user")
-            return
-        if draft.structures is None:
-            return
-        header, frames = draft.structures.structures(), _frames(draft.structures)
-        named = [uid for uid in header.series_uids if uid in self.series]
-        how = "referenced by the structure set"
-        if not named:
-            named = [uid for uid, slices in self.series.items() if slices[0].frame_of_reference_uid in frames]
-            how = "the only one in the structure set's frame of reference"
-        if len(named) > 1:
-            named = self._narrow(named, draft) or named
-        if len(named) == 1:
-            self._take_series(draft, named[0], how)
-        elif named:
-            message = f"{len(named)} image series could belong to the structure set. Choose one with --image."
-            draft.note(Level.WARNING, "image-ambiguous", message, draft.structures.path.name)
-
-    def _narrow(self, uids: list[str], draft: _Draft) -> list[str]:
-        """Prefer the series in the dose's frame of reference, then CT, then the one whose slices are named."""
-        assert draft.structures is not None
-        frame = draft.dose.entries[0].frame_of_reference_uid if draft.dose else ""
-        images = draft.structures.structures().image_uids
-        tests = (
-            lambda s: bool(frame) and s[0].frame_of_reference_uid == frame,
-            lambda s: s[0].modality == "CT",
-            lambda s: any(entry.sop_instance_uid in images for entry in s),
-        )
-        for test in tests:
-            uids = [uid for uid in uids if test(self.series[uid])] or uids
-        return uids
-
-    def _take_series(self, draft: _Draft, uid: str, how: str) -> None:
-        assert draft.structures is not None
-        slices = self.series[uid]
-        draft.image = tuple(slices)
-        draft.links.append(f"image series of {len(slices)} {slices[0].modality} files: {how}")
-        if how.startswith("the only"):
-            message = "The image series that the structure set refers to is not there; one in the same frame is used."
-            draft.note(Level.WARNING, "image-linked-by-frame", message)
-        wanted = draft.structures.structures().image_uids
-        missing = len(wanted - {entry.sop_instance_uid for entry in slices})
-        if missing and how.startswith("referenced"):
-            message = f"{missing} of {len(wanted)} image slices that the structure set refers to are not there."
-            draft.note(Level.WARNING, "image-slices-missing", message)
-
     # -- the end
 
-    def _note_missing(self, draft: _Draft) -> None:
+    def _note_missing(self, draft: Draft) -> None:
         if draft.dose is None:
             message = "There is no dose: only volumes can be told."
             draft.note(Level.WARNING, "no-dose", message)
@@ -353,7 +262,7 @@ class _Linker:
                 message = f"{first.name} and {other.name} claim to be the same object, but differ."
                 draft.note(Level.SERIOUS, "same-uid-differs", message, other.name)
 
-    def _blame_unreadable(self, draft: _Draft) -> None:
+    def _blame_unreadable(self, draft: Draft) -> None:
         """Name a broken file beside a dose without structures, or structures without dose, as the likely reason."""
         present = draft.structures or (draft.dose.entries[0] if draft.dose else None)
         if present is None or (draft.structures and draft.dose):
@@ -371,7 +280,7 @@ class _Linker:
         folder = other.parent
         return folder in path.parents or (folder != self.index.root and folder.parent in path.parents)
 
-    def _finish(self, draft: _Draft) -> CaseFiles:
+    def _finish(self, draft: Draft) -> CaseFiles:
         doses = draft.dose.entries if draft.dose else ()
         return CaseFiles(
             label="",
@@ -383,6 +292,8 @@ class _Linker:
             links=tuple(draft.links),
             findings=tuple(draft.findings),
             problem=draft.problem,
+            registrations=tuple(entry.path for entry in draft.registrations),
+            same_frame=draft.same_frame,
             image_entries=draft.image,
             beam_doses=tuple(entry.path for entry in draft.dose.parts) if draft.dose else (),
         )
@@ -397,9 +308,9 @@ def _chosen_dose(entry: FileEntry) -> DoseSet:
     return DoseSet(entries=(entry,), assembly=Assembly.ONE, findings=findings)
 
 
-def _frames(structures: FileEntry) -> tuple[str, ...]:
-    own = (structures.frame_of_reference_uid,) if structures.frame_of_reference_uid else ()
-    return own + structures.structures().frame_uids
+def _joins(registration: FileEntry, frame: str, frames: Sequence[str]) -> bool:
+    joined = registration.registration().frame_uids
+    return frame in joined and any(other in joined for other in frames if other != frame)
 
 
 def _same_identity(what: str, found: Sequence[FileEntry], option: str) -> LinkError:
@@ -411,28 +322,5 @@ def _same_identity(what: str, found: Sequence[FileEntry], option: str) -> LinkEr
     )
 
 
-def _prefer(drafts: list[_Draft], better: list[_Draft]) -> list[_Draft]:
+def _prefer(drafts: list[Draft], better: list[Draft]) -> list[Draft]:
     return better or drafts
-
-
-def _label(cases: list[CaseFiles], root: Path) -> tuple[CaseFiles, ...]:
-    """Name cases by the folder that holds their files, relative to the root; by dose file too where that is shared."""
-    folders = [_folder(case, root) for case in cases]
-    named = []
-    for case, folder in zip(cases, folders, strict=True):
-        label = folder
-        if folders.count(folder) > 1:
-            owner = case.rtdose[0] if case.rtdose else case.rtplan or case.rtstruct
-            assert owner is not None
-            label = f"{folder}/{owner.stem}"
-        named.append(replace(case, label=label))
-    return tuple(sorted(named, key=lambda c: (c.label, c.rtdose, str(c.rtstruct))))
-
-
-def _folder(case: CaseFiles, root: Path) -> str:
-    files = [p for p in (case.rtstruct, *case.rtdose, case.rtplan, *case.image) if p is not None]
-    common = Path(os.path.commonpath([path.absolute().parent for path in files]))
-    base = root.absolute() if root.is_dir() else root.absolute().parent
-    if common != base and base in common.parents:
-        return common.relative_to(base).as_posix()
-    return (base if base == common else common).resolve().name or "case"

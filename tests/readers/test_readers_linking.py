@@ -1,0 +1,342 @@
+"""UIDs decide what belongs together; what is open is listed and never chosen."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import asdict
+from json import dumps
+
+import numpy as np
+import pytest
+from made_sets import (
+    CENTRE_MM,
+    DOSE_HALF_MM,
+    OTHER_FRAME,
+    STRUCTURE_SET_CLASS,
+    MadeSet,
+    Uids,
+    ct_slices,
+    dose,
+    dose_at,
+    plan,
+    reference,
+    registration,
+    structure_set,
+)
+from pydicom.sequence import Sequence
+
+from dvhkit.engine.dvh import compute_dvh
+from dvhkit.errors import DicomReadError, InputError, LinkError
+from dvhkit.readers.case import find_cases, inventory, read_case, read_files
+
+
+@pytest.fixture
+def made(tmp_path):
+    return MadeSet(tmp_path)
+
+
+def codes(case):
+    return {f.code for f in case.findings}
+
+
+def test_another_structure_set_in_the_same_frame_is_not_taken_for_the_plans(made):
+    made.write_plain()
+    decoy = structure_set(made.uids)
+    decoy.SOPInstanceUID += ".99"
+    made.write("a_decoy_that_sorts_first", decoy)
+    case = read_case(made.folder)
+    assert case.structures.path.name == "structures"
+    assert "structure-set-without-dose" in codes(case)
+    assert len(find_cases(made.folder)) == 1
+    assert read_case(made.folder, rtstruct=made.folder / "a_decoy_that_sorts_first").dose is not None
+
+
+def test_another_plan_on_the_same_structures_is_noted_and_not_taken(made):
+    made.write_plain()
+    other = plan(made.uids, dose_gy=99.0)
+    other.SOPInstanceUID += ".99"
+    made.write("a_plan", other)
+    case = read_case(made.folder)
+    assert case.prescriptions[0].dose_gy == 20.0
+    assert "plan-without-dose" in codes(case)
+
+
+def test_two_plans_with_doses_on_one_structure_set_are_two_cases(made):
+    made.write_plain()
+    second = Uids(tag=2)
+    other_plan, other_dose = plan(second, dose_gy=10.0), dose(second, factor=0.5)
+    other_plan.ReferencedStructureSetSequence = Sequence([reference(STRUCTURE_SET_CLASS, made.uids.structures)])
+    made.write("plan2", other_plan)
+    made.write("dose2", other_dose)
+    cases = [read_files(files) for files in find_cases(made.folder)]
+    assert [c.prescriptions[0].dose_gy for c in cases] == [20.0, 10.0]
+    assert [c.dose.values_gy.max() for c in cases] == pytest.approx([27.7, 13.85])
+    assert {c.structures.path.name for c in cases} == {"structures"}
+    with pytest.raises(LinkError, match="2 cases") as caught:
+        read_case(made.folder)
+    assert "dose2" in str(caught.value)
+    assert read_case(made.folder, rtplan=made.folder / "plan2").dose.paths[0].name == "dose2"
+    assert read_case(made.folder, rtdose=made.folder / "dose").plan.path.name == "plan"
+
+
+def test_dose_without_plan_is_joined_by_frame_only_where_there_is_one_choice(made):
+    made.write("rs", structure_set(made.uids))
+    made.write("rd", dose(made.uids))
+    case = read_case(made.folder)
+    assert {"plan-absent", "no-plan", "no-image", "linked-by-frame"} <= codes(case)
+    second = structure_set(made.uids)
+    second.SOPInstanceUID += ".2"
+    made.write("rs2", second)
+    with pytest.raises(LinkError, match="2 structure sets share") as caught:
+        read_case(made.folder)
+    assert "rs, rs2" in caught.value.message
+    assert "--rtstruct" in caught.value.remedy
+
+
+def test_dose_can_point_to_its_structure_set_itself(made):
+    second = structure_set(made.uids)
+    second.SOPInstanceUID += ".2"
+    made.write("rs", structure_set(made.uids))
+    made.write("rs2", second)
+    data = dose(made.uids)
+    data.ReferencedStructureSetSequence = Sequence([reference(STRUCTURE_SET_CLASS, second.SOPInstanceUID)])
+    made.write("rd", data)
+    assert read_case(made.folder).structures.path.name == "rs2"
+
+
+def test_dose_in_another_frame_is_refused_even_where_uids_link(made):
+    made.write("rs", structure_set(made.uids))
+    made.write("rp", plan(made.uids))
+    data = dose(made.uids)
+    data.FrameOfReferenceUID = OTHER_FRAME
+    made.write("rd", data)
+    with pytest.raises(LinkError, match="different frames"):
+        read_case(made.folder)
+    with pytest.raises(LinkError, match="different frames"):
+        read_case(rtstruct=made.folder / "rs", rtdose=made.folder / "rd")
+    [files] = find_cases(made.folder)
+    assert isinstance(files.problem, LinkError)
+    vouched = read_case(made.folder, same_frame=True)
+    assert "frame-of-reference-vouched" in codes(vouched)
+    assert not vouched.structures["PTV"].is_empty
+
+
+def test_missing_frame_of_reference_is_a_finding_and_no_refusal(made):
+    made.write("rs", structure_set(made.uids))
+    made.write("rp", plan(made.uids))
+    data = dose(made.uids)
+    del data.FrameOfReferenceUID
+    made.write("rd", data)
+    case = read_case(made.folder)
+    assert "frame-of-reference-missing" in codes(case)
+    assert not case.structures["PTV"].is_empty
+
+
+def test_beam_doses_that_are_not_all_there_make_no_dose(made):
+    made.write("rs", structure_set(made.uids))
+    made.write("rp", plan(made.uids))
+    made.write("rd1", dose(made.uids, summation="BEAM", beam=1))
+    with pytest.raises(LinkError, match="beam 2 are missing"):
+        read_case(made.folder)
+    chosen = read_case(made.folder, rtdose=made.folder / "rd1")
+    assert "dose-may-be-partial" in codes(chosen)
+
+
+def test_a_beam_that_would_count_twice_is_not_summed(made):
+    made.write("rs", structure_set(made.uids))
+    made.write("rp", plan(made.uids))
+    for number, beam in enumerate((1, 2, 2)):
+        made.write(f"rd{number}", dose(made.uids, summation="BEAM", beam=beam, suffix=f".{number}"))
+    with pytest.raises(LinkError, match="unknown"):
+        read_case(made.folder)
+
+
+def test_beam_doses_on_different_grids_are_not_summed(made):
+    made.write("rs", structure_set(made.uids))
+    made.write("rp", plan(made.uids))
+    made.write("a", dose(made.uids, summation="BEAM", beam=1, suffix=".1"))
+    made.write("b", dose(made.uids, summation="BEAM", beam=2, suffix=".2", keep=np.arange(12)))
+    with pytest.raises(LinkError, match="different grids"):
+        read_case(made.folder)
+
+
+@pytest.mark.parametrize("kind", ["FRACTION_SESSION", "BEAM_SESSION", "CONTROL_POINT", "RECORD"])
+def test_doses_of_part_of_a_treatment_are_refused(made, kind):
+    made.write("rs", structure_set(made.uids))
+    made.write("rp", plan(made.uids))
+    made.write("rd", dose(made.uids, summation=kind))
+    with pytest.raises(LinkError, match=kind):
+        read_case(made.folder)
+
+
+def test_fraction_dose_of_the_only_group_is_the_plans_dose(made):
+    made.write("rs", structure_set(made.uids))
+    made.write("rp", plan(made.uids))
+    made.write("rd", dose(made.uids, summation="FRACTION"))
+    case = read_case(made.folder)
+    # FRACTION is one group over all its fractions (PS3.3 C.8.8.3): nothing is multiplied.
+    assert case.dose.values_gy.max() == pytest.approx(dose_at(CENTRE_MM + DOSE_HALF_MM), abs=1e-6)
+    assert "dose-of-fraction-group" not in codes(case)
+
+
+def test_structures_without_dose_are_a_case(made):
+    made.write("rs", structure_set(made.uids))
+    case = read_case(made.folder)
+    assert case.dose is None
+    assert {"no-dose", "no-plan", "no-image"} <= codes(case)
+
+
+def test_dose_without_structures_is_refused_with_what_to_do(made):
+    made.write("rd", dose(made.uids))
+    with pytest.raises(InputError, match="no structure") as caught:
+        read_case(made.folder)
+    assert "--rtstruct" in caught.value.remedy
+
+
+def test_image_alone_says_what_is_missing(made):
+    for number, data in enumerate(ct_slices(made.uids)):
+        made.write(f"{number}", data)
+    with pytest.raises(InputError, match="no structure set and no dose, only 9 CT"):
+        read_case(made.folder)
+
+
+def test_wrong_files_by_hand_are_named_by_option(made):
+    made.write_plain()
+    with pytest.raises(InputError, match="no RTSTRUCT but RTPLAN") as caught:
+        read_case(made.folder, rtstruct=made.folder / "plan")
+    assert "--rtstruct" in caught.value.remedy
+    with pytest.raises(InputError, match="no such file"):
+        read_case(made.folder, rtdose=made.folder / "nowhere")
+
+
+def test_label_is_the_folder_and_never_the_patient(made):
+    for tag in (1, 2):
+        inner = MadeSet(made.folder / "site" / f"case{tag}", Uids(tag=tag, frame=f"1.2.3.{tag}"))
+        inner.write_plain()
+    assert [files.label for files in find_cases(made.folder)] == ["site/case1", "site/case2"]
+    text = "".join(str(files) for files in find_cases(made.folder)) + dumps(asdict(inventory(made.folder)))
+    assert "Doe" not in text
+    assert "ID1" not in text
+
+
+def test_case_files_can_be_handed_to_a_worker(made):
+    made.write_plain()
+    [files] = find_cases(made.folder)
+    again = pickle.loads(pickle.dumps(files))
+    assert again == files
+    assert read_files(again).label == read_files(files).label
+
+
+def test_image_is_taken_by_reference_among_several_in_one_frame(made):
+    made.write_plain()
+    for number, data in enumerate(ct_slices(Uids(tag=5))):
+        made.write(f"other{number}", data)
+    case = read_case(made.folder)
+    assert case.image.series_instance_uid == made.uids.series
+    assert len(case.image.paths) == 9
+    for number in range(9):
+        (made.folder / f"image{number}").unlink()
+    assert "image-linked-by-frame" in codes(read_case(made.folder))
+    for number, data in enumerate(ct_slices(Uids(tag=6))):
+        made.write(f"third{number}", data)
+    ambiguous = read_case(made.folder)
+    assert ambiguous.image is None
+    assert "image-ambiguous" in codes(ambiguous)
+
+
+def test_image_chosen_by_folder(made):
+    made.write("a/rs", structure_set(made.uids))
+    for number, data in enumerate(ct_slices(Uids(tag=5))):
+        made.write(f"b/{number}", data)
+    case = read_case(made.folder / "a", image=made.folder / "b")
+    assert case.image.grid.shape_zyx == (9, 24, 32)
+    with pytest.raises(InputError, match="no CT"):
+        read_case(made.folder / "a", image=made.folder / "a")
+
+
+def test_localizers_are_no_slices(made):
+    made.write_plain()
+    scout = ct_slices(made.uids)[0]
+    scout.SOPInstanceUID += ".77"
+    scout.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    scout.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+    made.write("scout", scout)
+    assert len(read_case(made.folder).image.paths) == 9
+
+
+def test_unusable_image_is_left_out_and_the_dvh_stays(made):
+    made.write_plain()
+    odd = ct_slices(made.uids)[0]
+    odd.SOPInstanceUID += ".77"
+    odd.PixelSpacing = [1, 1]
+    made.write("odd", odd)
+    case = read_case(made.folder)
+    assert case.image is None
+    assert "image-unusable" in codes(case)
+    assert case.dose is not None
+
+
+ANGLE = np.deg2rad(20)
+TURN = np.array([[np.cos(ANGLE), -np.sin(ANGLE), 0], [np.sin(ANGLE), np.cos(ANGLE), 0], [0, 0, 1]])
+TO_OTHER = np.eye(4)
+TO_OTHER[:3, :3], TO_OTHER[:3, 3] = TURN, [5.0, -12.0, 31.0]
+
+
+def write_registered(made, *, into_dose_frame):
+    """Structures and image as drawn in another frame, and the registration that joins it to the dose's."""
+    other = Uids(frame=OTHER_FRAME)
+    data = structure_set(other)
+    for roi in data.ROIContourSequence:
+        for contour in roi.ContourSequence:
+            points = np.array(contour.ContourData, dtype=float).reshape(-1, 3) @ TURN.T + TO_OTHER[:3, 3]
+            contour.ContourData = [f"{v:.10f}"[:16] for v in points.ravel()]
+    made.write("rs", data)
+    made.write("rp", plan(made.uids))
+    made.write("rd", dose(made.uids))
+    if into_dose_frame:
+        reg = registration(made.uids, source=OTHER_FRAME, target=made.uids.frame, matrix=np.linalg.inv(TO_OTHER))
+    else:
+        reg = registration(made.uids, source=made.uids.frame, target=OTHER_FRAME, matrix=TO_OTHER)
+    made.write("reg", reg)
+
+
+@pytest.mark.parametrize("into_dose_frame", [True, False])
+def test_registration_brings_structures_into_the_doses_frame(made, tmp_path_factory, into_dose_frame):
+    plain = read_case(MadeSet(tmp_path_factory.mktemp("plain")).write_plain().folder)
+    write_registered(made, into_dose_frame=into_dose_frame)
+    case = read_case(made.folder)
+    assert "registration-applied" in codes(case)
+    for name in ("PTV", "Organ"):
+        for got, wanted in zip(case.structures[name].contours, plain.structures[name].contours, strict=True):
+            assert got.points_mm == pytest.approx(wanted.points_mm, abs=1e-6)
+        own, other = (compute_dvh(c.structures[name], c.dose) for c in (case, plain))
+        assert own.mean_gy == pytest.approx(other.mean_gy, rel=1e-6)
+
+
+def test_registration_that_is_not_rigid_is_refused(made):
+    write_registered(made, into_dose_frame=True)
+    stretched = np.linalg.inv(TO_OTHER) @ np.diag([1.1, 1.0, 1.0, 1.0])
+    made.write("reg", registration(made.uids, source=OTHER_FRAME, target=made.uids.frame, matrix=stretched))
+    with pytest.raises(DicomReadError, match="no rigid movement"):
+        read_case(made.folder)
+
+
+def test_registrations_that_contradict_each_other_are_refused(made):
+    write_registered(made, into_dose_frame=True)
+    other = registration(Uids(tag=3), source=OTHER_FRAME, target=made.uids.frame, matrix=np.eye(4))
+    made.write("reg2", other)
+    with pytest.raises(LinkError, match="differently"):
+        read_case(made.folder)
+
+
+def test_registration_of_other_frames_does_not_help(made):
+    write_registered(made, into_dose_frame=True)
+    made.write("reg", registration(made.uids, source="1.2.3.4", target="1.2.3.5", matrix=np.eye(4)))
+    with pytest.raises(LinkError, match="no registration joins"):
+        read_case(made.folder)
+
+
+def test_registration_given_by_hand(made):
+    write_registered(made, into_dose_frame=True)
+    files = {role: made.folder / name for role, name in (("rtstruct", "rs"), ("rtdose", "rd"), ("registration", "reg"))}
+    assert "registration-applied" in codes(read_case(**files))
