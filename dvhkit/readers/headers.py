@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,10 @@ _TREATING = ("", "TREATMENT", "CONTINUATION")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageHeader:
-    """Geometry of one slice; None or empty where the header does not say."""
+    """Geometry of one slice; None or empty where the header does not say.
+
+    An enhanced multi-frame image has its geometry in `frames`, one header a frame in stored order.
+    """
 
     position_mm: tuple[float, ...]
     orientation: tuple[float, ...]
@@ -41,6 +44,7 @@ class ImageHeader:
     image_type: tuple[str, ...]
     n_frames: int
     gantry_tilt_deg: float | None
+    frames: tuple[ImageHeader, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +140,8 @@ HEADER_TAGS: list[BaseTag | int] = [tag_of(keyword) for keyword in _KEYWORDS]
 
 
 def image_header(data: Dataset, path: Path) -> ImageHeader:
-    """Return the geometry of an image slice."""
-    return ImageHeader(
+    """Return the geometry of an image slice, or of each frame of a multi-frame image."""
+    header = ImageHeader(
         position_mm=numbers(data, "ImagePositionPatient", path=path),
         orientation=numbers(data, "ImageOrientationPatient", path=path),
         pixel_spacing_mm=numbers(data, "PixelSpacing", path=path),
@@ -148,6 +152,26 @@ def image_header(data: Dataset, path: Path) -> ImageHeader:
         image_type=tuple(part.upper() for part in texts(data, "ImageType")),
         n_frames=integer(data, "NumberOfFrames", path=path) or 1,
         gantry_tilt_deg=number(data, "GantryDetectorTilt", path=path),
+    )
+    shared = items(data, "SharedFunctionalGroupsSequence", path=path)[:1]
+    per_frame = items(data, "PerFrameFunctionalGroupsSequence", path=path)
+    return replace(header, frames=tuple(_frame(header, (one, *shared), path) for one in per_frame))
+
+
+def _frame(header: ImageHeader, groups: tuple[Dataset, ...], path: Path) -> ImageHeader:
+    """Return the geometry of one frame: what is its own comes before what all frames share."""
+
+    def found(sequence: str, keyword: str) -> tuple[float, ...]:
+        parts = (numbers(item, keyword, path=path) for group in groups for item in items(group, sequence, path=path))
+        return next((part for part in parts if part), ())
+
+    return replace(
+        header,
+        position_mm=found("PlanePositionSequence", "ImagePositionPatient"),
+        orientation=found("PlaneOrientationSequence", "ImageOrientationPatient"),
+        pixel_spacing_mm=found("PixelMeasuresSequence", "PixelSpacing"),
+        slice_thickness_mm=next(iter(found("PixelMeasuresSequence", "SliceThickness")), None),
+        n_frames=1,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 
@@ -30,6 +31,7 @@ def build_series(entries: tuple[FileEntry, ...]) -> tuple[ImageSeries, tuple[Fin
     DicomReadError
         If slices differ in orientation, matrix or pixel size, do not stand in line, or lack their position.
     """
+    entries = tuple(slice_entry for entry in entries for slice_entry in _slices(entry))
     first = entries[0]
     _require_one_lattice(entries)
     axes = plane_axes(first.image().orientation, first.path)
@@ -64,6 +66,19 @@ def build_series(entries: tuple[FileEntry, ...]) -> tuple[ImageSeries, tuple[Fin
         paths=tuple(e.path for e in entries),
     )
     return series, (*findings, *_spacing_findings(series))
+
+
+def _slices(entry: FileEntry) -> tuple[FileEntry, ...]:
+    """Return one entry a slice: the file itself, or one for each frame of a multi-frame image."""
+    header = entry.image()
+    if header.n_frames > 1 and len(header.frames) != header.n_frames:
+        raise DicomReadError(
+            f"tells the places of {len(header.frames)} of {header.n_frames} frames.",
+            path=entry.path,
+            where=where("PerFrameFunctionalGroupsSequence"),
+            remedy="Export the series as single slices.",
+        )
+    return tuple(replace(entry, header=frame) for frame in header.frames) or (entry,)
 
 
 def _require_one_lattice(entries: tuple[FileEntry, ...]) -> None:

@@ -1,0 +1,72 @@
+"""CT numbers of an image series, read when they are asked for: a DVH does not need them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvhkit.errors import DicomReadError
+from dvhkit.model.image import ImageSeries
+from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading, transfer_syntax
+from dvhkit.readers.elements import items, number
+from dvhkit.readers.headers import image_header
+from dvhkit.readers.pixels import stored_pixels
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+
+def read_hu(image: ImageSeries) -> NDArray[np.float32]:
+    """Return the rescaled pixel values of a series, (n_planes, n_rows, n_columns) on ``image.grid``.
+
+    For CT they are Hounsfield units; for other modalities whatever their rescale gives.
+
+    Raises
+    ------
+    DicomReadError
+        If a file has changed since the series was read, or its pixels cannot be decoded.
+    """
+    values = np.empty(image.grid.shape_zyx, dtype=np.float32)
+    planes: dict[Path, list[int]] = {}
+    for plane, path in enumerate(image.paths):
+        planes.setdefault(path, []).append(plane)
+    with quiet_pydicom():
+        for path, wanted in planes.items():
+            with reading(path):
+                _read_planes(path, wanted, image, values)
+    return values
+
+
+def _read_planes(path: Path, wanted: list[int], image: ImageSeries, values: NDArray[np.float32]) -> None:
+    stored = read_bytes(path)
+    data = parse(stored)
+    pixels = stored_pixels(data, path, syntax=transfer_syntax(stored))
+    if pixels.shape[1:] != values.shape[1:]:
+        raise DicomReadError("holds another matrix than its series: it has changed since.", path=path)
+    frames = _frame_of_plane(data, path, wanted, image) if len(pixels) > 1 else dict.fromkeys(wanted, 0)
+    for plane, frame in frames.items():
+        slope, intercept = _rescale(data, frame, path)
+        values[plane] = pixels[frame] * np.float64(slope) + intercept
+
+
+def _frame_of_plane(data: Dataset, path: Path, wanted: list[int], image: ImageSeries) -> dict[int, int]:
+    """Return which frame of a multi-frame file lies on each plane, by its distance along the normal."""
+    grid = image.grid
+    positions = np.array([frame.position_mm for frame in image_header(data, path).frames])
+    along = (positions - grid.origin_mm) @ grid.normal
+    return {plane: int(np.abs(along - grid.offsets_mm[plane]).argmin()) for plane in wanted}
+
+
+def _rescale(data: Dataset, frame: int, path: Path) -> tuple[float, float]:
+    """Return slope and intercept; an enhanced image has them by frame or shared."""
+    per_frame = items(data, "PerFrameFunctionalGroupsSequence", path=path)[frame : frame + 1]
+    groups = (*per_frame, *items(data, "SharedFunctionalGroupsSequence", path=path)[:1])
+    transforms = [item for group in groups for item in items(group, "PixelValueTransformationSequence", path=path)]
+    for holder in (*transforms, data):
+        slope = number(holder, "RescaleSlope", path=path)
+        if slope is not None:
+            return slope, number(holder, "RescaleIntercept", path=path) or 0.0
+    return 1.0, 0.0
