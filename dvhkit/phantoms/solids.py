@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
 from dvhkit.errors import GeometryError
-from dvhkit.model.arrays import FloatArray
+from dvhkit.model.arrays import FloatArray, frozen_array
 
 Vector = tuple[float, float, float]
 Z_AXIS: Vector = (0.0, 0.0, 1.0)
@@ -29,8 +30,9 @@ def rotation_about(axis: Vector, angle_deg: float) -> Rotation:
     return (tuple(rows[0]), tuple(rows[1]), tuple(rows[2]))
 
 
+@lru_cache(maxsize=256)
 def frame_of_axis(axis: Vector) -> FloatArray:
-    """Return a right-handed frame whose rows are two cross directions and the unit axis."""
+    """Return a right-handed frame (read-only) whose rows are two cross directions and the unit axis."""
     w = np.asarray(axis, dtype=np.float64)
     length = float(np.linalg.norm(w))
     if not np.isfinite(length) or length == 0:
@@ -39,7 +41,7 @@ def frame_of_axis(axis: Vector) -> FloatArray:
     # The coordinate axis least along w gives the best conditioned cross product.
     u = np.cross(np.eye(3)[int(np.argmin(np.abs(w)))], w)
     u /= np.linalg.norm(u)
-    return np.stack([u, np.cross(w, u), w])
+    return frozen_array(np.stack([u, np.cross(w, u), w]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

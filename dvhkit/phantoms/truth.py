@@ -13,8 +13,8 @@ from dvhkit.phantoms.dose_fields import LinearDose, RadialDose
 from dvhkit.phantoms.shapes import Hollow, Solid
 from dvhkit.phantoms.solids import Ellipsoid, Vector
 
-# Halvings of the dose range in the search for a dose at a volume: beyond float64.
-_BISECTIONS = 60
+# Halvings of the dose range in the search for a dose at a volume: 30 Gy become 1e-10 Gy.
+_BISECTIONS = 38
 # Panels of the mean over a radial dose, whose edge is steep.
 _MEAN_NODES = 4000
 
