@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dvhkit.cli.streams import out_console
+from dvhkit.cli.streams import EXIT_NOT_MET, out_console
 
 protocol_app = typer.Typer(name="protocol", help="List, show and check protocols.", no_args_is_help=True)
 
@@ -50,12 +50,37 @@ def show(
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A protocol's YAML file.")],
 ) -> None:
-    """Check a protocol file: exit code 0 if it is sound, 2 with file and line if not.
+    """Check a protocol file, and lint it for slips that real constraint tables have.
+
+    Exit code 0 if it is sound; 1 if it can be read but a number in it is almost surely wrong; 2, with file and line,
+    if it cannot be used.
 
     [dim]Example:[/dim]  dvhkit protocol check my-clinic.yaml
     """
+    from dvhkit.findings import Level
     from dvhkit.outputs.text import clean
+    from dvhkit.protocols.lint import lint_protocol
     from dvhkit.protocols.load import load_protocol
 
     loaded = load_protocol(file)
-    typer.echo(clean(f"{file}: sound. Protocol {loaded.id} version {loaded.version}, {len(loaded.rules)} rules."))
+    found = lint_protocol(loaded)
+    for finding in found:
+        typer.echo(clean(str(finding)))
+    serious = sum(finding.level is Level.SERIOUS for finding in found)
+    verdict = f"{serious} likely mistakes" if serious else "sound"
+    typer.echo(clean(f"{file}: {verdict}. Protocol {loaded.id} version {loaded.version}, {len(loaded.rules)} rules."))
+    if serious:
+        raise typer.Exit(EXIT_NOT_MET)
+
+
+@protocol_app.command()
+def schema() -> None:
+    """Print the JSON Schema of protocol files, for editors that check while one types.
+
+    [dim]Example:[/dim]  dvhkit protocol schema > protocol.schema.json
+    """
+    import json
+
+    from dvhkit.protocols.json_schema import protocol_json_schema
+
+    typer.echo(json.dumps(protocol_json_schema(), indent=2))

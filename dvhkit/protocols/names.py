@@ -16,7 +16,7 @@ from dvhkit.protocols.facts import StructureFact
 
 # Below this likeness (0 to 100) a suggestion is noise.
 _SUGGEST_FROM = 55.0
-_MOST_LISTED = 20
+_MOST_LISTED = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +77,15 @@ def structures_of_type(rt_roi_type: str, structures: Sequence[StructureFact]) ->
 
 
 def suggestions(name: str, structures: Sequence[StructureFact]) -> str:
-    """Return a sentence that shows what is there, nearest first, for a name that was not found."""
+    """Return a sentence for a name that was not found: what comes nearest, or what there is at all."""
     names = [s.name for s in structures]
     if not names:
         return "The structure set is empty."
     near = process.extract(name, names, scorer=fuzz.WRatio, processor=fold, limit=2, score_cutoff=_SUGGEST_FROM)
-    listed = ", ".join(names[:_MOST_LISTED]) + (", ..." if len(names) > _MOST_LISTED else "")
-    asked = f"Did you mean {' or '.join(repr(n) for n, *_ in near)}? " if near else ""
-    return f"{asked}There are: {listed}."
+    if near:
+        return f"Did you mean {' or '.join(repr(n) for n, *_ in near)}?"
+    listed = ", ".join(names[:_MOST_LISTED]) + (f" and {len(names) - _MOST_LISTED} more" * (len(names) > _MOST_LISTED))
+    return f"There are: {listed}."
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -15,10 +15,10 @@ STATUS_MEANING = {
     "P": "read in the primary text",
     "T": "read in a documented transcription of the primary text",
     "S2": "read in two or more independent copies that agree",
-    "S1": "read in one secondary copy only",
+    "S1": "unverified: read in one secondary copy only",
     "C": "computed or inferred from verified numbers",
-    "X": "copies disagree",
-    "B": "from background knowledge, not read in a source",
+    "X": "unverified: copies disagree",
+    "B": "unverified: from background knowledge, not read in a source",
 }
 UNVERIFIED = frozenset({"S1", "X", "B"})
 
