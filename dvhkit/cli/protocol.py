@@ -67,7 +67,7 @@ def check(
     for finding in found:
         typer.echo(clean(str(finding)))
     serious = sum(finding.level is Level.SERIOUS for finding in found)
-    verdict = f"{serious} likely mistakes" if serious else "sound"
+    verdict = f"{serious} likely mistake{'s' if serious > 1 else ''}" if serious else "sound"
     typer.echo(clean(f"{file}: {verdict}. Protocol {loaded.id} version {loaded.version}, {len(loaded.rules)} rules."))
     if serious:
         raise typer.Exit(EXIT_NOT_MET)

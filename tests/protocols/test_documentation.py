@@ -1,0 +1,64 @@
+"""What the documentation shows is what the code reads."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dvhkit.errors import Reason
+from dvhkit.metrics.expression import parse_metric
+from dvhkit.metrics.registry import specs
+from dvhkit.protocols.context import load_context
+from dvhkit.protocols.lint import lint_protocol
+from dvhkit.protocols.load import list_protocols, load_protocol
+from dvhkit.protocols.rules import STATUS_MEANING
+from dvhkit.protocols.schema import RuleModel
+from dvhkit.protocols.waivers import load_waivers
+from dvhkit.results import Verdict
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PROTOCOLS = (DOCS / "protocols.md").read_text(encoding="utf-8")
+METRICS = (DOCS / "metrics.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def yaml_files(tmp_path):
+    paths = []
+    for i, text in enumerate(re.findall(r"```yaml\n(.*?)```", PROTOCOLS, re.DOTALL)):
+        paths.append(tmp_path / f"{i}.yaml")
+        paths[-1].write_text(text, encoding="utf-8")
+    return paths
+
+
+def test_the_example_files_are_sound(yaml_files):
+    protocol, context, waivers = yaml_files
+    loaded = load_protocol(protocol)
+    assert len(loaded.rules) == 5
+    assert lint_protocol(loaded) == ()
+    assert load_context(context)["prescription"] == {"dose_gy": 50, "fractions": 5}
+    assert load_waivers(waivers, load_protocol("oligoprogressive-liver-2025"))[0].roi == "PTV_2"
+
+
+def test_every_metric_of_the_table_is_named_and_every_named_one_is_read():
+    table = METRICS.split("## What you may type")[0]
+    written = re.findall(r"`([A-Z][A-Za-z0-9.%]*\[[^\]`]+\])`", table)
+    assert {parse_metric(text).kind for text in written} == {row.name for row in specs()}
+    assert all(parse_metric(text).canonical == text for text in written)
+
+
+def test_every_key_verdict_status_and_shipped_protocol_is_named():
+    for key in RuleModel.model_fields:
+        assert f"`{key}`" in PROTOCOLS
+    for verdict in Verdict:
+        assert verdict.value.replace("-", " ") in PROTOCOLS
+    for status in STATUS_MEANING:
+        assert f"| `{status}` |" in PROTOCOLS
+    for info in list_protocols():
+        assert f"`{info.id}`" in PROTOCOLS
+        assert str(info.rule_count) in PROTOCOLS
+
+
+def test_reason_codes_of_metrics_are_those_of_the_code():
+    codes = re.findall(r"^\| `([a-z-]+)` \|", METRICS, re.MULTILINE)
+    assert len(codes) == 6
+    assert all(Reason(code) for code in codes)
