@@ -17,6 +17,8 @@ _BASE_DECIMALS = {
 # A margin may be that small and real; a value below the second is rounding noise around 0.
 _MOST_DECIMALS = 9
 _NOISE = 1e-6
+# No dose or volume is that large; written out it would only break the table.
+_TOO_LONG = 1e9
 _LARGE_CC = 100.0
 _SIGNIFICANT_BELOW_1_CC = 3
 
@@ -46,12 +48,16 @@ def decimals_for(value: float, unit: str, *, margin: float | None = None) -> int
 
 def number(value: float, unit: str, *, margin: float | None = None) -> str:
     """Return `value` without its unit, with the digits that `decimals_for` finds right."""
+    if abs(value) >= _TOO_LONG:
+        return f"{value:.4g}"
     text = f"{value:.{decimals_for(value, unit, margin=margin)}f}"
     return text.removeprefix("-") if float(text) == 0 else text
 
 
 def signed(margin: float, unit: str, *, value: float | None = None) -> str:
     """Return `margin` with its sign, with the decimals of the `value` it belongs to."""
+    if abs(margin) >= _TOO_LONG:
+        return f"{margin:+.4g}"
     decimals = decimals_for(margin if value is None else value, unit, margin=margin)
     text = f"{margin:+.{decimals}f}"
     return text[1:] if float(text) == 0 else text

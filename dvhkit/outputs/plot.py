@@ -25,6 +25,8 @@ LEFT, RIGHT, TOP, BOTTOM = 56.0, 10.0, 10.0, 50.0
 # Finer than any screen or printer shows at this size; it leaves a tenth of the points.
 _TOLERANCE = 0.04
 _MOST_X_TICKS = 12
+# Beyond any dose; only a broken record has more, and still has to be drawn.
+_HIGHEST_GY = 1e9
 _TARGET_TYPES = frozenset({"PTV", "CTV", "GTV", "ITV", "TREATED_VOLUME", "IRRAD_VOLUME"})
 _TARGET_WIDTH, _ORGAN_WIDTH, _OUTLINE_WIDTH = 2.8, 1.6, 1.1
 _MARKER_SIZE = 5.5
@@ -149,7 +151,7 @@ def _points(curve: Curve, top_gy: float) -> list[Point]:
 
 
 def _x(dose_gy: float, top_gy: float) -> float:
-    return LEFT + (WIDTH - LEFT - RIGHT) * dose_gy / top_gy
+    return LEFT + (WIDTH - LEFT - RIGHT) * min(1.0, max(0.0, dose_gy / top_gy))
 
 
 def _y(volume_pct: float) -> float:
@@ -158,7 +160,7 @@ def _y(volume_pct: float) -> float:
 
 def _dose_axis(highest_gy: float) -> tuple[float, float]:
     """Return the distance of the dose ticks and the end of the dose axis, both round numbers."""
-    highest_gy = max(highest_gy, 0.01) * 1.02
+    highest_gy = min(max(highest_gy, 0.01), _HIGHEST_GY) * 1.02
     raw = highest_gy / _MOST_X_TICKS
     scale = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * scale for factor in (1, 2, 2.5, 5, 10) if factor * scale >= raw * (1 - 1e-9))

@@ -86,13 +86,20 @@ def read_audit(text: str | bytes, *, path: Path | str | None = None) -> tuple[Au
     if schema != AUDIT_SCHEMA or not isinstance(cases, list):
         raise InputError(f"The schema is {schema!r}, not {AUDIT_SCHEMA!r}.", path=path, remedy=_REMEDY)
     try:
-        return TypeAdapter(tuple[AuditRecord, ...]).validate_json(json.dumps(cases, allow_nan=False), strict=True)
+        text = json.dumps(cases, allow_nan=False)
+        records: tuple[AuditRecord, ...] = TypeAdapter(tuple[AuditRecord, ...]).validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = _place(first["loc"])
         raise InputError(f"{first['msg']}.", path=path, where=place, remedy=_REMEDY) from error
     except ValueError as error:
         raise InputError("A number is too large.", path=path, remedy=_REMEDY) from error
+    for i, record in enumerate(records):
+        for j, curve in enumerate(record.curves):
+            if len(curve.dose_gy) != len(curve.volume_pct):
+                place = f"cases[{i}].curves[{j}]"
+                raise InputError("There are not as many volumes as doses.", path=path, where=place, remedy=_REMEDY)
+    return records
 
 
 def _metric_row(row: MetricResult) -> dict[str, object]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up_records import BROKEN, CURVES, GOOD, HOSTILE_NAMES, LIVER, METRICS, RULES
 
@@ -30,6 +30,7 @@ def test_metric_rows_keep_every_digit_and_leave_the_missing_value_empty() -> Non
     assert rows[-1]["reason"] == METRICS[-1].reason
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_numbers_are_exact_and_never_quoted_as_text(value: float) -> None:
     (row,) = parsed(metrics_csv([MetricResult(roi="A", metric="Mean[Gy]", unit="Gy", value=value)]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from made_up_records import HOSTILE_NAMES
 
@@ -38,6 +38,7 @@ def test_each_unit_has_its_digits(value: float, unit: str, shown: str) -> None:
     assert number(value, unit) == shown
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([u.value for u in Unit if u is not Unit.COUNT]),
     st.integers(0, 10_000).map(lambda n: n / 100),
@@ -70,6 +71,7 @@ def test_limits_are_printed_as_in_books() -> None:
     assert limit_text(">= 57 Gy, <= 64.2 Gy, < 3 mm, 2..5 mm") == "≥ 57 Gy, ≤ 64.2 Gy, < 3 mm, 2 to 5 mm"
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_clean_text_is_one_visible_line_and_cleaning_it_again_changes_nothing(text: str) -> None:
     cleaned = clean(text)
@@ -79,11 +81,13 @@ def test_a_clean_text_is_one_visible_line_and_cleaning_it_again_changes_nothing(
     cleaned.encode("utf-8")
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(categories=["L", "N", "P", "S"]), max_size=40))
 def test_visible_texts_stay_to_the_letter(text: str) -> None:
     assert clean(text) == text
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(2, 30))
 def test_no_text_is_longer_than_allowed(text: str, longest: int) -> None:
     assert len(clean(text, longest=longest)) <= longest

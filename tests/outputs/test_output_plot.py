@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up_records import CURVES, HOSTILE_NAMES, RULES
 from shapely import LineString, Point
@@ -97,6 +97,7 @@ def straight_curve(volume_cc: float = 1000.0) -> Curve:
 FORMS = ["D{}%[Gy]", "D{}cc[Gy]", "DC{}cc[Gy]", "V{}Gy[%]", "V{}Gy[cc]", "CV{}Gy[cc]", "Max[Gy]", "Min[Gy]"]
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(FORMS),
     st.integers(1, 99),
@@ -185,6 +186,7 @@ def test_an_unmet_limit_is_told_from_a_met_one() -> None:
 rgb = st.tuples(*[st.integers(0, 255)] * 3)
 
 
+@settings(deadline=None)
 @given(rgb, st.sampled_from([PAPER_LIGHT, PAPER_DARK]))
 def test_every_colour_becomes_legible_and_a_legible_one_stays(
     colour: tuple[int, int, int], paper: tuple[int, int, int]
@@ -202,6 +204,7 @@ def test_contrast_is_that_of_wcag() -> None:
     assert contrast((0x76, 0x76, 0x76), (255, 255, 255)) == pytest.approx(4.54, abs=0.005)
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | rgb, max_size=12))
 def test_curves_of_one_colour_differ_in_their_dashes(colours: list[tuple[int, int, int] | None]) -> None:
     made = inks(colours)
@@ -210,6 +213,7 @@ def test_curves_of_one_colour_differ_in_their_dashes(colours: list[tuple[int, in
         assert len({(ink.light, ink.dash) for ink in made}) == len(colours)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 500), st.floats(0, 400)), min_size=2, max_size=40), st.floats(0.01, 20))
 def test_a_simplified_line_keeps_its_ends_and_stays_near_every_point(
     points: list[tuple[float, float]], tolerance: float
@@ -220,6 +224,7 @@ def test_a_simplified_line_keeps_its_ends_and_stays_near_every_point(
     assert set(made) <= set(points)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 5), min_size=2, max_size=60), st.floats(0.01, 20))
 def test_a_falling_curve_is_drawn_within_the_tolerance(drops: list[float], tolerance: float) -> None:
     points = [(float(i), 400 - float(v)) for i, v in enumerate(np.cumsum(drops))]

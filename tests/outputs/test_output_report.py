@@ -10,6 +10,9 @@ from enum import StrEnum
 from html.parser import HTMLParser
 
 import pytest
+from any_records import records
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from made_up_records import BROKEN, CURVES, FINDINGS, GOOD, HOSTILE_NAMES, LIVER, METRICS, RULES
 
 from dvhkit.outputs.report import html_report
@@ -246,6 +249,14 @@ def test_no_name_adds_a_tag_an_attribute_or_a_hidden_character(name: str) -> Non
 
 def test_templates_in_names_are_not_run() -> None:
     assert "{{ 7*7 }}" in Page(html_report([replace(LIVER, case="{{ 7*7 }}")])).words
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(records, max_size=2))
+def test_any_record_gives_a_sound_page(written: list[AuditRecord]) -> None:
+    page = Page(html_report(written))
+    assert page.count("article") == len(written)
+    assert page.count("polyline") == sum(len(c.dose_gy) > 1 for r in written for c in r.curves)
 
 
 def test_the_same_records_give_the_same_page() -> None:

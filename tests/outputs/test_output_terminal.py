@@ -8,6 +8,9 @@ from dataclasses import replace
 from enum import StrEnum
 
 import pytest
+from any_records import records
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from made_up_records import BROKEN, FINDINGS, GOOD, HOSTILE_NAMES, LIVER, METRICS, RULES
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
@@ -136,3 +139,12 @@ def test_words_say_what_colours_say() -> None:
     coloured = printed(*tables.audit_view(LIVER), colour=True)
     assert "\x1b[" in coloured
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+
+
+@settings(max_examples=100, deadline=None)
+@given(records, st.integers(40, 200))
+def test_any_record_fits_any_terminal(record: AuditRecord, width: int) -> None:
+    parts = [*tables.audit_view(record), tables.audit_summary_table([record]), tables.metric_table(record.metrics)]
+    text = printed(*parts, width=width)
+    assert all(c.isprintable() or c in "\n\u200c\u200d" for c in text)
+    assert max(cell_len(line) for line in text.splitlines()) <= width
