@@ -9,7 +9,7 @@ import numpy as np
 
 from dvhkit.engine.histogram import atoms, empty_histogram
 from dvhkit.engine.kernels.book import book_dose, surface_extremes
-from dvhkit.engine.lattice import Lattice, dose_lattice, end_halves_mm, volume_lattice
+from dvhkit.engine.lattice import Lattice, dose_lattice, end_halves_mm, rim_mm, volume_lattice
 from dvhkit.engine.options import EngineOptions
 from dvhkit.engine.sections import stream
 from dvhkit.engine.solid import Solid, make_solid, mended
@@ -73,6 +73,7 @@ class _Field:
     offsets_mm: FloatArray
     half_end_mm: FloatArray
     to_dose: FloatArray
+    rim_mm: FloatArray
     low_gy: float
     high_gy: float
 
@@ -83,6 +84,7 @@ _NO_DOSE = _Field(
     offsets_mm=frozen_array(np.zeros(1)),
     half_end_mm=np.zeros(2),
     to_dose=np.array([[0.0, 0.0, 0.0, -9.0]] * 3),
+    rim_mm=np.zeros(4),
     low_gy=0.0,
     high_gy=0.0,
 )
@@ -102,6 +104,7 @@ def _with_dose(solid: Solid, dose: Dose, options: EngineOptions) -> Dvh:
         offsets_mm=dose.grid.offsets_mm,
         half_end_mm=end_halves_mm(dose.grid),
         to_dose=to_dose,
+        rim_mm=rim_mm(solid.stack.frame, dose.grid),
         low_gy=low,
         high_gy=high,
     )
@@ -181,6 +184,7 @@ def _run(solid: Solid, lattice: Lattice, field: _Field) -> _Run:
             lattice.origin_mm,
             lattice.step_mm,
             *place,
+            field.rim_mm,
             field.low_gy,
             field.high_gy,
             layer,

@@ -8,6 +8,7 @@ from math import ceil, floor
 
 import numpy as np
 
+from dvhkit.engine.frame import Frame
 from dvhkit.engine.options import EngineOptions
 from dvhkit.engine.planes import PlaneStack
 from dvhkit.model.arrays import FloatArray
@@ -120,11 +121,6 @@ def _parts(axes: list[_Axis], lo: FloatArray, hi: FloatArray, volume_mm3: float,
     size = (volume_mm3 / options.cells_target) ** (1 / 3)
     while True:
         parts = [min(options.subdivision_max, max(1, ceil(axis.pitch / size))) for axis in axes]
-        for a, axis in enumerate(axes):
-            leaves = lo[a] < axis.phase or hi[a] > axis.phase + (axis.count - 1) * axis.pitch
-            if axis.count and leaves and a < 2:
-                # The grid ends half a voxel beyond its outermost centres: that must be a border of cells.
-                parts[a] += parts[a] % 2
         cells = [(hi[a] - lo[a]) / axes[a].pitch * parts[a] + 3 for a in range(3)]
         fits = cells[0] * cells[1] <= _LAYER_CELLS_MAX and cells[0] * cells[1] * cells[2] <= _WINDOW_CELLS_MAX
         if fits or max(parts) <= 2:
@@ -159,6 +155,22 @@ def end_halves_mm(grid: Grid) -> FloatArray:
         return np.full(2, 0.5 * float(grid.spacing_mm.mean()))
     gaps = np.diff(grid.offsets_mm)
     return 0.5 * gaps[[0, -1]]
+
+
+def rim_mm(frame: Frame, grid: Grid) -> FloatArray:
+    """Return least and greatest u and v that the outermost voxels reach; unbounded where the frame is not the grid's."""
+    if not frame.is_aligned:
+        return np.array([-np.inf, np.inf, -np.inf, np.inf])
+    rim = np.empty(4)
+    for a in range(2):
+        axis = frame.grid_axis[a]
+        if axis == 2:
+            below, above = end_halves_mm(grid)
+            rim[2 * a : 2 * a + 2] = grid.offsets_mm[0] - below, grid.offsets_mm[-1] + above
+        else:
+            count = (grid.n_columns, grid.n_rows)[axis]
+            rim[2 * a : 2 * a + 2] = float(grid.spacing_mm[axis]) * np.array([-0.5, count - 0.5])
+    return rim
 
 
 def _ends(lo_mm: FloatArray, hi_mm: FloatArray) -> FloatArray:

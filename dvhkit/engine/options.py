@@ -47,7 +47,7 @@ class EngineOptions:
     profile: str = "reference"
     between: Between = Between.SHAPE
     end_cap: EndCap = EndCap.SHAPE
-    cells_target: int = 200_000
+    cells_target: int = 30_000
     subdivision_max: int = 24
 
     def __post_init__(self) -> None:

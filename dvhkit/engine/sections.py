@@ -125,7 +125,7 @@ class _Interval:
 def _shape_chunks(solid: Solid, lattice: Lattice, excess: FloatArray) -> Iterator[Chunk]:
     intervals, cuts = _intervals(solid, lattice)
     layer = _layer_of(lattice, 0.5 * (cuts[0] + cuts[1]))
-    points = lattice.to_cells(solid.stack.points_mm)
+    planes = _PlaneWindow(solid, lattice, excess)
     plane_bytes = 44 * (lattice.n_rows + 1) * (lattice.n_columns + 1)
     slab_bytes = 32 * lattice.n_rows * lattice.n_columns
     start = 0
@@ -136,26 +136,57 @@ def _shape_chunks(solid: Solid, lattice: Lattice, excess: FloatArray) -> Iterato
             stop += 1
         chunk = intervals[start:stop]
         n_slabs = sum(len(i.mids_mm) for i in chunk)
-        if n_slabs:
-            area, first, last = _reconstruct(solid, lattice, points, chunk, n_slabs, excess)
-            here = slice(chunk[0].first_slab, chunk[0].first_slab + n_slabs)
-            yield Chunk(
-                area=area,
-                first=first,
-                last=last,
-                section=np.arange(n_slabs),
-                lo_mm=cuts[0][here],
-                hi_mm=cuts[1][here],
-                layer=layer[here],
-                is_last=stop == len(intervals),
-            )
+        planes.move_to(chunk)
+        area, first, last = _reconstruct(solid, lattice, planes, chunk, n_slabs)
+        here = slice(chunk[0].first_slab, chunk[0].first_slab + n_slabs)
+        yield Chunk(
+            area=area,
+            first=first,
+            last=last,
+            section=np.arange(n_slabs),
+            lo_mm=cuts[0][here],
+            hi_mm=cuts[1][here],
+            layer=layer[here],
+            is_last=stop == len(intervals),
+        )
         start = stop
+
+
+class _PlaneWindow:
+    """Levels and exact coverage of the planes that a chunk needs, carried over from chunk to chunk."""
+
+    def __init__(self, solid: Solid, lattice: Lattice, excess: FloatArray) -> None:
+        self._solid = solid
+        self._lattice = lattice
+        self._points = lattice.to_cells(solid.stack.points_mm)
+        self._excess = excess
+        self.base = 0
+        self._top = 0
+        self.arrays: tuple[NDArray[np.generic], ...] = ()
+
+    def move_to(self, chunk: list[_Interval]) -> None:
+        """Make the planes of the chunk's intervals and two to either side available, from plane `base` on."""
+        planes = [p for i in chunk for p in (i.lower, i.upper) if p >= 0]
+        base = max(0, min(planes) - 2)
+        top = min(self._solid.stack.n_planes, max(planes) + 3)
+        fresh = self._compute(max(base, self._top), top)
+        if self._top > base:
+            old = [a[base - self.base : self._top - self.base] for a in self.arrays]
+            fresh = tuple(np.concatenate(pair) for pair in zip(old, fresh, strict=True))
+        self.arrays, self.base, self._top = fresh, base, top
+
+    def _compute(self, start: int, stop: int) -> tuple[NDArray[np.generic], ...]:
+        stop = max(start, stop)
+        level, ring = _levels(self._solid, self._lattice, self._points, start, stop)
+        return (level, ring, *_exact(self._solid, self._lattice, self._points, start, stop, self._excess))
 
 
 def _intervals(solid: Solid, lattice: Lattice) -> tuple[list[_Interval], tuple[FloatArray, FloatArray]]:
     """Return the intervals from below, and where all their slabs begin and end."""
     offsets = solid.stack.offsets_mm
     edges = lattice.layer_edges_mm
+    # Slabs much thinner than the cells are wide add work, not truth.
+    thick = float(min(lattice.step_mm.min(), np.diff(edges).max()))
     intervals: list[_Interval] = []
     lows: list[FloatArray] = []
     highs: list[FloatArray] = []
@@ -167,7 +198,8 @@ def _intervals(solid: Solid, lattice: Lattice) -> tuple[list[_Interval], tuple[F
         spans += [(stop - 1, -1, offsets[stop - 1], offsets[stop - 1] + above, offsets[stop - 1])]
         for lower, upper, lo, hi, start in spans:
             end = solid.hi_mm[stop - 1] if upper < 0 else hi
-            parts = _BETWEEN_PARTS if min(lower, upper) >= 0 else _CAP_PARTS
+            least = _BETWEEN_PARTS if min(lower, upper) >= 0 else _CAP_PARTS
+            parts = min(least, max(1, round((end - start) / thick)))
             inner = edges[(edges > start) & (edges < end)]
             cuts = merge_near(np.concatenate([np.linspace(start, end, parts + 1), inner]))
             mids = 0.5 * (cuts[:-1] + cuts[1:]) if end > start else np.empty(0)
@@ -190,23 +222,16 @@ def _intervals(solid: Solid, lattice: Lattice) -> tuple[list[_Interval], tuple[F
 
 
 def _reconstruct(
-    solid: Solid,
-    lattice: Lattice,
-    points: FloatArray,
-    chunk: list[_Interval],
-    n_slabs: int,
-    excess: FloatArray,
+    solid: Solid, lattice: Lattice, planes: _PlaneWindow, chunk: list[_Interval], n_slabs: int
 ) -> tuple[FloatArray, IntArray, IntArray]:
-    planes = [p for i in chunk for p in (i.lower, i.upper) if p >= 0]
-    base = max(0, min(planes) - 2)
-    top = min(solid.stack.n_planes, max(planes) + 3)
-    exact = _exact(solid, lattice, points, base, top, excess)
-    level, ring, far = _levels(solid, lattice, points, base, top)
+    """Return the sections of a chunk's slabs: coverage, first and last columns."""
     rows, columns = lattice.n_rows, lattice.n_columns
     area = np.empty((n_slabs, 3, rows, columns))
     first = np.empty((n_slabs, rows), np.int64)
     last = np.empty((n_slabs, rows), np.int64)
     phi = np.empty((max(len(i.mids_mm) for i in chunk), rows + 1, columns + 1))
+    state = np.empty((rows + 1, columns + 1), np.int8)
+    done = np.empty((rows + 1, columns + 1), np.bool_)
     links = solid.links
     assert links is not None
     start = 0
@@ -216,10 +241,8 @@ def _reconstruct(
             continue
         here = slice(start, start + n)
         interval_sections(
-            level,
-            ring,
-            *exact,
-            base,
+            *planes.arrays,
+            planes.base,
             i.lower,
             i.upper,
             i.run[0],
@@ -233,11 +256,13 @@ def _reconstruct(
             links.down_order,
             links.is_hole,
             _BEND_MAX,
-            far,
+            max(solid.band_mm**2, 1e4),
             i.lo_mm,
             i.hi_mm,
             i.mids_mm,
             phi,
+            state,
+            done,
             area[here],
             first[here],
             last[here],
@@ -248,8 +273,8 @@ def _reconstruct(
 
 def _levels(
     solid: Solid, lattice: Lattice, points: FloatArray, base: int, top: int
-) -> tuple[FloatArray, NDArray[np.int32], float]:
-    """Return the level functions of planes ``base:top`` at the lattice's nodes, the nearest rings, and what is far."""
+) -> tuple[FloatArray, NDArray[np.int32]]:
+    """Return the level functions of planes ``base:top`` at the lattice's nodes, and the nearest rings."""
     nodes = (lattice.n_rows + 1, lattice.n_columns + 1)
     level = np.empty((top - base, *nodes))
     ring = np.empty((top - base, *nodes), np.int32)
@@ -271,10 +296,11 @@ def _levels(
         links.y_mm - lattice.origin_mm[1],
         links.size_mm,
         links.is_hole,
+        np.empty((len(points), 5)),
         np.empty(nodes, np.int64),
         np.empty(nodes),
         np.empty(nodes, np.int64),
         level,
         ring,
     )
-    return level, ring, max(solid.band_mm**2, 1e4)
+    return level, ring

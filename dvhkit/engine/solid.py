@@ -112,7 +112,7 @@ def _solid(stack: PlaneStack, runs: Runs, options: EngineOptions) -> Solid:
         lo[first] = stack.offsets_mm[first] - _tallest(links.down_mm, stack, first)
         hi[stop - 1] = stack.offsets_mm[stop - 1] + _tallest(links.up_mm, stack, stop - 1)
     usual = float(np.median(np.diff(stack.offsets_mm))) if stack.n_planes > 1 else runs.end_gap_mm[0][0]
-    return Solid(stack=stack, runs=runs, options=options, lo_mm=lo, hi_mm=hi, links=links, band_mm=4.0 * usual + 4.0)
+    return Solid(stack=stack, runs=runs, options=options, lo_mm=lo, hi_mm=hi, links=links, band_mm=3.0 * usual + 1.0)
 
 
 def _tallest(heights_mm: FloatArray, stack: PlaneStack, plane: int) -> float:

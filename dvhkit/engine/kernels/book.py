@@ -148,6 +148,13 @@ def _corners(dose, offsets, half_end, to_dose, u, v, w0, w1, hu, hv, out, extrem
 
 
 @njit(cache=True, nogil=True)
+def _share(start, size, low, high):
+    """Share of the stretch from `start` to ``start + size`` that lies between `low` and `high`."""
+    inside = min(start + size, high) - max(start, low)
+    return 1.0 if inside >= size * (1.0 - 1e-9) else max(0.0, inside / size)
+
+
+@njit(cache=True, nogil=True)
 def _book_layer(
     layer,
     layer_first,
@@ -160,6 +167,7 @@ def _book_layer(
     offsets,
     half_end,
     to_dose,
+    rim,
     low,
     high,
     hist,
@@ -186,6 +194,14 @@ def _book_layer(
             totals[0] += volume
             u = origin[0] + hu * (column + cu)
             v = origin[1] + hv * (row + cv)
+            share = _share(origin[0] + hu * column, hu, rim[0], rim[1])
+            share *= _share(origin[1] + hv * row, hv, rim[2], rim[3])
+            if share <= 0.0:
+                continue
+            if share < 1.0:
+                u = min(max(u, rim[0]), rim[1])
+                v = min(max(v, rim[2]), rim[3])
+                volume *= share
             if not _dose_at(dose, offsets, half_end, to_dose, u, v, w, out):
                 continue
             totals[1] += volume
@@ -198,11 +214,14 @@ def _book_layer(
             width = sqrt(su * su + sv * sv + sw * sw)
             fraction = min(1.0, filled / hw)
             _deposit(hist, low, high, d, width, volume)
-            reach = 0.5 * (abs(su) + abs(sv) + abs(sw))
-            extremes[0] = min(extremes[0], d - reach)
-            extremes[1] = max(extremes[1], d + reach)
+            if fraction > 0.01:
+                extremes[0] = min(extremes[0], max(low, d - 0.5 * width))
+                extremes[1] = max(extremes[1], min(high, d + 0.5 * width))
+            else:
+                extremes[0] = min(extremes[0], d)
+                extremes[1] = max(extremes[1], d)
             if fraction > 1.0 - 1e-9:
-                reach *= 2.0
+                reach = abs(su) + abs(sv) + abs(sw)
                 if d + reach > extremes[1] or d - reach < extremes[0]:
                     _corners(dose, offsets, half_end, to_dose, u - hu * cu, v - hv * cv, w0, w1, hu, hv, out, extremes)
         layer_first[row] = layer.shape[2]
@@ -225,6 +244,7 @@ def book_dose(
     offsets,
     half_end,
     to_dose,
+    rim,
     low,
     high,
     layer,
@@ -236,6 +256,9 @@ def book_dose(
     extremes,
 ):
     """Add slabs to their layers and book the dose of each layer that is complete.
+
+    `rim` (least and greatest u, least and greatest v): where the outermost voxels end; a cell across it has dose in
+    its share within.
 
     `slab_section` names the section of each slab, `slab_layer` its layer; both ascend. The last layer stays open in
     `layer`, `layer_first`, `layer_last` for the next call unless `final`. Outputs: `hist` (9, bins) as in `_deposit`;
@@ -266,6 +289,7 @@ def book_dose(
                 offsets,
                 half_end,
                 to_dose,
+                rim,
                 low,
                 high,
                 hist,

@@ -12,32 +12,34 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def _distance2(points, following, edge, hu, hv, x, y):
-    """Squared distance in mm2 from (x, y) mm to the edge that starts at point `edge`."""
-    ax = points[edge, 0] * hu
-    ay = points[edge, 1] * hv
-    dx = points[following[edge], 0] * hu - ax
-    dy = points[following[edge], 1] * hv - ay
-    length2 = dx * dx + dy * dy
-    t = 0.0
-    if length2 > 0.0:
-        t = min(1.0, max(0.0, ((x - ax) * dx + (y - ay) * dy) / length2))
-    ex = x - ax - t * dx
-    ey = y - ay - t * dy
+def _measure(points, following, begin, end, hu, hv, edges):
+    """Write start, direction and inverse squared length of each edge, in mm."""
+    for edge in range(begin, end):
+        edges[edge, 0] = points[edge, 0] * hu
+        edges[edge, 1] = points[edge, 1] * hv
+        dx = (points[following[edge], 0] - points[edge, 0]) * hu
+        dy = (points[following[edge], 1] - points[edge, 1]) * hv
+        length2 = dx * dx + dy * dy
+        edges[edge, 2] = dx
+        edges[edge, 3] = dy
+        edges[edge, 4] = 1.0 / length2 if length2 > 0.0 else 0.0
+
+
+@njit(cache=True, nogil=True)
+def _distance2(edges, edge, x, y):
+    """Squared distance in mm2 from (x, y) mm to an edge."""
+    px = x - edges[edge, 0]
+    py = y - edges[edge, 1]
+    dx = edges[edge, 2]
+    dy = edges[edge, 3]
+    t = min(1.0, max(0.0, (px * dx + py * dy) * edges[edge, 4]))
+    ex = px - t * dx
+    ey = py - t * dy
     return ex * ex + ey * ey
 
 
 @njit(cache=True, nogil=True)
-def _try(points, following, edge, hu, hv, row, column, nearest, distance2):
-    """Keep `edge` for a node if it is nearer than what the node has."""
-    found = _distance2(points, following, edge, hu, hv, column * hu, row * hv)
-    if found < distance2[row, column]:
-        distance2[row, column] = found
-        nearest[row, column] = edge
-
-
-@njit(cache=True, nogil=True)
-def _seed(points, following, begin, end, hu, hv, nearest, distance2):
+def _seed(points, following, edges, begin, end, hu, hv, nearest, distance2):
     """Give the nodes around each edge that edge."""
     n_rows, n_columns = nearest.shape
     for edge in range(begin, end):
@@ -49,47 +51,46 @@ def _seed(points, following, begin, end, hu, hv, nearest, distance2):
         for s in range(n + 1):
             column = floor(ax + dx * s / n)
             row = floor(ay + dy * s / n)
-            for a in range(2):
-                for b in range(2):
-                    if 0 <= row + a < n_rows and 0 <= column + b < n_columns:
-                        _try(points, following, edge, hu, hv, row + a, column + b, nearest, distance2)
+            for r in range(max(0, row), min(n_rows, row + 2)):
+                for c in range(max(0, column), min(n_columns, column + 2)):
+                    found = _distance2(edges, edge, c * hu, r * hv)
+                    if found < distance2[r, c]:
+                        distance2[r, c] = found
+                        nearest[r, c] = edge
 
 
 @njit(cache=True, nogil=True)
-def _offer(points, following, hu, hv, row, column, from_row, from_column, band2, nearest, distance2):
+def _offer(edges, x, y, row, column, from_row, from_column, band2, nearest, distance2):
     """Offer a node its neighbour's edge."""
     edge = nearest[from_row, from_column]
     if edge >= 0 and edge != nearest[row, column] and distance2[from_row, from_column] < band2:
-        _try(points, following, edge, hu, hv, row, column, nearest, distance2)
+        found = _distance2(edges, edge, x, y)
+        if found < distance2[row, column]:
+            distance2[row, column] = found
+            nearest[row, column] = edge
 
 
 @njit(cache=True, nogil=True)
-def _sweep(points, following, hu, hv, row_lo, row_hi, column_lo, column_hi, band2, nearest, distance2):
+def _sweep(edges, hu, hv, row_lo, row_hi, column_lo, column_hi, band2, nearest, distance2):
     """Pass nearest edges on over the window, down and up."""
     for row in range(row_lo, row_hi):
+        y = row * hv
         for column in range(column_lo, column_hi):
             if row > row_lo:
-                _offer(points, following, hu, hv, row, column, row - 1, column, band2, nearest, distance2)
-                if column > column_lo:
-                    _offer(points, following, hu, hv, row, column, row - 1, column - 1, band2, nearest, distance2)
-                if column + 1 < column_hi:
-                    _offer(points, following, hu, hv, row, column, row - 1, column + 1, band2, nearest, distance2)
+                _offer(edges, column * hu, y, row, column, row - 1, column, band2, nearest, distance2)
             if column > column_lo:
-                _offer(points, following, hu, hv, row, column, row, column - 1, band2, nearest, distance2)
+                _offer(edges, column * hu, y, row, column, row, column - 1, band2, nearest, distance2)
         for column in range(column_hi - 2, column_lo - 1, -1):
-            _offer(points, following, hu, hv, row, column, row, column + 1, band2, nearest, distance2)
+            _offer(edges, column * hu, y, row, column, row, column + 1, band2, nearest, distance2)
     for row in range(row_hi - 1, row_lo - 1, -1):
+        y = row * hv
         for column in range(column_hi - 1, column_lo - 1, -1):
             if row + 1 < row_hi:
-                _offer(points, following, hu, hv, row, column, row + 1, column, band2, nearest, distance2)
-                if column > column_lo:
-                    _offer(points, following, hu, hv, row, column, row + 1, column - 1, band2, nearest, distance2)
-                if column + 1 < column_hi:
-                    _offer(points, following, hu, hv, row, column, row + 1, column + 1, band2, nearest, distance2)
+                _offer(edges, column * hu, y, row, column, row + 1, column, band2, nearest, distance2)
             if column + 1 < column_hi:
-                _offer(points, following, hu, hv, row, column, row, column + 1, band2, nearest, distance2)
+                _offer(edges, column * hu, y, row, column, row, column + 1, band2, nearest, distance2)
         for column in range(column_lo + 1, column_hi):
-            _offer(points, following, hu, hv, row, column, row, column - 1, band2, nearest, distance2)
+            _offer(edges, column * hu, y, row, column, row, column - 1, band2, nearest, distance2)
 
 
 @njit(cache=True, nogil=True)
@@ -119,17 +120,15 @@ def _windings(points, following, begin, end, winding):
 
 
 @njit(cache=True, nogil=True)
-def _level(points, following, edge, hu, hv, d, cx, cy, size, is_hole):
+def _level(edges, edge, d, cx, cy, size, is_hole):
     """Turn the signed distance `d` of a node into its level; `size`: radius of the circle of the ring's area."""
-    ax = points[edge, 0] * hu
-    ay = points[edge, 1] * hv
-    dx = points[following[edge], 0] * hu - ax
-    dy = points[following[edge], 1] * hv - ay
+    dx = edges[edge, 2]
+    dy = edges[edge, 3]
     length = sqrt(dx * dx + dy * dy)
     reach = 0.0
     if length > 0.0:
         # Outer rings run anticlockwise, holes clockwise: away from the centroid is right of an outer edge.
-        reach = ((ax - cx) * dy - (ay - cy) * dx) / length
+        reach = ((edges[edge, 0] - cx) * dy - (edges[edge, 1] - cy) * dx) / length
         if is_hole:
             reach = -reach
     # A concave stretch may face its centroid; a small radius of its own keeps its level in order.
@@ -161,6 +160,7 @@ def plane_levels(
     ring_y,
     ring_size,
     ring_hole,
+    edges,
     nearest,
     distance2,
     winding,
@@ -179,8 +179,8 @@ def plane_levels(
         Distance in mm beyond which distances are not told apart.
     ring_x, ring_y, ring_size, ring_hole
         Centroid in mm, radius of the circle of equal area in mm, and whether the ring is a hole.
-    nearest, distance2, winding
-        Scratch of the size of the nodes.
+    edges, nearest, distance2, winding
+        Scratch: (points, 5), and three times (node rows, node columns).
     level, ring
         Output (planes, node rows, node columns): the level in mm2, and the nearest ring.
     """
@@ -205,8 +205,9 @@ def plane_levels(
         nearest[:] = -1
         distance2[:] = np.inf
         winding[:] = 0
-        _seed(points, following, begin, end, hu, hv, nearest, distance2)
-        _sweep(points, following, hu, hv, row_lo, row_hi, column_lo, column_hi, band * band, nearest, distance2)
+        _measure(points, following, begin, end, hu, hv, edges)
+        _seed(points, following, edges, begin, end, hu, hv, nearest, distance2)
+        _sweep(edges, hu, hv, row_lo, row_hi, column_lo, column_hi, band * band, nearest, distance2)
         _windings(points, following, begin, end, winding)
         for row in range(n_rows):
             seen = -1
@@ -222,7 +223,7 @@ def plane_levels(
                 for direction in range(2):
                     while True:
                         other = following[edge] if direction == 0 else _before(edge, ring_start, point_ring)
-                        found = _distance2(points, following, other, hu, hv, column * hu, row * hv)
+                        found = _distance2(edges, other, column * hu, row * hv)
                         if found >= distance2[row, column]:
                             break
                         distance2[row, column] = found
@@ -234,5 +235,5 @@ def plane_levels(
                 seen = own
                 ring[slot, row, column] = own
                 level[slot, row, column] = _level(
-                    points, following, edge, hu, hv, d, ring_x[own], ring_y[own], ring_size[own], ring_hole[own]
+                    edges, edge, d, ring_x[own], ring_y[own], ring_size[own], ring_hole[own]
                 )

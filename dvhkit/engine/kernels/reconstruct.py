@@ -70,7 +70,7 @@ def _negative_part(a, b, c, d, out):
 
 @njit(cache=True, nogil=True)
 def _cap(l0, l1, l2, g1, g2, order, bend, out):
-    """Write slope and half curvature of a level beyond its last plane from its values there and on two planes before."""
+    """Write slope and half curvature of a level beyond its last plane from its values on the last three planes."""
     out[0] = 0.0
     out[1] = 0.0
     if order == 0:
@@ -94,9 +94,11 @@ def _half_curvature(la, lb, lc, ga, gb, bend):
 
 
 @njit(cache=True, nogil=True)
-def _interval_levels(
+def _node_levels(
     level,
     ring,
+    row,
+    column,
     base,
     lower,
     upper,
@@ -115,109 +117,121 @@ def _interval_levels(
     z_lo,
     z_hi,
     mids,
+    cap,
     phi,
 ):
-    """Interpolate the level at every node for heights `mids` between planes `lower` and `upper` (-1: none)."""
-    _, n_rows, n_columns = level.shape
-    cap = np.empty(2)
+    """Interpolate the level of one node for heights `mids` between planes `lower` and `upper` (-1: none)."""
     gap = z_hi - z_lo
-    for row in range(n_rows):
-        for column in range(n_columns):
-            end_up = 0.0
-            end_down = 0.0
-            up_slope = 0.0
-            up_bend = 0.0
-            down_slope = 0.0
-            down_bend = 0.0
-            l0 = far
-            l1 = far
-            ends_up = False
-            ends_down = False
-            hole_up = False
-            hole_down = False
-            if lower >= 0:
-                l0 = level[lower - base, row, column]
-                own = ring[lower - base, row, column]
-                ends_up = upper < 0 or (own >= 0 and above[own] == -1)
-                if ends_up and own >= 0:
-                    hole_up = hole[own]
-                    end_up = up_height[own]
-                    before = level[lower - 1 - base, row, column] if lower - 1 >= run_lo else l0
-                    before2 = level[lower - 2 - base, row, column] if lower - 2 >= run_lo else before
-                    g1 = offsets[lower] - offsets[lower - 1] if lower - 1 >= run_lo else 1.0
-                    g2 = offsets[lower - 1] - offsets[lower - 2] if lower - 2 >= run_lo else 1.0
-                    _cap(l0, before, before2, g1, g2, up_order[own], bend, cap)
-                    up_slope = cap[0]
-                    up_bend = cap[1]
-            if upper >= 0:
-                l1 = level[upper - base, row, column]
-                own = ring[upper - base, row, column]
-                ends_down = lower < 0 or (own >= 0 and below[own] == -1)
-                if ends_down and own >= 0:
-                    hole_down = hole[own]
-                    end_down = down_height[own]
-                    after = level[upper + 1 - base, row, column] if upper + 1 < run_hi else l1
-                    after2 = level[upper + 2 - base, row, column] if upper + 2 < run_hi else after
-                    g1 = offsets[upper + 1] - offsets[upper] if upper + 1 < run_hi else 1.0
-                    g2 = offsets[upper + 2] - offsets[upper + 1] if upper + 2 < run_hi else 1.0
-                    _cap(l1, after, after2, g1, g2, down_order[own], bend, cap)
-                    down_slope = cap[0]
-                    down_bend = cap[1]
-            c_lo = 0.0
-            c_hi = 0.0
-            p0 = l0
-            p1 = l1
-            if ends_up:
-                p0 = -abs(l0) if hole_up else abs(l0)
-            if ends_down:
-                p1 = -abs(l1) if hole_down else abs(l1)
-            if lower >= 0 and upper >= 0 and not ends_up and not ends_down:
-                has_lo = lower - 1 >= run_lo
-                has_hi = upper + 1 < run_hi
-                if has_lo:
-                    c_lo = _half_curvature(
-                        level[lower - 1 - base, row, column], l0, l1, offsets[lower] - offsets[lower - 1], gap, bend
-                    )
-                if has_hi:
-                    c_hi = _half_curvature(
-                        l0, l1, level[upper + 1 - base, row, column], gap, offsets[upper + 1] - offsets[upper], bend
-                    )
-                if not has_lo and not has_hi:
-                    c_lo = 1.0
-                    c_hi = 1.0
-                elif not has_lo:
-                    c_lo = c_hi
-                elif not has_hi:
-                    c_hi = c_lo
-            for s in range(mids.size):
-                z = mids[s]
-                value = far
-                if lower >= 0 and upper >= 0:
-                    t = (z - z_lo) / gap
-                    # Cubic through both planes whose second differences there are those of the neighbours' parabolas.
-                    value = p0 + t * (p1 - p0) - t * (1.0 - t) * gap * gap * ((1.0 - t) * c_lo + t * c_hi)
-                if ends_up:
-                    tau = z - z_lo
-                    if tau <= end_up:
-                        beyond = l0 + tau * (up_slope + tau * up_bend)
-                        if hole_up and upper >= 0:
-                            value = max(value, beyond)
-                        else:
-                            value = min(value, beyond)
-                if ends_down:
-                    tau = z_hi - z
-                    if tau <= end_down:
-                        beyond = l1 + tau * (down_slope + tau * down_bend)
-                        if hole_down and lower >= 0:
-                            value = max(value, beyond)
-                        else:
-                            value = min(value, beyond)
-                phi[s, row, column] = value
+    end_up = 0.0
+    end_down = 0.0
+    up_slope = 0.0
+    up_bend = 0.0
+    down_slope = 0.0
+    down_bend = 0.0
+    l0 = far
+    l1 = far
+    ends_up = False
+    ends_down = False
+    hole_up = False
+    hole_down = False
+    if lower >= 0:
+        l0 = level[lower - base, row, column]
+        own = ring[lower - base, row, column]
+        ends_up = upper < 0 or (own >= 0 and above[own] == -1)
+        if ends_up and own >= 0:
+            hole_up = hole[own]
+            end_up = up_height[own]
+            before = level[lower - 1 - base, row, column] if lower - 1 >= run_lo else l0
+            before2 = level[lower - 2 - base, row, column] if lower - 2 >= run_lo else before
+            g1 = offsets[lower] - offsets[lower - 1] if lower - 1 >= run_lo else 1.0
+            g2 = offsets[lower - 1] - offsets[lower - 2] if lower - 2 >= run_lo else 1.0
+            _cap(l0, before, before2, g1, g2, up_order[own], bend, cap)
+            up_slope = cap[0]
+            up_bend = cap[1]
+    if upper >= 0:
+        l1 = level[upper - base, row, column]
+        own = ring[upper - base, row, column]
+        ends_down = lower < 0 or (own >= 0 and below[own] == -1)
+        if ends_down and own >= 0:
+            hole_down = hole[own]
+            end_down = down_height[own]
+            after = level[upper + 1 - base, row, column] if upper + 1 < run_hi else l1
+            after2 = level[upper + 2 - base, row, column] if upper + 2 < run_hi else after
+            g1 = offsets[upper + 1] - offsets[upper] if upper + 1 < run_hi else 1.0
+            g2 = offsets[upper + 2] - offsets[upper + 1] if upper + 2 < run_hi else 1.0
+            _cap(l1, after, after2, g1, g2, down_order[own], bend, cap)
+            down_slope = cap[0]
+            down_bend = cap[1]
+    c_lo = 0.0
+    c_hi = 0.0
+    p0 = l0
+    p1 = l1
+    # A ring that ends takes no part in what goes on: without it, its inside would be outside.
+    if ends_up:
+        p0 = -abs(l0) if hole_up else abs(l0)
+    if ends_down:
+        p1 = -abs(l1) if hole_down else abs(l1)
+    if lower >= 0 and upper >= 0 and not ends_up and not ends_down:
+        has_lo = lower - 1 >= run_lo
+        has_hi = upper + 1 < run_hi
+        if has_lo:
+            before = level[lower - 1 - base, row, column]
+            c_lo = _half_curvature(before, l0, l1, offsets[lower] - offsets[lower - 1], gap, bend)
+        if has_hi:
+            after = level[upper + 1 - base, row, column]
+            c_hi = _half_curvature(l0, l1, after, gap, offsets[upper + 1] - offsets[upper], bend)
+        if not has_lo and not has_hi:
+            c_lo = 1.0
+            c_hi = 1.0
+        elif not has_lo:
+            c_lo = c_hi
+        elif not has_hi:
+            c_hi = c_lo
+    for s in range(mids.size):
+        z = mids[s]
+        value = far
+        if lower >= 0 and upper >= 0:
+            t = (z - z_lo) / gap
+            # The cubic whose slopes at both planes are those of the parabolas through each and its neighbours.
+            value = p0 + t * (p1 - p0) - t * (1.0 - t) * gap * gap * ((1.0 - t) * c_lo + t * c_hi)
+        if ends_up:
+            tau = z - z_lo
+            if tau <= end_up:
+                beyond = l0 + tau * (up_slope + tau * up_bend)
+                value = max(value, beyond) if hole_up and upper >= 0 else min(value, beyond)
+        if ends_down:
+            tau = z_hi - z
+            if tau <= end_down:
+                beyond = l1 + tau * (down_slope + tau * down_bend)
+                value = max(value, beyond) if hole_down and lower >= 0 else min(value, beyond)
+        phi[s, row, column] = value
+
+
+@njit(cache=True, nogil=True)
+def _sure(level, ring, row, column, base, lower, upper, above, below, sure):
+    """Return 1 where a node is inside at all heights between two planes, -1 where outside, 0 where that is open."""
+    low = np.inf
+    high = -np.inf
+    if lower >= 0:
+        own = ring[lower - base, row, column]
+        if own >= 0 and (upper < 0 or above[own] == -1):
+            return 0
+        low = level[lower - base, row, column]
+        high = low
+    if upper >= 0:
+        own = ring[upper - base, row, column]
+        if own >= 0 and (lower < 0 or below[own] == -1):
+            return 0
+        low = min(low, level[upper - base, row, column])
+        high = max(high, level[upper - base, row, column])
+    if low > sure:
+        return -1
+    return 1 if high < -sure else 0
 
 
 @njit(cache=True, nogil=True)
 def _residual(level, slot, area, first, last, row, column, out):
-    """Write what the exact coverage of a drawn plane has more than the estimate from its levels."""
+    """Write what the exact coverage of a drawn plane has more than the estimate from its levels, and that estimate."""
     _negative_part(
         level[slot, row, column],
         level[slot, row, column + 1],
@@ -225,6 +239,7 @@ def _residual(level, slot, area, first, last, row, column, out):
         level[slot, row + 1, column],
         out,
     )
+    out[3] = out[0]
     inside = first[slot, row] <= column <= last[slot, row]
     for a in range(3):
         out[a] = (area[slot, a, row, column] if inside else 0.0) - out[a]
@@ -256,6 +271,8 @@ def interval_sections(
     z_hi,
     mids,
     phi,
+    state,
+    done,
     sections,
     section_first,
     section_last,
@@ -276,68 +293,95 @@ def interval_sections(
         Bound on half the curvature of a level along z.
     far
         Level of a point far outside.
-    mids, phi
-        Heights of the sections, and scratch (heights, node rows, node columns).
+    mids
+        Heights of the sections.
+    phi, state, done
+        Scratch: (heights, node rows, node columns), and twice (node rows, node columns).
     sections, section_first, section_last
         Output as kernel `coverage` writes it, one for each height.
     """
-    _interval_levels(
-        level,
-        ring,
-        base,
-        lower,
-        upper,
-        run_lo,
-        run_hi,
-        offsets,
-        above,
-        below,
-        up_height,
-        up_order,
-        down_height,
-        down_order,
-        hole,
-        bend,
-        far,
-        z_lo,
-        z_hi,
-        mids,
-        phi,
-    )
     n_rows = sections.shape[2]
     n_columns = sections.shape[3]
     gap = z_hi - z_lo
-    rest_lo = np.zeros(3)
-    rest_hi = np.zeros(3)
+    rest_lo = np.zeros(4)
+    rest_hi = np.zeros(4)
     part = np.empty(3)
+    cap = np.empty(2)
+    # No cubic leaves the straight line between two planes by more than this.
+    sure = 0.25 * bend * gap * gap
+    for row in range(n_rows + 1):
+        for column in range(n_columns + 1):
+            state[row, column] = _sure(level, ring, row, column, base, lower, upper, above, below, sure)
+            done[row, column] = False
     for s in range(mids.size):
         for row in range(n_rows):
             section_first[s, row] = n_columns
             section_last[s, row] = -1
     for row in range(n_rows):
         for column in range(n_columns):
-            have_lo = False
-            have_hi = False
+            total = state[row, column] + state[row, column + 1] + state[row + 1, column] + state[row + 1, column + 1]
+            if total == -4 or total == 4:
+                for s in range(mids.size):
+                    sections[s, 0, row, column] = 1.0 if total == 4 else 0.0
+                    sections[s, 1, row, column] = 0.5
+                    sections[s, 2, row, column] = 0.5
+                if total == 4:
+                    for s in range(mids.size):
+                        section_first[s, row] = min(section_first[s, row], column)
+                        section_last[s, row] = column
+                continue
+            for a in range(2):
+                for b in range(2):
+                    if not done[row + a, column + b]:
+                        done[row + a, column + b] = True
+                        _node_levels(
+                            level,
+                            ring,
+                            row + a,
+                            column + b,
+                            base,
+                            lower,
+                            upper,
+                            run_lo,
+                            run_hi,
+                            offsets,
+                            above,
+                            below,
+                            up_height,
+                            up_order,
+                            down_height,
+                            down_order,
+                            hole,
+                            bend,
+                            far,
+                            z_lo,
+                            z_hi,
+                            mids,
+                            cap,
+                            phi,
+                        )
+            if lower >= 0:
+                _residual(level, lower - base, area, first, last, row, column, rest_lo)
+            if upper >= 0:
+                _residual(level, upper - base, area, first, last, row, column, rest_hi)
             for s in range(mids.size):
-                a = phi[s, row, column]
-                b = phi[s, row, column + 1]
-                c = phi[s, row + 1, column + 1]
-                d = phi[s, row + 1, column]
-                _negative_part(a, b, c, d, part)
-                if lower >= 0:
-                    if not have_lo:
-                        _residual(level, lower - base, area, first, last, row, column, rest_lo)
-                        have_lo = True
+                _negative_part(
+                    phi[s, row, column],
+                    phi[s, row, column + 1],
+                    phi[s, row + 1, column + 1],
+                    phi[s, row + 1, column],
+                    part,
+                )
+                # A border that has moved on to other cells takes its residual with it.
+                moved = part[0] <= 0.0 or part[0] >= 1.0
+                if lower >= 0 and not (moved and 0.0 < rest_lo[3] < 1.0):
                     own = ring[lower - base, row, column]
                     weight = 1.0 - (mids[s] - z_lo) / gap
                     if upper < 0 or (own >= 0 and above[own] == -1):
                         weight = _fade(mids[s] - z_lo, own, up_height, up_order)
                     for k in range(3):
                         part[k] += weight * rest_lo[k]
-                if upper >= 0:
-                    if not have_hi:
-                        _residual(level, upper - base, area, first, last, row, column, rest_hi)
-                        have_hi = True
+                if upper >= 0 and not (moved and 0.0 < rest_hi[3] < 1.0):
                     own = ring[upper - base, row, column]
                     weight = 1.0 - (z_hi - mids[s]) / gap
                     if lower < 0 or (own >= 0 and below[own] == -1):
@@ -350,7 +394,7 @@ def interval_sections(
                     sections[s, 1, row, column] = min(max(part[1], 0.0), covered)
                     sections[s, 2, row, column] = min(max(part[2], 0.0), covered)
                     section_first[s, row] = min(section_first[s, row], column)
-                    section_last[s, row] = max(section_last[s, row], column)
+                    section_last[s, row] = column
                 else:
                     sections[s, 0, row, column] = 0.0
 
