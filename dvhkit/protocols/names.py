@@ -84,8 +84,10 @@ def suggestions(name: str, structures: Sequence[StructureFact]) -> str:
     near = process.extract(name, names, scorer=fuzz.WRatio, processor=fold, limit=2, score_cutoff=_SUGGEST_FROM)
     if near:
         return f"Did you mean {' or '.join(repr(n) for n, *_ in near)}?"
-    listed = ", ".join(names[:_MOST_LISTED]) + (f" and {len(names) - _MOST_LISTED} more" * (len(names) > _MOST_LISTED))
-    return f"There are: {listed}."
+    # A name out of a DICOM file may hold line breaks and worse; quoted, it stays one line.
+    listed = ", ".join(n if n.isprintable() else repr(n) for n in names[:_MOST_LISTED])
+    more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+    return f"There are: {listed}{more}."
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

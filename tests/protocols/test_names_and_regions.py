@@ -41,6 +41,12 @@ def test_what_merely_looks_alike_is_suggested_and_not_used():
     assert "Spinal_Cord" in suggestions("SpinalCord", structures)
 
 
+def test_hostile_names_stay_on_one_line():
+    assert "\n" not in suggestions("Liver", facts("a\nb", "x" * 64))
+    assert suggestions("Liver", ()) == "The structure set is empty."
+    assert suggestions("Qqq", facts(*"abcdefghijkl")).endswith("and 4 more.")
+
+
 def test_two_that_differ_in_case_only_are_ambiguous():
     assert len(match_name("Cord", facts("cord", "CORD")).found) == 2
 
