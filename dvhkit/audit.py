@@ -141,6 +141,7 @@ class CaseNumbers:
             prescription=prescriptions_for(self.case.prescriptions, number),
             uncovered=self.uncovered,
             volume_cc=dvh.volume_cc,
+            fractions=self.case.fractions,
         )
 
     def structures(self) -> tuple[StructureFact, ...]:

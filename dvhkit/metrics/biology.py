@@ -98,13 +98,18 @@ def eqd2_dvh(dvh: Dvh, fractions: int, alpha_beta_gy: float) -> Dvh:
     The conversion is monotone, so D and V of the result are those of the converted dose grid; its mean is *not* the
     converted mean.
     """
+    return bed_dvh(dvh, fractions, alpha_beta_gy, scale=1 / (1 + 2 / alpha_beta_gy))
+
+
+def bed_dvh(dvh: Dvh, fractions: int, alpha_beta_gy: float, *, scale: float = 1.0) -> Dvh:
+    """Return the DVH in BED (times `scale`), converted dose by dose as in `eqd2_dvh`."""
 
     def converted(dose_gy: float | None) -> float | None:
-        return None if dose_gy is None else eqd2_gy(dose_gy, fractions, alpha_beta_gy)
+        return None if dose_gy is None else scale * bed_gy(dose_gy, fractions, alpha_beta_gy)
 
     return replace(
         dvh,
-        dose_gy=eqd2_gy(dvh.dose_gy, fractions, alpha_beta_gy),
+        dose_gy=scale * bed_gy(dvh.dose_gy, fractions, alpha_beta_gy),
         min_gy=converted(dvh.min_gy),
         max_gy=converted(dvh.max_gy),
     )

@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 
 from dvhkit.errors import NotEvaluable, Reason
+from dvhkit.metrics.biology import LQ_DISPUTED_ABOVE_GY, bed_dvh, eqd2_dvh
 from dvhkit.metrics.dose_at_volume import require_volume
-from dvhkit.metrics.expression import Metric, parse_metric
+from dvhkit.metrics.expression import Effect, Metric, parse_metric
 from dvhkit.metrics.prescribed import PrescriptionChoice, describe, the_prescription
 from dvhkit.metrics.registry import Dimension, MetricSpec, spec
 from dvhkit.model.dvh import Dvh
@@ -33,6 +34,7 @@ def evaluate_metric(
     prescription: PrescriptionChoice = None,
     uncovered: Uncovered = "refuse",
     volume_cc: float | None = None,
+    fractions: int | None = None,
 ) -> MetricResult:
     """Measure `metric` on the structure `roi`; never raises for what the data lack.
 
@@ -49,6 +51,8 @@ def evaluate_metric(
         part inside, with a note. Either way percentages of volume then refer to the part inside.
     volume_cc
         Volume of the structure where `dvh` is None, so that ``Volume[cc]`` is known without dose.
+    fractions
+        Number of fractions that the dose is given in, for metrics in EQD2 or BED.
 
     Returns
     -------
@@ -62,6 +66,7 @@ def evaluate_metric(
     try:
         row = spec(metric.kind)
         dvh = dvh if dvh is not None else _volume_only(row, roi, volume_cc)
+        dvh = dvh if metric.effect is None else _in_effect(dvh, metric.effect, fractions, notes)
         value = _Measurement(metric, row, dvh, prescription, notes).value(uncovered)
     except NotEvaluable as why:
         lack = why
@@ -84,6 +89,26 @@ def _volume_only(row: MetricSpec, roi: str, volume_cc: float | None) -> Dvh:
         raise NotEvaluable("the volume of the structure is not known.", reason=Reason.NO_VOLUME)
     nothing = np.empty(0)
     return Dvh(roi=roi, dose_gy=nothing, part_cc=nothing, volume_cc=volume_cc, min_gy=None, max_gy=None)
+
+
+def _in_effect(dvh: Dvh, effect: Effect, fractions: int | None, notes: list[str]) -> Dvh:
+    """Return the DVH in a biological dose, and note what it rests on."""
+    if fractions is None or fractions < 1:
+        raise NotEvaluable(
+            f"{effect.kind} needs the number of fractions, and nobody states it.", reason=Reason.NO_FRACTIONS
+        )
+    convert = eqd2_dvh if effect.kind == "EQD2" else bed_dvh
+    per_fraction_gy = (dvh.max_gy or 0.0) / fractions
+    doubt = (
+        f"; the model is disputed above {LQ_DISPUTED_ABOVE_GY:g} Gy per fraction and there are "
+        f"{number_text(per_fraction_gy, digits=3)} Gy here"
+    )
+    notes.append(
+        f"{effect.kind} by the linear-quadratic model, alpha/beta {number_text(effect.alpha_beta_gy)} Gy, "
+        f"{fractions} fraction{'' if fractions == 1 else 's'}"
+        f"{doubt if per_fraction_gy > LQ_DISPUTED_ABOVE_GY else ''}"
+    )
+    return convert(dvh, fractions, effect.alpha_beta_gy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ Percent after D and DC is of the volume, after V and CV of the prescription; in 
 is. Case and blanks do not matter; ``cm3``, ``ml`` and ``mm3`` are read as cc, ``cGy`` as Gy; ``Dmax``, ``Dmean`` and
 the like are names of Max and Mean. Without brackets doses come in Gy and volumes in % (Volume in cc). The unit of the
 argument is never guessed: D100 may be 100 % or 100 cc, so it is refused.
+
+``EQD2_3:`` or ``BED_10:`` before any of them converts the dose first, voxel by voxel, by the linear-quadratic model
+with that alpha/beta in Gy: ``EQD2_3:D0.03cc[Gy]``.
 """
 
 from __future__ import annotations
@@ -48,6 +51,9 @@ FORMS = (
 )
 
 _MAX_LENGTH = 60
+_EFFECT = re.compile(
+    r"\s*(?:(?P<kind>EQD2)\s*[_(]|(?P<bed>BED)\s*[_(]?)\s*(?P<ab>\d+\.?\d*|\.\d+)\s*\)?\s*:\s*", re.IGNORECASE
+)
 _UNIT_TEXT = r"%|[a-zA-Z]+[³3]?"
 _GRAMMAR = re.compile(
     rf"""\s*(?P<name>[a-zA-Z]+(?:[ _][a-zA-Z]+)?)
@@ -55,6 +61,17 @@ _GRAMMAR = re.compile(
          \s*(?:\[\s*(?P<bracket>[^\[\]]*?)\s*\]|_\s*(?P<suffix>{_UNIT_TEXT}))?\s*""",
     re.VERBOSE,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """A biological dose that a metric is measured in: ``EQD2`` or ``BED``, with its alpha/beta in Gy."""
+
+    kind: str
+    alpha_beta_gy: float
+
+    def __str__(self) -> str:
+        return f"{self.kind}_{number_text(self.alpha_beta_gy)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +86,21 @@ class Metric:
         The argument in Gy, cc or %; None for metrics that take none.
     unit
         Unit of the result: Gy, cc or %.
+    effect
+        The biological dose that all Gy are of; None for physical dose.
     """
 
     kind: str
     at: Quantity | None
     unit: Unit
+    effect: Effect | None = None
 
     @property
     def canonical(self) -> str:
         """The expression as dvhkit prints it, such as ``D95%[Gy]``; reading it gives the same metric."""
+        effect = "" if self.effect is None else f"{self.effect}:"
         at = "" if self.at is None else number_text(self.at.value) + self.at.unit.value
-        return f"{self.kind}{at}[{self.unit.value}]" if self.unit else f"{self.kind}{at}"
+        return f"{effect}{self.kind}{at}[{self.unit.value}]" if self.unit else f"{effect}{self.kind}{at}"
 
     def __str__(self) -> str:
         return self.canonical
@@ -101,14 +122,32 @@ def parse_metric(text: str) -> Metric:
     """
     if len(text) > _MAX_LENGTH:
         raise _error(text[:_MAX_LENGTH] + "...", 1, f"a metric has at most {_MAX_LENGTH} characters")
-    match = _GRAMMAR.match(text)
+    prefix = _EFFECT.match(text)
+    begin = prefix.end() if prefix else 0
+    match = _GRAMMAR.match(text, begin)
     if match is None:
-        raise _error(text, 1, "a metric begins with a name such as D, V or Mean")
+        raise _error(text, begin + 1, "a metric begins with a name such as D, V or Mean")
     row = _row(text, match)
     at = _argument(text, match, row)
     if match.end() != len(text):
         raise _error(text, match.end() + 1, f"{text[match.end() :]!r} is not understood here")
-    return Metric(kind=row.name, at=at, unit=_result_unit(text, match, row))
+    unit = _result_unit(text, match, row)
+    effect = None if prefix is None else _effect(text, prefix, row, at, unit)
+    return Metric(kind=row.name, at=at, unit=unit, effect=effect)
+
+
+def _effect(text: str, prefix: re.Match[str], row: MetricSpec, at: Quantity | None, unit: Unit) -> Effect:
+    alpha_beta_gy = float(prefix["ab"])
+    if not alpha_beta_gy > 0:
+        raise _error(text, prefix.start("ab") + 1, "alpha/beta must be more than 0 Gy")
+    if not row.needs_dose:
+        raise _error(text, prefix.end() + 1, f"{row.name} has nothing to do with dose")
+    of_prescription = (row.takes is Dimension.DOSE and at is not None and at.unit is Unit.PERCENT) or (
+        row.gives is Dimension.DOSE and unit is Unit.PERCENT
+    )
+    if of_prescription:
+        raise _error(text, prefix.end() + 1, "percent of the prescription is not converted; use Gy")
+    return Effect(kind="EQD2" if prefix["kind"] else "BED", alpha_beta_gy=alpha_beta_gy)
 
 
 def _row(text: str, match: re.Match[str]) -> MetricSpec:
@@ -175,6 +214,8 @@ def _nearest(text: str) -> tuple[str, ...]:
 
 def _repair(text: str) -> tuple[str, ...]:
     """Keep what the user wrote, his number above all, and mend what is wrong with it."""
+    prefix = _EFFECT.match(text)
+    text = text[prefix.end() :] if prefix else text
     match = re.match(rf"\s*([a-zA-Z]*)[\s_]*(\d+[.,]?\d*|[.,]\d+)?\s*({_UNIT_TEXT})?", text)
     assert match is not None  # every part is optional
     letters, number, unit_text = match[1], (match[2] or "").replace(",", "."), match[3] or ""

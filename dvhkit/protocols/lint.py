@@ -76,8 +76,8 @@ def fractionations(protocol: Protocol) -> Iterator[Finding]:
     """Find limits that may be applied to a fractionation that they are not for."""
     some_have = any(rule.fractionation for rule in protocol.rules)
     for rule in protocol.rules:
-        if not isinstance(rule.check, DoseCheck):
-            continue
+        if not isinstance(rule.check, DoseCheck) or rule.check.metric.effect is not None:
+            continue  # a limit in EQD2 or BED holds for any fractionation
         if rule.fractionation is None:
             if some_have:
                 message = "it applies to any fractionation, while other rules here name theirs."

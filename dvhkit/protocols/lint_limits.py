@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import combinations
 
 from dvhkit.findings import Finding, Level
@@ -15,7 +16,7 @@ from dvhkit.units import Unit, number_text
 
 RuleCheck = Callable[[Rule], Iterator[tuple[Level, str, str]]]
 
-# Doses above this are no total dose of any course; 1500 and 6000 are cGy.
+# Doses above these are no total dose, or biological dose, of any course; 1500 and 6000 are cGy.
 _MOST_GY = 150.0
 _MOST_BED_GY = 500.0
 # No single fraction of any course comes near this.
@@ -66,10 +67,10 @@ def hot_and_cold(rule: Rule) -> Iterator[tuple[Level, str, str]]:
     metric, organ, at = rule.check.metric, _organ(rule), rule.check.metric.at
     large = at.unit is Unit.CC and at.value >= 100
     if metric.kind == "D" and large and organ is not None and organ.parallel:
-        meant = metric.canonical.replace("D", "DC", 1)
+        meant = replace(metric, kind="DC")
         yield Level.SERIOUS, "hot-for-cold", f"{metric} is the least dose to the *hottest* part; did you mean {meant}?"
     if metric.kind == "DC" and at.unit is Unit.CC and at.value <= 20:
-        meant = metric.canonical.replace("DC", "D", 1)
+        meant = replace(metric, kind="D")
         yield Level.SERIOUS, "cold-for-hot", f"{metric} is the dose to the *coldest* part; did you mean {meant}?"
 
 
@@ -199,10 +200,11 @@ def _ordered(first: Rule, second: Rule) -> tuple[Rule, Rule] | None:
     one, two = first.check, second.check
     if not isinstance(one, DoseCheck) or not isinstance(two, DoseCheck):
         return None
-    same = (one.structure, one.metric.kind, one.metric.unit, first.when, first.fractionation) == (
+    same = (one.structure, one.metric.kind, one.metric.unit, one.metric.effect, first.when, first.fractionation) == (
         two.structure,
         two.metric.kind,
         two.metric.unit,
+        two.metric.effect,
         second.when,
         second.fractionation,
     )
@@ -226,7 +228,8 @@ def _ratio(goal: Limit, allowed: Limit) -> float:
 
 
 def _most_gy(rule: Rule) -> float:
-    return _MOST_BED_GY if rule.quantity.startswith("prescription.bed") else _MOST_GY
+    biological = rule.quantity.startswith(("prescription.bed", "prescription.eqd2_", "BED_", "EQD2_"))
+    return _MOST_BED_GY if biological else _MOST_GY
 
 
 def _is_small_percent(rule: Rule) -> bool:

@@ -205,6 +205,26 @@ def test_a_dose_that_is_not_a_number_gives_no_value():
     assert reason("Mean[Gy]", dvh([1.0, math.nan], [1.0, 1.0])) is Reason.NO_DOSE
 
 
+def test_biological_dose_is_converted_dose_by_dose(ramp):
+    """Dose D even over 0..30 Gy in 5 fractions, alpha/beta 3: EQD2 is D (D / 5 + 3) / 5, BED D (1 + D / 15)."""
+    # Mean of D^2 is 300, of D 15: EQD2 (300 / 5 + 45) / 5 = 21, BED 15 + 300 / 15 = 35.
+    assert value("EQD2_3:Mean[Gy]", ramp, fractions=5) == pytest.approx(21, abs=0.01)
+    assert value("BED_3:Mean[Gy]", ramp, fractions=5) == pytest.approx(35, abs=0.01)
+    assert value("EQD2_3:D50%[Gy]", ramp, fractions=5) == pytest.approx(15 * (3 + 3) / 5, abs=0.01)
+    # 18 Gy in EQD2 is 15 Gy of physical dose.
+    assert value("EQD2_3:V18Gy[%]", ramp, fractions=5) == pytest.approx(50, abs=0.01)
+    assert value("EQD2_3:DC700cc[Gy]", ramp, fractions=5) == pytest.approx(14 * (2.8 + 3) / 5, abs=0.01)
+
+
+def test_biological_dose_needs_the_fractions_and_says_what_it_rests_on(ramp):
+    assert reason("EQD2_3:Mean[Gy]", ramp) is Reason.NO_FRACTIONS
+    result = evaluate_metric("EQD2_3:Mean[Gy]", ramp, roi="x", fractions=5)
+    assert "alpha/beta 3 Gy, 5 fractions" in result.note
+    assert "disputed" not in result.note
+    assert "disputed" in evaluate_metric("EQD2_3:Mean[Gy]", ramp, roi="x", fractions=2).note
+    assert reason("EQD2_3:Mean[Gy]", None, fractions=5) is Reason.NO_DOSE
+
+
 def test_a_metric_that_cannot_be_read_is_refused(ramp):
     with pytest.raises(MetricSyntaxError):
         evaluate_metric("D95", ramp, roi="x")

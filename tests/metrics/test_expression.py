@@ -30,6 +30,10 @@ CANONICAL = [
     "CV15Gy[cc]",
     "CV15Gy[%]",
     "CV95%[%]",
+    "EQD2_3:Mean[Gy]",
+    "EQD2_2:D0.03cc[Gy]",
+    "EQD2_2.5:V20Gy[%]",
+    "BED_10:D95%[Gy]",
 ]
 
 LENIENT = {
@@ -57,6 +61,9 @@ LENIENT = {
     "vol[ml]": "Volume[cc]",
     "D95.0%": "D95%[Gy]",
     "D007cc": "D7cc[Gy]",
+    "eqd2(3): d2%": "EQD2_3:D2%[Gy]",
+    "BED10:mean": "BED_10:Mean[Gy]",
+    "bed_3.0:V20Gy": "BED_3:V20Gy[%]",
 }
 
 
@@ -100,6 +107,12 @@ REFUSED = [  # text, position of the fault, what the message must offer
     ("[Gy]", 1, "[Gy]"),
     ("95%", 1, "D95%[Gy]"),
     ("Dnan%", 1, "[Gy]"),
+    ("EQD2_3:Men", 8, "Mean[Gy]"),
+    ("EQD23:Mean", 1, "Mean[Gy]"),
+    ("EQD2_0:Mean", 6, "Mean[Gy]"),
+    ("EQD2_3:Mean[%]", 8, "Mean[Gy]"),
+    ("EQD2_3:V95%", 8, "V95%[%]"),
+    ("BED_3:Volume", 7, "Volume[cc]"),
     ("D95%[Gy]\nMean", 10, "D95%[Gy]"),
     ("D" + "9" * 400 + "%", 1, "[Gy]"),
 ]
