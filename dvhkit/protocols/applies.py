@@ -28,7 +28,7 @@ def why_not_applicable(rule: Rule, context: Mapping[str, object], protocol: Prot
         stated = context.get(condition.key)
         if stated is None or not _same_kind(stated, condition.value):
             missing.append(condition)
-        elif stated != condition.value:
+        elif _folded(stated) != _folded(condition.value):
             return f"it applies where {condition}; the clinical context says otherwise."
     if missing:
         raise NotEvaluable(_missing_text(missing[0], context, protocol), reason=Reason.NO_CONTEXT)
@@ -78,6 +78,10 @@ def _same_kind(stated: object, wanted: object) -> bool:
     if isinstance(stated, bool) or isinstance(wanted, bool):
         return isinstance(stated, bool) and isinstance(wanted, bool)
     return isinstance(stated, str) == isinstance(wanted, str)
+
+
+def _folded(value: object) -> object:
+    return value.strip().casefold() if isinstance(value, str) else value
 
 
 def _missing_text(condition: Condition, context: Mapping[str, object], protocol: Protocol) -> str:

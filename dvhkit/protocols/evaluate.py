@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -104,7 +105,12 @@ class _Judge:
 
     def _prescription_rows(self, rule: Rule, check: PropertyCheck) -> Iterator[RuleResult]:
         """Yield a row for each prescription: every lesion is to get its dose."""
-        prescriptions = tuple(dict.fromkeys((p.dose_gy, p.roi_number, p.origin) for p in self.facts.prescriptions()))
+        given = self.facts.prescriptions()
+        prescriptions = tuple(
+            dict.fromkeys(
+                (p.dose_gy, p.roi_number, p.origin) for p in given if math.isfinite(p.dose_gy) and p.dose_gy > 0
+            )
+        )
         if not prescriptions and check.name != "prescription.fractions":
             raise NotEvaluable("the plan states no prescription; say it yourself.", reason=Reason.NO_PRESCRIPTION)
         fractions = self.facts.fractions()
@@ -121,7 +127,7 @@ class _Judge:
     def _context_number(self, check: PropertyCheck) -> float:
         key = check.name.removeprefix("context.")
         stated = self.context.get(key)
-        if isinstance(stated, bool) or not isinstance(stated, int | float):
+        if isinstance(stated, bool) or not isinstance(stated, int | float) or not math.isfinite(stated):
             meaning = next((k.meaning for k in self.protocol.context if k.name == key), "")
             raise NotEvaluable(
                 f"the clinical context does not state {key} as a number ({meaning.rstrip('.')}).",

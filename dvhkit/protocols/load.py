@@ -119,8 +119,10 @@ def _explain(detail: ErrorDetails, data: Any) -> Problem:  # noqa: ANN401 -- wha
     last = str(place[-1]) if place else ""
     match detail["type"]:
         case "extra_forbidden":
-            near = nearest(last, fields_of(place[:-1]))
-            return place, f"the key {last!r} is not known here." + (f" Did you mean {near!r}?" if near else "")
+            known = fields_of(place[:-1])
+            near = nearest(last, known)
+            hint = f"Did you mean {near!r}?" if near else f"Known are: {', '.join(known)}."
+            return place, f"the key {last!r} is not known here. {hint}"
         case "missing":
             return place, f"the key {last!r} is missing{_in_rule(place, data)}."
         case "value_error":

@@ -261,7 +261,13 @@ def test_each_prescription_is_judged_under_its_targets_name():
 
 @pytest.mark.parametrize(
     ("given", "reason"),
-    [({"rx": ()}, Reason.NO_PRESCRIPTION), ({"fractions": None}, Reason.NO_FRACTIONS)],
+    [
+        ({"rx": ()}, Reason.NO_PRESCRIPTION),
+        ({"rx": (rx(0.0),)}, Reason.NO_PRESCRIPTION),
+        ({"rx": (rx(float("nan")),)}, Reason.NO_PRESCRIPTION),
+        ({"fractions": None}, Reason.NO_FRACTIONS),
+        ({"fractions": 0}, Reason.NO_FRACTIONS),
+    ],
 )
 def test_without_prescription_or_fractions_nothing_passes(given, reason):
     row = the(evaluate_protocol(load_protocol(LIVER_TRIAL), liver_case(ramp(30), **given), B7), "W25-D1")
@@ -364,6 +370,7 @@ def test_a_rule_that_is_ruled_out_needs_no_further_context(judge):
     assert judge(text, facts, {"b": "no"})[0].verdict is Verdict.NOT_APPLICABLE
     assert judge(text, facts, {"a": True})[0].reason_code == Reason.NO_CONTEXT
     assert judge(text, facts, {"a": True, "b": "yes please"})[0].verdict is Verdict.PASS
+    assert judge(text, facts, {"a": True, "b": " Yes Please"})[0].verdict is Verdict.PASS
 
 
 def test_rules_on_context_and_on_prescription(judge):
@@ -378,7 +385,8 @@ def test_rules_on_context_and_on_prescription(judge):
     rows = judge(text, Facts(rx=(rx(48.0),), fractions=10), {"score": 8})
     assert [r.value for r in rows] == [8, 4.8, 10, 48, pytest.approx(59.2)]
     assert [r.verdict for r in rows] == [Verdict.FAIL, Verdict.FAIL, Verdict.PASS, Verdict.PASS, Verdict.PASS]
-    assert judge(text, Facts(), {"score": True})[0].reason_code == Reason.NO_CONTEXT
+    for unusable in (True, "8", float("nan"), None):
+        assert judge(text, Facts(), {"score": unusable})[0].reason_code == Reason.NO_CONTEXT
 
 
 def test_rois_are_asked_for_by_number(judge):

@@ -106,6 +106,7 @@ FAULTS = [  # text to put after the head, line of the fault, fragments of the me
     (RULE.replace("goal", "gaol"), 8, ["'gaol'", "Did you mean 'goal'"]),
     (RULE.replace("    goal", "    sttus: P\n    goal"), 8, ["Did you mean 'status'"]),
     (RULE.replace("structure: PTV", "structure: {nmae: PTV}"), 6, ["Did you mean 'name'"]),
+    (RULE + "    colour: red\n", 9, ["'colour'", "Known are: id, title, structure"]),
     (RULE + "sitte: liver\n", 9, ["Did you mean 'site'"]),
     (RULE.replace("D95%", "D95"), 7, ["D95%[Gy]", "D95cc[Gy]"]),
     (RULE.replace("D95%[Gy]", "Men[Gy]"), 7, ["Mean[Gy]"]),
