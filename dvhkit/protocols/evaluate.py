@@ -105,12 +105,8 @@ class _Judge:
 
     def _prescription_rows(self, rule: Rule, check: PropertyCheck) -> Iterator[RuleResult]:
         """Yield a row for each prescription: every lesion is to get its dose."""
-        given = self.facts.prescriptions()
-        prescriptions = tuple(
-            dict.fromkeys(
-                (p.dose_gy, p.roi_number, p.origin) for p in given if math.isfinite(p.dose_gy) and p.dose_gy > 0
-            )
-        )
+        usable = [p for p in self.facts.prescriptions() if math.isfinite(p.dose_gy) and p.dose_gy > 0]
+        prescriptions = tuple(dict.fromkeys((p.dose_gy, p.roi_number, p.origin) for p in usable))
         if not prescriptions and check.name != "prescription.fractions":
             raise NotEvaluable("the plan states no prescription; say it yourself.", reason=Reason.NO_PRESCRIPTION)
         fractions = self.facts.fractions()
