@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydicom.dataelem import RawDataElement
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_dataset, read_partial
 
 from dvhkit.errors import DicomReadError, DvhkitError, InputError
@@ -56,6 +56,7 @@ PARSE_ERRORS = (
     ValueError,
     struct.error,
     zlib.error,
+    BytesLengthException,
     InvalidDicomError,
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dvhkit.errors import DicomReadError
+from dvhkit.errors import DicomReadError, GeometryError
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
 from dvhkit.readers.elements import where
@@ -19,6 +19,9 @@ _AXIS_ATOL = 1e-7
 _STEP_ATOL_MM = 1e-6
 # Cosines of six decimals are off by 5e-7, those of careless writers by 1e-3; a lattice that is more skewed is none.
 _COSINE_ATOL = 2e-3
+# Nothing in a treatment room lies farther from its origin, and no pixel is finer or coarser.
+REACH_MM = 1e4
+_PIXEL_RANGE_MM = (1e-3, 1e3)
 _REMEDY = "Export the object again."
 
 
@@ -63,21 +66,33 @@ def make_grid(
     if len(origin_mm) != 3:
         found = f"has {len(origin_mm)} values, 3 are needed." if origin_mm else "is missing."
         raise DicomReadError(found, path=path, where=where("ImagePositionPatient"), remedy=_REMEDY)
-    if len(pixel_spacing_mm) != 2 or min(pixel_spacing_mm) <= 0:
+    least, most = _PIXEL_RANGE_MM
+    if len(pixel_spacing_mm) != 2 or min(pixel_spacing_mm) < least or max(pixel_spacing_mm) > most:
         raise DicomReadError(
-            f"must be two positive numbers, not {list(pixel_spacing_mm)}.",
+            f"must be two numbers from {least:g} to {most:g} mm, not {list(pixel_spacing_mm)}.",
             path=path,
             where=where("PixelSpacing"),
             remedy=_REMEDY,
         )
-    return Grid(
-        origin_mm=np.array(origin_mm),
-        axes=axes,
-        spacing_mm=np.array([pixel_spacing_mm[1], pixel_spacing_mm[0]]),
-        offsets_mm=offsets_mm,
-        n_rows=n_rows,
-        n_columns=n_columns,
-    )
+    farthest = max(*map(abs, origin_mm), float(np.abs(offsets_mm).max()))
+    if farthest > REACH_MM:
+        raise DicomReadError(
+            f"puts planes {farthest:g} mm from the origin; at most {REACH_MM:g} mm are read.",
+            path=path,
+            where=where("ImagePositionPatient"),
+            remedy=_REMEDY,
+        )
+    try:
+        return Grid(
+            origin_mm=np.array(origin_mm),
+            axes=axes,
+            spacing_mm=np.array([pixel_spacing_mm[1], pixel_spacing_mm[0]]),
+            offsets_mm=offsets_mm,
+            n_rows=n_rows,
+            n_columns=n_columns,
+        )
+    except GeometryError as error:
+        raise DicomReadError(error.message, path=path, remedy=_REMEDY) from error
 
 
 def along_patient_axes(grid: Grid, values: NDArray[Any]) -> tuple[Grid, NDArray[Any]]:

@@ -79,7 +79,8 @@ class Inventory:
     Attributes
     ----------
     counts
-        Objects by role, and ``copies``, ``unreadable``, ``not_dicom``.
+        Objects by role, and ``copies``, ``conflicting`` (image slices left out because another bears their UID),
+        ``unreadable``, ``not_dicom``: together every file once.
     """
 
     root: str
@@ -94,7 +95,9 @@ def make_inventory(index: DicomIndex) -> Inventory:
     """Return the inventory of an index. An empty one is no error: it says what is not there."""
     roles = Counter(entry.role.value for entry in index.entries)
     counts = {role.value: roles.get(role.value, 0) for role in Role}
+    kept = {entry.path for entry in index.entries}
     counts |= {
+        "conflicting": sum(other not in kept for _, other in index.conflicts),
         "copies": len(index.duplicates),
         "unreadable": len(index.unreadable),
         "not_dicom": len(index.not_dicom),

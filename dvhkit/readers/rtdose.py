@@ -25,6 +25,9 @@ _REMEDY = "Export the dose again."
 # Offsets and positions are decimal texts; this is finer than any grid and coarser than their rounding.
 _POSITION_ATOL_MM = 0.01
 _AXIAL_ATOL = 1e-4
+# Beside a brachytherapy source dose may pass the first; nothing passes the second.
+_MUCH_GY = 1e3
+_TOO_MUCH_GY = 1e6
 
 
 def read_dose(path: Path) -> tuple[Dose, tuple[Finding, ...]]:
@@ -168,11 +171,21 @@ def _absolute_offsets(
 
 def _value_findings(dose: Dose, path: Path) -> list[Finding]:
     findings = []
-    lowest = float(dose.values_gy.min())
+    lowest, highest = float(dose.values_gy.min()), float(dose.values_gy.max())
+    if not max(-lowest, highest) <= _TOO_MUCH_GY:
+        raise DicomReadError(
+            f"makes doses of {max(-lowest, highest):g} Gy.",
+            path=path,
+            where=where("DoseGridScaling"),
+            remedy=_REMEDY,
+        )
+    if highest > _MUCH_GY:
+        message = f"The dose grid holds up to {highest:g} Gy. Unless a source lies in it, its scaling is wrong."
+        findings.append(Finding(level=Level.WARNING, code="dose-implausible", message=message, where=path.name))
     if lowest < 0:
         message = f"The dose grid holds negative doses, down to {lowest:g} Gy."
         findings.append(Finding(level=Level.WARNING, code="dose-negative", message=message, where=path.name))
-    if float(dose.values_gy.max()) <= 0:
+    if highest <= 0:
         message = "The dose grid is zero everywhere. Check that the export holds the dose that you mean."
         findings.append(Finding(level=Level.SERIOUS, code="dose-all-zero", message=message, where=path.name))
     if len(dose.grid.offsets_mm) == 1:

@@ -26,6 +26,7 @@ from dvhkit.readers.elements import (
     text,
     where,
 )
+from dvhkit.readers.geometry import REACH_MM
 from dvhkit.readers.headers import frames_and_series
 
 if TYPE_CHECKING:
@@ -147,8 +148,9 @@ def _contours(item: Dataset, roi: str, odd: _Oddities, path: Path) -> list[Conto
     except DicomReadError as error:
         error.message = f"ROI {roi!r}: {error.message}"
         raise
-    if not np.all(np.isfinite(values)):
-        message = f"ROI {roi!r} has a point that is not finite."
+    # NaN fails this comparison too.
+    if not np.all(np.abs(values) <= REACH_MM):
+        message = f"ROI {roi!r} has a point that is not finite, or farther than {REACH_MM:g} mm from the origin."
         raise DicomReadError(message, path=path, where=where("ContourData"), remedy=_REMEDY)
     ends = np.cumsum(counts)
     parts = (values[end - count : end].reshape(-1, 3) for end, count in zip(ends, counts, strict=True))

@@ -57,6 +57,9 @@ def test_row_spacing_comes_first_in_pixel_spacing(made):
         ("GridFrameOffsetVector", [0, 3, 6], "GridFrameOffsetVector (3004,000C)"),
         ("GridFrameOffsetVector", [*range(16), 15], "GridFrameOffsetVector (3004,000C)"),
         ("GridFrameOffsetVector", [*range(5, 22)], "GridFrameOffsetVector (3004,000C)"),
+        ("PixelSpacing", [1e-9, 2], "PixelSpacing (0028,0030)"),
+        ("ImagePositionPatient", [1e30, 0, 0], "ImagePositionPatient (0020,0032)"),
+        ("DoseGridScaling", 1e300, "DoseGridScaling (3004,000E)"),
         ("PixelData", None, "PixelData (7FE0,0010)"),
         ("PixelData", bytes(100), "PixelData (7FE0,0010)"),
         ("Rows", None, "Rows (0028,0010)"),
@@ -163,6 +166,14 @@ def test_negative_and_all_zero_doses_are_told(made):
     assert "dose-negative" in codes
     data.PixelData = bytes(len(data.PixelData))
     assert "dose-all-zero" in read(made, data)[1]
+
+
+def test_more_dose_than_any_beam_gives_is_told(made):
+    data = dose(made.uids)
+    data.DoseGridScaling = 1e-4
+    result, codes = read(made, data)
+    assert result.values_gy.max() == pytest.approx(2770.0)
+    assert codes == {"dose-implausible"}
 
 
 def test_trailing_padding_after_the_pixels_is_ignored(made):

@@ -1,0 +1,132 @@
+"""Damaged files: read or refused in a sentence, never a traceback, a hang, or memory without bound."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+from made_sets import (
+    MadeSet,
+    Uids,
+    contour_item,
+    ct_slices,
+    dose,
+    encode,
+    plan,
+    polygon_at,
+    registration,
+    structure_set,
+)
+from mutations import mutants, read_anything
+from pydicom.sequence import Sequence
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from dvhkit.errors import DvhkitError
+from dvhkit.readers import dicom_file
+from dvhkit.readers.case import find_cases, inventory, read_case
+from dvhkit.readers.rtdose import read_dose
+from dvhkit.readers.rtstruct import read_structures
+
+# A damaged file of some hundred kilobytes; a machine under load may take ten times what it takes alone (0.1 s).
+SECONDS_A_FILE = 2.0
+MEGABYTES = 300
+
+
+@pytest.fixture(scope="module")
+def originals(demo_case_dir):
+    """Small files made here, and one of each kind of the shipped plan."""
+    uids = Uids()
+    reg = registration(uids, source="1.2.3", target="1.2.4", matrix=np.eye(4))
+    files = {
+        "ct": encode(ct_slices(uids)[0]),
+        "structures": encode(structure_set(uids), syntax=ImplicitVRLittleEndian),
+        "structures explicit": encode(structure_set(uids), syntax=ExplicitVRLittleEndian),
+        "structures bare": encode(structure_set(uids), bare=True),
+        "plan": encode(plan(uids), syntax=ImplicitVRLittleEndian),
+        "dose": encode(dose(uids, keep=np.arange(4))),
+        "dose big endian": encode(dose(uids, keep=np.arange(4)), syntax=ExplicitVRBigEndian),
+        "registration": encode(reg),
+    }
+    shipped = sorted(demo_case_dir.glob("*.dcm")) if demo_case_dir.is_dir() else []
+    kinds = {path.name[:2]: path for path in shipped}
+    return files | {f"shipped {path.name}": path.read_bytes() for path in kinds.values()}
+
+
+def test_thousands_of_damaged_files_end_in_a_result_or_a_sentence(originals, tmp_path):
+    path = tmp_path / "mutant"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    outcomes, slowest = Counter(), (0.0, "")
+    for what, data in mutants(originals, count=2400, seed=20261121):
+        path.write_bytes(data)
+        start = time.perf_counter()
+        try:
+            outcomes[read_anything(path)] += 1
+        except Exception as error:
+            raise AssertionError(f"{what}: {type(error).__name__}: {error}") from error
+        slowest = max(slowest, (time.perf_counter() - start, what))
+    assert slowest[0] < SECONDS_A_FILE, slowest
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < MEGABYTES
+    # The mutations must do harm, and not only harm that the first bytes betray.
+    assert outcomes["refused"] > 600
+    assert outcomes["read"] > 300
+    assert sum(outcomes.values()) == 2400
+
+
+def test_folders_of_damaged_files_are_told_file_by_file(originals, tmp_path):
+    for number, (_, data) in enumerate(mutants(originals, count=300, seed=7)):
+        (tmp_path / f"{number:03d}").write_bytes(data)
+    listed = inventory(tmp_path)
+    assert sum(listed.counts.values()) == 300
+    assert all(item.reason for item in listed.unreadable)
+    for files in find_cases(tmp_path):
+        assert files.problem is None or isinstance(files.problem, DvhkitError)
+    with pytest.raises(DvhkitError):
+        read_case(tmp_path)
+
+
+def test_a_grid_larger_than_its_file_is_refused_before_memory_is_taken(tmp_path):
+    data = dose(Uids())
+    data.Rows = data.Columns = 65535
+    data.NumberOfFrames = 4000
+    data.GridFrameOffsetVector = [0, 1]
+    path = tmp_path / "huge"
+    path.write_bytes(encode(data))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DvhkitError, match="no usable grid"):
+        read_dose(path)
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 50
+
+
+def test_more_items_than_any_plan_has_are_refused_before_they_are_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(dicom_file, "MAX_ITEMS", 1000)
+    data = structure_set(Uids())
+    square = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
+    data.ROIContourSequence[0].ContourSequence = Sequence([contour_item(polygon_at(square, 1.0)) for _ in range(1200)])
+    path = tmp_path / "many"
+    path.write_bytes(encode(data))
+    with pytest.raises(DvhkitError, match="more than 1000 sequence items"):
+        read_structures(path)
+
+
+def test_files_beyond_the_size_limit_are_refused_unread(tmp_path, monkeypatch):
+    monkeypatch.setattr(dicom_file, "MAX_FILE_BYTES", 1000)
+    path = tmp_path / "large"
+    path.write_bytes(encode(dose(Uids())))
+    with pytest.raises(DvhkitError, match="at most"):
+        read_dose(path)
+
+
+def test_nothing_is_written_and_hostile_uids_go_nowhere(tmp_path):
+    made = MadeSet(tmp_path / "in")
+    data = structure_set(made.uids)
+    made.write("rs", data)
+    raw = (tmp_path / "in" / "rs").read_bytes()
+    uid = made.uids.structures.encode()
+    (tmp_path / "in" / "rs").write_bytes(raw.replace(uid, b"../../evil".ljust(len(uid), b"/")))
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
+    case = read_case(tmp_path / "in")
+    assert case.label == "in"
+    assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")} == before
