@@ -8,11 +8,12 @@ from itertools import product
 import numpy as np
 
 from dvhkit.engine.histogram import atoms, empty_histogram
-from dvhkit.engine.kernels.book import book_dose, surface_extremes
+from dvhkit.engine.kernels.book import book_dose, point_extremes, surface_extremes
 from dvhkit.engine.lattice import Lattice, dose_lattice, end_halves_mm, rim_mm, volume_lattice
 from dvhkit.engine.options import EngineOptions
+from dvhkit.engine.planes import PlaneStack
 from dvhkit.engine.sections import stream
-from dvhkit.engine.solid import Solid, make_solid, mended
+from dvhkit.engine.solid import Links, Solid, make_solid, mended
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray, frozen_array
 from dvhkit.model.dose import Dose
@@ -199,7 +200,7 @@ def _run(solid: Solid, lattice: Lattice, field: _Field) -> _Run:
 
 
 def _surface(solid: Solid, lattice: Lattice, place: tuple[FloatArray, ...], extremes: FloatArray) -> None:
-    """Widen the extremes by the dose on the drawn contours and, between upright walls, all along them."""
+    """Widen the extremes by the dose on the drawn contours, on upright walls, and at the tips of caps."""
     stack = solid.stack
     lo, hi = (solid.lo_mm, solid.hi_mm) if solid.links is None else (stack.offsets_mm, stack.offsets_mm)
     surface_extremes(
@@ -215,6 +216,22 @@ def _surface(solid: Solid, lattice: Lattice, place: tuple[FloatArray, ...], extr
         *place,
         extremes,
     )
+    if solid.links is not None:
+        point_extremes(_cap_points(stack, solid.links), *place, extremes)
+
+
+def _cap_points(stack: PlaneStack, links: Links) -> FloatArray:
+    """Return where caps end: the tips of rounded ones, the far rims of upright ones."""
+    ring_plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
+    found = [np.empty((0, 3))]
+    for height, order, sign in ((links.up_mm, links.up_order, 1.0), (links.down_mm, links.down_order, -1.0)):
+        ends = (height > 0) & ~links.is_hole
+        w = stack.offsets_mm[ring_plane] + sign * height
+        round_end = ends & (order >= 2)
+        found.append(np.column_stack([links.x_mm, links.y_mm, w])[round_end])
+        rim = (ends & (order == 0))[links.point_ring]
+        found.append(np.column_stack([stack.points_mm, w[links.point_ring]])[rim])
+    return np.concatenate(found)
 
 
 def _outside_grid(dvh: Dvh) -> Finding:

@@ -214,12 +214,8 @@ def _book_layer(
             width = sqrt(su * su + sv * sv + sw * sw)
             fraction = min(1.0, filled / hw)
             _deposit(hist, low, high, d, width, volume)
-            if fraction > 0.01:
-                extremes[0] = min(extremes[0], max(low, d - 0.5 * width))
-                extremes[1] = max(extremes[1], min(high, d + 0.5 * width))
-            else:
-                extremes[0] = min(extremes[0], d)
-                extremes[1] = max(extremes[1], d)
+            extremes[0] = min(extremes[0], d)
+            extremes[1] = max(extremes[1], d)
             if fraction > 1.0 - 1e-9:
                 reach = abs(su) + abs(sv) + abs(sw)
                 if d + reach > extremes[1] or d - reach < extremes[0]:
@@ -363,3 +359,13 @@ def surface_extremes(
                             z = hi
                 x0 = x1
                 y0 = y1
+
+
+@njit(cache=True, nogil=True)
+def point_extremes(points, dose, offsets, half_end, to_dose, extremes):
+    """Widen `extremes` by the dose at single points (u, v, w) of the surface."""
+    out = np.empty(4)
+    for p in range(points.shape[0]):
+        if _dose_at(dose, offsets, half_end, to_dose, points[p, 0], points[p, 1], points[p, 2], out):
+            extremes[0] = min(extremes[0], out[0])
+            extremes[1] = max(extremes[1], out[0])
