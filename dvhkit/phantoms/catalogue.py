@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dvhkit.errors import InputError, OutputError
@@ -16,7 +16,9 @@ from dvhkit.phantoms.dicom_set import write_set
 from dvhkit.phantoms.linear_sets import LINEAR_SPACINGS_MM, linear_set
 from dvhkit.phantoms.phantom_set import PhantomSet
 from dvhkit.phantoms.radial_sets import gaussian_set, radiosurgery_set
+from dvhkit.phantoms.solids import Vector
 from dvhkit.phantoms.truth_rows import RoiTruth, TruthRow, truth_rows
+from dvhkit.phantoms.vertebra_set import SHAPES, vertebra_set
 
 SCHEMA = "dvhkit/phantom-truth/1"
 
@@ -37,26 +39,33 @@ class CataloguePhantom:
     title: str
     source: str
     phantom: PhantomSet
-    truths: tuple[RoiTruth, ...]
     rows: tuple[TruthRow, ...]
 
 
-Builder = Callable[[], tuple[PhantomSet, tuple[RoiTruth, ...]]]
+Builder = Callable[[], tuple[PhantomSet, tuple[TruthRow, ...]]]
 _NELMS = "after Nelms et al. 2015, doi 10.1118/1.4923175"
 _STANLEY = "after Stanley et al. 2021, doi 10.1002/mp.14645"
 _WALKER = "after Walker and Byrne 2025, doi 10.1016/j.meddos.2024.06.002"
 
 
 def _linear(direction: str, slice_mm: float) -> Builder:
-    return lambda: linear_set(direction=direction, slice_mm=slice_mm)
+    return lambda: _with_rows(*linear_set(direction=direction, slice_mm=slice_mm))
 
 
 def _spheres(diameter_mm: float, slice_mm: float) -> Builder:
-    return lambda: radiosurgery_set(diameter_mm=diameter_mm, slice_mm=slice_mm)
+    return lambda: _with_rows(*radiosurgery_set(diameter_mm=diameter_mm, slice_mm=slice_mm))
 
 
 def _gaussian(radius_mm: float) -> Builder:
-    return lambda: gaussian_set(radius_mm=radius_mm)
+    return lambda: _with_rows(*gaussian_set(radius_mm=radius_mm))
+
+
+def _vertebra(kind: str, tilt_deg: Vector) -> Builder:
+    return lambda: vertebra_set(kind=kind, tilt_deg=tilt_deg)
+
+
+def _with_rows(phantom: PhantomSet, truths: tuple[RoiTruth, ...]) -> tuple[PhantomSet, tuple[TruthRow, ...]]:
+    return phantom, tuple(row for truth in truths for row in truth_rows(truth))
 
 
 _LINEAR_TITLES = {
@@ -87,6 +96,15 @@ _BUILDERS: dict[str, tuple[str, str, Builder]] = {
         )
         for radius in (2, 3, 5, 9)
     },
+    **{
+        f"vertebra-{kind}{suffix}": (
+            f"a {kind} vertebra of known compartments with a lesion in its left pedicle{words}, 2 mm slices",
+            "our own",
+            _vertebra(kind, tilt),
+        )
+        for kind in SHAPES
+        for suffix, words, tilt in (("", "", (0.0, 0.0, 0.0)), ("-tilted", ", tilted", (12.0, 8.0, 15.0)))
+    },
 }
 
 
@@ -100,9 +118,9 @@ def make_phantom(name: str) -> CataloguePhantom:
     if name not in _BUILDERS:
         raise InputError(f"there is no phantom {name!r}.", remedy="There are: " + ", ".join(_BUILDERS) + ".")
     title, source, build = _BUILDERS[name]
-    phantom, truths = build()
-    rows = tuple(row for truth in truths for row in truth_rows(truth))
-    return CataloguePhantom(name=name, title=title, source=source, phantom=phantom, truths=truths, rows=rows)
+    phantom, rows = build()
+    # The label takes part in the UIDs, so phantoms of other names never share one.
+    return CataloguePhantom(name=name, title=title, source=source, phantom=replace(phantom, label=name), rows=rows)
 
 
 def write_phantom(folder: Path | str, name: str) -> tuple[Path, ...]:
