@@ -18,7 +18,7 @@ from dvhkit.yaml_text import Place, YamlDocument, read_yaml
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["Protocol", "ProtocolInfo", "list_protocols", "load_protocol", "shipped_paths"]
+__all__ = ["Protocol", "ProtocolInfo", "list_protocols", "load_protocol", "protocol_of", "shipped_paths"]
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -80,17 +80,21 @@ def _unknown_id(text: str) -> ProtocolError:
 
 
 def _load_file(path: Path) -> Protocol:
+    return protocol_of(read_yaml(path, error=ProtocolError))
+
+
+def protocol_of(document: YamlDocument) -> Protocol:
+    """Return the protocol that a document holds, in the shape of a protocol file; raises `ProtocolError`."""
     from pydantic import ValidationError
 
     from dvhkit.protocols.schema import ProtocolModel
 
-    document = read_yaml(path, error=ProtocolError)
     try:
         model = ProtocolModel.model_validate(document.data)
     except ValidationError as bad:
         raise _combined(document, (_explain(detail, document.data) for detail in bad.errors())) from bad
     fingerprint = hashlib.sha256(document.text).hexdigest()
-    protocol, problems = build_protocol(model, path=path, sha256=fingerprint, line_of=document.line_of)
+    protocol, problems = build_protocol(model, path=document.path, sha256=fingerprint, line_of=document.line_of)
     if problems or protocol is None:
         raise _combined(document, problems)
     return protocol

@@ -1,0 +1,198 @@
+"""Constraint tables as CSV with the metric grammar of Mayo 2016, the common form among users of Eclipse scripts.
+
+Two headings are in use and both are read; the second is written::
+
+    Structure IDs, Structure Codes, IDAliases, CodeAliases, DVH Objective, Evaluation Point, Variation, Priority, ...
+    StructureName, StructureCode, Aliases, DVHObjective, Evaluator, VariationAcceptable, Priority, Met, Achieved
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+from dvhkit.errors import MetricSyntaxError, ProtocolError
+from dvhkit.findings import Finding, Level
+from dvhkit.metrics.expression import parse_metric
+from dvhkit.protocols.load import protocol_of
+from dvhkit.protocols.rules import DoseCheck, Protocol, Rule
+from dvhkit.units import number_text
+from dvhkit.yaml_text import MAX_BYTES, Place, YamlDocument
+
+_COLUMNS = ("StructureName", "StructureCode", "Aliases", "DVHObjective", "Evaluator", "VariationAcceptable", "Priority")
+_EMPTY_COLUMNS = ("Met", "Achieved")
+_HEADINGS = {
+    "structureids": "name",
+    "structurename": "name",
+    "structureid": "name",
+    "idaliases": "aliases",
+    "aliases": "aliases",
+    "dvhobjective": "metric",
+    "evaluationpoint": "goal",
+    "evaluator": "goal",
+    "variation": "variation",
+    "variationacceptable": "variation",
+    "priority": "priority",
+}
+_NEEDED = ("name", "metric", "goal")
+
+
+def read_constraint_csv(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]]:
+    """Return the protocol in a CSV constraint table, and what could not be read of it.
+
+    A number in a limit is in the unit that the metric's brackets name, cGy included, as the format has it. Rows whose
+    metric dvhkit does not know are left out, each with a SERIOUS finding.
+
+    Raises
+    ------
+    ProtocolError
+        With file and line: no text, no known heading, a limit that cannot be read, no usable row.
+    """
+    path = Path(path)
+    text = _text(path)
+    rows = list(csv.reader(io.StringIO(text)))
+    columns = _heading(path, rows)
+    rules: list[dict[str, Any]] = []
+    lines: dict[Place, int] = {}
+    findings: list[Finding] = []
+    for line, row in enumerate(rows[1:], start=2):
+        cells = {name: row[i].strip() for name, i in columns.items() if i < len(row)}
+        if not any(cells.values()):
+            continue
+        try:
+            rule = _rule(cells, len(rules) + 1, findings, line)
+        except MetricSyntaxError as bad:
+            message = f"{bad.message} The row is left out."
+            findings.append(Finding(level=Level.SERIOUS, code="row-not-read", message=message, where=f"line {line}"))
+            continue
+        lines[("rules", len(rules))] = line
+        rules.append(rule)
+    if not rules:
+        raise ProtocolError("there is no row that can be read.", path=path, where="line 1")
+    data: dict[str, Any] = {"id": _identifier(path.stem), "version": "1", "title": path.stem[:200], "rules": rules}
+    document = YamlDocument(path=path, data=data, lines=lines, text=text.encode())
+    return protocol_of(document), tuple(findings)
+
+
+def constraint_csv(protocol: Protocol) -> tuple[str, tuple[Finding, ...]]:
+    """Return the protocol as CSV, and what the format cannot hold: a finding for each rule that loses something."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\r\n")
+    writer.writerow((*_COLUMNS, *_EMPTY_COLUMNS))
+    findings = []
+    for rule in protocol.rules:
+        row = _row(rule, protocol)
+        if row is None:
+            findings.append(_not_held(rule, "the rule: the format holds one-sided limits on dose metrics only"))
+            continue
+        writer.writerow(row)
+        lost = _lost(rule)
+        if lost:
+            findings.append(_not_held(rule, ", ".join(lost)))
+    if protocol.sources or protocol.notes or protocol.site:
+        message = "the file's title, site, sources and notes are not held."
+        findings.append(Finding(level=Level.INFO, code="not-held", message=message))
+    return stream.getvalue(), tuple(findings)
+
+
+def _text(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except (OSError, ValueError) as bad:
+        raise ProtocolError(f"the file cannot be read: {bad}.", path=path) from bad
+    if len(raw) > MAX_BYTES:
+        raise ProtocolError(f"the file has {len(raw)} bytes; at most {MAX_BYTES} are read.", path=path)
+    for encoding in ("utf-8-sig", "cp1252"):  # what spreadsheets on Windows save
+        try:
+            text = raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise ProtocolError("this is no text.", path=path, where="line 1", remedy="Save the table as CSV in UTF-8.")
+
+
+def _heading(path: Path, rows: list[list[str]]) -> dict[str, int]:
+    first = rows[0] if rows else []
+    found: dict[str, int] = {}
+    for i, cell in enumerate(first):
+        name = _HEADINGS.get(re.sub(r"[\s_]", "", cell).casefold())
+        if name is not None:
+            found.setdefault(name, i)
+    missing = [name for name in _NEEDED if name not in found]
+    if missing:
+        raise ProtocolError(
+            "the heading of a constraint table is missing.",
+            path=path,
+            where="line 1",
+            remedy=f"The first line must be {','.join(_COLUMNS)}.",
+        )
+    return found
+
+
+def _rule(cells: dict[str, str], number: int, findings: list[Finding], line: int) -> dict[str, Any]:
+    names = [part.strip() for part in re.split(r"[|;]", cells.get("name", "")) if part.strip()]
+    aliases = [part.strip() for part in re.split(r"[|;]", cells.get("aliases", "")) if part.strip()]
+    metric = cells["metric"]
+    parse_metric(metric)
+    unit = re.search(r"\[([^\]]*)\]\s*$", metric)
+    said = f" {unit[1].strip()}" if unit else ""
+    rule: dict[str, Any] = {"id": f"R{number:03d}", "metric": metric, "goal": f"{cells['goal']}{said}"}
+    rule["structure"] = {"name": names[0] if names else ""}
+    others = list(dict.fromkeys([*names[1:], *aliases]))
+    if others:
+        rule["structure"]["aliases"] = others
+    if cells.get("variation"):
+        rule["variation"] = f"{cells['variation']}{said}"
+    priority = cells.get("priority", "")
+    if re.fullmatch(r"[1-9]", priority):
+        rule["priority"] = int(priority)
+    elif priority:
+        message = f"the priority {priority!r} is no number from 1 to 9; it is taken as 1."
+        findings.append(Finding(level=Level.WARNING, code="priority-not-read", message=message, where=f"line {line}"))
+    return rule
+
+
+def _row(rule: Rule, protocol: Protocol) -> tuple[str, ...] | None:
+    check = rule.check
+    if not isinstance(check, DoseCheck) or rule.goal.is_range or check.metric.effect is not None:
+        return None
+    selector = check.structure
+    names = [selector.name or selector.rt_roi_type, *selector.any_of]
+    names = [name for name in names if name]
+    if not names:
+        return None
+    aliases = [*names[1:], *selector.aliases, *protocol.aliases_of(names[0])]
+    goal = str(rule.goal).removesuffix(rule.goal.unit.value).replace(" ", "")
+    variation = ""
+    if rule.variation is not None:
+        bound = rule.variation.high if rule.variation.high is not None else rule.variation.low
+        variation = "" if bound is None else number_text(bound)
+    metric = check.metric.canonical
+    return (names[0], "", "|".join(dict.fromkeys(aliases)), metric, goal, variation, str(rule.priority), "", "")
+
+
+def _lost(rule: Rule) -> list[str]:
+    """Name what a row does not hold of a rule that it holds."""
+    selector = rule.structure
+    assert selector is not None
+    lost = [name for name in ("when", "fractionation", "waivable", "source", "status", "note") if getattr(rule, name)]
+    if selector.derived is not None:
+        lost.append(f"how the structure is made ({selector.derived_text})")
+    if selector.rt_roi_type:
+        lost.append(f"that the structure goes by its type {selector.rt_roi_type}, not by its name")
+    if selector.any_of:
+        lost.append("that each of several structures is judged")
+    return lost
+
+
+def _not_held(rule: Rule, what: str) -> Finding:
+    return Finding(level=Level.WARNING, code="not-held", message=f"not held: {what}.", where=rule.where)
+
+
+def _identifier(text: str) -> str:
+    cleaned = re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-._")[:60]
+    return cleaned or "constraints"

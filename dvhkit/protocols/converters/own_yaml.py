@@ -1,0 +1,76 @@
+"""A protocol as a file of our own."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from dvhkit.protocols.rules import DoseCheck, MarginCheck, Protocol, Rule, StructureSelector
+
+if TYPE_CHECKING:
+    from dvhkit.yaml_text import Plain
+
+_LINE_WIDTH = 116
+
+
+def protocol_data(protocol: Protocol) -> dict[str, Any]:
+    """Return the protocol in the shape of a protocol file; reading it gives the same protocol."""
+    data: dict[str, Any] = {"id": protocol.id, "version": protocol.version, "title": protocol.title}
+    data["site"] = protocol.site
+    data["sources"] = [_given(key=s.key, citation=s.citation, url=s.url) for s in protocol.sources]
+    data["context"] = {key.name: {"type": key.type, "meaning": key.meaning} for key in protocol.context}
+    data["aliases"] = {name: list(spellings) for name, spellings in protocol.aliases}
+    data["rules"] = [_rule(rule) for rule in protocol.rules]
+    data["notes"] = list(protocol.notes)
+    return _given(**data)
+
+
+def protocol_yaml(protocol: Protocol) -> str:
+    """Return the text of a protocol file."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.width = _LINE_WIDTH
+    yaml.allow_unicode = True
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    stream = io.StringIO()
+    yaml.dump(protocol_data(protocol), stream)
+    return stream.getvalue()
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    data: dict[str, Any] = {"id": rule.id, "title": rule.title}
+    if isinstance(rule.check, DoseCheck):
+        data |= {"structure": _structure(rule.check.structure), "metric": rule.check.metric.canonical}
+    elif isinstance(rule.check, MarginCheck):
+        inner, outer = _structure(rule.check.inner), _structure(rule.check.outer)
+        data["margin"] = _given(**{"from": inner, "to": outer, "direction": rule.check.direction})
+    else:
+        data["property"] = rule.check.name
+    data["goal"] = str(rule.goal)
+    data["variation"] = str(rule.variation) if rule.variation else ""
+    data["priority"] = rule.priority if rule.priority != 1 else None
+    data["when"] = {condition.key: condition.value for condition in rule.when}
+    if rule.fractionation is not None:
+        data["fractions"] = ", ".join(str(n) for n in sorted(rule.fractionation.counts))
+        dose = rule.fractionation.dose_per_fraction_gy
+        data["dose_per_fraction_gy"] = f"{dose[0]}..{dose[1]}" if dose else ""
+    data |= {"waivable": rule.waivable or None, "source": rule.source, "status": rule.status, "note": rule.note}
+    return _given(**data)
+
+
+def _structure(selector: StructureSelector) -> Plain:
+    data = _given(
+        name=selector.name,
+        aliases=list(selector.aliases),
+        any_of=list(selector.any_of),
+        type=selector.rt_roi_type,
+        each=selector.each or None,
+        derived=selector.derived_text,
+    )
+    return data
+
+
+def _given(**values: Any) -> dict[str, Any]:  # noqa: ANN401 -- whatever a protocol file may hold
+    """Leave out what says nothing."""
+    return {key: value for key, value in values.items() if value not in (None, "", [], {}, ())}
