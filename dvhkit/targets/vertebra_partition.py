@@ -1,0 +1,244 @@
+"""One whole vertebra cut into its eight compartments by geometry alone; what is unsure is said.
+
+The definitions, since anatomy books draw no planes: the body ends at the front of the canal; the pedicle runs from
+there to where the bone beside the canal grows taller or the canal begins to close behind; bone further out than the
+pedicle's outer wall is transverse process; the spinous process begins in the midline where most of the laminae's
+thickness lies in front; all else, articular processes included, is lamina.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvhkit.errors import GeometryError
+from dvhkit.findings import Finding, Level
+from dvhkit.model.arrays import frozen_array
+from dvhkit.model.grid import Grid
+from dvhkit.targets.vertebra_cuts import Cuts, find_cuts
+from dvhkit.targets.vertebra_frame import Mask, VertebraFrame, find_frame, mask_points_mm, without_slits
+from dvhkit.targets.vertebra_local import LocalVolume, to_local_volume
+from dvhkit.targets.vertebra_pieces import largest_piece
+from dvhkit.targets.vertebra_rules import Compartment
+
+Labels = NDArray[np.uint8]
+
+# Number of each compartment in label arrays; 0 is none.
+PART_NUMBER = {part: n for n, part in enumerate(Compartment, start=1)}
+
+# In front of the back wall, the pedicle's root is sought this far.
+_SHOULDER_MM = 10.0
+# Below this likeness of the two halves the midline is in doubt; phantoms and healthy vertebrae reach 0.94.
+_ALIKE_LEAST = 0.85
+# One side of the arch at most this much larger than the other.
+_UNEVEN_MOST = 2.0
+_PIECE_LEAST_FRAC = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Partition:
+    """A vertebra cut into compartments.
+
+    Attributes
+    ----------
+    labels : (n_planes, n_rows, n_columns) uint8
+        PART_NUMBER of the compartment of each voxel, 0 outside the vertebra.
+    near_cut_frac
+        Fraction of each compartment within 2 mm of a cut: there the choice of the plane decides.
+    """
+
+    labels: Labels
+    frame: VertebraFrame
+    cuts: Cuts
+    near_cut_frac: dict[Compartment, float]
+    findings: tuple[Finding, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", frozen_array(self.labels, dtype=np.uint8))
+
+
+def partition_vertebra(mask: Mask, grid: Grid, *, canal: Mask | None = None, level: str = "") -> Partition:
+    """Cut one whole vertebra into its compartments.
+
+    Parameters
+    ----------
+    mask, canal : (n_planes, n_rows, n_columns) bool
+        The vertebra, and the spinal canal or cord where it was drawn; both on `grid`.
+    level
+        Such as T07; C1 and the sacrum are refused, since they are built otherwise.
+
+    Raises
+    ------
+    GeometryError
+        Where the canal cannot be found, or the level has no body and arch to tell apart.
+    """
+    _check_level(level)
+    whole, pieces = _whole_piece(mask)
+    frame = find_frame(whole, grid, canal)
+    # A slit would cut a process in two halves, one of which would be given away as a stray piece.
+    volume = to_local_volume(mask if frame.arch_closed else without_slits(mask, grid), grid, frame)
+    cuts = find_cuts(volume)
+    local = _tidy(_assign(volume, cuts))
+    labels = np.zeros(mask.shape, dtype=np.uint8)
+    index = volume.index_of(mask_points_mm(mask, grid))
+    labels[mask] = local[index[:, 0], index[:, 1], index[:, 2]]
+    _fill_rim(labels, mask)
+    findings = (*_doubts(frame, mask, level, pieces), *_odd_parts(labels))
+    return Partition(labels=labels, frame=frame, cuts=cuts, near_cut_frac=_near_cut(local), findings=findings)
+
+
+def _check_level(level: str) -> None:
+    if level.upper().replace("0", "") in ("C1", "S", "S1", "S2", "S3", "S4", "S5") or level.casefold() == "sacrum":
+        raise GeometryError(
+            f"{level} has no body and arch of the usual kind, so it cannot be cut into compartments by geometry.",
+            remedy="Draw the compartments as structures of their own.",
+        )
+
+
+def _whole_piece(mask: Mask) -> tuple[Mask, int]:
+    """Return the largest connected piece, and the number of pieces that are no specks."""
+    whole, sizes = largest_piece(mask, corners=True)
+    if len(sizes) == 0:
+        raise GeometryError("the vertebra is empty.", remedy="Check its name and the image it was drawn on.")
+    return whole, int(np.count_nonzero(sizes > _PIECE_LEAST_FRAC * sizes.sum()))
+
+
+def _assign(volume: LocalVolume, cuts: Cuts) -> Labels:
+    """Give each cube of bone to a compartment by the cuts alone; earlier parts take precedence."""
+    _, v, u = np.meshgrid(volume.w_mm, volume.v_mm, volume.u_mm, indexing="ij", sparse=True)
+    left, side = np.broadcast_to(u >= 0, volume.mask.shape), np.abs(u)
+    wall_u = np.where(u >= 0, cuts.pedicle_u[0], cuts.pedicle_u[1])
+    crest = (v >= cuts.root_v[:, None, None]) & (side <= cuts.spinous_half + 0.5)
+    behind = (v >= cuts.outer_v[:, None, None]) & (side < max(3 * cuts.spinous_half, 10.0))
+    rules: tuple[tuple[Mask, Compartment], ...] = (
+        (_shoulders(volume, cuts), Compartment.PEDICLE_L),
+        (v < cuts.wall_v, Compartment.BODY),
+        (crest | behind, Compartment.SPINOUS),
+        (side > wall_u, Compartment.TRANSVERSE_L),
+        (v < cuts.lamina_v, Compartment.PEDICLE_L),
+        (volume.mask, Compartment.LAMINA_L),
+    )
+    labels = np.zeros(volume.mask.shape, dtype=np.uint8)
+    for where, part in rules:
+        fresh = volume.mask & (labels == 0) & where
+        labels[fresh & left] = PART_NUMBER[part]
+        labels[fresh & ~left] = PART_NUMBER[part.mirrored]
+    return labels
+
+
+def _shoulders(volume: LocalVolume, cuts: Cuts) -> Mask:
+    """Return where, in front of the back wall, columns are no taller than the pedicle: that is still its root."""
+    _, v, u = np.meshgrid(volume.w_mm, volume.v_mm, volume.u_mm, indexing="ij", sparse=True)
+    canal = float(np.abs(volume.frame.canal_uv[:, 0]).max())
+    low, high = cuts.pedicle_w
+    beyond = (volume.w_mm < low - 1.0) | (volume.w_mm > high + 1.0)
+    within = np.asarray(~np.any(volume.mask[beyond], axis=0))
+    near = (v < cuts.wall_v) & (v > cuts.wall_v - _SHOULDER_MM) & (np.abs(u) > 0.6 * canal)
+    return np.asarray(near & within[None])
+
+
+def _tidy(labels: Labels) -> Labels:
+    """Give what is cut off from its compartment to the neighbour it touches."""
+    kept = np.zeros_like(labels)
+    for number in np.unique(labels[labels > 0]):
+        kept[largest_piece(labels == number)[0]] = number
+    _spread(kept, labels > 0)
+    # What touches nothing keeps the compartment of its place.
+    return np.where((kept == 0) & (labels > 0), labels, kept)
+
+
+def _spread(labels: Labels, mask: Mask) -> None:
+    """Let labels grow into the rest of `mask`, one voxel at a time, through faces."""
+    while True:
+        open_ = mask & (labels == 0)
+        grown = np.zeros_like(labels)
+        for neighbour in _neighbours(labels):
+            np.copyto(grown, neighbour, where=open_ & (grown == 0))
+        if not grown.any():
+            return
+        labels[open_] = grown[open_]
+
+
+def _neighbours(labels: Labels) -> list[Labels]:
+    """Return the six arrays whose voxels hold the label of the neighbour on one side; 0 beyond the edge."""
+    padded = np.pad(labels, 1)
+    middle = slice(1, -1)
+    shifted = []
+    for axis in range(3):
+        for where in (slice(0, -2), slice(2, None)):
+            window = [middle, middle, middle]
+            window[axis] = where
+            shifted.append(padded[tuple(window)])
+    return shifted
+
+
+def _fill_rim(labels: Labels, mask: Mask) -> None:
+    """Label the voxels whose centre fell just outside the filled cubes."""
+    if np.any(mask & (labels == 0)):
+        _spread(labels, mask)
+
+
+def _near_cut(local: Labels) -> dict[Compartment, float]:
+    near = np.zeros(local.shape, dtype=np.bool_)
+    for neighbour in _neighbours(local):
+        near |= (neighbour > 0) & (neighbour != local)
+    wider = near.copy()
+    for neighbour in _neighbours((near * local).astype(np.uint8)):
+        wider |= neighbour == local
+    wider &= local > 0
+    sizes = {part: int((local == n).sum()) for part, n in PART_NUMBER.items()}
+    return {
+        part: float((wider & (local == PART_NUMBER[part])).sum()) / size if size else 1.0
+        for part, size in sizes.items()
+    }
+
+
+def _doubts(frame: VertebraFrame, mask: Mask, level: str, pieces: int) -> tuple[Finding, ...]:
+    """Return what makes the cut less sure than usual."""
+    faces = [mask.take(end, axis=axis).any() for axis in range(3) for end in (0, -1)]
+    told = (
+        (not frame.canal_seen, "vertebra-canal-drawn", _CANAL_DRAWN),
+        (not frame.arch_closed, "vertebra-arch-open", _ARCH_OPEN),
+        (frame.mirror_frac < _ALIKE_LEAST, "vertebra-uneven", _MIDLINE.format(100 * frame.mirror_frac)),
+        (any(faces), "vertebra-cropped", _CROPPED),
+        (pieces > 1, "vertebra-in-pieces", _PIECES.format(pieces)),
+        (level.upper().startswith("C"), "vertebra-cervical", _CERVICAL),
+    )
+    return tuple(
+        Finding(level=Level.WARNING, code=code, message=text, where=level) for holds, code, text in told if holds
+    )
+
+
+_CANAL_DRAWN = (
+    "The mask has no hole to see through, so the canal was taken from the drawing alone. Check the cut between body, "
+    "pedicles and laminae."
+)
+_ARCH_OPEN = "The arch has a gap; it was bridged to find the canal. Check the mask, and the compartments near the gap."
+_MIDLINE = (
+    "The halves of the vertebra are alike to {:.0f} % only, so the midline is in doubt. Check left and right parts."
+)
+_CROPPED = "The vertebra reaches the edge of the image, so parts of it may be missing. Check the compartments."
+_PIECES = "The vertebra is in {} pieces; the axes were found from the largest. Check the mask."
+_CERVICAL = (
+    "A cervical vertebra has its transverse processes beside the body, where these cuts do not look. "
+    "Check every compartment."
+)
+
+
+def _odd_parts(labels: Labels) -> tuple[Finding, ...]:
+    """Return which compartments are missing, and which sides differ more than sides do."""
+    sizes = {part: int((labels == n).sum()) for part, n in PART_NUMBER.items()}
+    missing = [part for part, size in sizes.items() if size == 0]
+    pairs = [(p, p.mirrored) for p in sizes if p.value.endswith("_L") and sizes[p] and sizes[p.mirrored]]
+    uneven = [p for p, q in pairs if not 1 / _UNEVEN_MOST <= sizes[p] / sizes[q] <= _UNEVEN_MOST]
+    found = []
+    if missing:
+        text = f"No bone was found for {', '.join(missing)}. Check the mask."
+        found.append(Finding(level=Level.WARNING, code="vertebra-part-missing", message=text))
+    if uneven:
+        names = ", ".join(p.value[:-2] for p in uneven)
+        text = f"The two sides differ more than twofold in volume: {names}. Check the compartments."
+        found.append(Finding(level=Level.WARNING, code="vertebra-sides-differ", message=text))
+    return tuple(found)
