@@ -15,6 +15,7 @@ from dvhkit.model.structure import Contour, ContourKind, Structure, StructureSet
 from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading
 from dvhkit.readers.elements import (
     charset_of,
+    count_numbers,
     has,
     integer,
     items,
@@ -138,7 +139,7 @@ def _contours(item: Dataset, roi: str, odd: _Oddities, path: Path) -> list[Conto
     """Return the contours of one ROI; all their numbers are parsed at once."""
     stored = items(item, "ContourSequence", path=path)
     texts = [raw_bytes(contour, "ContourData") for contour in stored]
-    counts = np.array([data.count(b"\\") + 1 if data else 0 for data in texts], dtype=np.int64)
+    counts = np.array([count_numbers(data) for data in texts], dtype=np.int64)
     broken = np.flatnonzero(counts % 3)
     if broken.size:
         message = f"ROI {roi!r}, contour {broken[0] + 1}: {counts[broken[0]]} numbers are no (x, y, z) triplets."
