@@ -74,6 +74,32 @@ def check(
 
 
 @protocol_app.command()
+def convert(
+    source: Annotated[str, typer.Argument(metavar="IN", help="A shipped ID, or a .yaml, .csv or ProKnow .json file.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="A .yaml, .csv or .json file; made anew.")],
+) -> None:
+    """Convert a protocol between our YAML, CSV constraint tables and ProKnow scorecards.
+
+    What a format cannot hold is listed, never dropped in silence. Exit code 1 if part of IN could not be read.
+
+    [dim]Example:[/dim]  dvhkit protocol convert clinic.csv clinic.yaml
+    """
+    from dvhkit.findings import Level
+    from dvhkit.outputs.files import write_text_whole
+    from dvhkit.outputs.text import clean
+    from dvhkit.protocols.converters.convert import read_any, written_as
+
+    protocol, unread = read_any(source)
+    text, lost = written_as(protocol, target)
+    write_text_whole(target, text)
+    for finding in (*unread, *lost):
+        typer.echo(clean(str(finding)), err=True)
+    typer.echo(clean(f"{target}: {len(protocol.rules)} rules read, {len(unread) + len(lost)} remarks."))
+    if any(finding.level is Level.SERIOUS for finding in unread):
+        raise typer.Exit(EXIT_NOT_MET)
+
+
+@protocol_app.command()
 def schema() -> None:
     """Print the JSON Schema of protocol files, for editors that check while one types.
 

@@ -6,6 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from dvhkit.cli.protocol import protocol_app
+from dvhkit.errors import ProtocolError
+from dvhkit.protocols.load import load_protocol
 
 
 @pytest.fixture
@@ -37,3 +39,33 @@ def test_a_hot_volume_where_a_cold_one_is_meant(check):
 def test_the_schema_command_prints_json():
     ended = CliRunner().invoke(protocol_app, ["schema"])
     assert "rules" in json.loads(ended.output)["properties"]
+
+
+def convert(*words):
+    return CliRunner().invoke(protocol_app, ["convert", *map(str, words)])
+
+
+def test_convert_goes_there_and_back(tmp_path):
+    table, again, card = (tmp_path / name for name in ("t.csv", "again.yaml", "card.json"))
+    assert convert("hytec-2021", table).exit_code == 0
+    assert convert(table, again).exit_code == 0
+    assert convert(again, card).exit_code == 0
+    rules = [len(load_protocol(p).rules) for p in ("hytec-2021", again)]
+    assert rules == [26, 26]
+    assert len(json.loads(card.read_text())["computed"]) == 26
+
+
+def test_convert_lists_what_is_lost_and_what_is_not_read(tmp_path):
+    ended = convert("oligoprogressive-liver-2025", tmp_path / "t.csv")
+    assert ended.exit_code == 0
+    assert "not held" in ended.output
+    table = tmp_path / "bad.csv"
+    table.write_text("StructureName,DVHObjective,Evaluator\nHeart,Mean[Gy],<=20\nPTV,CN95%,>=0.8\n")
+    ended = convert(table, tmp_path / "t.yaml")
+    assert ended.exit_code == 1
+    assert "CN95%" in ended.output
+    assert len(load_protocol(tmp_path / "t.yaml").rules) == 1
+
+
+def test_convert_knows_its_formats(tmp_path):
+    assert isinstance(convert("hytec-2021", tmp_path / "t.xlsx").exception, ProtocolError)
