@@ -11,8 +11,8 @@ from dvhkit.phantoms.phantom_set import voxel_centres_mm
 from dvhkit.phantoms.solids import Vector
 from dvhkit.phantoms.truth import Truth
 
-# Shells of equal thickness, each with this many evenly spread points and the weight of its volume: 2.5e5 samples.
-_SHELLS = 250
+# Shells of equal thickness, each with this many evenly spread points and the weight of its volume: 1.6e5 samples.
+_SHELLS = 160
 _DIRECTIONS = 1000
 
 
