@@ -10,7 +10,7 @@ import numpy as np
 from dvhkit.engine.histogram import atoms, empty_histogram
 from dvhkit.engine.kernels.book import book_dose, point_extremes, surface_extremes
 from dvhkit.engine.lattice import Lattice, dose_lattice, end_halves_mm, rim_mm, volume_lattice
-from dvhkit.engine.options import EngineOptions
+from dvhkit.engine.options import EngineOptions, admissible
 from dvhkit.engine.planes import PlaneStack
 from dvhkit.engine.sections import stream
 from dvhkit.engine.solid import Links, Solid, make_solid, mended
@@ -30,6 +30,7 @@ def compute_dvh(
     *,
     options: EngineOptions | None = None,
     slice_spacing_mm: float | None = None,
+    with_band: bool = False,
 ) -> Dvh:
     """Return how much of a structure receives which dose.
 
@@ -43,6 +44,9 @@ def compute_dvh(
         beyond counts in the volume, has no dose, and is reported. None gives the volume alone.
     slice_spacing_mm
         The image's slice distance: the thickness of a structure drawn on one slice only.
+    with_band
+        Also compute what else the drawn slices allow, as `Dvh.variants`: the band of a metric runs from its least to
+        its greatest value over the DVH and its variants.
 
     Raises
     ------
@@ -50,6 +54,14 @@ def compute_dvh(
         Contours that are not planar or not parallel, or coordinates that are not numbers.
     """
     options = options or EngineOptions()
+    dvh = _compute(structure, dose, options, slice_spacing_mm)
+    if not with_band or dvh.volume_cc <= 0:
+        return dvh
+    variants = tuple(_compute(structure, dose, other, slice_spacing_mm) for other in admissible(options))
+    return replace(dvh, variants=variants)
+
+
+def _compute(structure: Structure, dose: Dose | None, options: EngineOptions, slice_spacing_mm: float | None) -> Dvh:
     grid = dose.grid if dose is not None else None
     solid = make_solid(structure, grid, options, slice_spacing_mm=slice_spacing_mm)
     if not isinstance(solid, Solid):
@@ -173,7 +185,7 @@ def _run(solid: Solid, lattice: Lattice, field: _Field) -> _Run:
     layer_first = np.full(lattice.n_rows, lattice.n_columns)
     layer_last = np.full(lattice.n_rows, -1)
     for chunk in stream(solid, lattice, run.excess):
-        book_dose(
+        book_dose(  # type: ignore[call-arg]
             chunk.area,
             chunk.first,
             chunk.last,
@@ -203,7 +215,7 @@ def _surface(solid: Solid, lattice: Lattice, place: tuple[FloatArray, ...], extr
     """Widen the extremes by the dose on the drawn contours, on upright walls, and at the tips of caps."""
     stack = solid.stack
     lo, hi = (solid.lo_mm, solid.hi_mm) if solid.links is None else (stack.offsets_mm, stack.offsets_mm)
-    surface_extremes(
+    surface_extremes(  # type: ignore[call-arg]
         lattice.to_cells(stack.points_mm),
         stack.ring_start,
         stack.plane_ring,

@@ -158,7 +158,7 @@ def end_halves_mm(grid: Grid) -> FloatArray:
 
 
 def rim_mm(frame: Frame, grid: Grid) -> FloatArray:
-    """Return least and greatest u and v that the outermost voxels reach; unbounded where the frame is not the grid's."""
+    """Return least and greatest u and v of the outermost voxels' faces; unbounded where the frame is not the grid's."""
     if not frame.is_aligned:
         return np.array([-np.inf, np.inf, -np.inf, np.inf])
     rim = np.empty(4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from dvhkit.errors import InputError
@@ -38,6 +38,11 @@ class EngineOptions:
     end_cap
         Beyond the first and last slice: nothing, half the local slice distance, the same but at most 1.5 mm, or
         where the shape of the last slices says that it ends.
+    flat_scale
+        Factor on the height of flat end caps: 0 ends the structure on its last slice, 2 on the next, empty one. A
+        structure of a single slice keeps at least half its thickness.
+    round_stretch
+        Factor on the height of rounded end caps.
     cells_target
         Number of cells that a structure is divided into at least, as far as `subdivision_max` allows.
     subdivision_max
@@ -47,10 +52,14 @@ class EngineOptions:
     profile: str = "reference"
     between: Between = Between.SHAPE
     end_cap: EndCap = EndCap.SHAPE
+    flat_scale: float = 1.0
+    round_stretch: float = 1.0
     cells_target: int = 30_000
     subdivision_max: int = 24
 
     def __post_init__(self) -> None:
+        if not 0.0 <= self.flat_scale <= 2.0 or not 0.5 <= self.round_stretch <= 1.5:
+            raise InputError("flat_scale must lie between 0 and 2, round_stretch between 0.5 and 1.5.")
         if self.cells_target < 1 or self.subdivision_max < 1:
             raise InputError("cells_target and subdivision_max must be at least 1.")
 
@@ -65,6 +74,24 @@ PROFILES: dict[str, EngineOptions] = {
         EngineOptions(profile="prism-no-cap", between=Between.PRISM, end_cap=EndCap.NONE),
     )
 }
+
+
+def admissible(options: EngineOptions) -> tuple[EngineOptions, ...]:
+    """Return what else the drawn slices allow beside `options`: the spread over these is the band of every metric.
+
+    Upright walls instead of a smooth surface, and ends that lie anywhere between the last slice and the next, empty
+    one. They use fewer cells on another lattice, so that the engine's own error shows in the spread too.
+    """
+    fewer = max(1, options.cells_target // 3)
+    prism = EngineOptions(
+        profile="prism", between=Between.PRISM, end_cap=EndCap.HALF_SLICE, cells_target=options.cells_target
+    )
+    smooth = EngineOptions(cells_target=fewer, subdivision_max=options.subdivision_max)
+    return (
+        prism,
+        replace(smooth, flat_scale=0.0, round_stretch=0.75),
+        replace(smooth, flat_scale=2.0, round_stretch=1.25),
+    )
 
 
 def profile(name: str) -> EngineOptions:

@@ -77,7 +77,7 @@ def _prism_chunks(solid: Solid, lattice: Lattice, excess: FloatArray) -> Iterato
     points = lattice.to_cells(solid.stack.points_mm)
     for start in range(0, n_planes, size):
         stop = min(n_planes, start + size)
-        area, first, last = _exact(solid, lattice, points, start, stop, excess)
+        area, first, last = _exact(solid, lattice, points, (start, stop), excess)
         here = (plane >= start) & (plane < stop)
         yield Chunk(
             area=area,
@@ -96,10 +96,11 @@ def _layer_of(lattice: Lattice, heights_mm: FloatArray) -> IntArray:
 
 
 def _exact(
-    solid: Solid, lattice: Lattice, points: FloatArray, start: int, stop: int, excess: FloatArray
+    solid: Solid, lattice: Lattice, points: FloatArray, planes: tuple[int, int], excess: FloatArray
 ) -> tuple[FloatArray, IntArray, IntArray]:
     """Return coverage, first and last columns of planes ``start:stop``."""
     rows, columns = lattice.n_rows, lattice.n_columns
+    start, stop = planes
     area = np.zeros((stop - start, 3, rows, columns))
     first = np.empty((stop - start, rows), np.int64)
     last = np.empty((stop - start, rows), np.int64)
@@ -126,7 +127,7 @@ def _shape_chunks(solid: Solid, lattice: Lattice, excess: FloatArray) -> Iterato
     intervals, cuts = _intervals(solid, lattice)
     layer = _layer_of(lattice, 0.5 * (cuts[0] + cuts[1]))
     planes = _PlaneWindow(solid, lattice, excess)
-    plane_bytes = 44 * (lattice.n_rows + 1) * (lattice.n_columns + 1)
+    plane_bytes = 52 * (lattice.n_rows + 1) * (lattice.n_columns + 1)
     slab_bytes = 32 * lattice.n_rows * lattice.n_columns
     start = 0
     while start < len(intervals):
@@ -177,8 +178,8 @@ class _PlaneWindow:
 
     def _compute(self, start: int, stop: int) -> tuple[NDArray[np.generic], ...]:
         stop = max(start, stop)
-        level, ring = _levels(self._solid, self._lattice, self._points, start, stop)
-        return (level, ring, *_exact(self._solid, self._lattice, self._points, start, stop, self._excess))
+        levels = _levels(self._solid, self._lattice, self._points, start, stop)
+        return (*levels, *_exact(self._solid, self._lattice, self._points, (start, stop), self._excess))
 
 
 def _intervals(solid: Solid, lattice: Lattice) -> tuple[list[_Interval], tuple[FloatArray, FloatArray]]:
@@ -240,7 +241,7 @@ def _reconstruct(
         if n == 0:
             continue
         here = slice(start, start + n)
-        interval_sections(
+        interval_sections(  # type: ignore[call-arg]
             *planes.arrays,
             planes.base,
             i.lower,
@@ -256,6 +257,7 @@ def _reconstruct(
             links.down_order,
             links.is_hole,
             _BEND_MAX,
+            solid.options.round_stretch,
             max(solid.band_mm**2, 1e4),
             i.lo_mm,
             i.hi_mm,
@@ -273,10 +275,11 @@ def _reconstruct(
 
 def _levels(
     solid: Solid, lattice: Lattice, points: FloatArray, base: int, top: int
-) -> tuple[FloatArray, NDArray[np.int32]]:
-    """Return the level functions of planes ``base:top`` at the lattice's nodes, and the nearest rings."""
+) -> tuple[FloatArray, FloatArray, NDArray[np.int32]]:
+    """Return the level functions of planes ``base:top`` at the lattice's nodes, their radii, and the nearest rings."""
     nodes = (lattice.n_rows + 1, lattice.n_columns + 1)
     level = np.empty((top - base, *nodes))
+    radius = np.empty_like(level)
     ring = np.empty((top - base, *nodes), np.int32)
     links = solid.links
     assert links is not None
@@ -301,6 +304,7 @@ def _levels(
         np.empty(nodes),
         np.empty(nodes, np.int64),
         level,
+        radius,
         ring,
     )
-    return level, ring
+    return level, radius, ring

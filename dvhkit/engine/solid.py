@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,13 +132,14 @@ def _links(stack: PlaneStack, runs: Runs, options: EngineOptions) -> Links:
     run_of_plane = np.repeat(np.arange(len(runs.bounds)), [stop - first for first, stop in runs.bounds])
     link(stack.points_mm, stack.ring_start, stack.plane_ring, run_of_plane, is_hole, above, below)
     ring_plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
-    sides = []
+    sides: list[NDArray[Any]] = []
     for onward, back, gap in ((above, below, _gaps(stack, runs)[1]), (below, above, _gaps(stack, runs)[0])):
         height, order = np.empty(n_rings), np.empty(n_rings, np.int64)
         reach(rho2, stack.offsets_mm, ring_plane, onward, back, gap[ring_plane], height, order)
         if options.end_cap is not EndCap.SHAPE:
             flat = np.array([cap_mm(g, options.end_cap, lone=False) for g in gap])[ring_plane]
             height, order = np.where(onward == -1, flat, 0.0), np.zeros(n_rings, np.int64)
+        height = _scaled(height, order, gap[ring_plane], options, lone=stack.n_planes == 1)
         sides += [height, order]
     return Links(
         following=following,
@@ -153,6 +155,14 @@ def _links(stack: PlaneStack, runs: Runs, options: EngineOptions) -> Links:
         down_mm=sides[2],
         down_order=sides[3],
     )
+
+
+def _scaled(
+    height: FloatArray, order: NDArray[np.int64], gap: FloatArray, options: EngineOptions, *, lone: bool
+) -> FloatArray:
+    """Apply the options' factors to the height of caps, none of which may reach the next plane's far side."""
+    flat = min(1.5, max(0.5, options.flat_scale)) if lone else options.flat_scale
+    return np.asarray(np.minimum(height * np.where(order >= 2, options.round_stretch, flat), gap))
 
 
 def _gaps(stack: PlaneStack, runs: Runs) -> tuple[FloatArray, FloatArray]:

@@ -37,6 +37,9 @@ class Dvh:
         Least and greatest dose anywhere in the covered part, its surface included; None where nothing is covered.
     findings
         What the engine met on the way: crossing contours, a lone slice, volume outside the dose grid.
+    variants
+        The same structure under the other conventions that its drawn slices allow; a metric's band runs from its least
+        to its greatest value over this DVH and these. Empty where no band was asked for.
 
     Notes
     -----
@@ -51,6 +54,7 @@ class Dvh:
     min_gy: float | None
     max_gy: float | None
     findings: tuple[Finding, ...] = ()
+    variants: tuple[Dvh, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dose_gy", frozen_array(self.dose_gy))

@@ -214,8 +214,10 @@ def _book_layer(
             width = sqrt(su * su + sv * sv + sw * sw)
             fraction = min(1.0, filled / hw)
             _deposit(hist, low, high, d, width, volume)
-            extremes[0] = min(extremes[0], d)
-            extremes[1] = max(extremes[1], d)
+            if fraction > 0.05:
+                # The centroid of a sliver is uncertain; what it would show, its neighbours and the surface show.
+                extremes[0] = min(extremes[0], d)
+                extremes[1] = max(extremes[1], d)
             if fraction > 1.0 - 1e-9:
                 reach = abs(su) + abs(sv) + abs(sw)
                 if d + reach > extremes[1] or d - reach < extremes[0]:

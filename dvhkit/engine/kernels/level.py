@@ -120,8 +120,8 @@ def _windings(points, following, begin, end, winding):
 
 
 @njit(cache=True, nogil=True)
-def _level(edges, edge, d, cx, cy, size, is_hole):
-    """Turn the signed distance `d` of a node into its level; `size`: radius of the circle of the ring's area."""
+def _reach(edges, edge, cx, cy, size, is_hole):
+    """Distance in mm from a ring's centroid to the line of an edge; `size`: radius of the circle of the ring's area."""
     dx = edges[edge, 2]
     dy = edges[edge, 3]
     length = sqrt(dx * dx + dy * dy)
@@ -132,10 +132,7 @@ def _level(edges, edge, d, cx, cy, size, is_hole):
         if is_hole:
             reach = -reach
     # A concave stretch may face its centroid; a small radius of its own keeps its level in order.
-    reach = max(reach, 0.1 * size)
-    if is_hole:
-        return reach * reach if d > reach else d * (2.0 * reach - d)
-    return -reach * reach if d < -reach else d * (d + 2.0 * reach)
+    return max(reach, 0.1 * size)
 
 
 @njit(cache=True, nogil=True)
@@ -165,6 +162,7 @@ def plane_levels(
     distance2,
     winding,
     level,
+    radius,
     ring,
 ):
     """Write the level function of planes ``plane_lo:plane_hi`` at the nodes of the lattice.
@@ -181,8 +179,9 @@ def plane_levels(
         Centroid in mm, radius of the circle of equal area in mm, and whether the ring is a hole.
     edges, nearest, distance2, winding
         Scratch: (points, 5), and three times (node rows, node columns).
-    level, ring
-        Output (planes, node rows, node columns): the level in mm2, and the nearest ring.
+    level, radius, ring
+        Output (planes, node rows, node columns): the level in mm2, the distance r that it was made with (negative for
+        holes), and the nearest ring.
     """
     n_rows, n_columns = nearest.shape
     for plane in range(plane_lo, plane_hi):
@@ -218,6 +217,7 @@ def plane_levels(
                     # Deep inside, the ring met last on the way in stands for the nearest.
                     ring[slot, row, column] = seen if inside else -1
                     level[slot, row, column] = -band * band if inside else band * band
+                    radius[slot, row, column] = band
                     continue
                 # Neighbours handed on their own nearest edge: walk on along the ring to the node's.
                 for direction in range(2):
@@ -234,6 +234,10 @@ def plane_levels(
                 own = point_ring[edge]
                 seen = own
                 ring[slot, row, column] = own
-                level[slot, row, column] = _level(
-                    edges, edge, d, ring_x[own], ring_y[own], ring_size[own], ring_hole[own]
-                )
+                r = _reach(edges, edge, ring_x[own], ring_y[own], ring_size[own], ring_hole[own])
+                if ring_hole[own]:
+                    level[slot, row, column] = r * r if d > r else d * (2.0 * r - d)
+                    radius[slot, row, column] = -r
+                else:
+                    level[slot, row, column] = -r * r if d < -r else d * (d + 2.0 * r)
+                    radius[slot, row, column] = r

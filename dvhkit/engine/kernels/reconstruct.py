@@ -4,6 +4,8 @@ On a drawn plane a section is the exact coverage. Elsewhere it is the area where
 four corners of a cell, is negative, plus the difference that the same estimate leaves on the drawn planes around.
 """
 
+from math import sqrt
+
 import numpy as np
 from numba import njit
 
@@ -94,8 +96,17 @@ def _half_curvature(la, lb, lc, ga, gb, bend):
 
 
 @njit(cache=True, nogil=True)
+def _distance(level, radius):
+    """Turn a level back into a signed distance, which is what changes linearly across a cell."""
+    if radius < 0.0:
+        return level / (-radius + sqrt(max(0.0, radius * radius - level)))
+    return level / (radius + sqrt(max(0.0, radius * radius + level)))
+
+
+@njit(cache=True, nogil=True)
 def _node_levels(
     level,
+    radius,
     ring,
     row,
     column,
@@ -113,6 +124,7 @@ def _node_levels(
     down_order,
     hole,
     bend,
+    stretch,
     far,
     z_lo,
     z_hi,
@@ -124,12 +136,16 @@ def _node_levels(
     gap = z_hi - z_lo
     end_up = 0.0
     end_down = 0.0
+    up_stretch = 1.0
+    down_stretch = 1.0
     up_slope = 0.0
     up_bend = 0.0
     down_slope = 0.0
     down_bend = 0.0
     l0 = far
     l1 = far
+    r0 = radius[lower - base, row, column] if lower >= 0 else radius[upper - base, row, column]
+    r1 = radius[upper - base, row, column] if upper >= 0 else r0
     ends_up = False
     ends_down = False
     hole_up = False
@@ -146,6 +162,7 @@ def _node_levels(
             g1 = offsets[lower] - offsets[lower - 1] if lower - 1 >= run_lo else 1.0
             g2 = offsets[lower - 1] - offsets[lower - 2] if lower - 2 >= run_lo else 1.0
             _cap(l0, before, before2, g1, g2, up_order[own], bend, cap)
+            up_stretch = stretch if up_order[own] >= 2 else 1.0
             up_slope = cap[0]
             up_bend = cap[1]
     if upper >= 0:
@@ -160,6 +177,7 @@ def _node_levels(
             g1 = offsets[upper + 1] - offsets[upper] if upper + 1 < run_hi else 1.0
             g2 = offsets[upper + 2] - offsets[upper + 1] if upper + 2 < run_hi else 1.0
             _cap(l1, after, after2, g1, g2, down_order[own], bend, cap)
+            down_stretch = stretch if down_order[own] >= 2 else 1.0
             down_slope = cap[0]
             down_bend = cap[1]
     c_lo = 0.0
@@ -197,14 +215,17 @@ def _node_levels(
         if ends_up:
             tau = z - z_lo
             if tau <= end_up:
+                tau /= up_stretch
                 beyond = l0 + tau * (up_slope + tau * up_bend)
                 value = max(value, beyond) if hole_up and upper >= 0 else min(value, beyond)
         if ends_down:
             tau = z_hi - z
             if tau <= end_down:
+                tau /= down_stretch
                 beyond = l1 + tau * (down_slope + tau * down_bend)
                 value = max(value, beyond) if hole_down and lower >= 0 else min(value, beyond)
-        phi[s, row, column] = value
+        r = r0 + (r1 - r0) * min(1.0, max(0.0, (z - z_lo) / gap))
+        phi[s, row, column] = _distance(value, r)
 
 
 @njit(cache=True, nogil=True)
@@ -230,13 +251,13 @@ def _sure(level, ring, row, column, base, lower, upper, above, below, sure):
 
 
 @njit(cache=True, nogil=True)
-def _residual(level, slot, area, first, last, row, column, out):
+def _residual(level, radius, slot, area, first, last, row, column, out):
     """Write what the exact coverage of a drawn plane has more than the estimate from its levels, and that estimate."""
     _negative_part(
-        level[slot, row, column],
-        level[slot, row, column + 1],
-        level[slot, row + 1, column + 1],
-        level[slot, row + 1, column],
+        _distance(level[slot, row, column], radius[slot, row, column]),
+        _distance(level[slot, row, column + 1], radius[slot, row, column + 1]),
+        _distance(level[slot, row + 1, column + 1], radius[slot, row + 1, column + 1]),
+        _distance(level[slot, row + 1, column], radius[slot, row + 1, column]),
         out,
     )
     out[3] = out[0]
@@ -248,6 +269,7 @@ def _residual(level, slot, area, first, last, row, column, out):
 @njit(cache=True, nogil=True)
 def interval_sections(
     level,
+    radius,
     ring,
     area,
     first,
@@ -266,6 +288,7 @@ def interval_sections(
     down_order,
     hole,
     bend,
+    stretch,
     far,
     z_lo,
     z_hi,
@@ -281,8 +304,8 @@ def interval_sections(
 
     Parameters
     ----------
-    level, ring, area, first, last
-        Levels, nearest rings and exact coverage of the planes from `base` on.
+    level, radius, ring, area, first, last
+        Levels and the radii they were made with, nearest rings and exact coverage of the planes from `base` on.
     lower, upper
         The planes below and above, -1 for none; `z_lo` and `z_hi` their heights (or where they would be).
     run_lo, run_hi
@@ -291,6 +314,8 @@ def interval_sections(
         From kernels `link`, `reach` and `ring_shapes`.
     bend
         Bound on half the curvature of a level along z.
+    stretch
+        Factor on the height of rounded caps.
     far
         Level of a point far outside.
     mids
@@ -336,6 +361,7 @@ def interval_sections(
                         done[row + a, column + b] = True
                         _node_levels(
                             level,
+                            radius,
                             ring,
                             row + a,
                             column + b,
@@ -353,6 +379,7 @@ def interval_sections(
                             down_order,
                             hole,
                             bend,
+                            stretch,
                             far,
                             z_lo,
                             z_hi,
@@ -361,9 +388,9 @@ def interval_sections(
                             phi,
                         )
             if lower >= 0:
-                _residual(level, lower - base, area, first, last, row, column, rest_lo)
+                _residual(level, radius, lower - base, area, first, last, row, column, rest_lo)
             if upper >= 0:
-                _residual(level, upper - base, area, first, last, row, column, rest_hi)
+                _residual(level, radius, upper - base, area, first, last, row, column, rest_hi)
             for s in range(mids.size):
                 _negative_part(
                     phi[s, row, column],
