@@ -34,15 +34,16 @@ def find_cases(path: Path | str, *, progress: Progress | None = None) -> list[Ca
     """Return the files of every case at or under `path`, ordered by label.
 
     UIDs decide what belongs together; folders decide nothing. Cases that cannot be read are in the list with their
-    `problem`, so that nothing is dropped unseen.
+    `problem`, so that nothing is dropped unseen. If `path` is one RT file, the cases are those that it is part of.
 
     Raises
     ------
     InputError
         If there is nothing at `path`, or no structure set and no dose among it.
     """
-    index = scan(path, progress=progress)
-    cases = link(index)
+    index = _index_for(path, {}, progress)
+    own = _own_entry(Path(path), index)
+    cases = link(index, _choice({own.role: own} if own else {}))
     if not cases:
         raise _nothing(index)
     return [_with_index_findings(case, index) for case in cases]
@@ -88,21 +89,40 @@ def read_case(
     named = {Role.RTSTRUCT: rtstruct, Role.RTDOSE: rtdose, Role.RTPLAN: rtplan, Role.REG: registration}
     chosen = {role: _chosen_entry(Path(file), role) for role, file in named.items() if file is not None}
     index = _index_for(path, chosen, progress)
-    if path is not None and Path(path).is_file():
-        own = next((e for e in index.entries if e.path == Path(path) and e.role in named), None)
-        if own is not None:
-            chosen.setdefault(own.role, own)
-    choice = Choice(
-        rtstruct=chosen.get(Role.RTSTRUCT),
-        rtdose=chosen.get(Role.RTDOSE),
-        rtplan=chosen.get(Role.RTPLAN),
-        image=_chosen_image(Path(image)) if image is not None else None,
-        same_frame=same_frame,
-    )
+    own = _own_entry(Path(path), index) if path is not None else None
+    if own is not None:
+        chosen.setdefault(own.role, own)
+    images = _chosen_image(Path(image)) if image is not None else None
+    choice = _choice(chosen, image=images, same_frame=same_frame)
     cases = link(index, choice)
     if not cases:
         raise _nothing(index)
     return read_files(_with_index_findings(_only_one(cases, index), index))
+
+
+def _choice(
+    chosen: dict[Role, FileEntry], *, image: tuple[FileEntry, ...] | None = None, same_frame: bool = False
+) -> Choice:
+    return Choice(
+        rtstruct=chosen.get(Role.RTSTRUCT),
+        rtdose=chosen.get(Role.RTDOSE),
+        rtplan=chosen.get(Role.RTPLAN),
+        image=image,
+        same_frame=same_frame,
+    )
+
+
+def _own_entry(path: Path, index: DicomIndex) -> FileEntry | None:
+    """Return the RT object that `path` is, or None for a folder or an image; raise if it is nothing that is read."""
+    if not path.is_file():
+        return None
+    for item in index.unreadable:
+        if item.path == path:
+            raise DicomReadError(item.reason, path=path, remedy=item.remedy)
+    if path in index.not_dicom:
+        raise InputError("is no DICOM file.", path=path, remedy="Name the folder or a file of the DICOM export.")
+    same = {path, *(first for first, copy in index.duplicates if copy == path)}
+    return next((entry for entry in index.entries if entry.path in same and entry.role in _OPTIONS), None)
 
 
 def _index_for(path: Path | str | None, chosen: dict[Role, FileEntry], progress: Progress | None) -> DicomIndex:

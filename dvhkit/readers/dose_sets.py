@@ -79,13 +79,24 @@ def _of_plan(group: list[FileEntry], plan: PlanHeader | None) -> list[DoseSet]:
         plan_doses = by_type.get("PLAN", [])
         if len(plan_doses) == 1 and beams:
             compared = _with_parts(plan_doses[0], beams, plan)
-            return [compared if one is plan_doses[0] else one for one in whole]
-        return whole
+            whole = [compared if one is plan_doses[0] else one for one in whole]
+        return [_with_doubt(one) for one in whole]
     if fractions:
         return _fractions(fractions, plan)
     if beams:
         return _beams(beams, plan)
     return [_partial(one) for ones in by_type.values() for one in ones]
+
+
+def _with_doubt(one: DoseSet) -> DoseSet:
+    kind = one.header.summation_type
+    if kind not in ("", "BRACHY"):
+        return one
+    message = (
+        f"DoseSummationType is {kind or 'missing'}, so whether the file holds the whole plan is not told. "
+        "It is taken to: compare the prescription with the dose."
+    )
+    return _with_finding(one, Finding(level=Level.WARNING, code="dose-may-be-partial", message=message))
 
 
 def _with_parts(plan_dose: DoseSet, beams: list[DoseSet], plan: PlanHeader | None) -> DoseSet:

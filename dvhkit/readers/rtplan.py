@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,14 +10,41 @@ from dvhkit.errors import DicomReadError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.plan import Beam, FractionGroup, Plan, Prescription
 from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading
-from dvhkit.readers.elements import charset_of, integer, items, name_text, number, numbers, text
+from dvhkit.readers.elements import charset_of, integer, items, name_text, number, text
 from dvhkit.readers.headers import references
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 _ION_PLAN_CLASS = "1.2.840.10008.5.1.4.1.1.481.8"
-_GIVE_DOSE = "Give the prescribed dose yourself, on the command line with --prescription."
+_GIVE_DOSE = "Give the prescribed dose yourself, on the command line with --rx."
+
+
+@dataclass(slots=True)
+class _Numbers:
+    """Reads numbers of a plan; a broken one counts as missing, and its tag is remembered.
+
+    No dose-volume number rests on them, and anonymised plans hold words where numbers were.
+    """
+
+    path: Path
+    broken: list[str] = field(default_factory=list)
+
+    def number(self, item: Dataset, keyword: str) -> float | None:
+        """Return a number, or None."""
+        try:
+            return number(item, keyword, path=self.path)
+        except DicomReadError as error:
+            self.broken.append(error.where or keyword)
+            return None
+
+    def integer(self, item: Dataset, keyword: str) -> int | None:
+        """Return a whole number, or None."""
+        try:
+            return integer(item, keyword, path=self.path)
+        except DicomReadError as error:
+            self.broken.append(error.where or keyword)
+            return None
 
 
 def read_plan(path: Path) -> tuple[Plan, tuple[Finding, ...]]:
@@ -25,7 +53,7 @@ def read_plan(path: Path) -> tuple[Plan, tuple[Finding, ...]]:
         data = parse(read_bytes(path))
         if text(data, "Modality").upper() != "RTPLAN":
             raise DicomReadError(f"is no plan but {text(data, 'Modality') or 'of no modality'}.", path=path)
-        charset = charset_of(data)
+        charset, read = charset_of(data), _Numbers(path)
         is_ion = text(data, "SOPClassUID") == _ION_PLAN_CLASS or "IonBeamSequence" in data
         plan = Plan(
             sop_instance_uid=text(data, "SOPInstanceUID"),
@@ -33,48 +61,48 @@ def read_plan(path: Path) -> tuple[Plan, tuple[Finding, ...]]:
             is_ion=is_ion,
             approval_status=text(data, "ApprovalStatus").upper(),
             referenced_structure_set_uid=next(iter(references(data, "ReferencedStructureSetSequence")), ""),
-            prescriptions=_prescriptions(data, path, charset),
-            fraction_groups=tuple(_group(item, path) for item in items(data, "FractionGroupSequence", path=path)),
-            beams=_beams(data, path, charset, is_ion=is_ion),
+            prescriptions=_prescriptions(data, read, charset),
+            fraction_groups=tuple(_group(item, read) for item in items(data, "FractionGroupSequence", path=path)),
+            beams=_beams(data, read, charset, is_ion=is_ion),
             path=path,
         )
-    return plan, tuple(_findings(plan))
+    return plan, (*_broken_numbers(read), *_findings(plan))
 
 
-def _prescriptions(data: Dataset, path: Path, charset: tuple[str, ...]) -> tuple[Prescription, ...]:
+def _prescriptions(data: Dataset, read: _Numbers, charset: tuple[str, ...]) -> tuple[Prescription, ...]:
     """Return the total doses to targets; those of the fraction group only where the plan has none of its own."""
     numbered: dict[int | None, Prescription] = {}
     found = []
-    for item in items(data, "DoseReferenceSequence", path=path):
+    for item in items(data, "DoseReferenceSequence", path=read.path):
         if text(item, "DoseReferenceType").upper() != "TARGET":
             continue
-        prescription = _prescription(item, path, charset, origin="RTPLAN DoseReferenceSequence")
-        numbered[integer(item, "DoseReferenceNumber", path=path)] = prescription
+        prescription = _prescription(item, read, charset, origin="RTPLAN DoseReferenceSequence")
+        numbered[read.integer(item, "DoseReferenceNumber")] = prescription
         found.append(prescription)
     stated = [p for p in found if p.dose_gy > 0]
     if not stated:
-        stated = _group_prescriptions(data, path, numbered)
+        stated = _group_prescriptions(data, read, numbered)
     return tuple({(p.dose_gy, p.roi_number, p.description): p for p in stated}.values())
 
 
-def _prescription(item: Dataset, path: Path, charset: tuple[str, ...], *, origin: str) -> Prescription:
+def _prescription(item: Dataset, read: _Numbers, charset: tuple[str, ...], *, origin: str) -> Prescription:
     bound = text(item, "DoseReferenceStructureType").upper() in ("VOLUME", "POINT")
     return Prescription(
-        dose_gy=number(item, "TargetPrescriptionDose", path=path) or 0.0,
-        roi_number=integer(item, "ReferencedROINumber", path=path) if bound else None,
+        dose_gy=read.number(item, "TargetPrescriptionDose") or 0.0,
+        roi_number=read.integer(item, "ReferencedROINumber") if bound else None,
         origin=origin,
         description=name_text(item, "DoseReferenceDescription", charset),
     )
 
 
-def _group_prescriptions(data: Dataset, path: Path, numbered: dict[int | None, Prescription]) -> list[Prescription]:
-    groups = items(data, "FractionGroupSequence", path=path)
+def _group_prescriptions(data: Dataset, read: _Numbers, numbered: dict[int | None, Prescription]) -> list[Prescription]:
+    groups = items(data, "FractionGroupSequence", path=read.path)
     if len(groups) != 1:
         return []
     found = []
-    for item in items(groups[0], "ReferencedDoseReferenceSequence", path=path):
-        dose_gy = number(item, "TargetPrescriptionDose", path=path)
-        known = numbered.get(integer(item, "ReferencedDoseReferenceNumber", path=path))
+    for item in items(groups[0], "ReferencedDoseReferenceSequence", path=read.path):
+        dose_gy = read.number(item, "TargetPrescriptionDose")
+        known = numbered.get(read.integer(item, "ReferencedDoseReferenceNumber"))
         if dose_gy and known is not None:
             found.append(
                 Prescription(
@@ -87,31 +115,31 @@ def _group_prescriptions(data: Dataset, path: Path, numbered: dict[int | None, P
     return found
 
 
-def _group(item: Dataset, path: Path) -> FractionGroup:
+def _group(item: Dataset, read: _Numbers) -> FractionGroup:
     beams = [
-        (integer(beam, "ReferencedBeamNumber", path=path), number(beam, "BeamDose", path=path))
-        for beam in items(item, "ReferencedBeamSequence", path=path)
+        (read.integer(beam, "ReferencedBeamNumber"), read.number(beam, "BeamDose"))
+        for beam in items(item, "ReferencedBeamSequence", path=read.path)
     ]
     return FractionGroup(
-        number=integer(item, "FractionGroupNumber", path=path) or 0,
-        fractions_planned=integer(item, "NumberOfFractionsPlanned", path=path),
+        number=read.integer(item, "FractionGroupNumber") or 0,
+        fractions_planned=read.integer(item, "NumberOfFractionsPlanned"),
         beam_numbers=tuple(n for n, _ in beams if n is not None),
         beam_doses_gy=tuple((n, dose) for n, dose in beams if n is not None and dose is not None),
     )
 
 
-def _beams(data: Dataset, path: Path, charset: tuple[str, ...], *, is_ion: bool) -> tuple[Beam, ...]:
+def _beams(data: Dataset, read: _Numbers, charset: tuple[str, ...], *, is_ion: bool) -> tuple[Beam, ...]:
     control_points = "IonControlPointSequence" if is_ion else "ControlPointSequence"
     beams = []
-    for item in items(data, "IonBeamSequence" if is_ion else "BeamSequence", path=path):
+    for item in items(data, "IonBeamSequence" if is_ion else "BeamSequence", path=read.path):
         energies = dict.fromkeys(
             energy
-            for point in items(item, control_points, path=path)
-            for energy in numbers(point, "NominalBeamEnergy", path=path)
+            for point in items(item, control_points, path=read.path)
+            if (energy := read.number(point, "NominalBeamEnergy")) is not None
         )
         beams.append(
             Beam(
-                number=integer(item, "BeamNumber", path=path) or 0,
+                number=read.integer(item, "BeamNumber") or 0,
                 name=name_text(item, "BeamName", charset),
                 beam_type=text(item, "BeamType").upper(),
                 radiation_type=text(item, "RadiationType").upper(),
@@ -121,6 +149,15 @@ def _beams(data: Dataset, path: Path, charset: tuple[str, ...], *, is_ion: bool)
             )
         )
     return tuple(beams)
+
+
+def _broken_numbers(read: _Numbers) -> list[Finding]:
+    if not read.broken:
+        return []
+    message = (
+        f"The plan holds values that are no numbers, which count as missing: {', '.join(sorted(set(read.broken)))}."
+    )
+    return [Finding(level=Level.WARNING, code="plan-values-unreadable", message=message, where=read.path.name)]
 
 
 def _findings(plan: Plan) -> list[Finding]:
