@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 
 from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.protocols.applies import why_not_applicable, why_other_fractionation
-from dvhkit.protocols.facts import CaseFacts, ImageFacts, StructureFact
+from dvhkit.protocols.facts import CaseFacts, ImageFacts, MarginFact, MarginFacts, StructureFact
+from dvhkit.protocols.margins import expected_margin, margin_pairs
 from dvhkit.protocols.properties import image_value, prescription_value
 from dvhkit.protocols.rules import DoseCheck, MarginCheck, PropertyCheck, Protocol, Rule
 from dvhkit.protocols.select import Target, select
 from dvhkit.results import RuleResult, Verdict
 from dvhkit.units import Unit, number_text
 
-__all__ = ["CaseFacts", "ImageFacts", "StructureFact", "evaluate_protocol"]
+__all__ = ["CaseFacts", "ImageFacts", "MarginFact", "MarginFacts", "StructureFact", "evaluate_protocol"]
 
 # DICOM stores lengths as decimal text: 2.999999 is 3 and 0.9765625 is what it says. 3.04 is not 3.
 LENGTH_ATOL_MM = 1e-3
@@ -85,7 +86,7 @@ class _Judge:
             for target in select(check.structure, self.protocol, self.facts.structures()):
                 yield self._dose_row(rule, check, target)
         elif isinstance(check, MarginCheck):
-            raise NotEvaluable("drawn margins are not yet evaluable.", reason=Reason.NOT_IMPLEMENTED)
+            yield from self._margin_rows(rule, check)
         elif check.name.startswith("image."):
             value, note = image_value(check.name, self.facts.image())
             yield _decided(rule, value, atol=LENGTH_ATOL_MM, note=note)
@@ -102,6 +103,19 @@ class _Judge:
             row = _row(rule, roi=roi, reason_code=measured.reason_code, reason=measured.reason, note=note)
             return replace(row, verdict=Verdict.FAIL) if _is_insufficient(check, rule, row) else row
         return _decided(rule, measured.value, roi=roi, low=measured.low, high=measured.high, note=note)
+
+    def _margin_rows(self, rule: Rule, check: MarginCheck) -> Iterator[RuleResult]:
+        facts = self.facts
+        if not isinstance(facts, MarginFacts):
+            raise NotEvaluable("drawn margins are not yet evaluable.", reason=Reason.NOT_IMPLEMENTED)
+        for inner, outer in margin_pairs(check, self.protocol, facts.structures()):
+            roi = f"{inner} to {outer}"
+            fact = facts.margin(inner, outer, expected_margin(rule.goal, check.direction))
+            if fact.verdict is Verdict.FAIL and rule.variation is not None:
+                allowed = facts.margin(inner, outer, expected_margin(rule.variation, check.direction))
+                if allowed.verdict is Verdict.PASS:
+                    fact = replace(fact, verdict=Verdict.VARIATION)
+            yield _hold_back(_margin_row(rule, roi, fact), rule)
 
     def _prescription_rows(self, rule: Rule, check: PropertyCheck) -> Iterator[RuleResult]:
         """Yield a row for each prescription: every lesion is to get its dose."""
@@ -157,20 +171,35 @@ def _decided(
     verdict = _verdict(rule, value, atol)
     band = [edge for edge in (low, high) if edge is not None]
     others = sorted({_verdict(rule, edge, atol).value for edge in band} - {verdict.value})
-    if rule.is_unverified:
-        return replace(
-            row,
-            reason_code=Reason.UNVERIFIED.value,
-            reason=f"the limit was not checked against its source (status {rule.status}); "
-            f"if it were right, this would be a {verdict.value}.",
-        )
     if others:
-        return replace(
-            row,
-            verdict=Verdict.INDETERMINATE,
-            reason=f"the value alone would be a {verdict.value}, but its band reaches {' and '.join(others)}.",
-        )
-    return replace(row, verdict=verdict)
+        reason = f"the value alone would be a {verdict.value}, but its band reaches {' and '.join(others)}."
+        return _hold_back(replace(row, verdict=Verdict.INDETERMINATE, reason=reason), rule)
+    return _hold_back(replace(row, verdict=verdict), rule)
+
+
+def _hold_back(row: RuleResult, rule: Rule) -> RuleResult:
+    """Return the row without its verdict if nobody has checked the limit: value and margin stay."""
+    if not rule.is_unverified or row.verdict is Verdict.NOT_EVALUABLE:
+        return row
+    return replace(
+        row,
+        verdict=Verdict.NOT_EVALUABLE,
+        reason_code=Reason.UNVERIFIED.value,
+        reason=f"the limit was not checked against its source (status {rule.status}); "
+        f"if it were right, this would be a {row.verdict.value}.",
+    )
+
+
+def _margin_row(rule: Rule, roi: str, fact: MarginFact) -> RuleResult:
+    """Return the row of a drawn margin, whose verdict is that of the margin check: it knows what slices can show."""
+    return replace(
+        _row(rule, roi=roi, reason_code=fact.reason_code, reason=fact.reason, note=fact.note),
+        verdict=fact.verdict,
+        value=fact.value_mm,
+        low=fact.low_mm,
+        high=fact.high_mm,
+        margin=None if fact.value_mm is None else rule.goal.margin(fact.value_mm),
+    )
 
 
 def _verdict(rule: Rule, value: float, atol: float) -> Verdict:

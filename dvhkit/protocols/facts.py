@@ -7,8 +7,8 @@ from typing import Protocol, runtime_checkable
 
 from dvhkit.metrics.expression import Metric
 from dvhkit.model.plan import Prescription
-from dvhkit.protocols.regions import Region
-from dvhkit.results import MetricResult
+from dvhkit.protocols.regions import Region, RoiRef
+from dvhkit.results import MetricResult, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,43 @@ class ImageFacts:
 
     slice_spacing_mm: float | None
     pixel_spacing_mm: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginFact:
+    """What margin was drawn between two structures, held against what was expected.
+
+    Attributes
+    ----------
+    value_mm, low_mm, high_mm
+        The drawn margin that is nearest to breaking the expectation, or breaks it most, and its band; None where
+        there is none.
+    verdict
+        PASS, FAIL, INDETERMINATE (the slices leave it open) or NOT_EVALUABLE.
+    reason_code, reason
+        Why it could not be measured, or what falls short and where, in words.
+    note
+        What was found, such as ``5 mm all round, cut by Body - 3 mm``.
+    """
+
+    verdict: Verdict
+    value_mm: float | None = None
+    low_mm: float | None = None
+    high_mm: float | None = None
+    reason_code: str | None = None
+    reason: str | None = None
+    note: str = ""
+
+
+@runtime_checkable
+class MarginFacts(Protocol):
+    """A case that can also tell drawn margins; where it cannot, rules on margins are not evaluable."""
+
+    def margin(self, inner: RoiRef, outer: RoiRef, expect: str) -> MarginFact:
+        """Return the margin from one ROI to another.
+
+        `expect` is what is allowed, in mm: ``2..5`` all round, or ``AP=6..8`` along one axis (AP, LR or CC).
+        """
 
 
 @runtime_checkable
