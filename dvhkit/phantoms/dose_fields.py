@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dvhkit.model.arrays import FloatArray
+from dvhkit.model.grid import Grid
+from dvhkit.phantoms.phantom_set import voxel_centres_mm
 from dvhkit.phantoms.solids import Vector
 
 
@@ -108,3 +110,9 @@ class RadiosurgeryDose:
 
 
 RadialDose = GaussianDose | RadiosurgeryDose
+
+
+def sampled_gy(dose: LinearDose | RadialDose, grid: Grid) -> FloatArray:
+    """Return the dose at the voxel centres of a grid, Gy; `PhantomDose` takes it."""
+    values = dose(*voxel_centres_mm(grid))
+    return np.ascontiguousarray(np.broadcast_to(values, grid.shape_zyx))

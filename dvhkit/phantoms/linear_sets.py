@@ -9,14 +9,13 @@ import numpy as np
 from dvhkit.errors import InputError
 from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Structure
-from dvhkit.phantoms.dose_fields import LinearDose
+from dvhkit.phantoms.dose_fields import LinearDose, sampled_gy
 from dvhkit.phantoms.phantom_set import (
     PhantomDose,
     PhantomImage,
     PhantomSet,
     arc_plan,
     axial_grid,
-    voxel_centres_mm,
 )
 from dvhkit.phantoms.shapes import HoleStyle, Hollow, Islands, Solid, section, structure
 from dvhkit.phantoms.solids import Box, Cone, Cylinder, Ellipsoid, Torus, Vector, rotation_about, sphere
@@ -93,12 +92,14 @@ def linear_set(*, direction: str, slice_mm: float) -> tuple[PhantomSet, tuple[Ro
         drawn.append(structure(entry.name, number, entry.solid, planes, n_points=_N_POINTS, holes=entry.holes))
         stack = None if direction == "oblique" else _stack_truth(entry.solid, planes, slice_mm, dose)
         truths.append(RoiTruth(roi=entry.name, solid=truth_in_linear_dose(entry.solid, dose), stack=stack))
+    # Zero where the formula is negative: farther out than any of the solids reaches.
+    dose_grid = _dose_grid(slice_mm)
     phantom = PhantomSet(
         label=f"linear-{direction}-{slice_mm:g}mm",
         structures=tuple(drawn),
         image=PhantomImage(grid=grid, rle=True),
         plan=arc_plan(dose_gy=_CENTRE_GY[direction], fractions=1, roi_number=1, label="LINEAR"),
-        doses=(PhantomDose(grid=_dose_grid(slice_mm), values_gy=_sampled(dose, _dose_grid(slice_mm))),),
+        doses=(PhantomDose(grid=dose_grid, values_gy=np.maximum(sampled_gy(dose, dose_grid), 0.0)),),
     )
     return phantom, tuple(truths)
 
@@ -116,9 +117,3 @@ def _dose_grid(slice_mm: float) -> Grid:
     n = 2 * int(np.ceil(_HALF_GRID_MM / slice_mm)) + 1
     step = _HALF_GRID_MM * 2 / (n - 1)
     return axial_grid(shape_zyx=(n, n, n), spacing_xyz_mm=(step, step, step))
-
-
-def _sampled(dose: LinearDose, grid: Grid) -> np.ndarray:
-    x, y, z = voxel_centres_mm(grid)
-    # Zero where the formula is negative: farther out than any of the solids reaches.
-    return np.maximum(np.broadcast_to(dose(x, y, z), grid.shape_zyx), 0.0)

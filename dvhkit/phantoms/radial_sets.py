@@ -7,14 +7,13 @@ import numpy as np
 from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Structure
 from dvhkit.phantoms.ball_on_grid import truth_of_ball_on_grid
-from dvhkit.phantoms.dose_fields import GaussianDose, RadialDose, RadiosurgeryDose
+from dvhkit.phantoms.dose_fields import GaussianDose, RadialDose, RadiosurgeryDose, sampled_gy
 from dvhkit.phantoms.phantom_set import (
     PhantomDose,
     PhantomImage,
     PhantomSet,
     arc_plan,
     axial_grid,
-    voxel_centres_mm,
 )
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import Vector, sphere
@@ -125,5 +124,4 @@ def _grid(reach_mm: np.ndarray, step_mm: float, plane_mm: float) -> Grid:
 
 def _hottest(doses: list[RadialDose], grid: Grid) -> np.ndarray:
     """Return the greatest of the doses at each voxel: targets lie so far apart that each has its own neighbourhood."""
-    x, y, z = voxel_centres_mm(grid)
-    return np.asarray(np.max([np.broadcast_to(dose(x, y, z), grid.shape_zyx) for dose in doses], axis=0))
+    return np.asarray(np.max([sampled_gy(dose, grid) for dose in doses], axis=0))

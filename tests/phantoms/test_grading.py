@@ -78,3 +78,17 @@ def test_a_truth_that_is_missing_or_incomplete_is_refused(tmp_path):
     (tmp_path / "truth.json").write_text('{"rows": [{"roi": "A"}]}', encoding="utf-8")
     with pytest.raises(InputError, match="not complete"):
         read_truth(tmp_path / "truth.json")
+
+
+def test_the_examples_of_the_manual_run(tmp_path, monkeypatch, capsys, request):
+    text = (request.config.rootpath / "docs" / "phantoms.md").read_text(encoding="utf-8")
+    grading, own = (block.split("```")[0] for block in text.split("```python\n")[1:])
+    monkeypatch.chdir(tmp_path)
+    exec(own, {})
+    assert float(capsys.readouterr().out) > 40.0 - 14.0
+    assert (tmp_path / "my_cone" / "RTDOSE.dcm").is_file()
+    write_phantom("out/linear-si-3mm", "linear-si-3mm")
+    (tmp_path / "measured.csv").write_text("roi,metric,value\nSphere,Mean[Gy],16.8\n", encoding="utf-8")
+    exec(grading, {})
+    line = next(t.split() for t in capsys.readouterr().out.splitlines() if t.startswith("Sphere Mean[Gy]"))
+    assert [float(v) for v in line[2:]] == pytest.approx([16.0, 16.8, 5.0])
