@@ -14,6 +14,7 @@ from dvhkit.model.image import ImageSeries
 from dvhkit.model.plan import Plan
 from dvhkit.model.structure import StructureSet
 from dvhkit.readers.case_files import CaseFiles
+from dvhkit.readers.consistency import structures_on_image
 from dvhkit.readers.frames import FrameJoiner
 from dvhkit.readers.image_series import build_series
 from dvhkit.readers.index import DicomIndex, FileEntry, Progress, Role, find_files, index_files, scan
@@ -242,6 +243,8 @@ def read_files(files: CaseFiles) -> Case:
         joiner = FrameJoiner(dose, files.registrations)
         structures = joiner.structures(structures, findings)
         image = joiner.image(image, findings) if image is not None else None
+    if image is not None and image.frame_of_reference_uid == structures.frame_of_reference_uid:
+        findings += structures_on_image(structures, image)
     return Case(
         label=files.label,
         structures=structures,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # Largest file that is read whole, and largest size that a deflated one may unfold to.
 MAX_FILE_BYTES = 4 << 30
-MAX_INFLATED_BYTES = 1 << 30
+MAX_INFLATED_BYTES = 1 << 29
 # Largest number of sequence items in one file: each becomes a Python object of about a kilobyte.
 MAX_ITEMS = 2_000_000
 # Headers are read in steps: most end within the first.
@@ -138,7 +138,7 @@ def parse(data: bytes, *, specific_tags: list[BaseTag | int] | None = None, stop
         data = bytes(_PREAMBLE) + data
     start, syntax = _file_meta(data)
     if syntax == _DEFLATED:
-        data, start = _inflate(data, start), 0
+        data, start = _inflate(data, start, MAX_INFLATED_BYTES), 0
     stream = BytesIO(data)
     if syntax:
         # Skips what read_partial makes of the file meta, which takes longer than the rest of a header.
@@ -186,15 +186,28 @@ def _require_whole(dataset: Dataset, stream: BytesIO) -> None:
             )
 
 
-def _inflate(data: bytes, start: int) -> bytes:
-    """Return the data set of a deflated file, unfolded; never more than `MAX_INFLATED_BYTES`."""
+def _inflate(data: bytes, start: int, limit: int, *, partly: bool = False) -> bytes:
+    """Return the data set of a deflated file, unfolded: never more than `limit` bytes, or its begin if `partly`."""
     unfolder = zlib.decompressobj(-zlib.MAX_WBITS)
-    unfolded = unfolder.decompress(data[start:], MAX_INFLATED_BYTES)
+    unfolded = unfolder.decompress(data[start:], limit)
+    if partly:
+        return unfolded
     if unfolder.unconsumed_tail:
-        raise DicomReadError(f"unfolds to more than {MAX_INFLATED_BYTES >> 20} MiB.", remedy="Store it uncompressed.")
+        raise DicomReadError(f"unfolds to more than {limit >> 20} MiB.", remedy="Store it uncompressed.")
     if not unfolder.eof:
         raise DicomReadError("ends inside its deflated part.", remedy=_TRUNCATED)
     return unfolded
+
+
+def _deflated_header(data: bytes, start: int, last: int, specific_tags: list[BaseTag | int]) -> Dataset:
+    """Return the header of a deflated file without unfolding what comes after it."""
+    limit = min(_HEADER_STEPS[-1], MAX_INFLATED_BYTES)
+    reached = _Reached(last)
+    stream = BytesIO(_inflate(data, start, limit, partly=True))
+    dataset: Dataset = read_dataset(stream, False, True, stop_when=reached, specific_tags=specific_tags)
+    if not reached.hit:
+        _require_whole(dataset, stream)
+    return dataset
 
 
 def read_header(path: Path, *, specific_tags: list[BaseTag | int], last_for: Callable[[bytes], int]) -> Dataset | None:
@@ -208,6 +221,9 @@ def read_header(path: Path, *, specific_tags: list[BaseTag | int], last_for: Cal
         if not looks_like_dicom(data):
             return None
         last = last_for(data)
+        start, syntax = _file_meta(data)
+        if syntax == _DEFLATED:
+            return _deflated_header(read_bytes(path), start, last, specific_tags)
         for size in _HEADER_STEPS:
             data += file.read(size - len(data))
             if len(data) < size:

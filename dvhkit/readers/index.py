@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -337,7 +338,4 @@ def _sort_out(found: list[FileEntry]) -> tuple[list[FileEntry], list[tuple[Path,
 
 
 def _same_bytes(one: Path, other: Path) -> bool:
-    if one.stat().st_size != other.stat().st_size:
-        return False
-    with one.open("rb") as a, other.open("rb") as b:
-        return hashlib.file_digest(a, "sha256").digest() == hashlib.file_digest(b, "sha256").digest()
+    return filecmp.cmp(one, other, shallow=False)

@@ -226,3 +226,35 @@ def test_structures_choose_their_series_and_partial_copies_are_told(made):
         made.write(f"{number}", one)
     found = next(f for f in read_case(made.folder).findings if f.code == "image-slices-missing")
     assert "5 of 9" in found.message
+
+
+@pytest.mark.parametrize(
+    ("z_mm", "code"),
+    [
+        (PLANES_MM[1:-1], None),
+        (PLANES_MM[1:-1] + 1.5, "contours-between-slices"),
+        (PLANES_MM[1:-1] + 0.1, None),
+        (PLANES_MM + 9.0, "contours-outside-image"),
+    ],
+)
+def test_contours_off_the_slices_or_off_the_image_are_told_and_not_moved(made, z_mm, code):
+    from dvhkit.readers.case import read_case
+
+    for number, data in enumerate(ct_slices(made.uids)):
+        made.write(f"{number}", data)
+    made.write("rs", structure_set(made.uids, z_mm=z_mm))
+    case = read_case(made.folder)
+    found = {f.code for f in case.findings if f.code.startswith("contours-")}
+    assert found == ({code} if code else set())
+    assert [c.points_mm[0, 2] for c in case.structures["PTV"].contours] == pytest.approx(z_mm)
+
+
+def test_structures_wider_than_the_image_are_told(made):
+    from dvhkit.readers.case import read_case
+
+    for number, data in enumerate(ct_slices(made.uids, n=8, m=8)):
+        made.write(f"{number}", data)
+    made.write("rs", structure_set(made.uids))
+    found = next(f for f in read_case(made.folder).findings if f.code == "contours-outside-image")
+    # The target ends on the very edge of the outermost pixels; the organ beyond.
+    assert "1 structures reach beyond the image: Organ" in found.message

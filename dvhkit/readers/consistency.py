@@ -1,0 +1,66 @@
+"""Whether structures lie where their image is: contours between slices or beyond the image are told, not cropped."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dvhkit.findings import Finding, Level
+from dvhkit.model.image import ImageSeries
+from dvhkit.model.structure import Structure, StructureSet
+
+# Farther from the nearest slice than this part of the slice distance, a contour is between slices.
+_OFF_PLANE = 0.1
+
+
+def structures_on_image(structures: StructureSet, image: ImageSeries) -> list[Finding]:
+    """Return findings on contours that are not on slices of `image`, or lie outside it. Both must share a frame.
+
+    A DVH needs neither slices nor pixels, so nothing is moved and nothing is cropped.
+    """
+    if len(image.grid.offsets_mm) < 2:
+        return []
+    between: list[str] = []
+    outside: list[str] = []
+    for structure in structures:
+        closed = structure.closed_contours
+        if not closed:
+            continue
+        points = image.grid.to_grid_mm(np.concatenate([c.points_mm for c in closed]))
+        if _sticks_out(points, image):
+            outside.append(structure.name)
+        elif _is_between(structure, image):
+            between.append(structure.name)
+    findings = []
+    if outside:
+        message = (
+            f"{len(outside)} structures reach beyond the image: {_listed(outside)}. They are not cropped. "
+            "The image may not be the one they were drawn on."
+        )
+        findings.append(Finding(level=Level.WARNING, code="contours-outside-image", message=message))
+    if between:
+        message = f"{len(between)} structures have contours between the slices of the image: {_listed(between)}."
+        findings.append(Finding(level=Level.INFO, code="contours-between-slices", message=message))
+    return findings
+
+
+def _sticks_out(points: np.ndarray[tuple[int, int], np.dtype[np.float64]], image: ImageSeries) -> bool:
+    grid = image.grid
+    half = np.array([*grid.spacing_mm, image.largest_gap_mm]) / 2
+    low = np.array([0.0, 0.0, grid.offsets_mm[0]]) - half
+    size = grid.spacing_mm * [grid.n_columns - 1, grid.n_rows - 1]
+    high = np.array([*size, grid.offsets_mm[-1]]) + half
+    # A contour on the very edge of the image is on it.
+    return bool(np.any(points < low - 0.01) or np.any(points > high + 0.01))
+
+
+def _is_between(structure: Structure, image: ImageSeries) -> bool:
+    offsets = image.grid.offsets_mm
+    first = np.array([contour.points_mm[0] for contour in structure.closed_contours])
+    heights = image.grid.to_grid_mm(first)[:, 2]
+    above = np.clip(np.searchsorted(offsets, heights), 1, len(offsets) - 1)
+    nearest = np.minimum(np.abs(offsets[above] - heights), np.abs(offsets[above - 1] - heights))
+    return bool(np.any(nearest > _OFF_PLANE * image.grid.plane_spacing_mm))
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
