@@ -1,0 +1,190 @@
+"""Grow and shrink a structure by a margin: Minkowski sum and difference with an ellipsoid of six semi-axes.
+
+The margin starts from the contours, not from voxels. In each plane the gauge distance is exact from the polygon's
+edges (`engine.kernels.distance.gauge_field`); across the planes the lower envelope of asymmetric parabolas takes the
+least of all planes, refined on the surface that runs straight between neighbours; the planes are the drawn slices and
+as many sections between and beyond them as the shape asks for (`engine.loft`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvhkit.engine.kernels.distance import across_planes, gauge_field
+from dvhkit.engine.loft import Section, flat_rings, loft
+from dvhkit.engine.planes import PlaneStack, Runs
+from dvhkit.engine.trace import trace_zero
+from dvhkit.errors import GeometryError
+from dvhkit.model.arrays import FloatArray
+
+# A straight line between two nodes leaves a circle of radius r by step^2 / (8 r): this much is allowed.
+_SAG_MM = 0.0015
+_STEP_MM = (0.3, 1.0)
+# Two nodes beyond the margin's surface and as much as neighbouring sections may differ.
+_BEYOND_MM = 1.0
+# Stands for a margin of nothing, where a semi-axis of 0 would divide by it.
+_NOTHING_MM = 1e-3
+_CELLS_MAX = 60_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameMargins:
+    """Semi-axes in mm towards growing and falling u, v and w of a structure's plane system."""
+
+    u_up: float
+    u_down: float
+    v_up: float
+    v_down: float
+    w_up: float
+    w_down: float
+
+    def mirrored(self) -> FrameMargins:
+        """Return the margins seen from the other side."""
+        return FrameMargins(
+            u_up=self.u_down,
+            u_down=self.u_up,
+            v_up=self.v_down,
+            v_down=self.v_up,
+            w_up=self.w_down,
+            w_down=self.w_up,
+        )
+
+    @property
+    def in_plane(self) -> tuple[float, float, float, float]:
+        """The four margins in the plane."""
+        return (self.u_up, self.u_down, self.v_up, self.v_down)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Window:
+    origin_uv: FloatArray
+    step_mm: float
+    n_rows: int
+    n_columns: int
+
+
+def grown_sections(
+    stack: PlaneStack, runs: Runs, margins: FrameMargins, heights_mm: FloatArray, *, step_mm: float | None = None
+) -> list[Section]:
+    """Return the sections, at the given heights, of a structure grown by a margin.
+
+    Parameters
+    ----------
+    margins
+        Not negative.
+    heights_mm
+        Ascending; heights that the grown structure does not reach give sections without rings.
+    step_mm
+        Grid on which the result is traced; chosen from structure and margin where None.
+    """
+    step = step_mm or _choose_step(stack, margins, grows=True)
+    sources = loft(stack, runs, step_mm=step)
+    window = _window(stack, margins, step, len(sources))
+    field = _across(sources, heights_mm, margins, window)
+    return _traced(field - 1.0, heights_mm, window)
+
+
+def shrunk_sections(
+    stack: PlaneStack, runs: Runs, margins: FrameMargins, heights_mm: FloatArray, *, step_mm: float | None = None
+) -> list[Section]:
+    """Return the sections, at the given heights, of a structure shrunk by a margin.
+
+    What is left are the points that keep the margin to every point outside: the complement is grown by the mirrored
+    margin. Parameters as in `grown_sections`.
+    """
+    step = step_mm or _choose_step(stack, margins, grows=False)
+    sources = loft(stack, runs, step_mm=step)
+    window = _window(stack, None, step, len(sources))
+    outside = [Section(w_mm=s.w_mm, rings=tuple(ring[::-1] for ring in s.rings)) for s in sources]
+    field = _across(outside, heights_mm, margins.mirrored(), window, complement=True)
+    return _traced(1.0 - field, heights_mm, window)
+
+
+def _choose_step(stack: PlaneStack, margins: FrameMargins, *, grows: bool) -> float:
+    """Return a grid step fine enough for the roundest part of the result."""
+    size = np.ptp(stack.points_mm, axis=0).max() / 2
+    least = min((m for m in margins.in_plane if m > 0), default=0.0)
+    radius = max(size + least if grows else size - least, 1.0)
+    return float(np.clip(sqrt(8 * _SAG_MM * radius), *_STEP_MM))
+
+
+def _window(stack: PlaneStack, margins: FrameMargins | None, step: float, n_sources: int) -> _Window:
+    low, high = stack.points_mm.min(axis=0), stack.points_mm.max(axis=0)
+    if margins is not None:
+        low = low - np.array([margins.u_down, margins.v_down])
+        high = high + np.array([margins.u_up, margins.v_up])
+    cells = float(np.prod((high - low) / step + 8)) * n_sources
+    if cells > _CELLS_MAX:
+        # Memory is finite: a huge structure is traced on a coarser grid, whose outline is proportionally smoother.
+        step *= sqrt(cells / _CELLS_MAX)
+    # An odd start: nodes that fall on a box's faces would make every crossing a tie.
+    origin = low - 3.37 * step
+    size = np.ceil((high - origin) / step).astype(int) + 4
+    return _Window(origin_uv=origin, step_mm=step, n_rows=int(size[1]), n_columns=int(size[0]))
+
+
+def _across(
+    sources: list[Section],
+    heights_mm: FloatArray,
+    margins: FrameMargins,
+    window: _Window,
+    *,
+    complement: bool = False,
+) -> NDArray[np.float32]:
+    fields = np.empty((len(sources), window.n_rows, window.n_columns), np.float32)
+    in_nodes = np.maximum(np.array(margins.in_plane), _NOTHING_MM) / window.step_mm
+    beyond = 2.0 + _BEYOND_MM / window.step_mm
+    for section, field in zip(sources, fields, strict=True):
+        points, starts = flat_rings((ring - window.origin_uv) / window.step_mm for ring in section.rings)
+        inside = np.full(field.shape, fill_value=False)
+        if complement:
+            # One ring around the window turns inside out what the even-odd rule fills.
+            inside[:, 0] = True
+        if points.size:
+            gauge_field(points, starts, in_nodes, beyond, inside, field)
+        else:
+            field[:] = -1e30 if complement else 1e30
+    bracket, weight = _brackets(np.array([s.w_mm for s in sources]), heights_mm)
+    if complement:
+        # Beyond both ends everything is outside, as it is on the empty sections that stand there.
+        bracket = np.where(heights_mm < sources[0].w_mm, 0, np.where(bracket < 0, len(sources) - 1, bracket))
+        weight = np.where((bracket == 0) | (bracket == len(sources) - 1), 0.0, weight)
+    out = np.empty((len(heights_mm), window.n_rows, window.n_columns), np.float32)
+    across_planes(
+        fields,
+        np.array([s.w_mm for s in sources]),
+        np.ascontiguousarray(heights_mm),
+        bracket,
+        weight,
+        max(margins.w_up, _NOTHING_MM),
+        max(margins.w_down, _NOTHING_MM),
+        out,
+    )
+    return np.clip(out, -1e3, 1e3, out=out)
+
+
+def _brackets(sources_mm: FloatArray, heights_mm: FloatArray) -> tuple[NDArray[np.int64], FloatArray]:
+    """Return the source plane at or below each height, -1 beyond both ends, and the share of the way to the next."""
+    below = np.searchsorted(sources_mm, heights_mm + 1e-9, side="right") - 1
+    inside = (below >= 0) & (heights_mm <= sources_mm[-1] + 1e-9)
+    below = np.clip(below, 0, len(sources_mm) - 1)
+    above = np.minimum(below + 1, len(sources_mm) - 1)
+    gap = sources_mm[above] - sources_mm[below]
+    share = np.where(gap > 0, (heights_mm - sources_mm[below]) / np.where(gap > 0, gap, 1.0), 0.0)
+    share = np.where(share < 1e-6, 0.0, np.minimum(share, 1.0))
+    return np.where(inside, below, -1), share
+
+
+def _traced(values: NDArray[np.float32], heights_mm: FloatArray, window: _Window) -> list[Section]:
+    sections = []
+    for w, plane in zip(heights_mm, values, strict=True):
+        border = max(plane[0].min(), plane[-1].min(), plane[:, 0].min(), plane[:, -1].min())
+        if border < 0:
+            raise GeometryError("the margin left its working grid.", remedy="Report this with the structure's size.")
+        rings = trace_zero(np.asarray(plane, np.float64), origin_uv=window.origin_uv, step_mm=window.step_mm)
+        sections.append(Section(w_mm=float(w), rings=tuple(rings)))
+    return sections
