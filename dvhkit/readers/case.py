@@ -24,6 +24,7 @@ from dvhkit.readers.rtdose import read_dose
 from dvhkit.readers.rtdose_sets import compare_with_parts, read_dose_set
 from dvhkit.readers.rtplan import read_plan
 from dvhkit.readers.rtstruct import read_structures
+from dvhkit.readers.wording import counted
 
 __all__ = ["CaseFiles", "Inventory", "find_cases", "inventory", "read_case", "read_dose", "read_files"]
 
@@ -211,10 +212,10 @@ def _with_index_findings(case: CaseFiles, index: DicomIndex) -> CaseFiles:
     findings = list(case.findings)
     if index.unreadable:
         names = ", ".join(item.path.name for item in index.unreadable[:5])
-        message = f"{len(index.unreadable)} DICOM files in the folder cannot be read and are left out: {names}."
+        message = f"{counted(len(index.unreadable), 'DICOM file')} left out, unreadable: {names}."
         findings.append(Finding(level=Level.WARNING, code="unreadable-files", message=message))
     if index.duplicates:
-        message = f"{len(index.duplicates)} files are copies of others and are left out."
+        message = f"{counted(len(index.duplicates), 'file')} left out, byte for byte the same as another."
         findings.append(Finding(level=Level.INFO, code="duplicate-files", message=message))
     return replace(case, findings=tuple(findings))
 

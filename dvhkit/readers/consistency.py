@@ -7,6 +7,7 @@ import numpy as np
 from dvhkit.findings import Finding, Level
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import Structure, StructureSet
+from dvhkit.readers.wording import counted, listed
 
 # Farther from the nearest slice than this part of the slice distance, a contour is between slices.
 _OFF_PLANE = 0.1
@@ -33,12 +34,14 @@ def structures_on_image(structures: StructureSet, image: ImageSeries) -> list[Fi
     findings = []
     if outside:
         message = (
-            f"{len(outside)} structures reach beyond the image: {_listed(outside)}. They are not cropped. "
+            f"Beyond the image reach {counted(len(outside), 'structure')}: {listed(outside)}. Nothing is cropped. "
             "The image may not be the one they were drawn on."
         )
         findings.append(Finding(level=Level.WARNING, code="contours-outside-image", message=message))
     if between:
-        message = f"{len(between)} structures have contours between the slices of the image: {_listed(between)}."
+        message = (
+            f"Between slices of the image lie contours of {counted(len(between), 'structure')}: {listed(between)}."
+        )
         findings.append(Finding(level=Level.INFO, code="contours-between-slices", message=message))
     return findings
 
@@ -60,7 +63,3 @@ def _is_between(structure: Structure, image: ImageSeries) -> bool:
     above = np.clip(np.searchsorted(offsets, heights), 1, len(offsets) - 1)
     nearest = np.minimum(np.abs(offsets[above] - heights), np.abs(offsets[above - 1] - heights))
     return bool(np.any(nearest > _OFF_PLANE * image.grid.plane_spacing_mm))
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

@@ -17,6 +17,7 @@ from dvhkit.errors import LinkError
 from dvhkit.findings import Finding, Level
 from dvhkit.readers.headers import DoseHeader, PlanHeader
 from dvhkit.readers.index import FileEntry
+from dvhkit.readers.wording import counted
 
 _ATOL_MM = 1e-3
 _WHOLE = ("PLAN", "MULTI_PLAN", "PLAN_OVERVIEW", "BRACHY", "")
@@ -103,7 +104,7 @@ def _with_parts(plan_dose: DoseSet, beams: list[DoseSet], plan: PlanHeader | Non
     """Return the plan's dose, with its beams noted for comparison where they are all there on its grid."""
     complete = _missing_beams(beams, plan) == [] and all(same_grid(plan_dose, beam) for beam in beams)
     message = (
-        f"{len(beams)} per-beam doses of the plan lie beside its plan dose; the plan dose is used and nothing is added."
+        f"{counted(len(beams), 'per-beam dose')} of the plan beside its plan dose: that is used, and nothing is added."
     )
     note = Finding(level=Level.INFO, code="beam-doses-not-added", message=message)
     return DoseSet(

@@ -11,6 +11,7 @@ from dvhkit.model.dose import Dose
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import Structure, StructureSet
 from dvhkit.readers.registration import RigidMap, move_image, move_structure, read_rigid_map
+from dvhkit.readers.wording import counted, listed
 
 
 @dataclass(slots=True)
@@ -89,18 +90,15 @@ def _told(moved: list[str], lost: list[str]) -> list[Finding]:
     findings = []
     if moved:
         message = (
-            f"{len(moved)} structures were drawn in another frame of reference and moved into that of the dose by a "
-            f"rigid registration: {_listed(moved)}."
+            "Moved by a rigid registration into the dose's frame of reference, from the one they were drawn in: "
+            f"{counted(len(moved), 'structure')} ({listed(moved)})."
         )
         findings.append(Finding(level=Level.WARNING, code="registration-applied", message=message))
     if lost:
         message = (
-            f"{len(lost)} structures were drawn in another frame of reference than that of the dose, so their "
-            f"contours are left out: {_listed(lost)}. Copy them to the planning image, or add the registration (REG)."
+            "Without contours here, since they were drawn in another frame of reference than that of the dose: "
+            f"{counted(len(lost), 'structure')} ({listed(lost)}). Copy them to the planning image, or add the "
+            "registration (REG)."
         )
         findings.append(Finding(level=Level.SERIOUS, code="roi-in-other-frame", message=message))
     return findings
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

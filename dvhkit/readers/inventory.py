@@ -9,6 +9,7 @@ from dvhkit.findings import Finding, Level
 from dvhkit.readers.case_files import CaseFiles
 from dvhkit.readers.index import DicomIndex, FileEntry, Role
 from dvhkit.readers.link import link
+from dvhkit.readers.wording import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,12 +181,12 @@ def _triple(case: CaseFiles) -> TripleRecord:
 def _findings(index: DicomIndex) -> list[Finding]:
     findings = []
     if index.duplicates:
-        message = f"{len(index.duplicates)} files are copies of others and are left out."
+        message = f"{counted(len(index.duplicates), 'file')} left out, byte for byte the same as another."
         findings.append(Finding(level=Level.INFO, code="duplicate-files", message=message))
     for first, other in index.conflicts:
         message = f"{first.name} and {other.name} claim to be the same object, but differ."
         findings.append(Finding(level=Level.SERIOUS, code="same-uid-differs", message=message, where=other.name))
     if index.unreadable:
-        message = f"{len(index.unreadable)} DICOM files cannot be read."
+        message = f"{counted(len(index.unreadable), 'DICOM file')} left out, unreadable."
         findings.append(Finding(level=Level.WARNING, code="unreadable-files", message=message))
     return findings

@@ -29,6 +29,7 @@ from dvhkit.readers.elements import (
 )
 from dvhkit.readers.geometry import REACH_MM
 from dvhkit.readers.headers import frames_and_series
+from dvhkit.readers.wording import counted, listed
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -199,37 +200,37 @@ def _findings(structure_set: StructureSet, rois: _Rois, *, contours_there: bool,
             "There is no RTROIObservationsSequence: which ROIs are targets or organs is not told.",
         ),
         (numbers_shared, Level.SERIOUS, "roi-number-shared", "Several ROIs bear one number, so they share contours."),
-        (orphans, Level.WARNING, "contours-without-roi", f"Contours of ROI number {_listed(orphans)} have no ROI."),
-        (empty, Level.INFO, "empty-structures", f"Nothing is drawn in {len(empty)} structures: {_listed(empty)}."),
+        (orphans, Level.WARNING, "contours-without-roi", f"Contours of ROI number {listed(orphans)} have no ROI."),
+        (
+            empty,
+            Level.INFO,
+            "empty-structures",
+            f"Nothing is drawn in {counted(len(empty), 'structure')}: {listed(empty)}.",
+        ),
         (
             shared,
             Level.WARNING,
             "equal-names",
-            f"Several structures are named {_listed(shared)}: name the one you mean by its number, such as '#1'.",
+            f"Several structures are named {listed(shared)}: name the one you mean by its number, such as '#1'.",
         ),
         (
             odd.no_kind,
             Level.WARNING,
             "contour-type-missing",
-            f"ContourGeometricType is missing in {_listed(odd.no_kind)}: contours of three or more points are taken "
+            f"ContourGeometricType is missing in {listed(odd.no_kind)}: contours of three or more points are taken "
             "to be closed.",
         ),
         (
             odd.unknown_kind,
             Level.SERIOUS,
             "contour-type-unknown",
-            f"Contours of an unknown type are left out: {_listed(odd.unknown_kind)}.",
+            f"Contours of an unknown type are left out: {listed(odd.unknown_kind)}.",
         ),
         (
             odd.point_count,
             Level.SERIOUS,
             "contour-point-count",
-            f"Contours hold other numbers of points than they state: {_listed(odd.point_count)}. They may be cut off.",
+            f"Contours hold other numbers of points than they state: {listed(odd.point_count)}. They may be cut off.",
         ),
     )
     return [Finding(level=lv, code=code, message=msg, where=place) for hit, lv, code, msg in table if hit]
-
-
-def _listed(values: list[str] | list[int]) -> str:
-    shown = list(dict.fromkeys(str(value) for value in values))
-    return ", ".join(shown[:8]) + (f" and {len(shown) - 8} more" if len(shown) > 8 else "")

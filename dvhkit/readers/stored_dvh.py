@@ -12,6 +12,7 @@ from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dose import StoredDvh
 from dvhkit.readers.elements import integer, items, number, parse_numbers, raw_bytes, text, where
+from dvhkit.readers.wording import counted
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -34,7 +35,7 @@ def read_stored_dvhs(data: Dataset, path: Path) -> tuple[tuple[StoredDvh, ...], 
             unused.append(f"item {index}: {error.message}")
     findings = []
     if unused:
-        message = f"{len(unused)} stored DVHs cannot be compared with: {'; '.join(unused[:3])}"
+        message = f"No comparison with {counted(len(unused), 'stored DVH')}: {'; '.join(unused[:3])}"
         findings.append(Finding(level=Level.INFO, code="stored-dvh-unusable", message=message, where=path.name))
     odd = [dvh.roi_number for dvh in found if not _mean_agrees(dvh)]
     if odd:

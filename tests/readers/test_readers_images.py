@@ -257,4 +257,4 @@ def test_structures_wider_than_the_image_are_told(made):
     made.write("rs", structure_set(made.uids))
     found = next(f for f in read_case(made.folder).findings if f.code == "contours-outside-image")
     # The target ends on the very edge of the outermost pixels; the organ beyond.
-    assert "1 structures reach beyond the image: Organ" in found.message
+    assert "1 structure: Organ" in found.message

@@ -1,0 +1,19 @@
+"""Counts and lists in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_SHOWN = 8
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 structure`` or ``3 structures``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listed(values: Sequence[object]) -> str:
+    """Return the first values, each once, separated by commas, and how many more there are."""
+    shown = list(dict.fromkeys(str(value) for value in values))
+    rest = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return ", ".join(shown[:_SHOWN]) + rest
