@@ -14,6 +14,7 @@ import typer
 from dvhkit.cli.audit import audit
 from dvhkit.cli.dvh import dvh
 from dvhkit.cli.inspect import inspect
+from dvhkit.cli.names import names
 from dvhkit.cli.protocol import protocol_app
 from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE
 from dvhkit.errors import DvhkitError, EngineError
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command()(audit)
 app.command()(dvh)
 app.command()(inspect)
+app.command()(names)
 app.add_typer(protocol_app)
 
 

@@ -124,7 +124,7 @@ def known_names() -> tuple[str, ...]:
 def find_organ(name: str) -> Organ | None:
     """Return the organ that a structure name stands for, whatever its side, PRV margin or subtracted target."""
     stem = re.sub(r"\s+", "", name).casefold()
-    stem = re.sub(r"(-[a-z]+\d*)+$", "", stem)  # Liver-GTV
+    stem = re.sub(r"(-(i?[gc]tv|itv|ptv)\w*)+$", "", stem)  # Liver-GTV
     stem = re.sub(r"_prv\d*$", "", stem).rstrip("~")
     return _BY_NAME.get(stem) or _BY_NAME.get(re.sub(r"_[lrx]$", "", stem))
 

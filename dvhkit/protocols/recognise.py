@@ -1,0 +1,195 @@
+"""What a clinic's structure names mean in TG-263: recognised by rule, or shown as a suggestion and not used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+from rapidfuzz import fuzz, process
+
+from dvhkit.findings import Finding, Level
+from dvhkit.protocols.facts import StructureFact
+from dvhkit.protocols.names import fold
+from dvhkit.protocols.organs import find_organ, is_target, known_names, side_of
+
+# Likeness from 0 to 100 above which a name is worth showing as a suggestion.
+_SUGGEST_FROM = 70.0
+_SIDE_WORDS = {"l": "L", "lt": "L", "left": "L", "li": "L", "links": "L", "r": "R", "rt": "R", "right": "R", "re": "R",
+               "rechts": "R"}  # fmt: skip
+# Other words for the same organ, letters only: what clinics write -> the stem in TG-263.
+_SYNONYMS = {
+    "femoralhead": "Femur_Head",
+    "headoffemur": "Femur_Head",
+    "femhead": "Femur_Head",
+    "opticnerve": "OpticNrv",
+    "chiasm": "OpticChiasm",
+    "opticalchiasm": "OpticChiasm",
+    "cord": "SpinalCord",
+    "medullaspinalis": "SpinalCord",
+    "myelon": "SpinalCord",
+    "oesophagus": "Esophagus",
+    "brachialplexus": "BrachialPlex",
+    "sacralplexus": "SacralPlex",
+    "smallbowel": "Bowel_Small",
+    "bowelbag": "Bag_Bowel",
+    "bowelcavity": "Bag_Bowel",
+    "greatvessels": "GreatVes",
+    "lungtotal": "Lungs",
+    "lungboth": "Lungs",
+    "bothlungs": "Lungs",
+    "totallung": "Lungs",
+    "kidneysboth": "Kidneys",
+    "bothkidneys": "Kidneys",
+    "liverwhole": "Liver",
+    "wholeliver": "Liver",
+    "mandible": "Bone_Mandible",
+    "oralcavity": "Cavity_Oral",
+    "submandibular": "Glnd_Submand",
+    "submandibulargland": "Glnd_Submand",
+    "thyroid": "Glnd_Thyroid",
+    "aorta": "A_Aorta",
+    "carotid": "A_Carotid",
+    "carotidartery": "A_Carotid",
+    "analcanal": "Canal_Anal",
+    "sigmoid": "Colon_Sigmoid",
+    "seminalvesicles": "SeminalVes",
+    "chestwallribs": "Chestwall",
+}
+
+
+class Recognition(StrEnum):
+    """How a name was understood."""
+
+    EXACT = "exact"
+    SPELLING = "case and blanks"
+    CLINIC = "clinic's alias"
+    RULE = "word and side"
+    TARGET = "target name"
+    DERIVED = "derived name"
+    HELPER = "not for evaluation"
+    NONE = "not recognised"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameRow:
+    """One ROI: `standard` is its TG-263 name, empty where it was not recognised; `suggestion` is not used."""
+
+    roi: str
+    number: int
+    rt_roi_type: str
+    standard: str
+    how: Recognition
+    suggestion: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """Where a structure lies and how large it is: for sanity checks of its name."""
+
+    roi: str
+    volume_cc: float
+    x_mm: float
+
+
+def recognise(
+    structures: Sequence[StructureFact], aliases: Mapping[str, tuple[str, ...]] | None = None
+) -> tuple[NameRow, ...]:
+    """Return what each structure's name means; `aliases` are the clinic's own spellings by TG-263 name."""
+    known = {fold(spelling): name for name, spellings in (aliases or {}).items() for spelling in spellings}
+    return tuple(_row(structure, known) for structure in structures)
+
+
+def _row(structure: StructureFact, clinic: Mapping[str, str]) -> NameRow:
+    standard, how = _standard(structure.name, clinic)
+    suggestion = "" if standard or how is Recognition.HELPER else _suggest(structure.name)
+    return NameRow(
+        roi=structure.name,
+        number=structure.number,
+        rt_roi_type=structure.rt_roi_type,
+        standard=standard,
+        how=how,
+        suggestion=suggestion,
+    )
+
+
+def _standard(name: str, clinic: Mapping[str, str]) -> tuple[str, Recognition]:
+    """Return the TG-263 name and how it was found; the surest way first."""
+    plain, names = name.strip(), {fold(known): known for known in known_names()}
+    organ = find_organ(name) is not None and not re.search(r"\s", plain)
+    ways = (
+        (clinic.get(fold(name), ""), Recognition.CLINIC),
+        (name if name in names.values() else "", Recognition.EXACT),
+        (names.get(fold(name), ""), Recognition.SPELLING),
+        (plain if is_target(name) else "", Recognition.TARGET),
+        ("" if plain.startswith(("z", "_")) or not organ else plain, Recognition.DERIVED),
+        ("" if plain.startswith(("z", "_")) else _by_rule(name), Recognition.RULE),
+    )
+    helper = Recognition.HELPER if plain.startswith(("z", "_")) else Recognition.NONE
+    return next(((standard, how) for standard, how in ways if standard), ("", helper))
+
+
+def _by_rule(name: str) -> str:
+    """Return the name that the words spell once the side is set aside, or nothing."""
+    words = [word for word in re.split(r"[^a-z]+", name.casefold()) if word]
+    sides = {_SIDE_WORDS[word] for word in words if word in _SIDE_WORDS}
+    stem = "".join(word for word in words if word not in _SIDE_WORDS)
+    if len(sides) > 1 or not stem or re.search(r"\d", name):
+        return ""
+    side = f"_{next(iter(sides))}" if sides else ""
+    names = {re.sub(r"[^a-z]", "", known.casefold()): known for known in known_names()}
+    candidate = f"{_SYNONYMS[stem]}{side}" if stem in _SYNONYMS else names.get(stem + side[1:].casefold(), "")
+    return candidate if candidate in names.values() else ""
+
+
+def _suggest(name: str) -> str:
+    side = side_of(name)
+    near = [known for known in known_names() if not side or side_of(known) in ("", side)]
+    found = process.extractOne(name, near, scorer=fuzz.WRatio, processor=fold, score_cutoff=_SUGGEST_FROM)
+    return str(found[0]) if found else ""
+
+
+def name_findings(rows: Sequence[NameRow], placed: Sequence[Placed]) -> tuple[Finding, ...]:
+    """Return what contradicts the names: left right of right, volumes that the organ cannot have, one name twice.
+
+    x grows towards the patient's left in DICOM, whatever the position on the couch.
+    """
+    where = {place.roi: place for place in placed}
+    return (*_sides(rows, where), *_volumes(rows, where), *_twice(rows))
+
+
+def _sides(rows: Sequence[NameRow], where: Mapping[str, Placed]) -> list[Finding]:
+    by_name = {row.standard: where[row.roi] for row in rows if row.standard and row.roi in where}
+    found = []
+    for name, left in by_name.items():
+        right = by_name.get(f"{name[:-2]}_R") if name.endswith("_L") else None
+        if right is not None and left.x_mm < right.x_mm:
+            message = f"{left.roi!r} lies to the patient's right of {right.roi!r}: are the names swapped?"
+            found.append(Finding(level=Level.SERIOUS, code="sides-swapped", message=message, where=left.roi))
+    return found
+
+
+def _volumes(rows: Sequence[NameRow], where: Mapping[str, Placed]) -> list[Finding]:
+    found = []
+    for row in rows:
+        organ, place = find_organ(row.standard) if row.standard else None, where.get(row.roi)
+        if organ is not None and place is not None and place.volume_cc > organ.largest_cc:
+            message = f"{place.volume_cc:.4g} cc is more than any {organ.name} has; is it named rightly?"
+            found.append(Finding(level=Level.WARNING, code="implausible-volume", message=message, where=row.roi))
+    return found
+
+
+def _twice(rows: Sequence[NameRow]) -> list[Finding]:
+    ordered = sorted((row for row in rows if row.standard), key=lambda row: row.standard)
+    return [
+        Finding(
+            level=Level.WARNING,
+            code="one-meaning-twice",
+            message=f"{first.roi!r} and {second.roi!r} both mean {first.standard}; which one counts?",
+            where=second.roi,
+        )
+        for first, second in pairwise(ordered)
+        if first.standard == second.standard
+    ]

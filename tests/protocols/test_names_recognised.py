@@ -1,0 +1,129 @@
+"""What clinics write, what it means, and what the geometry says against it."""
+
+import pytest
+
+from dvhkit.errors import InputError
+from dvhkit.protocols.aliases import aliases_yaml, learned, load_aliases, with_aliases
+from dvhkit.protocols.facts import StructureFact
+from dvhkit.protocols.load import load_protocol
+from dvhkit.protocols.names import match_name
+from dvhkit.protocols.recognise import Placed, Recognition, name_findings, recognise
+
+
+def facts(*names):
+    return [StructureFact(name=name, number=i) for i, name in enumerate(names, 1)]
+
+
+@pytest.mark.parametrize(
+    ("written", "standard", "how"),
+    [
+        ("Kidney_L", "Kidney_L", Recognition.EXACT),
+        ("spinal cord", "SpinalCord", Recognition.SPELLING),
+        ("BRAINSTEM", "Brainstem", Recognition.SPELLING),
+        ("Lt Lung", "Lung_L", Recognition.RULE),
+        ("LUNG RIGHT", "Lung_R", Recognition.RULE),
+        ("Femoral Head Rt", "Femur_Head_R", Recognition.RULE),
+        ("FemoralHead_L", "Femur_Head_L", Recognition.RULE),
+        ("kidney-l", "Kidney_L", Recognition.RULE),
+        ("Left Optic Nerve", "OpticNrv_L", Recognition.RULE),
+        ("Oesophagus", "Esophagus", Recognition.RULE),
+        ("Small Bowel", "Bowel_Small", Recognition.RULE),
+        ("Myelon", "SpinalCord", Recognition.RULE),
+        ("PTV_High", "PTV_High", Recognition.TARGET),
+        ("SpinalCord_PRV05", "SpinalCord_PRV05", Recognition.DERIVED),
+        ("Liver-GTV", "Liver-GTV", Recognition.DERIVED),
+        ("zRing", "", Recognition.HELPER),
+        ("Medulla oblongata", "", Recognition.NONE),
+        ("Lung L R", "", Recognition.NONE),
+        ("Lung 2", "", Recognition.NONE),
+        ("Scar", "", Recognition.NONE),
+    ],
+)
+def test_names_are_recognised_by_rule(written, standard, how):
+    (row,) = recognise(facts(written))
+    assert (row.standard, row.how) == (standard, how)
+
+
+def test_what_looks_alike_is_suggested_only():
+    (row,) = recognise(facts("Spinl_Crd"))
+    assert (row.standard, row.suggestion) == ("", "SpinalCord")
+    (row,) = recognise(facts("Kidny_R"))
+    assert (row.standard, row.suggestion) == ("", "Kidney_R")
+    (row,) = recognise(facts("Qwxz"))
+    assert row.suggestion == ""
+
+
+def test_the_clinics_alias_comes_first():
+    (row,) = recognise(facts("Niere links"), {"Kidney_L": ("niere  Links",)})
+    assert (row.standard, row.how) == ("Kidney_L", Recognition.CLINIC)
+
+
+def test_geometry_speaks_against_names():
+    rows = recognise(facts("Kidney_L", "Right Kidney", "Lung_L", "Lung_R", "Lens_L", "lung l"))
+    placed = [
+        Placed(roi="Kidney_L", volume_cc=150, x_mm=-60),
+        Placed(roi="Right Kidney", volume_cc=150, x_mm=55),
+        Placed(roi="Lung_L", volume_cc=1500, x_mm=70),
+        Placed(roi="Lung_R", volume_cc=1700, x_mm=-70),
+        Placed(roi="Lens_L", volume_cc=30, x_mm=30),
+    ]
+    found = name_findings(rows, placed)
+    assert {(f.code, f.where) for f in found} == {
+        ("sides-swapped", "Kidney_L"), ("implausible-volume", "Lens_L"), ("one-meaning-twice", "lung l"),
+    }  # fmt: skip
+
+
+def test_names_that_fit_their_geometry_are_left_alone():
+    rows = recognise(facts("Kidney_L", "Kidney_R"))
+    placed = [Placed(roi="Kidney_L", volume_cc=150, x_mm=60), Placed(roi="Kidney_R", volume_cc=150, x_mm=-60)]
+    assert name_findings(rows, placed) == ()
+
+
+# --- the clinic's alias file ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(text):
+        path = tmp_path / "aliases.yaml"
+        path.write_text(text, encoding="utf-8")
+        return load_aliases(path)
+
+    return load
+
+
+def test_an_alias_file_grows_and_reads_back(load):
+    aliases = learned(load("SpinalCord: [Medulla]\n"), "Kidney_L", "Niere links")
+    aliases = learned(aliases, "SpinalCord", "Rückenmark")
+    assert load(aliases_yaml(aliases)) == {"Kidney_L": ("Niere links",), "SpinalCord": ("Medulla", "Rückenmark")}
+    assert learned(aliases, "Kidney_L", "Niere links") == aliases
+
+
+@pytest.mark.parametrize(
+    ("name", "spelling"), [("Kidney_L", "Kidney right"), ("Heart", "Medulla"), ("Heart", "spinalcord"), ("", "x")]
+)
+def test_an_alias_that_would_swap_organs_is_not_learned(name, spelling):
+    with pytest.raises(InputError):
+        learned({"SpinalCord": ("Medulla",)}, name, spelling)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("SpinalCord: Medulla\n", 1),
+        ("SpinalCord: [Medulla]\nHeart: [medulla]\n", 2),
+        ("SpinalCord: []\nKidney_L: [Kidney Rt]\n", 2),
+        ("Heart: [SpinalCord]\nSpinalCord: [Cord]\n", 2),
+        ("SpinalCord: [5]\n", 1),
+    ],
+)
+def test_a_broken_alias_file_names_its_line(load, text, line):
+    with pytest.raises(InputError) as caught:
+        load(text)
+    assert caught.value.where == f"line {line}"
+
+
+def test_a_protocol_takes_the_clinics_spellings_beside_its_own():
+    protocol = with_aliases(load_protocol("tg101-2010"), {"SpinalCord": ("Medulla", "Cord"), "Heart": ("Cor",)})
+    assert protocol.aliases_of("SpinalCord") == ("Cord", "Spinal_Cord", "Medulla")
+    assert match_name("Heart", facts("cor"), protocol.aliases_of("Heart")).found
