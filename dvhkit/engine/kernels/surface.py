@@ -1,0 +1,138 @@
+"""Compiled parts of measuring from surface to surface: signed distance from a plane's rings, nearest points.
+
+Plain arrays in mm. Nothing is known here of structures.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+from numba import njit
+
+_FAR = 1e30
+
+
+@njit(cache=True, nogil=True)
+def ring_distance(x, y, points, ring_start, first_ring, stop_ring):
+    """Return the distance of (x, y) from a plane's rings, negative inside (even-odd)."""
+    best = _FAR
+    inside = False
+    for r in range(first_ring, stop_ring):
+        begin = ring_start[r]
+        end = ring_start[r + 1]
+        ax = points[end - 1, 0] - x
+        ay = points[end - 1, 1] - y
+        for p in range(begin, end):
+            bx = points[p, 0] - x
+            by = points[p, 1] - y
+            if (ay > 0.0) != (by > 0.0) and ax + ay / (ay - by) * (bx - ax) > 0.0:
+                inside = not inside
+            ex = bx - ax
+            ey = by - ay
+            length = ex * ex + ey * ey
+            t = 0.0
+            if length > 0.0:
+                t = min(1.0, max(0.0, -(ax * ex + ay * ey) / length))
+            qx = ax + t * ex
+            qy = ay + t * ey
+            best = min(best, qx * qx + qy * qy)
+            ax = bx
+            ay = by
+    return -sqrt(best) if inside else sqrt(best)
+
+
+@njit(cache=True, nogil=True)
+def plane_fields(xs, ys, points, ring_start, plane_ring, out):
+    """Write the signed distance from each plane's rings at the nodes `xs` times `ys`; `out` (planes, ys, xs)."""
+    for k in range(out.shape[0]):
+        for j in range(ys.size):
+            for i in range(xs.size):
+                out[k, j, i] = ring_distance(xs[i], ys[j], points, ring_start, plane_ring[k], plane_ring[k + 1])
+
+
+@njit(cache=True, nogil=True)
+def scattered_field(nodes, lower, upper, weight, points, ring_start, plane_ring, out):
+    """Write, for nodes (n, 2), the signed distance between plane `lower` and plane `upper`, `weight` towards upper."""
+    for n in range(nodes.shape[0]):
+        a = lower[n]
+        b = upper[n]
+        value = ring_distance(nodes[n, 0], nodes[n, 1], points, ring_start, plane_ring[a], plane_ring[a + 1])
+        if b != a and weight[n] > 0.0:
+            above = ring_distance(nodes[n, 0], nodes[n, 1], points, ring_start, plane_ring[b], plane_ring[b + 1])
+            value = (1.0 - weight[n]) * value + weight[n] * above
+        out[n] = value
+
+
+@njit(cache=True, nogil=True)
+def nearest_by_gauge(queries, cloud, first, origin, size, shape, semi_axes, outward, enough, found, gauge):
+    """Find for each query the point of `cloud` nearest by the gauge of an ellipsoid whose octants differ.
+
+    The gauge of v = (x, y, z) is sqrt((x/a)^2 + (y/b)^2 + (z/c)^2), where a is `semi_axes[0]` for x >= 0 and
+    `semi_axes[1]` for x < 0, and so on. v runs from the query to the cloud where `outward`, else from the cloud to the
+    query. The search of a query ends once a gauge of `enough` or less is met.
+
+    `cloud` (m, 3) is sorted into cubic cells of `size` from `origin`, `shape` (3,) of them along x, y, z, x running
+    fastest; `first` (cells + 1,) is the first point of each. `found` (n,): on entry a likely point for each query, or
+    -1; `gauge` (n,) is written.
+    """
+    inverse = np.empty((3, 2))
+    reach = np.empty((3, 2))
+    for a in range(3):
+        # Index 0: the cloud's point lies towards growing coordinate from the query.
+        up = semi_axes[2 * a] if outward else semi_axes[2 * a + 1]
+        down = semi_axes[2 * a + 1] if outward else semi_axes[2 * a]
+        reach[a, 0] = up
+        reach[a, 1] = down
+        inverse[a, 0] = 1.0 / (up * up)
+        inverse[a, 1] = 1.0 / (down * down)
+    begin = size / semi_axes.max()
+    stop = enough * enough
+    lo = np.empty(3, np.int64)
+    hi = np.empty(3, np.int64)
+    for n in range(queries.shape[0]):
+        at = found[n]
+        radius = begin
+        if at >= 0:
+            radius = 0.0
+            for a in range(3):
+                d = cloud[at, a] - queries[n, a]
+                radius += d * d * inverse[a, 0 if d >= 0.0 else 1]
+            radius = sqrt(radius) * 1.000001 + 1e-9
+        at = -1
+        best = _FAR
+        while at < 0:
+            best = radius * radius
+            whole = True
+            for a in range(3):
+                low = int(np.floor((queries[n, a] - reach[a, 1] * radius - origin[a]) / size))
+                high = int(np.floor((queries[n, a] + reach[a, 0] * radius - origin[a]) / size))
+                whole = whole and low <= 0 and high >= shape[a] - 1
+                lo[a] = max(low, 0)
+                hi[a] = min(high, shape[a] - 1)
+            if whole:
+                best = _FAR
+            for k in range(lo[2], hi[2] + 1):
+                for j in range(lo[1], hi[1] + 1):
+                    if lo[0] > hi[0] or best <= stop:
+                        break
+                    row = (k * shape[1] + j) * shape[0]
+                    for c in range(first[row + lo[0]], first[row + hi[0] + 1]):
+                        z = cloud[c, 2] - queries[n, 2]
+                        total = z * z * inverse[2, 0 if z >= 0.0 else 1]
+                        if total >= best:
+                            continue
+                        y = cloud[c, 1] - queries[n, 1]
+                        total += y * y * inverse[1, 0 if y >= 0.0 else 1]
+                        if total >= best:
+                            continue
+                        x = cloud[c, 0] - queries[n, 0]
+                        total += x * x * inverse[0, 0 if x >= 0.0 else 1]
+                        if total < best:
+                            best = total
+                            at = c
+            if whole:
+                break
+            radius *= 1.6
+        found[n] = at
+        gauge[n] = sqrt(best)

@@ -1,0 +1,317 @@
+"""Where an outer structure departs from the margins that explain the rest of it, and which structure it was cut by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvhkit.errors import GeometryError, NotEvaluable
+from dvhkit.model.arrays import FloatArray
+from dvhkit.model.structure import Structure
+from dvhkit.targets.achieved_fit import Fit
+from dvhkit.targets.achieved_measure import Bands, Reach, margin_along, place_of
+from dvhkit.targets.achieved_records import Crop, CropKind, Place
+from dvhkit.targets.achieved_surface import Surface, distance_to, make_surface
+
+# A part smaller than this share of the surface is a matter of the pen, not of the margin.
+LEAST_SHARE = 0.005
+# A shortfall less than this is no cut that anybody would speak of.
+_LEAST_SHORT_MM = 0.7
+_CELL_MM = 3.0
+# A cut keeps one distance from the structure that it was made by, to this much.
+_CUT_TOLERANCE_MM = 0.6
+_CUT_FITS = 0.75
+_DEEPEST_MM, _FARTHEST_MM = 15.0, 15.0
+_MOST_OTHERS = 60
+# What no planner crops a target by: targets themselves, helpers and rings of optimisation, couches.
+_NO_CUTTER = re.compile(r"(couch|table|ring|opt_|dose|isodose|iso\b|marker|shift)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Patch:
+    """A connected part of the inner surface where something is amiss.
+
+    Attributes
+    ----------
+    members : (n,)
+        Which points of the `Reach` belong to it.
+    lacking_mm : (n,)
+        What is lacking at each.
+    """
+
+    members: NDArray[np.int64]
+    lacking_mm: FloatArray
+    share: float
+
+    @property
+    def worst(self) -> int:
+        """Index, in the `Reach`, of the point where most is lacking."""
+        return int(self.members[self.lacking_mm.argmax()])
+
+
+def patches(reach: Reach, lacking_mm: FloatArray, allowed_mm: FloatArray) -> list[Patch]:
+    """Return the connected parts where more is lacking than allowed, the largest first."""
+    short = np.flatnonzero(lacking_mm > allowed_mm)
+    found = [
+        Patch(members=short[group], lacking_mm=lacking_mm[short[group]], share=float(reach.share[short[group]].sum()))
+        for group in _connected(reach.points_mm[short])
+    ]
+    return sorted((p for p in found if p.share >= LEAST_SHARE), key=lambda p: -p.share)
+
+
+def _connected(points_mm: FloatArray) -> list[NDArray[np.int64]]:
+    """Return groups of points, each within a cell or two of another of its group."""
+    if len(points_mm) == 0:
+        return []
+    cells, of_point = np.unique(np.floor(points_mm / _CELL_MM).astype(int), axis=0, return_inverse=True)
+    where = {tuple(cell): n for n, cell in enumerate(cells.tolist())}
+    group = np.full(len(cells), -1)
+    steps = [(i, j, k) for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1)]
+    count = 0
+    for start in range(len(cells)):
+        if group[start] >= 0:
+            continue
+        todo = [start]
+        group[start] = count
+        while todo:
+            x, y, z = cells[todo.pop()].tolist()
+            for i, j, k in steps:
+                near = where.get((x + i, y + j, z + k))
+                if near is not None and group[near] < 0:
+                    group[near] = count
+                    todo.append(near)
+        count += 1
+    labels = group[of_point.ravel()]
+    return [np.flatnonzero(labels == n) for n in range(count)]
+
+
+def find_crops(
+    inner: Surface,
+    outer: Surface,
+    *,
+    fit: Fit,
+    reach: Reach,
+    lacking: FloatArray,
+    bands: Bands,
+    others: Sequence[Structure],
+) -> tuple[tuple[Crop, ...], NDArray[np.bool_]]:
+    """Return the parts where `outer` falls short of the recovered margins, each with its cause where one is found.
+
+    Parameters
+    ----------
+    lacking : (n,)
+        What is lacking to the recovered margin at each point of `reach`, in mm.
+
+    Returns
+    -------
+    crops
+        What is not explained first.
+    explained : (n,)
+        Whether a point of `reach` lies where another structure explains what is lacking.
+    """
+    allowed = np.maximum(_LEAST_SHORT_MM, bands.along(reach.normals) + 0.3)
+    ends = _short_ends(inner, outer, fit)
+    found: list[Crop] = []
+    cutters = _Cutters(others=others, inner=inner, outer=outer)
+    explained = np.zeros(len(lacking), bool)
+    for patch in patches(reach, lacking, allowed):
+        crop = _crop_of(patch, inner=inner, outer=outer, fit=fit, reach=reach, cutters=cutters)
+        explained[patch.members] = crop.explained
+        at_end = abs(float(reach.normals[patch.worst] @ outer.slice_axis)) > 0.8
+        if not (at_end and not crop.explained and any(_same_end(crop.place, end) for end in ends)):
+            found.append(crop)
+    found += [end for end in ends if not any(c.explained and _same_end(c.place, end) for c in found)]
+    return tuple(sorted(found, key=lambda c: (c.explained, -c.surface_pct))), explained
+
+
+def _same_end(place: Place, end: Crop) -> bool:
+    return any(word in place.direction.split("-") for word in end.place.direction.split("-"))
+
+
+def _crop_of(patch: Patch, *, inner: Surface, outer: Surface, fit: Fit, reach: Reach, cutters: _Cutters) -> Crop:
+    worst = patch.worst
+    place = place_of(reach.points_mm[worst], reach.normals[worst], outer)
+    left = float(reach.distance_mm[worst])
+    lacking = float(patch.lacking_mm.max())
+    cut = cutters.explain(_short_points(patch, fit, reach))
+    where = f"{place.direction} ({_at(place)})"
+    if cut is not None:
+        name, gap = cut
+        keeps = f"{-gap:.1f} mm inside {name}" if gap < 0 else f"{gap:.1f} mm away from {name}"
+        text = f"{outer.name} is cut to stay {keeps}: {lacking:.1f} mm less margin {where}"
+        kind, structure, explained = CropKind.CUT, name, True
+    elif left < 0:
+        text = f"{inner.name} reaches out of {outer.name} by {-left:.1f} mm {where}"
+        kind, structure, explained, gap = CropKind.OUTSIDE, "", False, None
+    else:
+        text = (
+            f"{outer.name} keeps only {left:.1f} mm, {lacking:.1f} mm less than elsewhere, over "
+            f"{100 * patch.share:.0f} % of the surface of {inner.name}, {where}; no structure explains it"
+        )
+        kind, structure, explained, gap = CropKind.DENT, "", False, None
+    return Crop(
+        kind=kind,
+        structure=structure,
+        gap_mm=None if gap is None else round(gap, 2),
+        explained=explained,
+        surface_pct=100 * patch.share,
+        worst_mm=lacking,
+        margin_mm=left,
+        place=place,
+        text=text,
+    )
+
+
+def _at(place: Place) -> str:
+    x, y, z = place.point_mm
+    return f"slice {place.slice_mm:g} mm, at x {x:g}, y {y:g}, z {z:g}"
+
+
+def _short_points(patch: Patch, fit: Fit, reach: Reach) -> FloatArray:
+    """Return the points of the outer contours that fall short above a patch."""
+    short = fit.residual_mm < -0.5 * _LEAST_SHORT_MM
+    points = fit.points_mm[short]
+    feet = points - fit.vector_mm[short]
+    if not len(points):
+        return points
+    members = reach.points_mm[patch.members]
+    gap = np.array([np.min(((members - foot) ** 2).sum(axis=1)) for foot in feet])
+    return points[gap < _CELL_MM**2]
+
+
+def _short_ends(inner: Surface, outer: Surface, fit: Fit) -> list[Crop]:
+    """Return the ends at which the outer structure stops a slice or more before its margin does."""
+    found = []
+    axis = outer.slice_axis
+    for upward in (False, True):
+        sign = 1.0 if upward else -1.0
+        caps = [c for c in inner.caps if c.upward is upward]
+        cap = max(caps, key=lambda c: sign * inner.stack.offsets_mm[c.plane])
+        # A flat end may lie anywhere up to the next slice: only what is sure counts.
+        height = 0.0 if cap.flat else cap.height_mm
+        slack = 0.1 if cap.flat else 0.35
+        end = sign * float(inner.stack.offsets_mm[cap.plane]) + height
+        last = float(max(sign * outer.stack.offsets_mm))
+        reach = end + margin_along(sign * axis, fit.margins_mm)
+        missing = floor((reach - last) / outer.spacing_mm - slack)
+        if missing < 1:
+            continue
+        found.append(_end_crop(inner, outer, sign, missing, reach - last))
+    return found
+
+
+def _end_crop(inner: Surface, outer: Surface, sign: float, missing: int, short_mm: float) -> Crop:
+    axis, stack = outer.slice_axis, outer.stack
+    plane = int((sign * stack.offsets_mm).argmax())
+    middle = np.append(np.mean(stack.rings(plane)[0], axis=0), stack.offsets_mm[plane])
+    place = place_of(stack.frame.to_patient(middle[None, :])[0], sign * axis, outer)
+    top = max(sign * inner.stack.offsets_mm)
+    slices = "one slice" if missing == 1 else f"{missing} slices"
+    left = float(max(sign * stack.offsets_mm) - top)
+    return Crop(
+        kind=CropKind.SLICES,
+        structure="",
+        gap_mm=None,
+        explained=False,
+        surface_pct=0.0,
+        worst_mm=missing * outer.spacing_mm,
+        margin_mm=left,
+        place=place,
+        text=f"{outer.name} stops {slices} short {place.direction}: its last slice is {place.slice_mm:g} mm, "
+        f"{left:g} mm beyond that of {inner.name}, where the margin drawn elsewhere reaches {short_mm:.1f} mm further",
+    )
+
+
+class _Cutters:
+    """The structures that an outer one may have been cut by; each is made ready when it is first asked."""
+
+    def __init__(self, *, others: Sequence[Structure], inner: Surface, outer: Surface) -> None:
+        taken = {inner.structure.number, outer.structure.number}
+        self.others = [
+            s
+            for s in others
+            if s.number not in taken and not s.is_empty and not _NO_CUTTER.search(s.name) and not is_target(s)
+        ][:_MOST_OTHERS]
+        self.outer = outer
+        self._ready: dict[int, tuple[Surface, FloatArray] | None] = {}
+
+    def explain(self, points_mm: FloatArray) -> tuple[str, float] | None:
+        """Return the structure from whose surface all points keep one distance, and that distance; None for none.
+
+        The distance is negative inside. A cut that somebody made is kept by the whole outer structure, not only here.
+        """
+        if len(points_mm) < 8:
+            return None
+        best: tuple[float, str, float] | None = None
+        for index in range(len(self.others)):
+            found = self._try(index, points_mm)
+            if found is not None and (best is None or found[0] < best[0]):
+                best = found
+        return None if best is None else (best[1], best[2])
+
+    def _try(self, index: int, points_mm: FloatArray) -> tuple[float, str, float] | None:
+        ready = self._surface(index)
+        if ready is None:
+            return None
+        surface, everywhere = ready
+        here = _signed_distance(points_mm, surface)
+        gap = float(np.median(here))
+        if not -_DEEPEST_MM <= gap <= _FARTHEST_MM:
+            return None
+        spread = float(np.median(np.abs(here - gap)))
+        if np.mean(np.abs(here - gap) <= _CUT_TOLERANCE_MM) < _CUT_FITS:
+            return None
+        # Inside a structure nothing comes nearer to its wall than the cut; outside of one the same from without.
+        beyond = everywhere - gap if gap <= 0 else gap - everywhere
+        if np.abs(gap) < _CUT_TOLERANCE_MM:
+            beyond = np.minimum(everywhere - gap, gap - everywhere) if not len(everywhere) else _one_sided(everywhere)
+        if np.mean(beyond > 1.5 * _CUT_TOLERANCE_MM) > 0.02:
+            return None
+        return spread + 0.02 * abs(gap), surface.name, gap
+
+    def _surface(self, index: int) -> tuple[Surface, FloatArray] | None:
+        if index not in self._ready:
+            self._ready[index] = self._make(self.others[index])
+        return self._ready[index]
+
+    def _make(self, structure: Structure) -> tuple[Surface, FloatArray] | None:
+        points = self.outer.cloud.drawn().points_mm[::4]
+        pad = _FARTHEST_MM + 5.0
+        low, high = points.min(axis=0) - pad, points.max(axis=0) + pad
+        if not _touches(structure, low, high):
+            return None
+        try:
+            surface = make_surface(
+                structure, fallback_spacing_mm=self.outer.spacing_mm, window_mm=(low, high), step_mm=1.5
+            )
+        except (GeometryError, NotEvaluable):
+            return None  # what cannot be measured explains nothing
+        if not len(surface.cloud.points_mm):
+            return None
+        return surface, _signed_distance(points, surface)
+
+
+def _one_sided(everywhere: FloatArray) -> FloatArray:
+    """Return how far points lie on the side of a wall on which fewer of them are."""
+    return everywhere if np.mean(everywhere > 0) < 0.5 else -everywhere
+
+
+def _touches(structure: Structure, low: FloatArray, high: FloatArray) -> bool:
+    points = np.concatenate([c.points_mm for c in structure.closed_contours])
+    return bool(np.all(points.max(axis=0) >= low) and np.all(points.min(axis=0) <= high))
+
+
+def _signed_distance(points_mm: FloatArray, surface: Surface) -> FloatArray:
+    distance = distance_to(points_mm, surface.cloud)
+    return np.where(surface.signed(points_mm) < 0, -distance, distance)
+
+
+def is_target(structure: Structure) -> bool:
+    """Whether it is a target volume, which the outer structure contains or overlaps for reasons of its own."""
+    word = structure.name.strip().lstrip("zZ_").upper()
+    return structure.rt_roi_type in ("GTV", "CTV", "PTV", "ITV") or word.startswith(("GTV", "CTV", "PTV", "ITV"))

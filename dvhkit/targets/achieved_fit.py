@@ -1,0 +1,208 @@
+"""Which six margins best explain an outer contour: a robust fit of the asymmetric expansion.
+
+The outer structure of a plain margin is the inner one widened by an ellipsoid whose eight octants join the six margins
+(a Minkowski sum). Then every point of the outer surface has the gauge 1 from the inner one. The fit asks for the six
+margins under which as many points as can be have it; where the outer one was cut, or drawn by hand, points fall out of
+step and lose their say (Welsch weights, narrowed step by step), so that they do not spoil the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dvhkit.model.arrays import FloatArray
+from dvhkit.targets.achieved_surface import Cloud, Surface, gauge_to, make_surface
+
+DIRECTIONS = ("left", "right", "posterior", "anterior", "superior", "inferior")
+# No planning margin is smaller, and the gauge of a margin of nothing has no meaning.
+LEAST_MM = 0.2
+_MOST_POINTS = 2500
+# Widths over which a point that does not fit loses its say, in mm: from wide to narrow.
+_WIDTHS_MM = (4.0, 4.0, 2.5, 2.5, 1.5, 1.5, 1.0, 1.0, 0.7, 0.5)
+_LAST_WIDTHS_MM = (0.5, 0.5)
+_ROUGH_POINTS = 700
+# How much a margin may stray from the mean of all before the points must say so: holds what nothing determines.
+_PRIOR_MM = 4.0
+_PRIOR_POINTS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fit:
+    """What a fit found.
+
+    Attributes
+    ----------
+    margins_mm : (6,)
+        Towards left, right, posterior, anterior, superior, inferior.
+    uncertainty_mm : (6,)
+        What the points leave open, and half the spread over what the inner structure's ends may be.
+    points_mm : (n, 3)
+        The points of the outer contours that were fitted.
+    residual_mm : (n,)
+        How far each lies beyond the fitted expansion; negative where it falls short.
+    vector_mm : (n, 3)
+        From the inner structure to the point.
+    explained_frac
+        Share of the points within `TOLERANCE_MM` of the fitted expansion.
+    """
+
+    margins_mm: FloatArray
+    uncertainty_mm: FloatArray
+    points_mm: FloatArray
+    residual_mm: FloatArray
+    vector_mm: FloatArray
+    explained_frac: float
+
+
+TOLERANCE_MM = 0.7
+
+
+def support_mm(normals: FloatArray, margins_mm: FloatArray) -> FloatArray:
+    """Return how far an expansion moves a surface that faces along unit `normals` (n, 3)."""
+    return np.asarray(np.sqrt(((octant(normals, margins_mm) * normals) ** 2).sum(axis=1)))
+
+
+def octant(vectors: FloatArray, margins_mm: FloatArray) -> FloatArray:
+    """Return the three margins (n, 3) of the octant into which each vector points."""
+    m = np.asarray(margins_mm)
+    return np.where(vectors >= 0, m[0::2], m[1::2])
+
+
+def fit_margins(inner: Surface, outer: Surface) -> Fit:
+    """Return the six margins that best make `outer` of `inner`.
+
+    Where the inner structure ends between its last slice and the next is not known: the fit is made for the end that
+    its last slices suggest, for one at the last slice and for one just before the next. The one that explains most is
+    taken; how far the others differ is part of the uncertainty.
+    """
+    points = _fitted_points(outer)
+    rough = points[:_ROUGH_POINTS]
+    thin = inner.cloud.thinned(3)
+    start = _fit(rough, thin, inner, _start(rough, thin, inner), _WIDTHS_MM).margins_mm
+    clouds = [inner.cloud, *(_other_end(inner, share) for share in (0.0, 1.0))]
+    trials = [_fit(rough, cloud.thinned(2), inner, start, _LAST_WIDTHS_MM) for cloud in clouds]
+    best = max(range(3), key=lambda i: (round(trials[i].explained_frac, 2), -i))
+    chosen = _fit(points, clouds[best], inner, trials[best].margins_mm, _LAST_WIDTHS_MM)
+    worthy = [t.margins_mm for t in trials if t.explained_frac >= trials[best].explained_frac - 0.1]
+    spread = 0.5 * np.ptp(np.array(worthy), axis=0)
+    half_slice = 0.5 * max(inner.spacing_mm, outer.spacing_mm)
+    along = np.repeat(np.abs(inner.slice_axis), 2)
+    most = 0.5 + along * half_slice
+    return Fit(
+        margins_mm=chosen.margins_mm,
+        uncertainty_mm=np.minimum(np.hypot(chosen.uncertainty_mm, spread), most),
+        points_mm=chosen.points_mm,
+        residual_mm=chosen.residual_mm,
+        vector_mm=chosen.vector_mm,
+        explained_frac=chosen.explained_frac,
+    )
+
+
+def _fitted_points(outer: Surface) -> FloatArray:
+    points = outer.cloud.drawn().points_mm
+    stride = max(1, -(-len(points) // _MOST_POINTS))
+    # A stride that follows the rings would pick the same places on each: the order is mixed, by a fixed seed.
+    return points[np.random.default_rng(1).permutation(len(points))[::stride]]
+
+
+def _other_end(inner: Surface, share: float) -> Cloud:
+    return make_surface(
+        inner.structure, fallback_spacing_mm=inner.spacing_mm, step_mm=inner.cloud.step_mm, cap_share=share
+    ).cloud
+
+
+def _start(points: FloatArray, cloud: Cloud, inner: Surface) -> FloatArray:
+    """Return six equal margins: three points in four lie within them."""
+    gauge, _, _ = gauge_to(points, cloud, outward=False)
+    outside = inner.signed(points) > 0
+    reach = np.percentile(gauge[outside], 75) if outside.any() else LEAST_MM
+    return np.full(6, max(float(reach), LEAST_MM))
+
+
+def _fit(points: FloatArray, cloud: Cloud, inner: Surface, start: FloatArray, widths_mm: Sequence[float]) -> Fit:
+    outside = inner.signed(points) > 0
+    margins = start
+    information = np.eye(6)
+    found = None
+    for width in widths_mm:
+        gauge, vector, found = gauge_to(points, cloud, margins, outward=False, likely=found)
+        residual, jacobian = _residuals(gauge, vector, margins, outside)
+        weight = np.exp(-((residual / width) ** 2)) * outside
+        weight /= max(1.0, float(weight.sum())) / 500.0
+        information = (jacobian * weight[:, None]).T @ jacobian
+        pull = np.eye(6) * _PRIOR_POINTS / _PRIOR_MM**2
+        step = np.linalg.solve(
+            information + pull,
+            -(jacobian * weight[:, None]).T @ residual - pull @ (margins - margins.mean()),
+        )
+        margins = np.clip(margins + np.clip(step, -3.0, 3.0), LEAST_MM, 80.0)
+    gauge, vector, _ = gauge_to(points, cloud, margins, outward=False, likely=found)
+    residual, _ = _residuals(gauge, vector, margins, outside)
+    fits = np.abs(residual) <= TOLERANCE_MM
+    scatter = float(np.sqrt(np.mean(residual[fits] ** 2))) if fits.any() else TOLERANCE_MM
+    # About one point in ten is independent of its neighbours.
+    covariance = np.linalg.inv(information + np.eye(6) * 1e-3)
+    return Fit(
+        margins_mm=margins,
+        uncertainty_mm=scatter * np.sqrt(10 * np.diag(covariance)),
+        points_mm=points,
+        residual_mm=residual,
+        vector_mm=vector,
+        explained_frac=float(fits.mean()),
+    )
+
+
+def _residuals(
+    gauge: FloatArray, vector: FloatArray, margins: FloatArray, outside: np.ndarray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the distance (mm, first order) of each point beyond the expansion, and its change with each margin."""
+    here = octant(vector, margins)
+    g = np.maximum(gauge, 1e-6)[:, None]
+    slope = np.linalg.norm(vector / here**2 / g, axis=1)
+    slope = np.maximum(slope, 1.0 / here.max(axis=1))
+    signed = np.where(outside, gauge, -gauge)
+    residual = (signed - 1.0) / slope
+    change = -(vector**2) / here**3 / g / slope[:, None]
+    jacobian = np.zeros((len(vector), 6))
+    rows = np.arange(len(vector))
+    for a in range(3):
+        jacobian[rows, 2 * a + (vector[:, a] < 0)] = change[:, a]
+    return np.asarray(residual), jacobian
+
+
+def recipe(margins_mm: Sequence[float], steps_mm: Sequence[float]) -> str:
+    """Return margins in the words of a planner: ``5 mm all round, 8 mm inferior``.
+
+    Parameters
+    ----------
+    steps_mm : (6,)
+        To what each is rounded: half a millimetre, or more where the data do not tell.
+    """
+    rounded = {
+        name: max(0.0, round(m / step) * step) for name, m, step in zip(DIRECTIONS, margins_mm, steps_mm, strict=True)
+    }
+    values = list(rounded.values())
+    common = max(sorted(set(values)), key=values.count)
+    others = {n: v for n, v in rounded.items() if v != common}
+    if not others:
+        return f"{common:g} mm all round"
+    if values.count(common) >= 4:
+        return f"{common:g} mm all round, " + _listed(others)
+    return _listed(rounded)
+
+
+def _listed(margins: dict[str, float]) -> str:
+    pairs = (("left", "right"), ("anterior", "posterior"), ("superior", "inferior"))
+    groups: dict[float, list[str]] = {}
+    for pair in pairs:
+        for name in pair:
+            if name in margins:
+                groups.setdefault(margins[name], []).append(name)
+    return ", ".join(f"{value:g} mm {_joined(names)}" for value, names in groups.items())
+
+
+def _joined(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

@@ -1,0 +1,524 @@
+"""A structure's surface as points: exact on the drawn slices, smoothly run between them, closed beyond the last.
+
+What lies between slices nobody drew. Here the section changes evenly from one slice to the next (its signed distance
+is interpolated), and beyond an end slice it closes where the areas of the last slices say that it would, at most one
+slice further. How far that is from any other reading is what the bands of a margin check state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import ceil
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from dvhkit.engine.kernels.surface import nearest_by_gauge, plane_fields, scattered_field
+from dvhkit.engine.planes import PlaneStack, Runs, find_runs, stack_planes, with_rings
+from dvhkit.engine.repair import rings_of
+from dvhkit.errors import NotEvaluable, Reason
+from dvhkit.model.arrays import FloatArray
+from dvhkit.model.structure import Structure
+
+# About so many points describe a surface; their spacing follows from its area.
+_POINTS = 12_000
+_STEP_MM = (0.5, 3.0)
+# A last section at least this large beside the one before it is a flat end, not a dome.
+_FLAT_RATIO = 0.96
+_LEVEL = 0.01
+_SPHERE = np.ones(6)
+_MOST_CELLS = 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cap:
+    """How a structure closes beyond an end slice: `height_mm` further, as a dome or flat; `depth_mm` of its section."""
+
+    plane: int
+    upward: bool
+    height_mm: float
+    gap_mm: float
+    flat: bool
+    depth_mm: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cells:
+    """Cubic cells, x running fastest; `first` is the first point of each, and the number of points at its end."""
+
+    first: NDArray[np.int64]
+    origin_mm: FloatArray
+    size_mm: float
+    shape: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cloud:
+    """Points on a surface in patient coordinates, sorted into `cells`.
+
+    Attributes
+    ----------
+    points_mm, normals : (n, 3)
+        Unit normals point outwards.
+    area_mm2 : (n,)
+        The part of the surface for which a point stands; zero for ring points that were added for their exactness.
+    on_ring : (n,)
+        Whether it lies on a drawn contour.
+    step_mm
+        About the distance between neighbours.
+    """
+
+    points_mm: FloatArray
+    normals: FloatArray
+    area_mm2: FloatArray
+    on_ring: NDArray[np.bool_]
+    step_mm: float
+    cells: Cells
+
+    def sampled(self) -> Cloud:
+        """Return only the points that stand for an area."""
+        return self._where(self.area_mm2 > 0)
+
+    def drawn(self) -> Cloud:
+        """Return only the points on drawn contours."""
+        return self._where(self.on_ring)
+
+    def thinned(self, every: int) -> Cloud:
+        """Return one point in `every`, for a first look."""
+        return self._where(np.arange(len(self.points_mm)) % every == 0)
+
+    def _where(self, keep: NDArray[np.bool_]) -> Cloud:
+        return _sorted_cloud(
+            self.points_mm[keep], self.normals[keep], self.area_mm2[keep], self.on_ring[keep], self.step_mm
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Surface:
+    """A structure ready to be measured to and from."""
+
+    structure: Structure
+    stack: PlaneStack
+    runs: Runs
+    caps: tuple[Cap, ...]
+    spacing_mm: float
+    cloud: Cloud
+
+    @property
+    def name(self) -> str:
+        """The structure's name."""
+        return self.structure.name
+
+    @property
+    def slice_axis(self) -> FloatArray:
+        """Unit vector across the slices, in patient coordinates."""
+        return np.asarray(self.stack.frame.axes[2])
+
+    def ends_mm(self) -> tuple[float, float]:
+        """Return where it closes at its lower and upper end along `slice_axis`, in plane offsets."""
+        low = min(self.stack.offsets_mm[c.plane] - c.height_mm for c in self.caps if not c.upward)
+        high = max(self.stack.offsets_mm[c.plane] + c.height_mm for c in self.caps if c.upward)
+        return float(low), float(high)
+
+    def signed(self, points_mm: FloatArray) -> FloatArray:
+        """Return a value negative inside and positive outside; on a drawn slice the exact distance in it, in mm."""
+        uvw = self.stack.frame.to_frame(points_mm)
+        w, offsets = uvw[:, 2], self.stack.offsets_mm
+        above = np.searchsorted(offsets, w, side="right").clip(1, max(1, len(offsets) - 1))
+        lower = np.minimum(above - 1, len(offsets) - 1)
+        upper = np.minimum(above, len(offsets) - 1)
+        beyond, closing = np.zeros(len(w)), np.zeros(len(w))
+        for cap in self.caps:
+            height = (w - offsets[cap.plane]) * (1 if cap.upward else -1)
+            here = (height > 0) & (height <= cap.gap_mm if self._faces_gap(cap) else True)
+            nearer = here & self._is_nearest_end(cap, w)
+            lower[nearer] = upper[nearer] = cap.plane
+            closing[nearer] = _closing(height[nearer], cap)
+            beyond[nearer] = height[nearer] - cap.height_mm
+        gap = offsets[upper] - offsets[lower]
+        weight = np.divide(w - offsets[lower], gap, out=np.zeros(len(w)), where=gap > 0).clip(0, 1)
+        field = np.empty(len(w))
+        scattered_field(
+            np.ascontiguousarray(uvw[:, :2]),
+            lower.astype(np.int64),
+            upper.astype(np.int64),
+            weight,
+            self.stack.points_mm,
+            self.stack.ring_start,
+            self.stack.plane_ring,
+            field,
+        )
+        return np.asarray(np.maximum(field + closing, beyond))
+
+    def _faces_gap(self, cap: Cap) -> bool:
+        return False if cap.plane in (0, self.stack.n_planes - 1) else bool(cap.gap_mm)
+
+    def _is_nearest_end(self, cap: Cap, w: FloatArray) -> NDArray[np.bool_]:
+        """Whether `w` lies between this end and the middle of the gap that it faces."""
+        offsets = self.stack.offsets_mm
+        other = cap.plane + (1 if cap.upward else -1)
+        if not 0 <= other < len(offsets):
+            return np.ones(len(w), bool)
+        middle = 0.5 * (offsets[cap.plane] + offsets[other])
+        return np.asarray(w <= middle if cap.upward else w >= middle)
+
+
+def _closing(height_mm: FloatArray, cap: Cap) -> FloatArray:
+    """Return by how much a dome has drawn in its section at a height above the end slice."""
+    if cap.flat:
+        return np.zeros(len(height_mm))
+    rise = (height_mm / max(cap.height_mm, 1e-9)).clip(0, 1)
+    return np.asarray(cap.depth_mm * (1 - np.sqrt(1 - rise)))
+
+
+def make_surface(
+    structure: Structure,
+    *,
+    fallback_spacing_mm: float | None = None,
+    window_mm: tuple[FloatArray, FloatArray] | None = None,
+    step_mm: float | None = None,
+    cap_share: float | None = None,
+) -> Surface:
+    """Return the surface of a structure.
+
+    Parameters
+    ----------
+    fallback_spacing_mm
+        Slice distance for a structure drawn on one slice.
+    window_mm
+        Low and high corner of a box in patient coordinates; what lies outside is left out.
+    step_mm
+        Distance between points; by default so that there are about 12,000.
+    cap_share
+        Close every end this share of the slice distance further, instead of where the areas say.
+
+    Raises
+    ------
+    NotEvaluable
+        Nothing was drawn, or the slice distance is unknown.
+    GeometryError
+        Contours that are not planar or not parallel.
+    """
+    stack = stack_planes(structure)
+    if stack is None:
+        raise NotEvaluable(f"{structure.name} has no contour that bounds an area.", reason=Reason.EMPTY_STRUCTURE)
+    stack = _mended(stack)
+    runs = find_runs(stack, slice_spacing_mm=fallback_spacing_mm, fallback_mm=None)
+    if runs is None:
+        raise NotEvaluable(
+            f"{structure.name} is drawn on one slice only, and nothing says how thick that is.",
+            reason=Reason.NO_VOLUME,
+        )
+    spacing = float(np.median(np.diff(stack.offsets_mm))) if stack.n_planes > 1 else runs.end_gap_mm[0][0]
+    window = _window(stack, window_mm)
+    step = step_mm or _step_for(stack, spacing)
+    caps = _caps(stack, runs, cap_share)
+    cloud, caps = _cloud(stack, runs, caps, window, step)
+    return Surface(structure=structure, stack=stack, runs=runs, caps=caps, spacing_mm=spacing, cloud=cloud)
+
+
+def _mended(stack: PlaneStack) -> PlaneStack:
+    """Return the stack with rings that cross or overlap put right, so that even and odd tell inside from outside."""
+    planes = [stack.rings(p) for p in range(stack.n_planes)]
+    odd = [p for p, rings in enumerate(planes) if not _is_plain(rings)]
+    for p in odd:
+        planes[p] = rings_of(stack.section(p))
+    return (with_rings(stack, planes) or stack) if odd else stack
+
+
+def _is_plain(rings: list[FloatArray]) -> bool:
+    if any(len(ring) < 3 for ring in rings):
+        return False
+    shapes = [shapely.Polygon(ring) for ring in rings]
+    if not all(shape.is_valid for shape in shapes):
+        return False
+    lines = [shape.exterior for shape in shapes]
+    return not any(a.intersects(b) for i, a in enumerate(lines) for b in lines[:i])
+
+
+def _window(stack: PlaneStack, window_mm: tuple[FloatArray, FloatArray] | None) -> tuple[FloatArray, FloatArray]:
+    low = np.append(stack.points_mm.min(axis=0), -np.inf)
+    high = np.append(stack.points_mm.max(axis=0), np.inf)
+    if window_mm is None:
+        return low, high
+    box = np.array(np.meshgrid(*zip(*window_mm, strict=True))).reshape(3, -1).T
+    corners = stack.frame.to_frame(box)
+    return np.maximum(low, corners.min(axis=0)), np.minimum(high, corners.max(axis=0))
+
+
+def _step_for(stack: PlaneStack, spacing_mm: float) -> float:
+    # A grid of lines of step h crosses a surface about 1.5 times an h squared.
+    edges = np.diff(stack.points_mm, axis=0, append=stack.points_mm[:1])
+    inner = np.ones(len(edges), bool)
+    inner[stack.ring_start[1:] - 1] = False
+    length = float(np.linalg.norm(edges[inner], axis=1).sum())
+    area = length * spacing_mm + 2.0 * float(np.abs(stack.areas_mm2()).max())
+    return float(np.clip(np.sqrt(1.5 * area / _POINTS), *_STEP_MM))
+
+
+def _caps(stack: PlaneStack, runs: Runs, share: float | None) -> tuple[Cap, ...]:
+    areas = np.abs(stack.areas_mm2())
+    caps = []
+    for (first, stop), gaps in zip(runs.bounds, runs.end_gap_mm, strict=True):
+        for upward, gap in ((False, gaps[0]), (True, gaps[1])):
+            plane = stop - 1 if upward else first
+            inward = areas[first:stop][::-1] if upward else areas[first:stop]
+            height, flat = _end_height(inward, gap)
+            if share is not None:
+                height = max(share * gap, _LEVEL * 2)
+            caps.append(Cap(plane=plane, upward=upward, height_mm=height, gap_mm=gap, flat=flat))
+    return tuple(caps)
+
+
+def _end_height(inward_mm2: FloatArray, gap_mm: float) -> tuple[float, bool]:
+    """Return how far beyond the last slice its area comes to nothing, and whether the end is flat.
+
+    The area of an ellipsoid's sections is a parabola in height; so is that of many round things near their ends. Where
+    no such end lies within one slice the middle is taken: it is as likely to end before as after.
+    """
+    if len(inward_mm2) < 2 or inward_mm2[1] <= 0 or inward_mm2[0] >= _FLAT_RATIO * inward_mm2[1]:
+        return 0.5 * gap_mm, len(inward_mm2) >= 2
+    slope, bend = inward_mm2[0] - inward_mm2[1], 0.0
+    if len(inward_mm2) > 2:
+        bend = min(0.0, inward_mm2[0] - 2 * inward_mm2[1] + inward_mm2[2])
+        slope += 0.5 * bend
+    # area + slope t + bend/2 t^2 = 0, t in slices; slope < 0, bend <= 0.
+    t = -2 * inward_mm2[0] / (slope - np.sqrt(max(0.0, slope * slope - 2 * bend * inward_mm2[0])))
+    return float(np.clip(t, 0.05, 1.0)) * gap_mm, False
+
+
+def _cloud(
+    stack: PlaneStack, runs: Runs, caps: tuple[Cap, ...], window: tuple[FloatArray, FloatArray], step: float
+) -> tuple[Cloud, tuple[Cap, ...]]:
+    low, high = window
+    if np.any(low[:2] >= high[:2]):
+        return _as_cloud(stack, [], step), caps
+    xs = np.arange(low[0] - 2 * step, high[0] + 2.01 * step, step)
+    ys = np.arange(low[1] - 2 * step, high[1] + 2.01 * step, step)
+    pieces, deep = [], []
+    for number, (first, stop) in enumerate(runs.bounds):
+        planes = np.arange(first, stop)
+        reach = (stack.offsets_mm[planes] >= low[2] - 2 * step) & (stack.offsets_mm[planes] <= high[2] + 2 * step)
+        planes = planes[reach]
+        ends = caps[2 * number : 2 * number + 2]
+        if planes.size == 0:
+            deep += list(ends)
+            continue
+        field = np.empty((len(planes), len(ys), len(xs)))
+        plane_ring = stack.plane_ring[planes[0] : planes[-1] + 2]
+        plane_fields(xs, ys, stack.points_mm, stack.ring_start, plane_ring, field)
+        ends = tuple(_with_depth(cap, planes, field) for cap in ends)
+        deep += list(ends)
+        levels, layers = _layers(stack.offsets_mm[planes], field, [c for c in ends if c.plane in planes], step)
+        rings = _ring_points(stack, planes, step, (xs[0], xs[-1], ys[0], ys[-1]))
+        pieces.append(_crossings(xs, ys, levels, layers, rings))
+    return _as_cloud(stack, pieces, step), tuple(deep)
+
+
+def _with_depth(cap: Cap, planes: NDArray[np.int64], field: FloatArray) -> Cap:
+    at = np.flatnonzero(planes == cap.plane)
+    return replace(cap, depth_mm=float(max(0.0, -field[at[0]].min()))) if at.size else cap
+
+
+def _layers(offsets_mm: FloatArray, field: FloatArray, ends: list[Cap], step: float) -> tuple[FloatArray, FloatArray]:
+    """Return heights and fields: those of the planes, evenly changing ones between them, and the closing caps."""
+    heights, layers = [float(offsets_mm[0])], [field[0]]
+    for k in range(1, len(offsets_mm)):
+        n = max(1, ceil((offsets_mm[k] - offsets_mm[k - 1]) / step - 1e-6))
+        for t in np.arange(1, n + 1) / n:
+            heights.append(float(offsets_mm[k - 1] + t * (offsets_mm[k] - offsets_mm[k - 1])))
+            layers.append((1 - t) * field[k - 1] + t * field[k])
+    for cap in ends:
+        n = max(2, ceil(cap.height_mm / step))
+        rises = cap.height_mm * np.append(np.arange(1, n + 1) / n, 1 + _LEVEL / max(cap.height_mm, _LEVEL))
+        closing = _closing(rises, cap)
+        base, base_at = (layers[-1], heights[-1]) if cap.upward else (layers[0], heights[0])
+        for rise, drawn_in in zip(rises, closing, strict=True):
+            layer = base + drawn_in
+            if rise > cap.height_mm:
+                layer = np.maximum(layer, np.abs(base) + _LEVEL)
+            where = len(layers) if cap.upward else 0
+            heights.insert(where, base_at + rise if cap.upward else base_at - rise)
+            layers.insert(where, layer)
+    return np.array(heights), np.stack(layers)
+
+
+def _ring_points(
+    stack: PlaneStack, planes: NDArray[np.int64], step: float, box: tuple[float, float, float, float]
+) -> FloatArray:
+    """Return points along the drawn contours, at most `step` apart, every vertex among them; (u, v, w)."""
+    pieces = []
+    for plane in planes:
+        for ring in stack.rings(int(plane)):
+            following = np.roll(ring, -1, axis=0)
+            parts = np.ceil(np.linalg.norm(following - ring, axis=1) / step).astype(int).clip(1)
+            edge = np.repeat(np.arange(len(ring)), parts)
+            t = (np.arange(len(edge)) - np.repeat(np.cumsum(parts) - parts, parts)) / parts[edge]
+            points = ring[edge] + t[:, None] * (following - ring)[edge]
+            pieces.append(np.column_stack([points, np.full(len(points), stack.offsets_mm[plane])]))
+    points = np.concatenate(pieces)
+    inside = (points[:, 0] > box[0]) & (points[:, 0] < box[1]) & (points[:, 1] > box[2]) & (points[:, 1] < box[3])
+    return np.asarray(points[inside])
+
+
+def _crossings(
+    xs: FloatArray, ys: FloatArray, levels: FloatArray, field: FloatArray, rings: FloatArray
+) -> tuple[FloatArray, ...]:
+    """Return where the lines of a grid cross the surface: points (u, v, w), normals, areas; then the ring points.
+
+    A crossing of a line along axis a stands for an area (face of the cell) / |n_a|. Counted with n_a squared and summed
+    over the three families of lines this is the area of the surface, whichever way it faces.
+    """
+    thick = np.gradient(levels) if len(levels) > 1 else np.ones(1)
+    step = (xs[1] - xs[0]) * np.ones(len(xs)), (ys[1] - ys[0]) * np.ones(len(ys)), thick
+    axes = (levels, ys, xs)
+    points, faces, family = [], [], []
+    for axis in range(3):
+        n = field.shape[axis] - 1
+        a = field.take(np.arange(n), axis=axis)
+        b = field.take(np.arange(1, n + 1), axis=axis)
+        at = np.nonzero((a < 0) != (b < 0))
+        t = a[at] / (a[at] - b[at])
+        found = np.column_stack([axes[d][at[d]] for d in (2, 1, 0)])
+        found[:, 2 - axis] += t * (axes[axis][at[axis] + 1] - axes[axis][at[axis]])
+        others = [d for d in range(3) if d != axis]
+        points.append(found)
+        faces.append(step[2 - others[0]][at[others[0]]] * step[2 - others[1]][at[others[1]]])
+        family.append(np.full(len(found), 2 - axis))
+    crossing = np.concatenate(points)
+    everything = np.concatenate([crossing, rings])
+    gradient = np.gradient(field, *axes) if min(field.shape) > 1 else [np.zeros_like(field), *np.gradient(field[0])]
+    normals = np.column_stack([_interpolated(gradient[d], axes, everything) for d in (2, 1, 0)])
+    normals /= np.maximum(np.linalg.norm(normals, axis=1), 1e-12)[:, None]
+    along = np.abs(normals[np.arange(len(crossing)), np.concatenate(family)])
+    area = np.concatenate([np.concatenate(faces) * np.maximum(along, 1e-6), np.zeros(len(rings))])
+    return everything, normals, area
+
+
+def _interpolated(values: FloatArray, axes: tuple[FloatArray, ...], points: FloatArray) -> FloatArray:
+    """Return `values` on a rectilinear grid, interpolated linearly at points (u, v, w)."""
+    low, share = [], []
+    for axis, column in zip(axes, (2, 1, 0), strict=True):
+        k = np.searchsorted(axis, points[:, column], side="right").clip(1, len(axis) - 1) - 1
+        low.append(k)
+        share.append(((points[:, column] - axis[k]) / (axis[k + 1] - axis[k])).clip(0, 1))
+    total = np.zeros(len(points))
+    for corner in np.ndindex(2, 2, 2):
+        weight = np.ones(len(points))
+        for d in range(3):
+            weight = weight * (share[d] if corner[d] else 1 - share[d])
+        total += weight * values[low[0] + corner[0], low[1] + corner[1], low[2] + corner[2]]
+    return total
+
+
+def _as_cloud(stack: PlaneStack, pieces: list[tuple[FloatArray, ...]], step: float) -> Cloud:
+    if not pieces:
+        none = np.zeros((0, 3))
+        return _sorted_cloud(none, none, np.zeros(0), np.zeros(0, bool), step)
+    points, normals, area = (np.concatenate(part) for part in zip(*pieces, strict=True))
+    patient = stack.frame.to_patient(points)
+    return _sorted_cloud(patient, normals @ stack.frame.axes, area, area == 0, step)
+
+
+def gauge_to(
+    queries_mm: FloatArray,
+    cloud: Cloud,
+    semi_axes_mm: FloatArray = _SPHERE,
+    *,
+    outward: bool,
+    enough: float = 0.0,
+    likely: NDArray[np.int64] | None = None,
+) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
+    """Return the gauge of each query to the nearest point of a cloud, the vector that it belongs to, and the point.
+
+    Parameters
+    ----------
+    semi_axes_mm : (6,)
+        Towards left, right, posterior, anterior, superior, inferior. All 1: the plain distance in mm.
+    outward
+        Whether the vector runs from the query to the cloud, else from the cloud to the query.
+    enough
+        A search may end at a point of this gauge.
+    likely : (n,)
+        Points of the cloud at which to begin: what was found for margins a little different.
+
+    Returns
+    -------
+    gauge : (n,)
+    vector : (n, 3)
+    found : (n,)
+        Index of the point in the cloud.
+    """
+    found, gauge = _nearest(queries_mm, cloud, semi_axes_mm, outward=outward, enough=enough, likely=likely)
+    vector = cloud.points_mm[found] - queries_mm
+    return gauge, vector if outward else -vector, found
+
+
+def distance_to(queries_mm: FloatArray, cloud: Cloud) -> FloatArray:
+    """Return the distance of each query from a surface, in mm.
+
+    A point of the cloud stands for a little disc of the surface, so that the spacing of the points does not count.
+    """
+    found, gauge = _nearest(queries_mm, cloud, _SPHERE, outward=True)
+    vector = cloud.points_mm[found] - queries_mm
+    upright = np.einsum("ij,ij->i", vector, cloud.normals[found])
+    sideways = np.sqrt(np.maximum(gauge**2 - upright**2, 0.0))
+    return np.asarray(np.hypot(upright, np.maximum(sideways - 0.75 * cloud.step_mm, 0.0)))
+
+
+def _nearest(
+    queries_mm: FloatArray,
+    cloud: Cloud,
+    semi_axes_mm: FloatArray,
+    *,
+    outward: bool,
+    enough: float = 0.0,
+    likely: NDArray[np.int64] | None = None,
+) -> tuple[NDArray[np.int64], FloatArray]:
+    found = np.full(len(queries_mm), -1, np.int64) if likely is None else likely.copy()
+    gauge = np.empty(len(queries_mm))
+    cells = cloud.cells
+    nearest_by_gauge(
+        np.ascontiguousarray(queries_mm),
+        cloud.points_mm,
+        cells.first,
+        cells.origin_mm,
+        cells.size_mm,
+        cells.shape,
+        np.ascontiguousarray(semi_axes_mm, dtype=np.float64),
+        outward,
+        float(enough),
+        found,
+        gauge,
+    )
+    return found, gauge
+
+
+def _sorted_cloud(
+    points_mm: FloatArray, normals: FloatArray, area_mm2: FloatArray, on_ring: NDArray[np.bool_], step_mm: float
+) -> Cloud:
+    """Return a cloud whose points are sorted into cells, so that those near a place are found without a search."""
+    size = max(2.5, 2 * step_mm)
+    if not len(points_mm):
+        cells = Cells(first=np.zeros(2, np.int64), origin_mm=np.zeros(3), size_mm=size, shape=np.ones(3, np.int64))
+        order = np.zeros(0, np.int64)
+    else:
+        origin = points_mm.min(axis=0)
+        extent = points_mm.max(axis=0) - origin
+        # Far-flung strays must not make the table of cells large.
+        size = max(size, float(np.cbrt(np.prod(np.maximum(extent, size)) / _MOST_CELLS)))
+        index = np.floor((points_mm - origin) / size).astype(np.int64)
+        shape = index.max(axis=0) + 1
+        cell = (index[:, 2] * shape[1] + index[:, 1]) * shape[0] + index[:, 0]
+        order = np.argsort(cell, kind="stable")
+        first = np.searchsorted(cell[order], np.arange(int(np.prod(shape)) + 1)).astype(np.int64)
+        cells = Cells(first=first, origin_mm=origin, size_mm=size, shape=shape)
+    return Cloud(
+        points_mm=np.ascontiguousarray(points_mm[order]),
+        normals=np.ascontiguousarray(normals[order]),
+        area_mm2=area_mm2[order],
+        on_ring=on_ring[order],
+        step_mm=step_mm,
+        cells=cells,
+    )
