@@ -190,3 +190,17 @@ def test_missing_folder_and_empty_folder_are_told_apart(tmp_path):
         read_case(tmp_path)
     with pytest.raises(InputError, match="nothing was named"):
         read_case()
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_file_meta_without_transfer_syntax_is_read_by_its_first_element(made, syntax):
+    raw = encode(dose(made.uids), syntax=syntax)
+    expected = plain_dose(MadeSet(made.folder / "other"))
+    uid = syntax.encode() + b"\x00" * (len(syntax) % 2)
+    element = b"\x02\x00\x10\x00UI" + len(uid).to_bytes(2, "little") + uid
+    assert raw.count(element) == 1
+    length = int.from_bytes(raw[140:144], "little") - len(element)
+    cut = raw.replace(element, b"")
+    path = made.folder / "dose"
+    path.write_bytes(cut[:140] + length.to_bytes(4, "little") + cut[144:])
+    assert np.array_equal(read_dose(path)[0].values_gy, expected)
