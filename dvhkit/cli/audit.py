@@ -18,12 +18,13 @@ from dvhkit.cli.streams import (
     reading_progress,
     write_json,
 )
-from dvhkit.errors import EngineError
+from dvhkit.errors import EngineError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from dvhkit.batch.cases import CaseOutcome
+    from dvhkit.protocols.waivers import Waiver
 
 
 def audit(
@@ -35,6 +36,14 @@ def audit(
     context: Annotated[
         Optional[Path],  # noqa: UP045 -- typer reads it
         typer.Option("--context", metavar="FILE", help="Clinical context (YAML) that rules depend on."),
+    ] = None,
+    aliases: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--aliases", metavar="FILE", help="The clinic's own spellings of structure names (YAML)."),
+    ] = None,
+    waivers: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--waivers", metavar="FILE", help="Waivers of failed rules (YAML), for one plan."),
     ] = None,
     rx: RxOption = None,
     fractions: FractionsOption = None,
@@ -52,11 +61,16 @@ def audit(
     from dvhkit.outputs import records as documents
     from dvhkit.outputs import report, tables
     from dvhkit.outputs.files import write_text_whole
+    from dvhkit.protocols.aliases import load_aliases, with_aliases
     from dvhkit.protocols.context import load_context
     from dvhkit.protocols.load import load_protocol
+    from dvhkit.protocols.waivers import load_waivers
 
+    loaded = load_protocol(protocol)
+    loaded = with_aliases(loaded, load_aliases(aliases)) if aliases else loaded
+    waived = load_waivers(waivers, loaded) if waivers else ()
     options = AuditOptions(
-        protocol=load_protocol(protocol),
+        protocol=loaded,
         context=load_context(context) if context else {},
         rx_gy=rx,
         fractions=fractions,
@@ -65,8 +79,11 @@ def audit(
     )
     with reading_progress() as reading:
         work = find_cases(path, progress=reading)
+    if waived and len(work) != 1:
+        raise InputError(f"waivers are for one plan; here are {len(work)}.", path=path, remedy="Audit that plan alone.")
     announce_first_run()
     outcomes = list(_with_progress(audit_cases(work, options, root=path), len(work)))
+    outcomes = [_waived(outcome, waived) for outcome in outcomes]
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
     audited = [outcome.record for outcome in outcomes]
@@ -104,6 +121,15 @@ def _with_progress(outcomes: Iterable[CaseOutcome], total: int) -> Iterable[Case
         for outcome in outcomes:
             progress.advance(task)
             yield outcome
+
+
+def _waived(outcome: CaseOutcome, waivers: Sequence[Waiver]) -> CaseOutcome:
+    from dataclasses import replace
+
+    from dvhkit.protocols.waivers import apply_waivers
+
+    rules = apply_waivers(outcome.record.rules, waivers)
+    return replace(outcome, record=replace(outcome.record, rules=rules))
 
 
 def _exit_code(outcomes: Sequence[CaseOutcome]) -> int:
