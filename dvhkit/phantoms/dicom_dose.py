@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
-from pydicom.uid import RTDoseStorage, RTPlanStorage, RTStructureSetStorage
+from pydicom.uid import RTDoseStorage, RTStructureSetStorage
 
 from dvhkit.errors import GeometryError
 from dvhkit.model.arrays import FloatArray
@@ -25,6 +25,7 @@ from dvhkit.phantoms.dicom_modules import (
     new_object,
     reference,
 )
+from dvhkit.phantoms.dicom_plan import plan_sop_class
 from dvhkit.phantoms.phantom_set import AXIAL_AXES, OffsetForm, PhantomDose, PhantomSet
 from dvhkit.phantoms.uids import SetUids
 
@@ -98,7 +99,7 @@ def quantise(dose: PhantomDose) -> tuple[NDArray[Any], str]:
 
 def _add_references(ds: Dataset, phantom: PhantomSet, uids: SetUids, dose: PhantomDose) -> None:
     if phantom.plan is not None:
-        plan = reference(RTPlanStorage, uids.plan)
+        plan = reference(plan_sop_class(phantom.plan), uids.plan)
         if dose.summation_type in ("BEAM", "FRACTION") and phantom.plan.fraction_groups:
             plan.ReferencedFractionGroupSequence = items([_group_reference(phantom, dose)])
         ds.ReferencedRTPlanSequence = items([plan])

@@ -1,12 +1,13 @@
-"""A phantom's plan as RTPLAN (PS3.3 A.20)."""
+"""A phantom's plan as RTPLAN (PS3.3 A.20) or RT Ion Plan (A.49)."""
 
 from __future__ import annotations
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.uid import RTPlanStorage, RTStructureSetStorage
+from pydicom.uid import RTIonPlanStorage, RTPlanStorage, RTStructureSetStorage
 
 from dvhkit.model.plan import Beam, FractionGroup, Prescription
+from dvhkit.phantoms.dicom_ion_beam import ion_beam_item
 from dvhkit.phantoms.dicom_modules import (
     DATE,
     TIME,
@@ -29,7 +30,7 @@ _HALF_FIELD_MM = 40.0
 
 def build_plan(phantom: PhantomSet, uids: SetUids, plan: PhantomPlan) -> Dataset:
     """Return the RTPLAN of a phantom."""
-    ds = new_object(phantom, uids, sop_class=RTPlanStorage, sop_instance=uids.plan)
+    ds = new_object(phantom, uids, sop_class=plan_sop_class(plan), sop_instance=uids.plan)
     add_series(ds, modality="RTPLAN", series_uid=uids.plan_series, number=3, description="plan")
     add_frame_of_reference(ds, uids)
     ds.RTPlanLabel, ds.RTPlanDate, ds.RTPlanTime = plan.label[:16], DATE, TIME
@@ -42,8 +43,16 @@ def build_plan(phantom: PhantomSet, uids: SetUids, plan: PhantomPlan) -> Dataset
         )
     ds.FractionGroupSequence = items(_fraction_group_item(g) for g in plan.fraction_groups)
     ds.PatientSetupSequence = items([_setup_item(phantom)])
-    ds.BeamSequence = items(_beam_item(b, n, plan) for n, b in enumerate(plan.beams))
+    if plan.is_ion:
+        ds.IonBeamSequence = items(ion_beam_item(b, n, plan.isocentre_mm) for n, b in enumerate(plan.beams))
+    else:
+        ds.BeamSequence = items(_beam_item(b, n, plan) for n, b in enumerate(plan.beams))
     return ds
+
+
+def plan_sop_class(plan: PhantomPlan) -> str:
+    """Return the SOP class that a plan is written as."""
+    return RTIonPlanStorage if plan.is_ion else RTPlanStorage
 
 
 def _prescription_item(prescription: Prescription, number: int, uids: SetUids) -> Dataset:

@@ -140,7 +140,7 @@ class PhantomDose:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PhantomPlan:
-    """A plan with arcs around one isocentre."""
+    """A plan around one isocentre: photon arcs as RTPLAN, or with `is_ion` proton fields as RT Ion Plan."""
 
     label: str
     prescriptions: tuple[Prescription, ...]
@@ -148,6 +148,7 @@ class PhantomPlan:
     beams: tuple[Beam, ...]
     isocentre_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     approval_status: str = "UNAPPROVED"
+    is_ion: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -34,8 +34,11 @@ def _feed(h: Any, value: Any) -> None:  # noqa: ANN401
     if is_dataclass(value) and not isinstance(value, type):
         h.update(type(value).__name__.encode())
         for f in fields(value):
-            h.update(f"|{f.name}=".encode())
-            _feed(h, getattr(value, f.name))
+            held = getattr(value, f.name)
+            # What has its default says nothing: an option that is added later leaves old UIDs as they were.
+            if f.default is MISSING or isinstance(held, np.ndarray) or held != f.default:
+                h.update(f"|{f.name}=".encode())
+                _feed(h, held)
     elif isinstance(value, np.ndarray):
         # Little-endian bytes, so that the hash does not depend on the machine.
         little = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("<"))

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pydicom
 import pytest
@@ -22,6 +24,7 @@ from dvhkit.phantoms.phantom_set import (
 )
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import sphere
+from dvhkit.phantoms.uids import digest
 
 GRID = axial_grid(shape_zyx=(5, 8, 11), spacing_xyz_mm=(2.0, 3.0, 4.0), first_xyz_mm=(-17.5, 30.25, -100.0))
 
@@ -287,3 +290,35 @@ def test_quantised_dose_never_leaves_half_a_quantum(values, bits):
     stored = np.frombuffer(ds.PixelData, dtype=f"<u{bits // 8}") * float(ds.DoseGridScaling)
     # Rounding the scaling to 16 characters may push the greatest count past the limit by less than one.
     np.testing.assert_allclose(stored, values, rtol=0, atol=float(ds.DoseGridScaling) * 1.0)
+
+
+def test_an_ion_plan_is_written_and_referred_to_as_one(tmp_path):
+    plan = dataclasses.replace(arc_plan(dose_gy=60.0, fractions=30, roi_number=3), is_ion=True)
+    write_set(tmp_path, phantom(plan=plan))
+    files = read(tmp_path)
+    rp = files["RTPLAN"]
+    assert rp.SOPClassUID == pydicom.uid.RTIonPlanStorage
+    assert "BeamSequence" not in rp
+    assert files["RTDOSE"].ReferencedRTPlanSequence[0].ReferencedSOPClassUID == pydicom.uid.RTIonPlanStorage
+    for beam in rp.IonBeamSequence:
+        points = beam.IonControlPointSequence
+        assert beam.NumberOfControlPoints == len(points)
+        assert [float(p.CumulativeMetersetWeight) for p in points] == [0.0, 0.5, 0.5, 1.0]
+        assert sum(sum(p.ScanSpotMetersetWeights) for p in points) == float(beam.FinalCumulativeMetersetWeight)
+
+
+def test_an_option_at_its_default_takes_no_part_in_uids():
+    """So that an option that is added later leaves the shipped files as they are."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Old:
+        label: str
+
+    @dataclasses.dataclass(frozen=True)
+    class Grown:
+        label: str
+        extra: bool = False
+
+    Grown.__name__ = "Old"
+    assert digest(Old("a")) == digest(Grown("a")) != digest(Grown("a", extra=True))
+    assert digest(Old("a")) != digest(Old("b"))
