@@ -1,0 +1,371 @@
+"""Grow and shrink structures by margins in patient directions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
+import shapely
+
+from dvhkit.engine.distance import FrameMargins, grown_sections, shrunk_sections
+from dvhkit.engine.loft import Section
+from dvhkit.engine.planes import PlaneStack, Runs, find_runs, stack_planes
+from dvhkit.engine.repair import compose, rings_of
+from dvhkit.errors import GeometryError, InputError
+from dvhkit.findings import Finding, Level
+from dvhkit.model.arrays import FloatArray
+from dvhkit.model.image import ImageSeries
+from dvhkit.model.structure import Contour, ContourKind, Structure
+from dvhkit.units import number_text
+
+# Patient directions in LPS: letter -> field, and the unit vector that the letter stands for.
+_FIELDS = {
+    "L": "left_mm",
+    "R": "right_mm",
+    "A": "anterior_mm",
+    "P": "posterior_mm",
+    "S": "superior_mm",
+    "I": "inferior_mm",
+}
+_PAIRS = ((("L", "R")), (("P", "A")), (("S", "I")))
+_GREATEST_MM = 100.0
+# Axes that lie off the patient's by less than a quarter of a degree are those axes, rounded.
+_ALONG = 0.99999
+# A margin smaller than this is finer than the grid on which results are traced.
+_FINE_MM = 1.0
+_SLIVER_MM2 = 0.01
+_SAME_PLANE_MM = 0.1
+_PIECE = re.compile(r"\s*([A-Za-z]+)\s*[=:]\s*(\S+)\s*$")
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))\s*(mm|cm)?$", re.IGNORECASE)
+_LONG_NAMES = {field.removesuffix("_mm"): letter for letter, field in _FIELDS.items()}
+_LONG_NAMES |= {"LEFT": "L", "RIGHT": "R", "ANT": "A", "POST": "P", "SUP": "S", "INF": "I"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margins:
+    """Six margins in patient directions, each zero or more, in mm.
+
+    Growing by them is the Minkowski sum with the body that is an eighth of an ellipsoid in each octant: towards the
+    left, front and head, say, with the semi-axes ``left_mm``, ``anterior_mm`` and ``superior_mm``. This is what
+    planning systems do; along each axis a flat face moves by exactly its margin, and between the axes the margin goes
+    over smoothly. Shrinking is the Minkowski difference: the left side recedes by ``left_mm``.
+
+    Directions are the patient's whatever the patient position: left, right, anterior, posterior, superior (head) and
+    inferior (feet).
+    """
+
+    left_mm: float
+    right_mm: float
+    anterior_mm: float
+    posterior_mm: float
+    superior_mm: float
+    inferior_mm: float
+
+    def __post_init__(self) -> None:
+        for letter, name in _FIELDS.items():
+            value = getattr(self, name)
+            if not np.isfinite(value) or value < 0:
+                raise InputError(
+                    f"the margin {letter}={value:g} mm is not zero or more.",
+                    remedy="Give margins as lengths; to make a structure smaller, shrink it instead of growing it.",
+                )
+            if value > _GREATEST_MM:
+                raise InputError(
+                    f"the margin {letter}={value:g} mm is more than {_GREATEST_MM:g} mm.",
+                    remedy="Margins are in millimetres; write 'cm' behind a number in centimetres.",
+                )
+
+    @staticmethod
+    def isotropic(margin_mm: float) -> Margins:
+        """Return the same margin on all sides."""
+        return Margins(**dict.fromkeys(_FIELDS.values(), float(margin_mm)))
+
+    @property
+    def is_isotropic(self) -> bool:
+        """Whether all six are equal."""
+        return len({getattr(self, name) for name in _FIELDS.values()}) == 1
+
+    @property
+    def greatest_mm(self) -> float:
+        """The greatest of the six."""
+        return max(getattr(self, name) for name in _FIELDS.values())
+
+    def __str__(self) -> str:
+        if self.is_isotropic:
+            return f"{number_text(self.left_mm)} mm"
+        return ", ".join(f"{letter}={number_text(getattr(self, name))}" for letter, name in _FIELDS.items()) + " mm"
+
+
+def parse_margins(text: str) -> Margins:
+    """Return the margins that `text` spells: ``5``, ``5mm``, ``0.5 cm``, or ``L=5,R=7,A=6,P=8,S=9,I=10``.
+
+    Directions may be spelt out (``left=5``), pairs named together (``LR=5, AP=6, SI=8``) and a bare number given for
+    those not named (``5, P=3``). What is left open altogether is refused.
+
+    Raises
+    ------
+    InputError
+        With what is wrong and an example.
+    """
+    values: dict[str, float] = {}
+    rest: float | None = None
+    for piece in _split(text):
+        named = _PIECE.match(piece)
+        if named is None:
+            if rest is not None:
+                raise _bad(text, "it holds two numbers without a direction")
+            rest = _length_mm(piece, text)
+            continue
+        for letter in _letters(named[1], text):
+            if letter in values:
+                raise _bad(text, f"it names {letter} twice")
+            values[letter] = _length_mm(named[2], text)
+    missing = [letter for letter in _FIELDS if letter not in values]
+    if missing and rest is None:
+        raise _bad(text, f"it leaves open {', '.join(missing)}")
+    return Margins(**{name: values.get(letter, rest or 0.0) for letter, name in _FIELDS.items()})
+
+
+def _split(text: str) -> list[str]:
+    pieces = [piece.strip() for piece in re.split(r"[,;]", text)]
+    if not all(pieces):
+        raise _bad(text, "it is empty" if not text.strip() else "a number is missing at a comma")
+    return pieces
+
+
+def _letters(word: str, text: str) -> str:
+    if word.upper() in _LONG_NAMES or word.lower() in _LONG_NAMES:
+        return _LONG_NAMES.get(word.upper()) or _LONG_NAMES[word.lower()]
+    letters = word.upper().replace("CC", "SI")
+    if not all(letter in _FIELDS for letter in letters):
+        raise _bad(text, f"{word!r} is no direction")
+    return letters
+
+
+def _length_mm(number: str, text: str) -> float:
+    match = _NUMBER.match(number.strip())
+    if match is None:
+        raise _bad(text, f"{number.strip()!r} is no length")
+    return float(match[1]) * (10.0 if (match[2] or "").lower() == "cm" else 1.0)
+
+
+def _bad(text: str, why: str) -> InputError:
+    return InputError(
+        f"the margin {text!r} cannot be used: {why}.",
+        remedy="Write '5' for 5 mm on all sides, or 'L=5,R=7,A=6,P=8,S=9,I=10' (patient left, right, anterior, "
+        "posterior, superior, inferior).",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Derived:
+    """A structure made out of others, how it was made, and what was odd on the way."""
+
+    structure: Structure
+    how: str
+    findings: tuple[Finding, ...] = ()
+
+
+def grow(
+    structure: Structure,
+    margins: Margins | float,
+    *,
+    image: ImageSeries | None = None,
+    name: str | None = None,
+    step_mm: float | None = None,
+) -> Derived:
+    """Grow a structure by a margin, from its contours, to a fraction of a voxel.
+
+    Parameters
+    ----------
+    margins
+        Six margins, or one in mm for all sides.
+    image
+        The result is drawn on its slices. Without it, on the structure's own slices and as many beyond them, at the
+        same distance, as the margin needs.
+    name
+        Of the result; by default it says what was done.
+    step_mm
+        Grid on which the result is traced; by default chosen from structure and margin.
+
+    Returns
+    -------
+    Derived
+        ROI number -1: it stands in no file. A structure without closed contours gives an empty one.
+
+    Raises
+    ------
+    GeometryError
+        Contours that are not planar or not parallel; six margins for contours that lie oblique to the patient's axes.
+    """
+    return _derive(structure, margins, image=image, name=name, step_mm=step_mm, shrinks=False)
+
+
+def shrink(
+    structure: Structure,
+    margins: Margins | float,
+    *,
+    image: ImageSeries | None = None,
+    name: str | None = None,
+    step_mm: float | None = None,
+) -> Derived:
+    """Shrink a structure by a margin; parameters as in `grow`.
+
+    What is left are the points whose whole margin lies inside. A structure that is nowhere as thick as its margins
+    leaves an empty one, and a finding.
+    """
+    return _derive(structure, margins, image=image, name=name, step_mm=step_mm, shrinks=True)
+
+
+def _derive(
+    structure: Structure,
+    margins: Margins | float,
+    *,
+    image: ImageSeries | None,
+    name: str | None,
+    step_mm: float | None,
+    shrinks: bool,
+) -> Derived:
+    if not isinstance(margins, Margins):
+        margins = Margins.isotropic(margins)
+    how = f"{structure.name} {'-' if shrinks else '+'} {_in_expression(margins)}"
+    result = replace(structure, number=-1, name=name or how, contours=())
+    stack = stack_planes(structure, image.grid if image is not None else None)
+    if stack is None:
+        return Derived(structure=result, how=how, findings=(_empty(structure.name),))
+    runs = _runs(stack, image, structure.name)
+    findings = [*stack.findings, *runs.findings]
+    across = _frame_margins(stack, margins, structure.name)
+    heights, beyond = _heights(stack, across, image, shrinks=shrinks)
+    findings += [_cut_off(structure.name, beyond)] if beyond else []
+    make = shrunk_sections if shrinks else grown_sections
+    sections = make(stack, runs, across, heights, step_mm=step_mm)
+    if min(across.in_plane) < _FINE_MM:
+        sections = [_kept_true(s, stack, shrinks=shrinks) for s in sections]
+    contours = to_contours(stack, sections)
+    if not contours:
+        findings.append(_nothing_left(structure.name, margins))
+    return Derived(structure=replace(result, contours=contours), how=how, findings=tuple(findings))
+
+
+def _in_expression(margins: Margins) -> str:
+    if margins.is_isotropic:
+        return f"{number_text(margins.left_mm)}mm"
+    return "[" + str(margins).removesuffix(" mm").replace(" ", "") + "]"
+
+
+def _runs(stack: PlaneStack, image: ImageSeries | None, name: str) -> Runs:
+    spacing = image.grid.plane_spacing_mm if image is not None else 0.0
+    runs = find_runs(stack, slice_spacing_mm=spacing or None, fallback_mm=None)
+    if runs is None:
+        raise GeometryError(
+            f"{name} is drawn on one slice only and nobody says how thick that is.",
+            remedy="Supply the image series (at least two slices), or draw the structure on more slices.",
+        )
+    return runs
+
+
+def _frame_margins(stack: PlaneStack, margins: Margins, name: str) -> FrameMargins:
+    """Turn patient directions into those of the contours' planes."""
+    if margins.is_isotropic:
+        m = margins.left_mm
+        return FrameMargins(u_up=m, u_down=m, v_up=m, v_down=m, w_up=m, w_down=m)
+    pairs = []
+    for axis in stack.frame.axes:
+        along = int(np.abs(axis).argmax())
+        if abs(axis[along]) < _ALONG:
+            raise GeometryError(
+                f"the contours of {name} lie oblique to the patient's axes, where margins that differ by direction "
+                "cannot be drawn.",
+                remedy="Use one margin for all sides, or resample the image along the patient's axes.",
+            )
+        positive, negative = (getattr(margins, _FIELDS[letter]) for letter in _PAIRS[along])
+        pairs.append((positive, negative) if axis[along] > 0 else (negative, positive))
+    (u_up, u_down), (v_up, v_down), (w_up, w_down) = pairs
+    return FrameMargins(u_up=u_up, u_down=u_down, v_up=v_up, v_down=v_down, w_up=w_up, w_down=w_down)
+
+
+def _heights(
+    stack: PlaneStack, margins: FrameMargins, image: ImageSeries | None, *, shrinks: bool
+) -> tuple[FloatArray, float]:
+    """Return the heights to draw on, and by how much the image is too short for the result (0 if it is not)."""
+    own = stack.offsets_mm
+    usual = float(np.median(np.diff(own))) if len(own) > 1 else 0.0
+    low, high = (0.0, 0.0) if shrinks else (margins.w_down, margins.w_up)
+    bottom, top = own[0] - low, own[-1] + high
+    if image is not None and stack.frame.grid_axis[2] == 2 and len(image.grid.offsets_mm) > 1:
+        slices = image.grid.offsets_mm
+        pitch = image.grid.plane_spacing_mm
+        missing = max(slices[0] - pitch - bottom, top - slices[-1] - pitch, 0.0)
+        # A cap may reach up to a slice further than the last contour.
+        reach = (slices >= bottom - usual - pitch) & (slices <= top + usual + pitch)
+        return np.asarray(slices[reach]), missing if missing > 0.5 * pitch else 0.0
+    if usual == 0.0 and image is not None:
+        usual = image.grid.plane_spacing_mm
+    return _own_heights(own, usual, bottom, top), 0.0
+
+
+def _own_heights(own: FloatArray, usual: float, bottom: float, top: float) -> FloatArray:
+    """Return the drawn slices, those missing between them, and as many beyond as the margin and a cap need."""
+    between = [own[:1]]
+    for a, b in zip(own[:-1], own[1:], strict=True):
+        n = max(1, round((b - a) / usual))
+        between.append(a + (b - a) * np.arange(1, n + 1) / n)
+    below = own[0] - usual * np.arange(int((own[0] - bottom) / usual) + 2, 0, -1)
+    above = own[-1] + usual * np.arange(1, int((top - own[-1]) / usual) + 3)
+    return np.concatenate([below, *between, above])
+
+
+def _kept_true(section: Section, stack: PlaneStack, *, shrinks: bool) -> Section:
+    """Put right what tracing costs where a side has no margin: growing loses nothing, shrinking wins nothing."""
+    plane = int(np.abs(stack.offsets_mm - section.w_mm).argmin())
+    if abs(stack.offsets_mm[plane] - section.w_mm) > _SAME_PLANE_MM:
+        return section
+    shape, own = compose(section.rings, xor=True), stack.section(plane)
+    joined = shapely.intersection(shape, own) if shrinks else shapely.union(shape, own)
+    return Section(w_mm=section.w_mm, rings=tuple(rings_of(joined)))
+
+
+def to_contours(stack: PlaneStack, sections: list[Section]) -> tuple[Contour, ...]:
+    """Return sections in a stack's planes as contours; of kind CLOSEDPLANAR_XOR where one has a hole."""
+    kept = [(s, [r for r in s.rings if abs(_area_mm2(r)) > _SLIVER_MM2]) for s in sections]
+    has_hole = any(_area_mm2(ring) < 0 for _, rings in kept for ring in rings)
+    kind = ContourKind.CLOSEDPLANAR_XOR if has_hole else ContourKind.CLOSED_PLANAR
+    return tuple(
+        Contour(points_mm=stack.frame.to_patient(np.column_stack([ring, np.full(len(ring), s.w_mm)])), kind=kind)
+        for s, rings in kept
+        for ring in rings
+    )
+
+
+def _area_mm2(ring: FloatArray) -> float:
+    x, y = (ring - ring[0]).T
+    return 0.5 * float(x @ np.roll(y, -1) - np.roll(x, -1) @ y)
+
+
+def _empty(name: str) -> Finding:
+    return Finding(
+        level=Level.WARNING,
+        code="structure-empty",
+        message="No contour bounds an area, so there is nothing to put a margin on.",
+        where=name,
+    )
+
+
+def _nothing_left(name: str, margins: Margins) -> Finding:
+    return Finding(
+        level=Level.WARNING,
+        code="derived-empty",
+        message=f"Nothing is left after shrinking by {margins}: the structure is nowhere thick enough.",
+        where=name,
+    )
+
+
+def _cut_off(name: str, missing_mm: float) -> Finding:
+    return Finding(
+        level=Level.WARNING,
+        code="margin-beyond-image",
+        message=f"The image ends {missing_mm:.3g} mm before the margin does; the result is cut off at its last slice.",
+        where=name,
+    )
