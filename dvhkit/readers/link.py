@@ -163,15 +163,17 @@ class _Linker:
             message = "Dose or structure set has no FrameOfReferenceUID; they are taken to share one."
             draft.note(Level.WARNING, "frame-of-reference-missing", message, dose.path.name)
             return
-        draft.registrations = tuple(r for r in self.registrations if _joins(r, frame, frames))
+        # The image may need one even where the structures do not.
+        draft.registrations = tuple(r for r in self.registrations if frame in r.registration().frame_uids)
+        joining = [r for r in draft.registrations if _joins(r, frame, frames)]
         if frame in frames:
             draft.links.append("dose and structures share one frame of reference")
         elif self.choice.same_frame:
             draft.same_frame = True
             message = "Dose and structures lie in different frames of reference; the user vouches that they are one."
             draft.note(Level.SERIOUS, "frame-of-reference-vouched", message, dose.path.name)
-        elif draft.registrations:
-            names = ", ".join(r.path.name for r in draft.registrations)
+        elif joining:
+            names = ", ".join(r.path.name for r in joining)
             draft.links.append(f"registration {names}: joins the frames of structures and dose")
         else:
             draft.problem = draft.problem or LinkError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from copy import deepcopy
 from dataclasses import asdict
 from json import dumps
 
@@ -340,3 +341,89 @@ def test_registration_given_by_hand(made):
     write_registered(made, into_dose_frame=True)
     files = {role: made.folder / name for role, name in (("rtstruct", "rs"), ("rtdose", "rd"), ("registration", "reg"))}
     assert "registration-applied" in codes(read_case(**files))
+
+
+def write_two_groups(made, numbers):
+    """A plan of two fraction groups, and a dose for each number given."""
+    data = plan(made.uids, beams=(1,))
+    second = deepcopy(data.FractionGroupSequence[0])
+    second.FractionGroupNumber = 2
+    data.FractionGroupSequence.append(second)
+    made.write("rs", structure_set(made.uids))
+    made.write("rp", data)
+    for number in numbers:
+        part = dose(made.uids, summation="FRACTION", beam=1, factor=0.5, suffix=f".{number}")
+        group = part.ReferencedRTPlanSequence[0].ReferencedFractionGroupSequence[0]
+        group.ReferencedFractionGroupNumber = number
+        made.write(f"rd{number}", part)
+
+
+def test_doses_of_all_fraction_groups_are_summed(made):
+    write_two_groups(made, (1, 2))
+    case = read_case(made.folder)
+    assert {"doses-summed", "several-fraction-groups"} <= codes(case)
+    assert case.fractions is None
+    assert case.dose.values_gy.max() == pytest.approx(dose_at(CENTRE_MM + DOSE_HALF_MM), abs=1e-5)
+
+
+def test_dose_of_one_fraction_group_of_two_is_refused(made):
+    write_two_groups(made, (1,))
+    with pytest.raises(LinkError, match="fraction groups"):
+        read_case(made.folder)
+
+
+def test_dose_of_several_plans_has_no_plan_of_its_own(made):
+    made.write("rs", structure_set(made.uids))
+    made.write("rp", plan(made.uids))
+    data = dose(made.uids, summation="MULTI_PLAN")
+    data.ReferencedRTPlanSequence.append(reference(STRUCTURE_SET_CLASS, "1.2.3.4"))
+    made.write("rd", data)
+    case = read_case(made.folder)
+    assert case.plan is None
+    assert {"several-plans", "linked-by-frame"} <= codes(case)
+
+
+def test_two_plans_with_one_uid_that_differ_are_not_chosen_between(made):
+    made.write_plain()
+    made.write("plan2", plan(made.uids, dose_gy=44.0))
+    with pytest.raises(LinkError, match="2 plans bear the same") as caught:
+        read_case(made.folder)
+    assert "--rtplan" in caught.value.remedy
+    case = read_case(made.folder, rtplan=made.folder / "plan2")
+    assert case.prescriptions[0].dose_gy == 44.0
+    assert "same-uid-differs" in codes(case)
+
+
+def test_two_structure_sets_with_one_uid_that_differ_are_not_chosen_between(made):
+    made.write_plain()
+    made.write("rs2", structure_set(made.uids, z_mm=np.array([40.0, 43.0])))
+    with pytest.raises(LinkError, match="2 structure sets bear the same"):
+        read_case(made.folder)
+
+
+def test_dose_and_plan_that_disagree_on_structures_are_told(made):
+    made.write_plain()
+    data = dose(made.uids)
+    data.ReferencedStructureSetSequence = Sequence([reference(STRUCTURE_SET_CLASS, "1.2.3.4")])
+    made.write("dose", data)
+    assert "structure-set-disagrees" in codes(read_case(made.folder))
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_image_moves_with_the_registration_or_is_told_to_lie_elsewhere(made, joined):
+    for number, data in enumerate(ct_slices(Uids(frame=OTHER_FRAME))):
+        made.write(f"ct{number}", data)
+    made.write("rs", structure_set(made.uids))
+    made.write("rd", dose(made.uids))
+    made.write("rp", plan(made.uids))
+    if joined:
+        made.write("reg", registration(made.uids, source=OTHER_FRAME, target=made.uids.frame, matrix=TO_OTHER))
+    # The structure set names the series, whatever frame it lies in; the user may name the registration.
+    files = {"registration": made.folder / "reg"} if joined else {}
+    case = read_case(made.folder, **files)
+    assert ("image-in-other-frame" in codes(case)) is not joined
+    assert case.image.grid.plane_spacing_mm == pytest.approx(3.0)
+    assert (case.image.frame_of_reference_uid == made.uids.frame) is joined
+    if joined:
+        corner = np.array([CENTRE_MM[0] - 46.5, CENTRE_MM[1] - 28.75, 36.0])
+        assert case.image.grid.origin_mm == pytest.approx(TURN @ corner + TO_OTHER[:3, 3])
