@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -89,7 +90,7 @@ class Margins:
     @property
     def greatest_mm(self) -> float:
         """The greatest of the six."""
-        return max(getattr(self, name) for name in _FIELDS.values())
+        return max(float(getattr(self, name)) for name in _FIELDS.values())
 
     def __str__(self) -> str:
         if self.is_isotropic:
@@ -309,7 +310,7 @@ def _heights(
 def _own_heights(own: FloatArray, usual: float, bottom: float, top: float) -> FloatArray:
     """Return the drawn slices, those missing between them, and as many beyond as the margin and a cap need."""
     between = [own[:1]]
-    for a, b in zip(own[:-1], own[1:], strict=True):
+    for a, b in pairwise(own):
         n = max(1, round((b - a) / usual))
         between.append(a + (b - a) * np.arange(1, n + 1) / n)
     below = own[0] - usual * np.arange(int((own[0] - bottom) / usual) + 2, 0, -1)
