@@ -2,7 +2,7 @@
 
 Spheres, ellipsoids and boxes have closed forms. Cylinders, cones and tori are cut across their axis into discs and
 rings, whose part beyond a line has a closed form; the remaining integral along the axis is done by Gauss-Legendre
-between the points where the line enters and leaves, to about 1e-12 of the volume.
+between the points where the line enters and leaves, to about 1e-12 of the volume; boxes are good to 1e-8.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ from dvhkit.phantoms.solids import Box, Cone, Convex, Cylinder, Ellipsoid, Torus
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
 # A direction cosine below this counts as level with an axis: 1e-9 of a solid's size is below rounding of its volume.
 _LEVEL = 1e-9
+# A side of a box that reaches less far along the normal than this part of the longest is averaged over, not divided by:
+# both ways are then good to 1e-8.
+_STEEP = 1e-4
+_FEW_NODES, _FEW_WEIGHTS = np.polynomial.legendre.leggauss(8)
 
 
 def volume_beyond_cc(solid: Solid, direction: Vector, level_mm: float) -> float:
@@ -93,11 +97,22 @@ def _ball_fraction(t: float) -> float:
 
 
 def _box_fraction_below(reach: FloatArray, level: float) -> float:
-    """Return the part of a box below a plane, by inclusion and exclusion over its corners.
+    """Return the part of a box below a plane; `reach` holds the extent of each side along the normal.
 
-    `reach` holds the extent of each side along the normal; sides level with the plane drop out.
+    Inclusion and exclusion over the corners divides by the product of the extents, so sides that are nearly level with
+    the plane would cost all digits: over those the result is averaged instead.
     """
-    sides = [float(g) for g in reach if g > _LEVEL * float(reach.max())]
+    shifts = np.zeros(1)
+    for side in reach[reach < _STEEP * reach.max()]:
+        shifts = np.add.outer(shifts, side / 2 * _FEW_NODES).ravel()
+    weights = np.ones(1)
+    while len(weights) < len(shifts):
+        weights = np.multiply.outer(weights, _FEW_WEIGHTS / 2).ravel()
+    steep = [float(side) for side in reach if side >= _STEEP * reach.max()]
+    return float(sum(w * _steep_box_fraction_below(steep, level + s) for w, s in zip(weights, shifts, strict=True)))
+
+
+def _steep_box_fraction_below(sides: list[float], level: float) -> float:
     height = level + sum(sides) / 2
     if height <= 0:
         return 0.0
