@@ -6,18 +6,27 @@ Untilted it is the patient's own frame (LPS). It is a drawing, not an atlas: siz
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
+from dvhkit.model.structure import Contour, Structure
+from dvhkit.phantoms.isoline import trace_rings
+from dvhkit.phantoms.shapes import Ring, ring_area_mm2, ring_contours
+from dvhkit.targets.vertebra_names import structure_name
 from dvhkit.targets.vertebra_rules import Compartment
 
 # Number of each compartment in label arrays; 0 is none.
 PART_NUMBER = {part: n for n, part in enumerate(Compartment, start=1)}
 CANAL_NUMBER = len(PART_NUMBER) + 1
+
+# No part of a vertebra of scale 1 lies further from the canal.
+_REACH_MM = 62.0
+_TRACE_STEP_MM = 1.0
+_LEAST_AREA_MM2 = 0.5
 
 Point = tuple[float, float, float]
 
@@ -167,6 +176,48 @@ class VertebraPhantom:
             points = (plane + offset * grid.axes[2]).reshape(-1, 3)
             labels[k] = self.part_at(points).reshape(labels.shape[1:])
         return labels
+
+    def middle_of(self, part: Compartment) -> Point:
+        """Return a point well inside a compartment, in patient coordinates: where a lesion can be put."""
+        s = self.shape
+        tail = 0.5 * (s.spinous_start_v + s.spinous_end_v)
+        root, tip = np.array(s.transverse_start), np.array(s.transverse_end)
+        local = {
+            "body": (0.0, -(s.canal_uv[1] + s.body_uv[1]), 0.0),
+            "pedicle": (s.pedicle_end[0], -0.4 * s.canal_uv[1], s.pedicle_end[2]),
+            "transverse": tuple(root + 0.65 * (tip - root)),
+            "lamina": (0.5 * s.lamina_start[0], 0.5 * (s.lamina_start[1] + s.roof_v), -2.0),
+            "spinous": (0.0, tail, 0.5 * sum(s.spinous_w) - s.spinous_droop * (tail - s.spinous_start_v)),
+        }[part.value.split("_")[0]]
+        side = -1.0 if part.value.endswith("_R") else 1.0
+        x, y, z = self.to_patient([side * local[0], local[1], local[2]]).tolist()
+        return (x, y, z)
+
+    def contours(self, numbers: Iterable[int], planes_mm: Iterable[float]) -> tuple[Contour, ...]:
+        """Return the outlines in axial planes of the parts with these numbers together, holes nested."""
+        wanted = list(numbers)
+        reach = _REACH_MM * self.scale
+        x_mm, y_mm = (np.arange(c - reach, c + reach, _TRACE_STEP_MM) for c in self.centre_mm[:2])
+        found: list[Contour] = []
+        for z in planes_mm:
+
+            def side_of(x: FloatArray, y: FloatArray, height: float = float(z)) -> FloatArray:
+                x, y = np.broadcast_arrays(x, y)
+                points = np.column_stack([x.ravel(), y.ravel(), np.full(x.size, height)])
+                return np.where(np.isin(self.part_at(points), wanted), -1.0, 1.0).reshape(x.shape)
+
+            rings = [r for r in trace_rings(side_of, x_mm=x_mm, y_mm=y_mm) if abs(ring_area_mm2(r)) > _LEAST_AREA_MM2]
+            found += ring_contours([Ring(points_mm=r, is_hole=ring_area_mm2(r) < 0) for r in rings], float(z))
+        return tuple(found)
+
+    def structures(self, planes_mm: Sequence[float], *, level: str = "L03", first_number: int = 1) -> list[Structure]:
+        """Return the eight compartments, the whole vertebra (zVert_L03) and the canal as structures."""
+        outlined = [(structure_name(part, level), [number]) for part, number in PART_NUMBER.items()]
+        outlined += [(f"zVert_{level}", list(PART_NUMBER.values())), ("SpinalCanal", [CANAL_NUMBER])]
+        return [
+            Structure(number=n, name=name, rt_roi_type="ORGAN", contours=self.contours(numbers, planes_mm))
+            for n, (name, numbers) in enumerate(outlined, start=first_number)
+        ]
 
 
 def _part_at(s: VertebraShape, u: FloatArray, v: FloatArray, w: FloatArray) -> np.ndarray:

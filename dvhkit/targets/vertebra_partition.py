@@ -144,12 +144,12 @@ def _tidy(labels: Labels) -> Labels:
     kept = np.zeros_like(labels)
     for number in np.unique(labels[labels > 0]):
         kept[largest_piece(labels == number)[0]] = number
-    _spread(kept, labels > 0)
+    spread_labels(kept, labels > 0)
     # What touches nothing keeps the compartment of its place.
     return np.where((kept == 0) & (labels > 0), labels, kept)
 
 
-def _spread(labels: Labels, mask: Mask) -> None:
+def spread_labels(labels: Labels, mask: Mask) -> None:
     """Let labels grow into the rest of `mask`, one voxel at a time, through faces."""
     while True:
         open_ = mask & (labels == 0)
@@ -177,7 +177,7 @@ def _neighbours(labels: Labels) -> list[Labels]:
 def _fill_rim(labels: Labels, mask: Mask) -> None:
     """Label the voxels whose centre fell just outside the filled cubes."""
     if np.any(mask & (labels == 0)):
-        _spread(labels, mask)
+        spread_labels(labels, mask)
 
 
 def _near_cut(local: Labels) -> dict[Compartment, float]:

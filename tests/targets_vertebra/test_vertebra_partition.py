@@ -43,13 +43,13 @@ def test_phantom_and_partition_number_the_parts_alike():
 @pytest.mark.parametrize(
     ("shape", "tilt_deg", "slice_mm", "scale"),
     [
-        (LUMBAR, (0, 0, 0), 1.0, 1.0),
+        pytest.param(LUMBAR, (0, 0, 0), 1.0, 1.0, marks=pytest.mark.slow),
         (LUMBAR, (20, 0, 0), 3.0, 1.0),
-        (LUMBAR, (-20, 0, 8), 2.0, 1.1),
+        pytest.param(LUMBAR, (-20, 0, 8), 2.0, 1.1, marks=pytest.mark.slow),
         (LUMBAR, (0, 20, 0), 3.0, 0.9),
         (THORACIC, (14, -14, -20), 2.0, 1.0),
-        (THORACIC, (-20, 0, 0), 3.0, 1.0),
-        (THORACIC, (12, 12, 10), 1.5, 0.85),
+        pytest.param(THORACIC, (-20, 0, 0), 3.0, 1.0, marks=pytest.mark.slow),
+        pytest.param(THORACIC, (12, 12, 10), 1.5, 0.85, marks=pytest.mark.slow),
     ],
 )
 def test_parts_are_found_whatever_the_pose_size_and_slices(shape, tilt_deg, slice_mm, scale):
@@ -64,10 +64,10 @@ def test_parts_are_found_whatever_the_pose_size_and_slices(shape, tilt_deg, slic
 @pytest.mark.parametrize(
     ("shape", "tilt_deg", "slice_mm"),
     [
-        (LUMBAR_2, (0, 0, 0), 1.0),
+        pytest.param(LUMBAR_2, (0, 0, 0), 1.0, marks=pytest.mark.slow),
         (LUMBAR_2, (20, 0, 0), 3.0),
-        (LUMBAR_2, (-14, 14, 0), 2.0),
-        (THORACIC_2, (20, 0, 0), 2.0),
+        pytest.param(LUMBAR_2, (-14, 14, 0), 2.0, marks=pytest.mark.slow),
+        pytest.param(THORACIC_2, (20, 0, 0), 2.0, marks=pytest.mark.slow),
         (THORACIC_2, (8, -16, 10), 3.0),
     ],
 )

@@ -1,0 +1,349 @@
+"""GTV and compartments to CTV: which parts hold tumour, what the rules make of it, and whether a CTV obeys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from dvhkit.model.arrays import FloatArray, frozen_array
+from dvhkit.targets.vertebra_frame import Mask
+from dvhkit.targets.vertebra_rules import (
+    ARCH_L,
+    ARCH_R,
+    Compartment,
+    Extent,
+    Flag,
+    RuleOutcome,
+    RuleProfile,
+    circumferential,
+    evaluate_rules,
+)
+from dvhkit.targets.vertebra_scene import Scene, VertebraParts
+
+# Our own numbers, from no paper: what fraction of a required compartment a CTV must hold.
+PASS_FRAC = 0.95
+REVIEW_FRAC = 0.80
+# A GTV is touched by no less than this, or by one voxel if that is more; smaller overlaps are a graze.
+_TOUCH_LEAST_CC = 0.01
+# Of the GTV in the body, this share on one side of the midline makes it one-sided; both sides involved is diffuse
+# only if most of the body is.
+_ONE_SIDED_FRAC = 0.9
+_DIFFUSE_FRAC = 0.5
+_RING = ARCH_L | ARCH_R | {Compartment.BODY, Compartment.SPINOUS}
+
+
+class PartVerdict(StrEnum):
+    """What a compartment's coverage comes to."""
+
+    PASS = "pass"
+    REVIEW = "review"
+    FAIL = "fail"
+    INCLUDED = "optional, included"
+    NOT_INCLUDED = "optional, not included"
+    EXTRA = "extra"
+    NONE = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartOverlap:
+    """How much GTV a compartment holds.
+
+    Attributes
+    ----------
+    gtv_cc, gtv_frac
+        Volume of GTV in the compartment, and its share of the whole GTV.
+    involved
+        Whether that is more than a graze.
+    near_cut_frac
+        Share of the compartment within 2 mm of an automatic cut; None where it was drawn or labelled.
+    """
+
+    compartment: Compartment
+    volume_cc: float
+    gtv_cc: float
+    gtv_frac: float
+    involved: bool
+    near_cut_frac: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Involvement:
+    """Where in one vertebra a GTV lies; `threshold_cc` is the overlap above which a compartment counts as involved."""
+
+    level: str
+    parts: tuple[PartOverlap, ...]
+    extents: tuple[Extent, ...]
+    threshold_cc: float
+
+    @property
+    def involved(self) -> tuple[Compartment, ...]:
+        """The compartments that hold more GTV than a graze."""
+        return tuple(p.compartment for p in self.parts if p.involved)
+
+    @property
+    def grazed(self) -> tuple[Compartment, ...]:
+        """The compartments that the GTV touches with no more than a graze."""
+        return tuple(p.compartment for p in self.parts if p.gtv_cc > 0 and not p.involved)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelResult:
+    """One vertebra: where the tumour is, and what the rules say."""
+
+    vertebra: VertebraParts
+    involvement: Involvement
+    outcome: RuleOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CtvPlan:
+    """What the rules make of a scene.
+
+    Attributes
+    ----------
+    ctv : (n_planes, n_rows, n_columns)
+        How much of each voxel of the scene's grid the CTV fills.
+    gtv_cc, outside_cc, canal_cc, ctv_cc
+        Volumes: of the GTV; of its part outside all compartments; of that, the part in the canal (None where no
+        canal is known); of the CTV.
+    """
+
+    scene: Scene
+    levels: tuple[LevelResult, ...]
+    ctv: FloatArray
+    gtv_cc: float
+    outside_cc: float
+    canal_cc: float | None
+    ctv_cc: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ctv", frozen_array(self.ctv))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartCheck:
+    """One compartment of a CTV that was drawn: its role by the rules, the fraction covered, and why."""
+
+    compartment: Compartment
+    role: str
+    covered_frac: float | None
+    verdict: PartVerdict
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelCheck:
+    """A CTV held against the rules at one level; `verdict` is the worst of the required compartments."""
+
+    level: str
+    parts: tuple[PartCheck, ...]
+    verdict: PartVerdict
+    flags: tuple[Flag, ...]
+
+
+def plan_ctv(scene: Scene, profile: RuleProfile, *, include: Iterable[Compartment] = ()) -> CtvPlan:
+    """Apply a profile to every level of a scene and build the CTV.
+
+    The CTV is the union of all required (and chosen optional) compartments without the canal, and of the whole GTV:
+    tumour in the canal or beside the spine stays in, and is flagged.
+
+    Parameters
+    ----------
+    include
+        Discretionary compartments to take in, at each level whose rules leave them to the oncologist.
+    """
+    voxel_cc = scene.voxel_cc
+    outside = _outside(scene)
+    outside_cc = _volume(outside, voxel_cc)
+    threshold = _threshold_cc(voxel_cc)
+    beyond = (Extent.OUTSIDE,) if outside_cc > threshold else ()
+    wanted = frozenset(include)
+    levels = tuple(
+        _level(scene, vertebra, profile, wanted=wanted, beyond=beyond, threshold_cc=threshold)
+        for vertebra in scene.vertebrae
+    )
+    ctv = _ctv(scene, levels)
+    canal_cc = None if scene.canal is None else _volume(np.minimum(outside, scene.canal), voxel_cc)
+    return CtvPlan(
+        scene=scene,
+        levels=levels,
+        ctv=ctv,
+        gtv_cc=_volume(scene.gtv, voxel_cc),
+        outside_cc=outside_cc,
+        canal_cc=canal_cc,
+        ctv_cc=_volume(ctv, voxel_cc),
+    )
+
+
+def check_ctv(plan: CtvPlan, ctv: FloatArray) -> tuple[LevelCheck, ...]:
+    """Hold a CTV that was drawn against what the rules require, compartment by compartment.
+
+    Parameters
+    ----------
+    ctv : (n_planes, n_rows, n_columns)
+        How much of each voxel of the scene's grid the drawn CTV fills.
+    """
+    return tuple(_check_level(level, ctv) for level in plan.levels)
+
+
+def _level(
+    scene: Scene,
+    vertebra: VertebraParts,
+    profile: RuleProfile,
+    *,
+    wanted: frozenset[Compartment],
+    beyond: tuple[Extent, ...],
+    threshold_cc: float,
+) -> LevelResult:
+    involvement = _involvement(scene, vertebra, beyond, threshold_cc)
+    free = evaluate_rules(profile, involvement.involved, extents=involvement.extents)
+    # A choice that no level leaves open is refused; one that some levels require or do not offer is not.
+    if len(scene.vertebrae) > 1:
+        wanted = wanted & {*free.optional, *free.required}
+    outcome = evaluate_rules(profile, involvement.involved, extents=involvement.extents, include=wanted)
+    return LevelResult(vertebra=vertebra, involvement=involvement, outcome=outcome)
+
+
+def _involvement(scene: Scene, vertebra: VertebraParts, beyond: tuple[Extent, ...], threshold_cc: float) -> Involvement:
+    voxel_cc = scene.voxel_cc[vertebra.window[0]]
+    gtv = scene.gtv[vertebra.window]
+    total = max(_volume(scene.gtv, scene.voxel_cc), 1e-12)
+    near = vertebra.partition.near_cut_frac if vertebra.partition is not None else {}
+    parts = []
+    for compartment, part in vertebra.parts.items():
+        held = _volume(np.minimum(gtv, part), voxel_cc)
+        parts.append(
+            PartOverlap(
+                compartment=compartment,
+                volume_cc=_volume(part, voxel_cc),
+                gtv_cc=held,
+                gtv_frac=held / total,
+                involved=held > threshold_cc,
+                near_cut_frac=near.get(compartment) if vertebra.origin == "geometry" else None,
+            )
+        )
+    extents = (*_body_extent(scene, vertebra, parts, voxel_cc), *beyond)
+    return Involvement(level=vertebra.level, parts=tuple(parts), extents=extents, threshold_cc=threshold_cc)
+
+
+def _body_extent(
+    scene: Scene, vertebra: VertebraParts, parts: list[PartOverlap], voxel_cc: FloatArray
+) -> tuple[Extent, ...]:
+    """Return on which side of the body the tumour lies, where the midline is known; nothing in between is guessed."""
+    body = next((p for p in parts if p.compartment is Compartment.BODY), None)
+    if body is None or not body.involved or vertebra.partition is None:
+        return ()
+    from dvhkit.targets.vertebra_frame import mask_points_mm
+    from dvhkit.targets.vertebra_grid import crop_grid
+
+    if body.gtv_cc > _DIFFUSE_FRAC * body.volume_cc:
+        return (Extent.BODY_DIFFUSE,)
+    held = np.minimum(scene.gtv[vertebra.window], vertebra.parts[Compartment.BODY])
+    there = held > 0
+    points = mask_points_mm(there, crop_grid(scene.grid, vertebra.window))
+    weights = (held * voxel_cc)[there]
+    on_left = float(weights[vertebra.partition.frame.to_local(points)[:, 0] >= 0].sum() / weights.sum())
+    if on_left >= _ONE_SIDED_FRAC:
+        return (Extent.BODY_LEFT,)
+    return (Extent.BODY_RIGHT,) if on_left <= 1 - _ONE_SIDED_FRAC else ()
+
+
+def _outside(scene: Scene) -> FloatArray:
+    """Return the part of the GTV that lies in no compartment of any level.
+
+    Labels consist of whole voxels, so beside them the GTV counts in whole voxels too; else a GTV drawn along a
+    label's edge would seem to leave it everywhere.
+    """
+    bone = np.zeros(scene.grid.shape_zyx)
+    for vertebra in scene.vertebrae:
+        for part in vertebra.parts.values():
+            bone[vertebra.window] += part
+    if all(part.dtype == np.bool_ for vertebra in scene.vertebrae for part in vertebra.parts.values()):
+        return np.where((scene.gtv >= 0.5) & (bone == 0), scene.gtv, 0.0)
+    return np.asarray(np.clip(scene.gtv - bone, 0.0, None))
+
+
+def _ctv(scene: Scene, levels: tuple[LevelResult, ...]) -> FloatArray:
+    bone = np.zeros(scene.grid.shape_zyx)
+    for level in levels:
+        for compartment in level.outcome.target:
+            if compartment in level.vertebra.parts:
+                bone[level.vertebra.window] += level.vertebra.parts[compartment]
+    bone = np.clip(bone, 0.0, 1.0)
+    if scene.canal is not None:
+        bone = np.minimum(bone, 1.0 - scene.canal)
+    return np.asarray(np.maximum(bone, scene.gtv))
+
+
+def _check_level(level: LevelResult, ctv: FloatArray) -> LevelCheck:
+    covered = covered_fractions(level.vertebra.parts, ctv[level.vertebra.window])
+    parts = tuple(_check_part(level.outcome, part, covered.get(part)) for part in Compartment)
+    verdicts = {part.verdict for part in parts if part.role == "required"}
+    worst = next((v for v in (PartVerdict.FAIL, PartVerdict.REVIEW) if v in verdicts), PartVerdict.PASS)
+    flags = list(level.outcome.flags)
+    if all((covered.get(part) or 0.0) >= PASS_FRAC for part in _RING):
+        flag = circumferential("the CTV closes round the canal")
+        if not _all_round(level.outcome):
+            flags = [f for f in flags if f.code != flag.code] + [flag]
+    else:
+        flags = [f for f in flags if f.code != "circumferential-ctv"]
+    return LevelCheck(level=level.vertebra.level, parts=parts, verdict=worst, flags=tuple(flags))
+
+
+def _all_round(outcome: RuleOutcome) -> bool:
+    """Whether the tumour itself goes all round, so that the consensus has no objection."""
+    touched = set(outcome.involved)
+    sides = ({Compartment.PEDICLE_L, Compartment.LAMINA_L}, {Compartment.PEDICLE_R, Compartment.LAMINA_R})
+    return {Compartment.BODY, Compartment.SPINOUS} <= touched and all(touched & side for side in sides)
+
+
+def _check_part(outcome: RuleOutcome, part: Compartment, covered: float | None) -> PartCheck:
+    role = "required" if part in outcome.required else "optional" if part in outcome.optional else "not required"
+    return PartCheck(
+        compartment=part,
+        role=role,
+        covered_frac=covered,
+        verdict=_verdict(role, covered),
+        why=outcome.because_of(part),
+    )
+
+
+def _verdict(role: str, covered: float | None) -> PartVerdict:
+    if role == "required":
+        if covered is None:
+            return PartVerdict.REVIEW
+        if covered >= PASS_FRAC:
+            return PartVerdict.PASS
+        return PartVerdict.REVIEW if covered >= REVIEW_FRAC else PartVerdict.FAIL
+    inside = covered is not None and covered >= 0.5
+    if role == "optional":
+        return PartVerdict.INCLUDED if inside else PartVerdict.NOT_INCLUDED
+    return PartVerdict.EXTRA if inside else PartVerdict.NONE
+
+
+def covered_fractions(parts: Mapping[Compartment, FloatArray | Mask], ctv: FloatArray) -> dict[Compartment, float]:
+    """Return which fraction of each compartment a CTV holds; empty compartments are left out.
+
+    A labelled compartment consists of whole voxels, so the CTV counts there in whole voxels too (half filled or
+    more): else the rim of a contour traced round the label would be missing. A drawn compartment is compared in
+    fractions of voxels.
+    """
+    whole = ctv >= 0.5
+    fractions = {}
+    for compartment, part in parts.items():
+        size = float(np.sum(part))
+        if size > 0:
+            held = np.logical_and(whole, part) if part.dtype == np.bool_ else np.minimum(ctv, part)
+            fractions[compartment] = float(np.sum(held)) / size
+    return fractions
+
+
+def _threshold_cc(voxel_cc: FloatArray) -> float:
+    return max(_TOUCH_LEAST_CC, float(voxel_cc.max()))
+
+
+def _volume(filled: FloatArray | Mask, voxel_cc: FloatArray) -> float:
+    return float(np.sum(filled * voxel_cc))
