@@ -38,9 +38,12 @@ class EngineOptions:
     end_cap
         Beyond the first and last slice: nothing, half the local slice distance, the same but at most 1.5 mm, or
         where the shape of the last slices says that it ends.
+    bend_max
+        Bound on half the curvature along z of the level whose zero is the surface: 1 for a sphere, (a / c)^2 for an
+        ellipsoid of half-axes a, a, c; 0 joins slices by straight lines.
     flat_scale
-        Factor on the height of flat end caps: 0 ends the structure on its last slice, 2 on the next, empty one. A
-        structure of a single slice keeps at least half its thickness.
+        Factors on the height of flat end caps, lower and upper end: 0 ends the structure on its last slice, 2 on the
+        next, empty one. A structure of a single slice keeps at least half its thickness.
     round_stretch
         Factor on the height of rounded end caps.
     cells_target
@@ -52,13 +55,14 @@ class EngineOptions:
     profile: str = "reference"
     between: Between = Between.SHAPE
     end_cap: EndCap = EndCap.SHAPE
-    flat_scale: float = 1.0
+    bend_max: float = 4.0
+    flat_scale: tuple[float, float] = (1.0, 1.0)
     round_stretch: float = 1.0
     cells_target: int = 30_000
     subdivision_max: int = 24
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.flat_scale <= 2.0 or not 0.5 <= self.round_stretch <= 1.5:
+        if not all(0.0 <= scale <= 2.0 for scale in self.flat_scale) or not 0.5 <= self.round_stretch <= 1.5:
             raise InputError("flat_scale must lie between 0 and 2, round_stretch between 0.5 and 1.5.")
         if self.cells_target < 1 or self.subdivision_max < 1:
             raise InputError("cells_target and subdivision_max must be at least 1.")
@@ -89,8 +93,10 @@ def admissible(options: EngineOptions) -> tuple[EngineOptions, ...]:
     smooth = EngineOptions(cells_target=fewer, subdivision_max=options.subdivision_max)
     return (
         prism,
-        replace(smooth, flat_scale=0.0, round_stretch=0.75),
-        replace(smooth, flat_scale=2.0, round_stretch=1.25),
+        replace(smooth, bend_max=0.0, flat_scale=(0.0, 0.0), round_stretch=0.75),
+        replace(smooth, flat_scale=(2.0, 2.0), round_stretch=1.25),
+        replace(smooth, flat_scale=(0.0, 2.0)),
+        replace(smooth, flat_scale=(2.0, 0.0)),
     )
 
 

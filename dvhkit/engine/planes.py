@@ -69,8 +69,7 @@ class PlaneStack:
         if len(self.points_mm) == 0:
             return np.zeros(self.n_planes)
         x, y = self.points_mm.T
-        following = np.arange(1, len(x) + 1)
-        following[self.ring_start[1:] - 1] = self.ring_start[:-1]
+        following = next_in_ring(self)
         # Relative to each ring's first point, so that a ring far from the origin loses no digits.
         counts = np.diff(self.ring_start)
         x = x - np.repeat(x[self.ring_start[:-1]], counts)
@@ -81,6 +80,13 @@ class PlaneStack:
     def section(self, plane: int) -> object:
         """Return the section in one plane as a valid shapely geometry."""
         return compose(self.rings(plane), xor=bool(self.plane_xor[plane]))
+
+
+def next_in_ring(stack: PlaneStack) -> NDArray[np.int64]:
+    """Return for each point the index of the next one of its ring."""
+    following = np.arange(1, len(stack.points_mm) + 1)
+    following[stack.ring_start[1:] - 1] = stack.ring_start[:-1]
+    return following
 
 
 def stack_planes(structure: Structure, grid: Grid | None = None) -> PlaneStack | None:

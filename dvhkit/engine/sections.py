@@ -23,8 +23,6 @@ _CHUNK_BYTES = 24_000_000
 # Slabs between two planes, and within a cap, at least.
 _BETWEEN_PARTS = 4
 _CAP_PARTS = 8
-# Half the curvature of a level along z: 1 for a sphere, (a / c)^2 for an ellipsoid of half-axes a, a, c.
-_BEND_MAX = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -256,7 +254,7 @@ def _reconstruct(
             links.down_mm,
             links.down_order,
             links.is_hole,
-            _BEND_MAX,
+            solid.options.bend_max,
             solid.options.round_stretch,
             max(solid.band_mm**2, 1e4),
             i.lo_mm,

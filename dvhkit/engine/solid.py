@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dvhkit.engine.kernels.links import link, reach, ring_shapes
 from dvhkit.engine.options import Between, EndCap, EngineOptions
-from dvhkit.engine.planes import PlaneStack, Runs, cap_mm, find_runs, repaired, slabs, stack_planes
+from dvhkit.engine.planes import PlaneStack, Runs, cap_mm, find_runs, next_in_ring, repaired, slabs, stack_planes
 from dvhkit.errors import GeometryError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
@@ -123,8 +123,6 @@ def _tallest(heights_mm: FloatArray, stack: PlaneStack, plane: int) -> float:
 def _links(stack: PlaneStack, runs: Runs, options: EngineOptions) -> Links:
     n_rings = len(stack.ring_start) - 1
     counts = np.diff(stack.ring_start)
-    following = np.arange(1, len(stack.points_mm) + 1)
-    following[stack.ring_start[1:] - 1] = stack.ring_start[:-1]
     x, y, size, rho2 = (np.empty(n_rings) for _ in range(4))
     is_hole = np.empty(n_rings, np.bool_)
     ring_shapes(stack.points_mm, stack.ring_start, stack.plane_ring, x, y, size, is_hole, rho2)
@@ -133,16 +131,20 @@ def _links(stack: PlaneStack, runs: Runs, options: EngineOptions) -> Links:
     link(stack.points_mm, stack.ring_start, stack.plane_ring, run_of_plane, is_hole, above, below)
     ring_plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
     sides: list[NDArray[Any]] = []
-    for onward, back, gap in ((above, below, _gaps(stack, runs)[1]), (below, above, _gaps(stack, runs)[0])):
+    gap_below, gap_above = _gaps(stack, runs)
+    scale_below, scale_above = options.flat_scale
+    for onward, back, gap, scale in ((above, below, gap_above, scale_above), (below, above, gap_below, scale_below)):
         height, order = np.empty(n_rings), np.empty(n_rings, np.int64)
         reach(rho2, stack.offsets_mm, ring_plane, onward, back, gap[ring_plane], height, order)
         if options.end_cap is not EndCap.SHAPE:
             flat = np.array([cap_mm(g, options.end_cap, lone=False) for g in gap])[ring_plane]
             height, order = np.where(onward == -1, flat, 0.0), np.zeros(n_rings, np.int64)
-        height = _scaled(height, order, gap[ring_plane], options, lone=stack.n_planes == 1)
+        flat_scale = min(1.5, max(0.5, scale)) if stack.n_planes == 1 else scale
+        scaled = height * np.where((order == 2) | (order == 3), options.round_stretch, flat_scale)
+        height = np.minimum(scaled, gap[ring_plane])
         sides += [height, order]
     return Links(
-        following=following,
+        following=next_in_ring(stack),
         point_ring=np.repeat(np.arange(n_rings), counts),
         x_mm=x,
         y_mm=y,
@@ -155,14 +157,6 @@ def _links(stack: PlaneStack, runs: Runs, options: EngineOptions) -> Links:
         down_mm=sides[2],
         down_order=sides[3],
     )
-
-
-def _scaled(
-    height: FloatArray, order: NDArray[np.int64], gap: FloatArray, options: EngineOptions, *, lone: bool
-) -> FloatArray:
-    """Apply the options' factors to the height of caps, none of which may reach the next plane's far side."""
-    flat = min(1.5, max(0.5, options.flat_scale)) if lone else options.flat_scale
-    return np.asarray(np.minimum(height * np.where(order >= 2, options.round_stretch, flat), gap))
 
 
 def _gaps(stack: PlaneStack, runs: Runs) -> tuple[FloatArray, FloatArray]:

@@ -40,6 +40,8 @@ class Dvh:
     variants
         The same structure under the other conventions that its drawn slices allow; a metric's band runs from its least
         to its greatest value over this DVH and these. Empty where no band was asked for.
+    volume_error_cc, dose_error_gy
+        The engine's own error estimate: what a shift of the surface by a small part of the slice distance changes.
 
     Notes
     -----
@@ -55,6 +57,8 @@ class Dvh:
     max_gy: float | None
     findings: tuple[Finding, ...] = ()
     variants: tuple[Dvh, ...] = ()
+    volume_error_cc: float = 0.0
+    dose_error_gy: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dose_gy", frozen_array(self.dose_gy))

@@ -205,6 +205,7 @@ def _book_layer(
             if not _dose_at(dose, offsets, half_end, to_dose, u, v, w, out):
                 continue
             totals[1] += volume
+            totals[2] += volume * sqrt(out[1] * out[1] + out[2] * out[2] + out[3] * out[3])
             d = out[0]
             # A part of a cell reaches about as far beyond its centroid as the nearer face lies: exact for a part cut
             # off along an axis, and never out of the cell.
@@ -215,9 +216,10 @@ def _book_layer(
             fraction = min(1.0, filled / hw)
             _deposit(hist, low, high, d, width, volume)
             if fraction > 0.05:
-                # The centroid of a sliver is uncertain; what it would show, its neighbours and the surface show.
-                extremes[0] = min(extremes[0], d)
-                extremes[1] = max(extremes[1], d)
+                # How far a cut cell reaches towards the cut: 0.5 of the width if that lies across an axis, 0.35 if
+                # across a diagonal. Slivers are left out: their centroid is uncertain, and their neighbours show more.
+                extremes[0] = min(extremes[0], max(low, d - 0.35 * width))
+                extremes[1] = max(extremes[1], min(high, d + 0.35 * width))
             if fraction > 1.0 - 1e-9:
                 reach = abs(su) + abs(sv) + abs(sw)
                 if d + reach > extremes[1] or d - reach < extremes[0]:
@@ -260,7 +262,8 @@ def book_dose(
 
     `slab_section` names the section of each slab, `slab_layer` its layer; both ascend. The last layer stays open in
     `layer`, `layer_first`, `layer_last` for the next call unless `final`. Outputs: `hist` (9, bins) as in `_deposit`;
-    `totals`: volume, volume with dose, in mm3; `extremes`: least and greatest dose met.
+    `totals`: volume, volume with dose (mm3), and volume times dose gradient (Gy mm2); `extremes`: least and greatest
+    dose met.
     """
     for s in range(slab_lo.size):
         section = slab_section[s]

@@ -171,7 +171,8 @@ def reach(rho2, offsets, ring_plane, onward, back, gap, height, order):
         Output: 0 where the ring goes on.
     order
         Output: what the solid beyond follows: 0 nothing known, upright walls; 1 the slope of the last two planes;
-        2 the slope of the last two and the curvature of a sphere; 3 the parabola through the last three.
+        2 the slope of the last two and the curvature of a sphere; 3 the parabola through the last three, towards a
+        tip; 4 the same parabola, cut off flat. Only 2 and 3 end in a tip.
     """
     for ring in range(rho2.size):
         height[ring] = 0.0
@@ -202,4 +203,4 @@ def reach(rho2, offsets, ring_plane, onward, back, gap, height, order):
             # The next plane would still have shown it: the less likely, the nearer to a flat end.
             height[ring] = gap[ring] - 0.5 * (end - gap[ring])
         else:
-            order[ring] = 1
+            order[ring] = 1 if second < 0 else 4

@@ -161,8 +161,8 @@ def _node_levels(
             before2 = level[lower - 2 - base, row, column] if lower - 2 >= run_lo else before
             g1 = offsets[lower] - offsets[lower - 1] if lower - 1 >= run_lo else 1.0
             g2 = offsets[lower - 1] - offsets[lower - 2] if lower - 2 >= run_lo else 1.0
-            _cap(l0, before, before2, g1, g2, up_order[own], bend, cap)
-            up_stretch = stretch if up_order[own] >= 2 else 1.0
+            _cap(l0, before, before2, g1, g2, up_order[own], max(bend, 4.0), cap)
+            up_stretch = stretch if 2 <= up_order[own] <= 3 else 1.0
             up_slope = cap[0]
             up_bend = cap[1]
     if upper >= 0:
@@ -176,8 +176,8 @@ def _node_levels(
             after2 = level[upper + 2 - base, row, column] if upper + 2 < run_hi else after
             g1 = offsets[upper + 1] - offsets[upper] if upper + 1 < run_hi else 1.0
             g2 = offsets[upper + 2] - offsets[upper + 1] if upper + 2 < run_hi else 1.0
-            _cap(l1, after, after2, g1, g2, down_order[own], bend, cap)
-            down_stretch = stretch if down_order[own] >= 2 else 1.0
+            _cap(l1, after, after2, g1, g2, down_order[own], max(bend, 4.0), cap)
+            down_stretch = stretch if 2 <= down_order[own] <= 3 else 1.0
             down_slope = cap[0]
             down_bend = cap[1]
     c_lo = 0.0
@@ -267,6 +267,12 @@ def _residual(level, radius, slot, area, first, last, row, column, out):
 
 
 @njit(cache=True, nogil=True)
+def _covered(area, first, last, slot, row, column):
+    """Exact coverage of a cell on a drawn plane."""
+    return area[slot, 0, row, column] if first[slot, row] <= column <= last[slot, row] else 0.0
+
+
+@njit(cache=True, nogil=True)
 def interval_sections(
     level,
     radius,
@@ -345,9 +351,16 @@ def interval_sections(
     for row in range(n_rows):
         for column in range(n_columns):
             total = state[row, column] + state[row, column + 1] + state[row + 1, column] + state[row + 1, column + 1]
-            if total == -4 or total == 4:
+            full = 1.0 if total == 4 else 0.0
+            # Between corners that agree a wall thinner than the cell may still pass.
+            plain = total == -4 or total == 4
+            if plain and lower >= 0:
+                plain = abs(_covered(area, first, last, lower - base, row, column) - full) < 1e-12
+            if plain and upper >= 0:
+                plain = abs(_covered(area, first, last, upper - base, row, column) - full) < 1e-12
+            if plain:
                 for s in range(mids.size):
-                    sections[s, 0, row, column] = 1.0 if total == 4 else 0.0
+                    sections[s, 0, row, column] = full
                     sections[s, 1, row, column] = 0.5
                     sections[s, 2, row, column] = 0.5
                 if total == 4:
@@ -431,4 +444,4 @@ def _fade(tau, own, height, order):
     """How much of a plane's residual still holds `tau` beyond it: all along upright walls, less towards a tip."""
     if own < 0 or tau > height[own]:
         return 0.0
-    return 1.0 if order[own] <= 1 else 1.0 - tau / height[own]
+    return 1.0 - tau / height[own] if 2 <= order[own] <= 3 else 1.0
