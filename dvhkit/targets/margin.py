@@ -230,7 +230,7 @@ def _derive(
 ) -> Derived:
     if not isinstance(margins, Margins):
         margins = Margins.isotropic(margins)
-    how = f"{structure.name} {'-' if shrinks else '+'} {_in_expression(margins)}"
+    how = f"{structure.name} {'-' if shrinks else '+'} {margins_text(margins)}"
     result = replace(structure, number=-1, name=name or how, contours=())
     stack = stack_planes(structure, image.grid if image is not None else None)
     if stack is None:
@@ -250,7 +250,8 @@ def _derive(
     return Derived(structure=replace(result, contours=contours), how=how, findings=tuple(findings))
 
 
-def _in_expression(margins: Margins) -> str:
+def margins_text(margins: Margins) -> str:
+    """Return margins as expressions spell them: ``5mm`` or ``[L=5,R=7,A=6,P=8,S=9,I=10]``."""
     if margins.is_isotropic:
         return f"{number_text(margins.left_mm)}mm"
     return "[" + str(margins).removesuffix(" mm").replace(" ", "") + "]"
