@@ -45,6 +45,9 @@ def audit(
         Optional[Path],  # noqa: UP045
         typer.Option("--waivers", metavar="FILE", help="Waivers of failed rules (YAML), for one plan."),
     ] = None,
+    verified_only: Annotated[
+        bool, typer.Option("--verified-only", help="Leave out rules whose limit was not checked against its source.")
+    ] = False,
     rx: RxOption = None,
     fractions: FractionsOption = None,
     engine: EngineOption = None,
@@ -66,7 +69,7 @@ def audit(
     from dvhkit.protocols.load import load_protocol
     from dvhkit.protocols.waivers import load_waivers
 
-    loaded = load_protocol(protocol)
+    loaded = load_protocol(protocol).verified_only() if verified_only else load_protocol(protocol)
     loaded = with_aliases(loaded, load_aliases(aliases)) if aliases else loaded
     waived = load_waivers(waivers, loaded) if waivers else ()
     options = AuditOptions(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dvhkit.metrics.expression import Metric
@@ -226,6 +226,10 @@ class Protocol:
     notes: tuple[str, ...] = ()
     path: Path | None = None
     sha256: str = ""
+
+    def verified_only(self) -> Protocol:
+        """Return the protocol without the rules whose limit nobody has checked against its source."""
+        return replace(self, rules=tuple(rule for rule in self.rules if not rule.is_unverified))
 
     def aliases_of(self, name: str) -> tuple[str, ...]:
         """Return the other spellings of `name` that hold for all rules."""

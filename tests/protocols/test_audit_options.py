@@ -48,6 +48,13 @@ def test_with_aliases_and_waivers_all_is_met(audit):
     assert "A. Physician" in ended.output
 
 
+def test_rules_that_nobody_checked_can_be_left_out(audit, tmp_path):
+    path = tmp_path / "p.yaml"
+    path.write_text(PROTOCOL + '  - {id: Doubt, structure: Liver, metric: "Mean[Gy]", goal: "<= 99 Gy", status: B}\n')
+    assert audit()[1] == ["fail", "not-evaluable", "not-evaluable"]
+    assert audit("--verified-only")[1] == ["fail", "not-evaluable"]
+
+
 def test_waivers_are_for_one_plan(audit, monkeypatch):
     monkeypatch.setattr("dvhkit.batch.cases.find_cases", lambda path, *, progress: ("one plan", "another"))
     ended, _ = audit("--waivers", "waivers.yaml")
