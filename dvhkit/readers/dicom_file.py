@@ -11,6 +11,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ _HEADER_STEPS = (1 << 16, 1 << 20, 1 << 24)
 _PREAMBLE = 128
 _MAX_META = 1 << 16
 _SYNTAX_TAG = b"\x02\x00\x10\x00UI"
+_CLASS_TAG = b"\x02\x00\x02\x00UI"
 _IMPLICIT = b"1.2.840.10008.1.2"
 _BIG_ENDIAN = b"1.2.840.10008.1.2.2"
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
@@ -161,11 +163,16 @@ def _file_meta(data: bytes) -> tuple[int, bytes]:
     if data[_PREAMBLE : _PREAMBLE + 10] != b"DICM\x02\x00\x00\x00UL":
         return 0, b""
     start = _PREAMBLE + 16 + int.from_bytes(data[_PREAMBLE + 12 : _PREAMBLE + 16], "little")
-    at = data.find(_SYNTAX_TAG, _PREAMBLE, min(start, _MAX_META))
-    if at < 0 or start > len(data):
-        return 0, b""
-    end = at + 8 + int.from_bytes(data[at + 6 : at + 8], "little")
-    return start, data[at + 8 : end].strip(b" \x00")
+    syntax = _meta_value(data, _SYNTAX_TAG, start)
+    return (start, syntax) if syntax and start <= len(data) else (0, b"")
+
+
+def _meta_value(data: bytes, tag: bytes, end: int) -> bytes:
+    """Return the UID of an element of the file meta, which ends at `end`; empty if it is not there."""
+    at = data.find(tag, _PREAMBLE, min(end, _MAX_META))
+    if at < 0:
+        return b""
+    return data[at + 8 : at + 8 + int.from_bytes(data[at + 6 : at + 8], "little")].strip(b" \x00")
 
 
 def _require_whole(dataset: Dataset, stream: BytesIO) -> None:
@@ -210,7 +217,30 @@ def _deflated_header(data: bytes, start: int, last: int, specific_tags: list[Bas
     return dataset
 
 
-def read_header(path: Path, *, specific_tags: list[BaseTag | int], last_for: Callable[[bytes], int]) -> Dataset | None:
+@dataclass(frozen=True, slots=True)
+class HeaderRead:
+    """A file's header, and what its outermost layer says.
+
+    Attributes
+    ----------
+    is_part10
+        Whether the file has the preamble that makes it DICOM whatever follows.
+    syntax, media_class
+        Transfer syntax and media storage class; empty where the file meta does not say.
+    ends_at
+        Offset of the tag before which reading stopped; None where it is not known.
+    """
+
+    data: Dataset
+    is_part10: bool
+    syntax: str
+    media_class: str
+    ends_at: int | None = None
+
+
+def read_header(
+    path: Path, *, specific_tags: list[BaseTag | int], last_for: Callable[[bytes], int]
+) -> HeaderRead | None:
     """Return a file's header, or None if it is no DICOM file.
 
     `last_for` gets the first bytes and names the first tag that is of no interest, such as PixelData. The file is
@@ -222,21 +252,25 @@ def read_header(path: Path, *, specific_tags: list[BaseTag | int], last_for: Cal
             return None
         last = last_for(data)
         start, syntax = _file_meta(data)
-        if syntax == _DEFLATED:
-            return _deflated_header(read_bytes(path), start, last, specific_tags)
-        for size in _HEADER_STEPS:
+        media_class = _meta_value(data, _CLASS_TAG, start)
+        outer = (data[_PREAMBLE : _PREAMBLE + 4] == b"DICM", syntax.decode("latin-1"), media_class.decode("latin-1"))
+        for size in _HEADER_STEPS if syntax != _DEFLATED else ():
             data += file.read(size - len(data))
+            found, ends_at = _up_to(data, last, specific_tags)
+            if found is not None:
+                return HeaderRead(found, *outer, ends_at)
             if len(data) < size:
                 break
-            found = _up_to(data, last, specific_tags)
-            if found is not None:
-                return found
-    whole = data if len(data) < _HEADER_STEPS[-1] else read_bytes(path)
-    return parse(whole, specific_tags=specific_tags, stop=lambda tag, _vr, _length: tag >= last)
+    if syntax == _DEFLATED:
+        found = _deflated_header(read_bytes(path), start, last, specific_tags)
+    else:
+        whole = data if len(data) < _HEADER_STEPS[-1] else read_bytes(path)
+        found = parse(whole, specific_tags=specific_tags, stop=lambda tag, _vr, _length: tag >= last)
+    return HeaderRead(found, *outer)
 
 
-def _up_to(data: bytes, last: int, specific_tags: list[BaseTag | int]) -> Dataset | None:
-    """Return the header if the piece of file `data` holds it whole, else None.
+def _up_to(data: bytes, last: int, specific_tags: list[BaseTag | int]) -> tuple[Dataset | None, int | None]:
+    """Return the header, and where it ends if that is known; None if the piece of file `data` does not hold it whole.
 
     The quick way is to cut the piece where the tag's bytes are. They may also stand inside a value, so the header
     must end exactly there; if it does not, the parser is asked at each element.
@@ -251,8 +285,8 @@ def _up_to(data: bytes, last: int, specific_tags: list[BaseTag | int]) -> Datase
         except (DicomReadError, *PARSE_ERRORS):
             continue
         if stop is None or reached.hit:
-            return found
-    return None
+            return found, cut if stop is None else None
+    return None, None
 
 
 class _Reached:

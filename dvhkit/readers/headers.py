@@ -31,7 +31,8 @@ _TREATING = ("", "TREATMENT", "CONTINUATION")
 class ImageHeader:
     """Geometry of one slice; None or empty where the header does not say.
 
-    An enhanced multi-frame image has its geometry in `frames`, one header a frame in stored order.
+    An enhanced multi-frame image has its geometry in `frames`, one header a frame in stored order. `is_cut` tells
+    that the file is shorter than its pixels.
     """
 
     position_mm: tuple[float, ...]
@@ -45,6 +46,7 @@ class ImageHeader:
     n_frames: int
     gantry_tilt_deg: float | None
     frames: tuple[ImageHeader, ...] = ()
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,7 @@ _KEYWORDS = (
     "NumberOfFrames",
     "Rows",
     "Columns",
+    "BitsAllocated",
     "PixelSpacing",
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
@@ -139,8 +142,11 @@ _KEYWORDS = (
 HEADER_TAGS: list[BaseTag | int] = [tag_of(keyword) for keyword in _KEYWORDS]
 
 
-def image_header(data: Dataset, path: Path) -> ImageHeader:
-    """Return the geometry of an image slice, or of each frame of a multi-frame image."""
+def image_header(data: Dataset, path: Path, *, room: int | None = None) -> ImageHeader:
+    """Return the geometry of an image slice, or of each frame of a multi-frame image.
+
+    `room` is the number of bytes that the file has for its pixels, where they are not compressed.
+    """
     header = ImageHeader(
         position_mm=numbers(data, "ImagePositionPatient", path=path),
         orientation=numbers(data, "ImageOrientationPatient", path=path),
@@ -153,6 +159,11 @@ def image_header(data: Dataset, path: Path) -> ImageHeader:
         n_frames=integer(data, "NumberOfFrames", path=path) or 1,
         gantry_tilt_deg=number(data, "GantryDetectorTilt", path=path),
     )
+    if room is not None:
+        bits = integer(data, "BitsAllocated", path=path) or 0
+        header = replace(
+            header, is_cut=(header.n_rows or 0) * (header.n_columns or 0) * header.n_frames * bits > 8 * room
+        )
     shared = items(data, "SharedFunctionalGroupsSequence", path=path)[:1]
     per_frame = items(data, "PerFrameFunctionalGroupsSequence", path=path)
     return replace(header, frames=tuple(_frame(header, (one, *shared), path) for one in per_frame))

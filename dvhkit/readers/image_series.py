@@ -15,6 +15,7 @@ from dvhkit.model.image import ImageSeries
 from dvhkit.readers.elements import where
 from dvhkit.readers.geometry import make_grid, plane_axes
 from dvhkit.readers.index import FileEntry
+from dvhkit.readers.wording import counted, listed
 
 # A slice is missing where the distance is more than this many times the usual one.
 _GAP_FACTOR = 1.5
@@ -41,7 +42,7 @@ def build_series(entries: tuple[FileEntry, ...]) -> tuple[ImageSeries, tuple[Fin
     along = (positions - positions[0]) @ axes[2]
     keep, findings = _one_per_plane(entries, along)
     entries, along, positions = tuple(entries[i] for i in keep), along[keep], positions[keep]
-    findings += _tilt(entries, positions, axes)
+    findings += [*_tilt(entries, positions, axes), *_cut(entries)]
     header = entries[0].image()
     grid = make_grid(
         origin_mm=tuple(positions[0].tolist()),
@@ -145,6 +146,14 @@ def _tilt(entries: tuple[FileEntry, ...], positions: FloatArray, axes: FloatArra
         "normal are right; the position of the pixel matrix holds for the first slice only."
     )
     return [Finding(level=Level.WARNING, code="image-tilted", message=message)]
+
+
+def _cut(entries: tuple[FileEntry, ...]) -> list[Finding]:
+    cut = [entry.path.name for entry in entries if entry.image().is_cut]
+    if not cut:
+        return []
+    message = f"Shorter than their pixels: {counted(len(cut), 'image file')} ({listed(cut)}). Copy the series again."
+    return [Finding(level=Level.WARNING, code="image-file-cut", message=message)]
 
 
 def _spacing_findings(series: ImageSeries) -> list[Finding]:

@@ -12,8 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dvhkit.errors import DvhkitError, InputError
-from dvhkit.readers.dicom_file import quiet_pydicom, read_header, reading
+from dvhkit.errors import DicomReadError, DvhkitError, InputError
+from dvhkit.readers.dicom_file import HeaderRead, quiet_pydicom, read_header, reading
 from dvhkit.readers.elements import charset_of, name_text, tag_of, text
 from dvhkit.readers.headers import (
     HEADER_TAGS,
@@ -40,6 +40,9 @@ _CHUNK = 32
 _PIXELS = tag_of("PixelData")
 _SOP_CLASS_TAG = b"\x08\x00\x16\x00"
 _STRUCTURE_SET_CLASS = b"1.2.840.10008.5.1.4.1.1.481.3\x00"
+_DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
+_PLAIN_SYNTAXES = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
+_EXPORT_AGAIN = "Copy or export the file again: it is cut short."
 _SOP_PREFIX = "1.2.840.10008.5.1.4.1.1."
 
 Progress = Callable[[int], None]
@@ -260,11 +263,14 @@ def _try_entry(path: Path) -> FileEntry | DvhkitError | None:
 def read_entry(path: Path) -> FileEntry | None:
     """Return a file's entry, or None if it is no DICOM file. Raises `DicomReadError` if it is a broken one."""
     with reading(path):
-        data = read_header(path, specific_tags=HEADER_TAGS, last_for=_last_for)
-        if data is None:
+        read = read_header(path, specific_tags=HEADER_TAGS, last_for=_last_for)
+        if read is None:
             return None
+        data = read.data
         sop_class, modality = text(data, "SOPClassUID"), text(data, "Modality").upper()
         if not sop_class and not modality:
+            if read.is_part10 and read.media_class != _DIRECTORY_CLASS:
+                raise DicomReadError("holds no object after its file meta.", remedy=_EXPORT_AGAIN)
             return None
         role = _role(sop_class, modality)
         return FileEntry(
@@ -278,7 +284,7 @@ def read_entry(path: Path) -> FileEntry | None:
             frame_of_reference_uid=text(data, "FrameOfReferenceUID"),
             description=name_text(data, "SeriesDescription", charset_of(data)),
             patient_key=_patient_key(data),
-            header=_header(data, role, sop_class, path),
+            header=_header(read, role, sop_class, path),
         )
 
 
@@ -295,10 +301,13 @@ def _role(sop_class: str, modality: str) -> Role:
     return _MODALITY_ROLES.get(modality, Role.OTHER)
 
 
-def _header(data: Dataset, role: Role, sop_class: str, path: Path) -> Header | None:
+def _header(read: HeaderRead, role: Role, sop_class: str, path: Path) -> Header | None:
+    data = read.data
     match role:
         case Role.IMAGE:
-            return image_header(data, path)
+            # Compressed pixels may be of any length.
+            plain = read.syntax in _PLAIN_SYNTAXES and read.ends_at is not None
+            return image_header(data, path, room=path.stat().st_size - (read.ends_at or 0) if plain else None)
         case Role.RTSTRUCT:
             return structure_set_header(data, path)
         case Role.RTPLAN:

@@ -123,13 +123,18 @@ class _Linker:
                     message = "Dose and plan refer to different structure sets; that of the plan is used."
                     draft.note(Level.WARNING, "structure-set-disagrees", message, dose.path.name)
                 return
-        self._structures_by_frame(draft, dose, referenced=bool(by_plan or by_dose))
+        if by_plan or by_dose:
+            why = "the one it refers to is not there"
+        elif dose.dose().plan_uids and draft.plan is None:
+            why = "the plan that would name it is not there"
+        else:
+            why = "it refers to none"
+        self._structures_by_frame(draft, dose, why)
 
-    def _structures_by_frame(self, draft: Draft, dose: FileEntry, *, referenced: bool) -> None:
+    def _structures_by_frame(self, draft: Draft, dose: FileEntry, why: str) -> None:
         """Fall back on the one structure set in the dose's frame of reference, and say so."""
         frame = dose.frame_of_reference_uid
         near = [entry for entry in self.structures if not frame or frame in frames_of(entry) or not frames_of(entry)]
-        why = "the one it refers to is not there" if referenced else "it refers to none"
         if len(near) == 1:
             draft.structures = near[0]
             draft.links.append(f"structure set {near[0].path.name}: the only one in the dose's frame of reference")
@@ -145,7 +150,7 @@ class _Linker:
         elif self.structures:
             reason = f"{why}, and no structure set shares its frame of reference."
         else:
-            reason = f"{why}, and there is no structure set at all." if referenced else "there is no structure set."
+            reason = "there is no structure set."
         remedy = (
             _CHOOSE_STRUCTURES
             if self.structures
@@ -265,9 +270,10 @@ class _Linker:
                 draft.note(Level.SERIOUS, "same-uid-differs", message, other.name)
 
     def _blame_unreadable(self, draft: Draft) -> None:
-        """Name a broken file beside a dose without structures, or structures without dose, as the likely reason."""
+        """Name a broken file beside a case that lacks its dose, its structures or its plan as the likely reason."""
         present = draft.structures or (draft.dose.entries[0] if draft.dose else None)
-        if present is None or (draft.structures and draft.dose):
+        plan_lost = draft.dose is not None and draft.plan is None and len(draft.dose.header.plan_uids) == 1
+        if present is None or (draft.structures and draft.dose and not plan_lost):
             return
         near = [item for item in self.index.unreadable if self._beside(item.path, present.path)]
         if near:

@@ -204,3 +204,47 @@ def test_file_meta_without_transfer_syntax_is_read_by_its_first_element(made, sy
     path = made.folder / "dose"
     path.write_bytes(cut[:140] + length.to_bytes(4, "little") + cut[144:])
     assert np.array_equal(read_dose(path)[0].values_gy, expected)
+
+
+def test_file_that_ends_after_its_file_meta_is_broken_and_not_something_else(made):
+    made.write("rs", structure_set(made.uids))
+    raw = encode(dose(made.uids))
+    meta_end = 144 + int.from_bytes(raw[140:144], "little")
+    for end in (meta_end, meta_end - 20, meta_end + 3):
+        (made.folder / "rd").write_bytes(raw[:end])
+        with pytest.raises(DicomReadError) as caught:
+            read_case(made.folder)
+        assert caught.value.path.endswith("rd")
+
+
+def test_broken_plan_of_the_dose_is_named_and_not_left_out_unseen(made):
+    made.write_plain()
+    path = made.folder / "plan"
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(DicomReadError, match="ends inside") as caught:
+        read_case(made.folder)
+    assert caught.value.path == str(path)
+    path.unlink()
+    assert "plan-absent" in {f.code for f in read_case(made.folder).findings}
+
+
+def test_broken_file_beside_a_complete_case_is_a_finding(made):
+    made.write_plain()
+    (made.folder / "old").write_bytes(encode(plan(made.uids))[:-200])
+    assert "unreadable-files" in {f.code for f in read_case(made.folder).findings}
+
+
+def test_directory_files_are_no_objects(made):
+    from pydicom.dataset import Dataset, FileMetaDataset
+
+    made.write("rs", structure_set(made.uids))
+    data = Dataset()
+    data.FileSetID = "DISK"
+    data.file_meta = FileMetaDataset()
+    data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
+    data.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.save_as(made.folder / "DICOMDIR", enforce_file_format=True)
+    index = scan(made.folder)
+    assert [p.name for p in index.not_dicom] == ["DICOMDIR"]
+    assert not index.unreadable

@@ -71,6 +71,17 @@ def test_two_slices_on_one_plane_are_one(made):
     assert "image-duplicate-slices" in codes
 
 
+def test_slice_that_ends_inside_its_pixels_keeps_its_place_and_is_told(made):
+    for number, data in enumerate(ct_slices(made.uids)):
+        path = made.write(f"{number}", data)
+    path.write_bytes(path.read_bytes()[:-700])
+    image, codes = series(made, [])
+    assert len(image.paths) == 9
+    assert "(8)" in codes["image-file-cut"].message
+    with pytest.raises(DicomReadError, match="ends inside"):
+        read_hu(image)
+
+
 def test_single_slice_has_no_spacing(made):
     image, codes = series(made, ct_slices(made.uids)[:1])
     assert image.grid.plane_spacing_mm == 0.0
