@@ -231,6 +231,7 @@ def _reconstruct(
     phi = np.empty((max(len(i.mids_mm) for i in chunk), rows + 1, columns + 1))
     state = np.empty((rows + 1, columns + 1), np.int8)
     done = np.empty((rows + 1, columns + 1), np.bool_)
+    kind = np.empty(columns, np.int8)
     links = solid.links
     assert links is not None
     start = 0
@@ -240,7 +241,7 @@ def _reconstruct(
             continue
         here = slice(start, start + n)
         interval_sections(  # type: ignore[call-arg]
-            *planes.arrays,
+            *planes.arrays[:4],
             planes.base,
             i.lower,
             i.upper,
@@ -263,6 +264,7 @@ def _reconstruct(
             phi,
             state,
             done,
+            kind,
             area[here],
             first[here],
             last[here],
@@ -298,9 +300,11 @@ def _levels(
         links.size_mm,
         links.is_hole,
         np.empty((len(points), 5)),
-        np.empty(nodes, np.int64),
+        np.empty(nodes, np.int32),
         np.empty(nodes),
-        np.empty(nodes, np.int64),
+        np.empty(nodes, np.int32),
+        np.zeros(nodes, np.bool_),
+        np.empty(nodes[0] * nodes[1] + 1, np.int64),
         level,
         radius,
         ring,

@@ -22,8 +22,13 @@ def _add_slab(area, first, last, layer, layer_first, layer_last, dz, zc):
                 continue
             volume = covered * dz
             layer[0, row, column] += volume
-            layer[1, row, column] += area[1, row, column] * dz
-            layer[2, row, column] += area[2, row, column] * dz
+            if covered == 1.0:
+                # The middle of a full cell needs no moments; sections may leave them out.
+                layer[1, row, column] += 0.5 * dz
+                layer[2, row, column] += 0.5 * dz
+            else:
+                layer[1, row, column] += area[1, row, column] * dz
+                layer[2, row, column] += area[2, row, column] * dz
             layer[3, row, column] += volume * zc
         layer_first[row] = min(layer_first[row], first[row])
         layer_last[row] = max(layer_last[row], last[row])

@@ -39,9 +39,25 @@ def _distance2(edges, edge, x, y):
 
 
 @njit(cache=True, nogil=True)
-def _seed(points, following, edges, begin, end, hu, hv, nearest, distance2):
-    """Give the nodes around each edge that edge."""
+def _offer(edges, edge, hu, hv, row, column, nearest, distance2, waiting, queue, tail):
+    """Offer a node an edge; a node that takes it joins the queue. Return the queue's new end."""
+    found = _distance2(edges, edge, column * hu, row * hv)
+    if found < distance2[row, column]:
+        distance2[row, column] = found
+        nearest[row, column] = edge
+        if not waiting[row, column]:
+            waiting[row, column] = True
+            queue[tail] = row * nearest.shape[1] + column
+            tail = tail + 1 if tail + 1 < queue.size else 0
+    return tail
+
+
+@njit(cache=True, nogil=True)
+def _spread(points, following, edges, begin, end, hu, hv, band2, nearest, distance2, waiting, queue):
+    """Give every node within the band its nearest edge: from the nodes around each edge outwards."""
     n_rows, n_columns = nearest.shape
+    head = 0
+    tail = 0
     for edge in range(begin, end):
         ax = points[edge, 0]
         ay = points[edge, 1]
@@ -53,44 +69,25 @@ def _seed(points, following, edges, begin, end, hu, hv, nearest, distance2):
             row = floor(ay + dy * s / n)
             for r in range(max(0, row), min(n_rows, row + 2)):
                 for c in range(max(0, column), min(n_columns, column + 2)):
-                    found = _distance2(edges, edge, c * hu, r * hv)
-                    if found < distance2[r, c]:
-                        distance2[r, c] = found
-                        nearest[r, c] = edge
-
-
-@njit(cache=True, nogil=True)
-def _offer(edges, x, y, row, column, from_row, from_column, band2, nearest, distance2):
-    """Offer a node its neighbour's edge."""
-    edge = nearest[from_row, from_column]
-    if edge >= 0 and edge != nearest[row, column] and distance2[from_row, from_column] < band2:
-        found = _distance2(edges, edge, x, y)
-        if found < distance2[row, column]:
-            distance2[row, column] = found
-            nearest[row, column] = edge
-
-
-@njit(cache=True, nogil=True)
-def _sweep(edges, hu, hv, row_lo, row_hi, column_lo, column_hi, band2, nearest, distance2):
-    """Pass nearest edges on over the window, down and up."""
-    for row in range(row_lo, row_hi):
-        y = row * hv
-        for column in range(column_lo, column_hi):
-            if row > row_lo:
-                _offer(edges, column * hu, y, row, column, row - 1, column, band2, nearest, distance2)
-            if column > column_lo:
-                _offer(edges, column * hu, y, row, column, row, column - 1, band2, nearest, distance2)
-        for column in range(column_hi - 2, column_lo - 1, -1):
-            _offer(edges, column * hu, y, row, column, row, column + 1, band2, nearest, distance2)
-    for row in range(row_hi - 1, row_lo - 1, -1):
-        y = row * hv
-        for column in range(column_hi - 1, column_lo - 1, -1):
-            if row + 1 < row_hi:
-                _offer(edges, column * hu, y, row, column, row + 1, column, band2, nearest, distance2)
-            if column + 1 < column_hi:
-                _offer(edges, column * hu, y, row, column, row, column + 1, band2, nearest, distance2)
-        for column in range(column_lo + 1, column_hi):
-            _offer(edges, column * hu, y, row, column, row, column - 1, band2, nearest, distance2)
+                    if nearest[r, c] != edge:
+                        tail = _offer(edges, edge, hu, hv, r, c, nearest, distance2, waiting, queue, tail)
+    while head != tail:
+        index = queue[head]
+        head = head + 1 if head + 1 < queue.size else 0
+        row = index // n_columns
+        column = index - row * n_columns
+        waiting[row, column] = False
+        if distance2[row, column] >= band2:
+            continue
+        edge = nearest[row, column]
+        if row > 0 and nearest[row - 1, column] != edge:
+            tail = _offer(edges, edge, hu, hv, row - 1, column, nearest, distance2, waiting, queue, tail)
+        if row + 1 < n_rows and nearest[row + 1, column] != edge:
+            tail = _offer(edges, edge, hu, hv, row + 1, column, nearest, distance2, waiting, queue, tail)
+        if column > 0 and nearest[row, column - 1] != edge:
+            tail = _offer(edges, edge, hu, hv, row, column - 1, nearest, distance2, waiting, queue, tail)
+        if column + 1 < n_columns and nearest[row, column + 1] != edge:
+            tail = _offer(edges, edge, hu, hv, row, column + 1, nearest, distance2, waiting, queue, tail)
 
 
 @njit(cache=True, nogil=True)
@@ -161,6 +158,8 @@ def plane_levels(
     nearest,
     distance2,
     winding,
+    waiting,
+    queue,
     level,
     radius,
     ring,
@@ -177,8 +176,8 @@ def plane_levels(
         Distance in mm beyond which distances are not told apart.
     ring_x, ring_y, ring_size, ring_hole
         Centroid in mm, radius of the circle of equal area in mm, and whether the ring is a hole.
-    edges, nearest, distance2, winding
-        Scratch: (points, 5), and three times (node rows, node columns).
+    edges, nearest, distance2, winding, waiting, queue
+        Scratch: (points, 5), four times (node rows, node columns) with `waiting` all false, and one more than nodes.
     level, radius, ring
         Output (planes, node rows, node columns): the level in mm2, the distance r that it was made with (negative for
         holes), and the nearest ring.
@@ -188,25 +187,11 @@ def plane_levels(
         slot = plane - plane_lo
         begin = ring_start[plane_ring[plane]]
         end = ring_start[plane_ring[plane + 1]]
-        x_lo = np.inf
-        x_hi = -np.inf
-        y_lo = np.inf
-        y_hi = -np.inf
-        for p in range(begin, end):
-            x_lo = min(x_lo, points[p, 0])
-            x_hi = max(x_hi, points[p, 0])
-            y_lo = min(y_lo, points[p, 1])
-            y_hi = max(y_hi, points[p, 1])
-        column_lo = max(0, floor(x_lo - band / hu) - 1)
-        column_hi = min(n_columns, ceil(x_hi + band / hu) + 2)
-        row_lo = max(0, floor(y_lo - band / hv) - 1)
-        row_hi = min(n_rows, ceil(y_hi + band / hv) + 2)
         nearest[:] = -1
         distance2[:] = np.inf
         winding[:] = 0
         _measure(points, following, begin, end, hu, hv, edges)
-        _seed(points, following, edges, begin, end, hu, hv, nearest, distance2)
-        _sweep(edges, hu, hv, row_lo, row_hi, column_lo, column_hi, band * band, nearest, distance2)
+        _spread(points, following, edges, begin, end, hu, hv, band * band, nearest, distance2, waiting, queue)
         _windings(points, following, begin, end, winding)
         for row in range(n_rows):
             seen = -1

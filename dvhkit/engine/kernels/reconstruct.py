@@ -251,7 +251,7 @@ def _sure(level, ring, row, column, base, lower, upper, above, below, sure):
 
 
 @njit(cache=True, nogil=True)
-def _residual(level, radius, slot, area, first, last, row, column, out):
+def _residual(level, radius, slot, area, row, column, out):
     """Write what the exact coverage of a drawn plane has more than the estimate from its levels, and that estimate."""
     _negative_part(
         _distance(level[slot, row, column], radius[slot, row, column]),
@@ -261,15 +261,50 @@ def _residual(level, radius, slot, area, first, last, row, column, out):
         out,
     )
     out[3] = out[0]
-    inside = first[slot, row] <= column <= last[slot, row]
     for a in range(3):
-        out[a] = (area[slot, a, row, column] if inside else 0.0) - out[a]
+        out[a] = area[slot, a, row, column] - out[a]
 
 
 @njit(cache=True, nogil=True)
-def _covered(area, first, last, slot, row, column):
-    """Exact coverage of a cell on a drawn plane."""
-    return area[slot, 0, row, column] if first[slot, row] <= column <= last[slot, row] else 0.0
+def _node_states(level, ring, base, lower, upper, above, below, sure, state):
+    """Write 1 where a node is inside at all heights between two planes, -1 where outside, 0 where that is open."""
+    n_rows, n_columns = state.shape
+    if lower < 0 or upper < 0:
+        for row in range(n_rows):
+            for column in range(n_columns):
+                state[row, column] = _sure(level, ring, row, column, base, lower, upper, above, below, sure)
+        return
+    for row in range(n_rows):
+        for column in range(n_columns):
+            l0 = level[lower - base, row, column]
+            l1 = level[upper - base, row, column]
+            state[row, column] = (max(l0, l1) < -sure) - (min(l0, l1) > sure)
+    some = False
+    for own in range(above.size):
+        some = some or above[own] == -1 or below[own] == -1
+    if not some:
+        return
+    for row in range(n_rows):
+        for column in range(n_columns):
+            own = ring[lower - base, row, column]
+            other = ring[upper - base, row, column]
+            if (own >= 0 and above[own] == -1) or (other >= 0 and below[other] == -1):
+                state[row, column] = 0
+
+
+@njit(cache=True, nogil=True)
+def _plain_cells(state, area, base, lower, upper, row, kind):
+    """Write 1 for the cells of a row that are full at all heights, -1 for the empty ones, 0 for the others.
+
+    Between corners that agree a wall thinner than the cell may still pass: both planes must show none.
+    """
+    for column in range(kind.size):
+        total = state[row, column] + state[row, column + 1] + state[row + 1, column] + state[row + 1, column + 1]
+        full = (total == 4) + 0.0
+        low = area[lower - base, 0, row, column] if lower >= 0 else full
+        high = area[upper - base, 0, row, column] if upper >= 0 else full
+        plain = (total == 4 or total == -4) and abs(low - full) < 1e-12 and abs(high - full) < 1e-12
+        kind[column] = (1 if total == 4 else -1) if plain else 0
 
 
 @njit(cache=True, nogil=True)
@@ -278,8 +313,6 @@ def interval_sections(
     radius,
     ring,
     area,
-    first,
-    last,
     base,
     lower,
     upper,
@@ -302,6 +335,7 @@ def interval_sections(
     phi,
     state,
     done,
+    kind,
     sections,
     section_first,
     section_last,
@@ -310,8 +344,9 @@ def interval_sections(
 
     Parameters
     ----------
-    level, radius, ring, area, first, last
-        Levels and the radii they were made with, nearest rings and exact coverage of the planes from `base` on.
+    level, radius, ring, area
+        Levels and the radii they were made with, nearest rings and exact coverage (zero where there is none) of the
+        planes from `base` on.
     lower, upper
         The planes below and above, -1 for none; `z_lo` and `z_hi` their heights (or where they would be).
     run_lo, run_hi
@@ -326,10 +361,10 @@ def interval_sections(
         Level of a point far outside.
     mids
         Heights of the sections.
-    phi, state, done
-        Scratch: (heights, node rows, node columns), and twice (node rows, node columns).
+    phi, state, done, kind
+        Scratch: (heights, node rows, node columns), twice (node rows, node columns), and (columns,).
     sections, section_first, section_last
-        Output as kernel `coverage` writes it, one for each height.
+        Output as kernel `coverage` writes it, one for each height; moments of full cells are left out.
     """
     n_rows = sections.shape[2]
     n_columns = sections.shape[3]
@@ -340,33 +375,22 @@ def interval_sections(
     cap = np.empty(2)
     # No cubic leaves the straight line between two planes by more than this.
     sure = 0.25 * bend * gap * gap
-    for row in range(n_rows + 1):
-        for column in range(n_columns + 1):
-            state[row, column] = _sure(level, ring, row, column, base, lower, upper, above, below, sure)
-            done[row, column] = False
-    for s in range(mids.size):
-        for row in range(n_rows):
+    _node_states(level, ring, base, lower, upper, above, below, sure, state)
+    done[:] = False
+    for row in range(n_rows):
+        _plain_cells(state, area, base, lower, upper, row, kind)
+        for s in range(mids.size):
             section_first[s, row] = n_columns
             section_last[s, row] = -1
-    for row in range(n_rows):
+            for column in range(n_columns):
+                sections[s, 0, row, column] = 1.0 if kind[column] == 1 else 0.0
         for column in range(n_columns):
-            total = state[row, column] + state[row, column + 1] + state[row + 1, column] + state[row + 1, column + 1]
-            full = 1.0 if total == 4 else 0.0
-            # Between corners that agree a wall thinner than the cell may still pass.
-            plain = total == -4 or total == 4
-            if plain and lower >= 0:
-                plain = abs(_covered(area, first, last, lower - base, row, column) - full) < 1e-12
-            if plain and upper >= 0:
-                plain = abs(_covered(area, first, last, upper - base, row, column) - full) < 1e-12
-            if plain:
+            if kind[column] == -1:
+                continue
+            if kind[column] == 1:
                 for s in range(mids.size):
-                    sections[s, 0, row, column] = full
-                    sections[s, 1, row, column] = 0.5
-                    sections[s, 2, row, column] = 0.5
-                if total == 4:
-                    for s in range(mids.size):
-                        section_first[s, row] = min(section_first[s, row], column)
-                        section_last[s, row] = column
+                    section_first[s, row] = min(section_first[s, row], column)
+                    section_last[s, row] = column
                 continue
             for a in range(2):
                 for b in range(2):
@@ -401,9 +425,9 @@ def interval_sections(
                             phi,
                         )
             if lower >= 0:
-                _residual(level, radius, lower - base, area, first, last, row, column, rest_lo)
+                _residual(level, radius, lower - base, area, row, column, rest_lo)
             if upper >= 0:
-                _residual(level, radius, upper - base, area, first, last, row, column, rest_hi)
+                _residual(level, radius, upper - base, area, row, column, rest_hi)
             for s in range(mids.size):
                 _negative_part(
                     phi[s, row, column],
@@ -435,8 +459,6 @@ def interval_sections(
                     sections[s, 2, row, column] = min(max(part[2], 0.0), covered)
                     section_first[s, row] = min(section_first[s, row], column)
                     section_last[s, row] = column
-                else:
-                    sections[s, 0, row, column] = 0.0
 
 
 @njit(cache=True, nogil=True)
