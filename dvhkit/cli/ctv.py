@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from dvhkit.cli.streams import out_console, write_json
+from dvhkit.cli.options import CasePath, ImageOption, RtstructOption
+from dvhkit.cli.streams import EXIT_NOT_MET, out_console, write_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,6 +28,116 @@ JsonOption = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--json", metavar="FILE", help="Write the result as JSON to FILE, or - for standard output."),
 ]
+GtvOption = Annotated[str, typer.Option("--gtv", metavar="ROI", help="The GTV, by name or '#number'.")]
+VertebraOption = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--vertebra",
+        metavar="ROI|LEVEL",
+        help="A whole vertebra's structure, or a level such as L3; may be repeated. Default: all that the GTV touches.",
+    ),
+]
+LabelsOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--labels", metavar="FILE", help="Label map with one number a vertebra (NIfTI, NRRD, MetaImage)."),
+]
+SubregionsOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--subregions", metavar="FILE", help="Label map of sub-regions, such as TPTBox makes."),
+]
+TableOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--label-table", metavar="ID|FILE", help="What the labels mean: totalsegmentator, tptbox, ..."),
+]
+
+
+@ctv_app.command()
+def vertebra(
+    gtv: GtvOption,
+    path: CasePath = None,
+    vertebra: VertebraOption = None,
+    labels: LabelsOption = None,
+    subregions: SubregionsOption = None,
+    label_table: TableOption = None,
+    profile: ProfileOption = "wang2025-lamina",
+    include: IncludeOption = None,
+    name: Annotated[str, typer.Option("--name", help="Name of the new structure.")] = "CTV_vertebra",
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--out", metavar="FILE.dcm", help="Write the CTV as a new RTSTRUCT; the old one stays as it is."),
+    ] = None,
+    compartments: Annotated[bool, typer.Option("--compartments", help="Write the compartments too.")] = False,
+    json_target: JsonOption = None,
+    rtstruct: RtstructOption = None,
+    image: ImageOption = None,
+) -> None:
+    """Make the CTV of a vertebral metastasis by rule: required compartments, without the canal, and the GTV.
+
+    [dim]Example:[/dim]  dvhkit ctv vertebra plan/ --gtv GTV --vertebra L3 --name CTV_L3 --out ctv.dcm
+    """
+    from dvhkit.cli.ctv_run import plan_from_files, print_plan, write_ctv
+
+    run = plan_from_files(
+        path,
+        gtv=gtv,
+        levels=vertebra or [],
+        labels=labels,
+        subregions=subregions,
+        label_table=label_table,
+        profile=profile,
+        include=_involvement(include or "", extent=False)[0],
+        rtstruct=rtstruct,
+        image=image,
+    )
+    written = write_ctv(run, out, name=name, compartments=compartments) if out is not None else None
+    if json_target is not None:
+        write_json(json_target, run.document(written=written))
+    if json_target != "-":
+        print_plan(run, written=written)
+
+
+@ctv_app.command()
+def check(
+    gtv: GtvOption,
+    ctv: Annotated[str, typer.Option("--ctv", metavar="ROI", help="The CTV to check, by name or '#number'.")],
+    path: CasePath = None,
+    vertebra: VertebraOption = None,
+    labels: LabelsOption = None,
+    subregions: SubregionsOption = None,
+    label_table: TableOption = None,
+    profile: ProfileOption = "wang2025-lamina",
+    json_target: JsonOption = None,
+    rtstruct: RtstructOption = None,
+    image: ImageOption = None,
+) -> None:
+    """Check a vertebral CTV against the rules: exit code 1 if a required compartment is not covered.
+
+    A required compartment passes with 95 % covered, asks for review from 80 %, and fails below: numbers of this
+    program, from no paper.
+
+    [dim]Example:[/dim]  dvhkit ctv check plan/ --gtv GTV --ctv CTV --vertebra L3
+    """
+    from dvhkit.cli.ctv_run import plan_from_files, print_plan
+
+    run = plan_from_files(
+        path,
+        gtv=gtv,
+        ctv=ctv,
+        levels=vertebra or [],
+        labels=labels,
+        subregions=subregions,
+        label_table=label_table,
+        profile=profile,
+        include=(),
+        rtstruct=rtstruct,
+        image=image,
+    )
+    if json_target is not None:
+        write_json(json_target, run.document())
+    if json_target != "-":
+        print_plan(run)
+    if not run.passes:
+        raise typer.Exit(EXIT_NOT_MET)
 
 
 @ctv_app.command()

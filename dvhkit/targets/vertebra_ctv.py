@@ -104,8 +104,8 @@ class CtvPlan:
 
     Attributes
     ----------
-    ctv : (n_planes, n_rows, n_columns)
-        How much of each voxel of the scene's grid the CTV fills.
+    bone, ctv : (n_planes, n_rows, n_columns)
+        How much of each voxel of the scene's grid the compartments of the CTV fill, and with the GTV the CTV.
     gtv_cc, outside_cc, canal_cc, ctv_cc
         Volumes: of the GTV; of its part outside all compartments; of that, the part in the canal (None where no
         canal is known); of the CTV.
@@ -113,6 +113,7 @@ class CtvPlan:
 
     scene: Scene
     levels: tuple[LevelResult, ...]
+    bone: FloatArray
     ctv: FloatArray
     gtv_cc: float
     outside_cc: float
@@ -120,7 +121,8 @@ class CtvPlan:
     ctv_cc: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ctv", frozen_array(self.ctv))
+        for name in ("bone", "ctv"):
+            object.__setattr__(self, name, frozen_array(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,11 +167,13 @@ def plan_ctv(scene: Scene, profile: RuleProfile, *, include: Iterable[Compartmen
         _level(scene, vertebra, profile, wanted=wanted, beyond=beyond, threshold_cc=threshold)
         for vertebra in scene.vertebrae
     )
-    ctv = _ctv(scene, levels)
+    bone = _bone(scene, levels)
+    ctv = np.maximum(bone, scene.gtv)
     canal_cc = None if scene.canal is None else _volume(np.minimum(outside, scene.canal), voxel_cc)
     return CtvPlan(
         scene=scene,
         levels=levels,
+        bone=bone,
         ctv=ctv,
         gtv_cc=_volume(scene.gtv, voxel_cc),
         outside_cc=outside_cc,
@@ -266,7 +270,7 @@ def _outside(scene: Scene) -> FloatArray:
     return np.asarray(np.clip(scene.gtv - bone, 0.0, None))
 
 
-def _ctv(scene: Scene, levels: tuple[LevelResult, ...]) -> FloatArray:
+def _bone(scene: Scene, levels: tuple[LevelResult, ...]) -> FloatArray:
     bone = np.zeros(scene.grid.shape_zyx)
     for level in levels:
         for compartment in level.outcome.target:
@@ -275,7 +279,7 @@ def _ctv(scene: Scene, levels: tuple[LevelResult, ...]) -> FloatArray:
     bone = np.clip(bone, 0.0, 1.0)
     if scene.canal is not None:
         bone = np.minimum(bone, 1.0 - scene.canal)
-    return np.asarray(np.maximum(bone, scene.gtv))
+    return bone
 
 
 def _check_level(level: LevelResult, ctv: FloatArray) -> LevelCheck:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from dvhkit.engine.rasterise import voxel_edges_mm
+from dvhkit.engine.options import Between, EndCap, EngineOptions
+from dvhkit.engine.rasterise import volume_on_grid, voxel_edges_mm
 from dvhkit.errors import InputError
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
@@ -17,6 +18,8 @@ from dvhkit.targets.vertebra_local import value_at
 
 Window = tuple[slice, slice, slice]
 
+# Compartments are taken slice by slice, as they were drawn: what the result must be drawn on are the same slices.
+SLICES = EngineOptions(profile="slices", between=Between.PRISM, end_cap=EndCap.HALF_SLICE)
 # Round the vertebrae, so that a mask that ends at the window's edge is known to end at the image's.
 ROOM_MM = 12.0
 _PIXEL_MM = 1.0
@@ -98,3 +101,8 @@ def sample_mask(mask: Mask, source: Grid, grid: Grid) -> Mask:
 def points_of(structure: Structure) -> FloatArray:
     """Return the (n, 3) points of the contours that bound an area."""
     return np.concatenate([contour.points_mm for contour in structure.closed_contours])
+
+
+def filled_by(structure: Structure, grid: Grid) -> FloatArray:
+    """Return how much of each voxel a structure fills, its slices taken as they were drawn."""
+    return volume_on_grid(structure, grid, SLICES)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dvhkit.engine.rasterise import volume_on_grid
 from dvhkit.errors import InputError, UnknownStructureError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
@@ -19,6 +18,7 @@ from dvhkit.targets.vertebra_grid import (
     ROOM_MM,
     Window,
     crop_grid,
+    filled_by,
     grid_over,
     points_of,
     sample_mask,
@@ -118,7 +118,7 @@ def build_scene(
     grid = crop_grid(base, window)
     canal = _canal(catalogue, labels, grid)
     made = [_vertebra(level, parts, labels, grid, canal) for level, parts in chosen.items()]
-    field_gtv = volume_on_grid(gtv, grid)
+    field_gtv = filled_by(gtv, grid)
     touched = [v for v in made if levels or _touches(v, field_gtv)]
     if not touched:
         names = ", ".join(chosen)
@@ -251,7 +251,7 @@ def _canal(
     for kind in ("canal", "cord") if cord else ("canal",):
         for named, structure in catalogue:
             if named.part == kind:
-                made = volume_on_grid(structure, grid)
+                made = filled_by(structure, grid)
                 if made.any():
                     return made
     source = labels.levels or labels.regions if labels is not None else None
@@ -269,7 +269,7 @@ def _vertebra(
     if drawn and (whole is None or len(drawn) == len(Compartment)):
         return _from_structures(level, drawn, grid)
     if whole is not None:
-        filled = volume_on_grid(whole, grid)
+        filled = filled_by(whole, grid)
         if not np.any(filled >= 0.5):
             raise InputError(f"the structure {whole.name!r} lies outside the image, or is thinner than its voxels.")
         return _share_out(_from_mask(level, filled >= 0.5, grid, canal), filled)
@@ -291,7 +291,7 @@ def _from_structures(level: str, drawn: dict[str, Structure], grid: Grid) -> Ver
     window = window_round(grid, np.concatenate([points_of(s) for s in drawn.values()]), room_mm=4.0)
     small = crop_grid(grid, window)
     parts: dict[Compartment, FloatArray | Mask] = {
-        part: volume_on_grid(drawn[part.value], small) for part in Compartment if part.value in drawn
+        part: filled_by(drawn[part.value], small) for part in Compartment if part.value in drawn
     }
     missing = [part.value for part in Compartment if part not in parts]
     findings: tuple[Finding, ...] = ()

@@ -1,0 +1,160 @@
+"""`dvhkit ctv vertebra` and `dvhkit ctv check` on DICOM files, from the GTV to the written CTV and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import SimpleITK as sitk  # noqa: N813
+from typer.testing import CliRunner
+
+from dvhkit.cli.ctv import ctv_app
+from dvhkit.errors import InputError
+from dvhkit.phantoms.dicom_set import write_set
+from dvhkit.phantoms.phantom_set import PhantomImage, PhantomSet, axial_grid
+from dvhkit.phantoms.shapes import structure
+from dvhkit.phantoms.solids import sphere
+from dvhkit.phantoms.vertebra import CANAL_NUMBER, PART_NUMBER, VertebraPhantom
+from dvhkit.readers.rtstruct import read_structures
+from dvhkit.targets.vertebra_grid import filled_by, voxel_volume_cc
+from dvhkit.targets.vertebra_rules import Compartment
+
+PHANTOM = VertebraPhantom(tilt_deg=(10, 5, 3), centre_mm=(6.0, -4.0, 2.0))
+GRID = axial_grid(shape_zyx=(42, 128, 134), spacing_xyz_mm=(1.05, 1.05, 3.0))
+PLANES = GRID.origin_mm[2] + GRID.offsets_mm
+
+
+def read_rtstruct(path):
+    structures, _ = read_structures(path)
+    return structures
+
+
+def run(*arguments):
+    return CliRunner().invoke(ctv_app, [str(a) for a in arguments])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    lesions = (("GTV_body", Compartment.BODY, 6.0), ("GTV_lamina", Compartment.LAMINA_R, 2.6))
+    gtvs = [
+        structure(name, number, sphere(PHANTOM.middle_of(part), radius), PLANES, rt_roi_type="GTV")
+        for number, (name, part, radius) in enumerate(lesions, start=30)
+    ]
+    # Only the whole vertebra and the canal: the compartments must be found.
+    drawn = [s for s in PHANTOM.structures(PLANES) if s.name in ("zVert_L03", "SpinalCanal")]
+    drawn = [replace(s, number=n) for n, s in enumerate(drawn, start=1)]
+    target = tmp_path_factory.mktemp("spine")
+    write_set(target, PhantomSet(label="spine", structures=(*drawn, *gtvs), image=PhantomImage(grid=GRID)))
+    return target
+
+
+@pytest.fixture(scope="module")
+def made(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out") / "ctv.dcm"
+    result = run(
+        "vertebra", folder, "--gtv", "GTV_lamina", "--name", "CTV_L3", "--out", out, "--compartments", "--json", "-"
+    )
+    assert result.exit_code == 0, result.output + str(result.exception)
+    return out, json.loads(result.stdout)
+
+
+def test_result_says_where_the_tumour_is_and_what_the_rule_wants(made):
+    _, document = made
+    (level,) = document["levels"]
+    assert level["level"] == "L03"
+    assert level["compartments_from"] == "geometry"
+    assert level["involved"] == ["lamina_R"]
+    assert level["required"] == ["pedicle_R", "transverse_R", "lamina_R", "spinous"]
+    assert level["rules"] == ["R3"]
+    held = {c["compartment"]: c["gtv_cc"] for c in level["compartments"]}
+    assert held["lamina_R"] == pytest.approx(document["gtv_cc"] - document["outside_cc"], rel=0.05)
+
+
+def test_written_ctv_is_the_phantoms_own_compartments(made):
+    out, document = made
+    written = read_rtstruct(out)
+    ctv = written["CTV_L3"]
+    assert ctv.rt_roi_type == "CTV"
+    field = filled_by(ctv, GRID)
+    truth = PHANTOM.labels_on(GRID)
+    wanted = np.isin(truth, [PART_NUMBER[Compartment(c)] for c in document["levels"][0]["required"]])
+    made_voxels = field >= 0.5
+    assert 2 * np.count_nonzero(made_voxels & wanted) / (np.count_nonzero(made_voxels) + wanted.sum()) > 0.9
+    assert np.sum(field * voxel_volume_cc(GRID)) == pytest.approx(document["ctv_cc"], rel=0.02)
+    # No bone of the canal, no bone of the body.
+    for number in (CANAL_NUMBER, PART_NUMBER[Compartment.BODY]):
+        assert np.mean(field[truth == number]) < 0.03
+    assert {"zLam_L03_R", "zSP_L03", "VB_L03"} <= set(written.names)
+
+
+def test_written_ctv_holds_the_whole_gtv(made, folder):
+    out, _ = made
+    gtv = filled_by(read_rtstruct(next(folder.glob("RTSTRUCT*")))["GTV_lamina"], GRID)
+    ctv = filled_by(read_rtstruct(out)["CTV_L3"], GRID)
+    # Coordinates are written to a tenth of a micrometre.
+    assert np.max(gtv - ctv) < 1e-3
+
+
+def test_a_ctv_made_by_rule_passes_the_check_and_another_fails(folder, made, tmp_path):
+    out, _ = made
+    both = tmp_path / "both"
+    both.mkdir()
+    drawn = read_rtstruct(out)["CTV_L3"]
+    old = list(read_rtstruct(next(folder.glob("RTSTRUCT*"))))
+    poor = replace(old[-1], name="CTV_poor", number=41, rt_roi_type="CTV")
+    structures = (*old, replace(drawn, number=40), poor)
+    write_set(both, PhantomSet(label="spine", structures=structures, image=PhantomImage(grid=GRID)))
+    good = run("check", both, "--gtv", "GTV_lamina", "--ctv", "CTV_L3", "--json", "-")
+    assert good.exit_code == 0, good.output
+    document = json.loads(good.stdout)
+    assert document["verdict"] == "pass"
+    covered = {c["compartment"]: c for c in document["levels"][0]["coverage"]}
+    assert covered["spinous"]["covered_frac"] > 0.95
+    assert covered["body"]["role"] == "not required"
+    bad = run("check", both, "--gtv", "GTV_lamina", "--ctv", "CTV_poor", "--json", "-")
+    assert bad.exit_code == 1
+    assert json.loads(bad.stdout)["verdict"] == "fail"
+    shown = run("check", both, "--gtv", "GTV_lamina", "--ctv", "CTV_poor")
+    assert "required by V3(R)" in shown.stdout
+
+
+def test_labels_stand_in_for_drawn_vertebrae(folder, tmp_path):
+    labels = np.where((PHANTOM.labels_on(GRID) % CANAL_NUMBER) > 0, 29, 0).astype(np.uint8)
+    image = sitk.GetImageFromArray(labels)
+    image.SetOrigin((GRID.origin_mm + GRID.offsets_mm[0] * GRID.normal).tolist())
+    image.SetSpacing((*GRID.spacing_mm.tolist(), GRID.plane_spacing_mm))
+    path = tmp_path / "seg.nii.gz"
+    sitk.WriteImage(sitk.DICOMOrient(image, "RAS"), str(path))
+    arguments = ("vertebra", folder, "--gtv", "GTV_body", "--labels", path, "--json", "-")
+    refused = run(*arguments)
+    assert isinstance(refused.exception, InputError)
+    assert "--label-table" in str(refused.exception)
+    result = run(*arguments, "--label-table", "totalsegmentator")
+    assert result.exit_code == 0, result.output + str(result.exception)
+    (level,) = json.loads(result.stdout)["levels"]
+    assert (level["level"], level["required"]) == ("L03", ["body"])
+
+
+def test_the_source_is_never_overwritten(folder):
+    source = next(folder.glob("RTSTRUCT*"))
+    before = source.read_bytes()
+    result = run("vertebra", folder, "--gtv", "GTV_body", "--out", source)
+    assert result.exit_code != 0
+    assert source.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (("--gtv", "GTV_bodi"), "GTV_body"),
+        (("--gtv", "GTV_body", "--vertebra", "L4"), "L03"),
+        (("--gtv", "GTV_body", "--include", "spinous"), "cannot be chosen"),
+        (("--gtv", "GTV_body", "--vertebra", "SpinalCanal"), "canal"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_error(folder, arguments, fragment):
+    result = run("vertebra", folder, *arguments)
+    assert isinstance(result.exception, InputError)
+    assert fragment in str(result.exception)
