@@ -20,6 +20,7 @@ from dvhkit.model.plan import Prescription
 from dvhkit.protocols.context import PRESCRIPTION, unknown_keys
 from dvhkit.protocols.evaluate import ImageFacts, StructureFact, evaluate_protocol
 from dvhkit.protocols.load import Protocol, load_protocol
+from dvhkit.protocols.names import fold
 from dvhkit.protocols.regions import Region, RoiRef, is_expression, parse_region
 from dvhkit.protocols.rules import StructureSelector
 from dvhkit.protocols.select import select
@@ -142,7 +143,19 @@ class CaseNumbers:
             uncovered=self.uncovered,
             volume_cc=dvh.volume_cc,
             fractions=self.case.fractions,
+            body=self._body,
+            targets=sum(s.rt_roi_type == "PTV" and not s.is_empty for s in self.case.structures),
         )
+
+    def _body(self) -> Dvh:
+        """Return the DVH of the whole body; raises `NotEvaluable` where it is not plain which ROI that is."""
+        drawn = [s for s in self.structures() if not s.is_empty]
+        external = [s for s in drawn if s.rt_roi_type == "EXTERNAL"]
+        found = external or [s for s in drawn if fold(s.name) in ("body", "external")]
+        if len(found) != 1:
+            reason = Reason.AMBIGUOUS_STRUCTURE if found else Reason.NO_STRUCTURE
+            raise NotEvaluable(f"{len(found)} structures are the body's outline; just one is needed.", reason=reason)
+        return self.dvh(RoiRef(found[0].number, found[0].name))
 
     def structures(self) -> tuple[StructureFact, ...]:
         """Return what rules select structures by."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,7 +14,7 @@ from dvhkit.metrics.biology import LQ_DISPUTED_ABOVE_GY, bed_dvh, eqd2_dvh
 from dvhkit.metrics.dose_at_volume import require_volume
 from dvhkit.metrics.expression import Effect, Metric, parse_metric
 from dvhkit.metrics.prescribed import PrescriptionChoice, describe, the_prescription
-from dvhkit.metrics.registry import Dimension, MetricSpec, spec
+from dvhkit.metrics.registry import Dimension, IndexInput, IndexSpec, MetricSpec, index_spec, spec
 from dvhkit.model.dvh import Dvh
 from dvhkit.results import MetricResult
 from dvhkit.units import Unit, number_text
@@ -35,6 +36,8 @@ def evaluate_metric(
     uncovered: Uncovered = "refuse",
     volume_cc: float | None = None,
     fractions: int | None = None,
+    body: Callable[[], Dvh] | None = None,
+    targets: int = 1,
 ) -> MetricResult:
     """Measure `metric` on the structure `roi`; never raises for what the data lack.
 
@@ -53,6 +56,10 @@ def evaluate_metric(
         Volume of the structure where `dvh` is None, so that ``Volume[cc]`` is known without dose.
     fractions
         Number of fractions that the dose is given in, for metrics in EQD2 or BED.
+    body
+        Gives the DVH of the whole body, for indices of conformity; called only if one is asked for.
+    targets
+        Number of target volumes in the plan: with several, the isodoses of an index may be another's, and it says so.
 
     Returns
     -------
@@ -64,10 +71,16 @@ def evaluate_metric(
     lack: NotEvaluable | None = None
     notes: list[str] = []
     try:
-        row = spec(metric.kind)
-        dvh = dvh if dvh is not None else _volume_only(row, roi, volume_cc)
-        dvh = dvh if metric.effect is None else _in_effect(dvh, metric.effect, fractions, notes)
-        value = _Measurement(metric, row, dvh, prescription, notes).value(uncovered)
+        index = index_spec(metric.kind)
+        if index is not None:
+            value = _index_value(index, dvh, prescription, body, notes)
+            if index.needs_body and targets > 1:
+                notes.append(f"the plan has {targets} target volumes, whose isodoses this index does not tell apart")
+        else:
+            row = spec(metric.kind)
+            dvh = dvh if dvh is not None else _volume_only(row, roi, volume_cc)
+            dvh = dvh if metric.effect is None else _in_effect(dvh, metric.effect, fractions, notes)
+            value = _Measurement(metric, row, dvh, prescription, notes).value(uncovered)
     except NotEvaluable as why:
         lack = why
     return MetricResult(
@@ -89,6 +102,34 @@ def _volume_only(row: MetricSpec, roi: str, volume_cc: float | None) -> Dvh:
         raise NotEvaluable("the volume of the structure is not known.", reason=Reason.NO_VOLUME)
     nothing = np.empty(0)
     return Dvh(roi=roi, dose_gy=nothing, part_cc=nothing, volume_cc=volume_cc, min_gy=None, max_gy=None)
+
+
+def _index_value(
+    index: IndexSpec,
+    dvh: Dvh | None,
+    prescription: PrescriptionChoice,
+    body: Callable[[], Dvh] | None,
+    notes: list[str],
+) -> float:
+    """Return an index of a target; it needs the whole target inside the dose grid."""
+    if dvh is None:
+        raise NotEvaluable("there is no dose.", reason=Reason.NO_DOSE)
+    whole = _Measurement(parse_metric("Mean[Gy]"), spec("Mean"), dvh, prescription, notes)
+    whole.value("refuse")  # raises for what is empty or outside
+
+    def the_body() -> Dvh:
+        if body is None:
+            raise NotEvaluable("the body is not known, so isodose volumes are not.", reason=Reason.NO_STRUCTURE)
+        found = body()
+        note = f"isodose volumes within {found.roi}"
+        if note not in notes:
+            notes.append(note)
+        return found
+
+    value = index.function(IndexInput(target=dvh, prescribed_gy=whole.prescribed_gy, body=the_body))
+    if not math.isfinite(value):
+        raise NotEvaluable("the dose of the structure is not a number everywhere.", reason=Reason.NO_DOSE)
+    return value
 
 
 def _in_effect(dvh: Dvh, effect: Effect, fractions: int | None, notes: list[str]) -> Dvh:
@@ -144,7 +185,7 @@ class _Measurement:
             return 0.0
         if at.unit is not Unit.PERCENT:
             return at.value
-        whole = self._prescribed_gy() if self.row.takes is Dimension.DOSE else self.dvh.covered_cc
+        whole = self.prescribed_gy() if self.row.takes is Dimension.DOSE else self.dvh.covered_cc
         return at.value / 100 * whole
 
     def _in_unit(self, native: float) -> float:
@@ -153,10 +194,11 @@ class _Measurement:
             raise NotEvaluable("the dose of the structure is not a number everywhere.", reason=Reason.NO_DOSE)
         if self.metric.unit is not Unit.PERCENT:
             return native
-        whole = self._prescribed_gy() if self.row.gives is Dimension.DOSE else self.dvh.covered_cc
+        whole = self.prescribed_gy() if self.row.gives is Dimension.DOSE else self.dvh.covered_cc
         return 100 * native / whole
 
-    def _prescribed_gy(self) -> float:
+    def prescribed_gy(self) -> float:
+        """Return the one prescribed dose, and note where it is from; raises `NotEvaluable`."""
         chosen = the_prescription(self.prescription)
         if describe(chosen) not in self.notes:
             self.notes.append(describe(chosen))

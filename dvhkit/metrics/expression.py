@@ -16,6 +16,9 @@ argument is never guessed: D100 may be 100 % or 100 cc, so it is refused.
 
 ``EQD2_3:`` or ``BED_10:`` before any of them converts the dose first, voxel by voxel, by the linear-quadratic model
 with that alpha/beta in Gy: ``EQD2_3:D0.03cc[Gy]``.
+
+Indices of a target are plain numbers under their authors' names: ``CI_Paddick``, ``CI_RTOG``, ``Selectivity_Lomax``,
+``GI_Paddick``, ``R50``, ``HI_ICRU83``, ``HI_RTOG``, ``HI_D5D95``. A bare CI or HI is refused: there are many.
 """
 
 from __future__ import annotations
@@ -28,11 +31,12 @@ from rapidfuzz import fuzz, process
 
 # Each of these files enters its functions in the table when it is imported.
 from dvhkit.errors import MetricSyntaxError
-from dvhkit.metrics import dose_at_volume, statistics, volume_at_dose
-from dvhkit.metrics.registry import Dimension, MetricSpec, find_spec, specs
+from dvhkit.metrics import dose_at_volume, indices, statistics, volume_at_dose
+from dvhkit.metrics.registry import Dimension, MetricSpec, find_index, find_spec, specs
+from dvhkit.metrics.registry import indices as index_rows
 from dvhkit.units import Quantity, Unit, number_text, parse_unit, quantity
 
-METRIC_FILES = (dose_at_volume, volume_at_dose, statistics)
+METRIC_FILES = (dose_at_volume, volume_at_dose, statistics, indices)
 
 FORMS = (
     "D95%[Gy]",
@@ -122,6 +126,9 @@ def parse_metric(text: str) -> Metric:
     """
     if len(text) > _MAX_LENGTH:
         raise _error(text[:_MAX_LENGTH] + "...", 1, f"a metric has at most {_MAX_LENGTH} characters")
+    row_of_index = find_index(re.sub(r"\s+", "", text).removesuffix("[]"))
+    if row_of_index is not None:
+        return Metric(kind=row_of_index.name, at=None, unit=Unit.NONE)
     prefix = _EFFECT.match(text)
     begin = prefix.end() if prefix else 0
     match = _GRAMMAR.match(text, begin)
@@ -205,11 +212,17 @@ def _error(text: str, position: int, why: str) -> MetricSyntaxError:
 
 def _nearest(text: str) -> tuple[str, ...]:
     """Return the known forms that come nearest to a text that cannot be read."""
-    repaired = _repair(text)
+    repaired = _indices_like(text) or _repair(text)
     if repaired:
         return repaired
     found = process.extractOne(text, FORMS, scorer=fuzz.ratio, processor=str.casefold)
     return (found[0],) if found else FORMS[:1]
+
+
+def _indices_like(text: str) -> tuple[str, ...]:
+    """Return the indices whose name begins as `text` does, for a bare CI or HI."""
+    first = re.split(r"[\W_]", text.strip(), maxsplit=1)[0].casefold()
+    return tuple(index.name for index in index_rows() if index.name.split("_")[0].casefold() == first)
 
 
 def _repair(text: str) -> tuple[str, ...]:

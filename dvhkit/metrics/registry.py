@@ -108,3 +108,76 @@ def find_spec(spelling: str) -> MetricSpec | None:
     """Return the row that `spelling` names, whatever its case, or None."""
     folded = spelling.lower()
     return next((row for row in _TABLE.values() if folded in row.spellings), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexInput:
+    """What an index of a target is made of.
+
+    Attributes
+    ----------
+    target
+        DVH of the target.
+    prescribed_gy
+        Gives the one prescribed dose; raises `NotEvaluable` where it is not known.
+    body
+        Gives the DVH of the whole body, where isodose volumes are measured; raises `NotEvaluable` without one.
+    """
+
+    target: Dvh
+    prescribed_gy: Callable[[], float]
+    body: Callable[[], Dvh]
+
+    def isodose_cc(self, percent: float = 100.0) -> float:
+        """Return the volume in the body that receives so many percent of the prescription or more."""
+        dose_gy = percent / 100 * self.prescribed_gy()
+        return self.body().volume_at_least_cc(dose_gy)
+
+    def covered_target_cc(self) -> float:
+        """Return the volume of the target that receives the prescription or more."""
+        return self.target.volume_at_least_cc(self.prescribed_gy())
+
+
+# Gives a plain number. May raise NotEvaluable.
+IndexFunction = Callable[[IndexInput], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexSpec:
+    """One row of the table of indices: plain numbers of a target, such as conformity; under their authors' names."""
+
+    name: str
+    function: IndexFunction
+    spellings: tuple[str, ...]
+    needs_body: bool
+
+
+_INDICES: dict[str, IndexSpec] = {}
+
+
+def index(
+    name: str, *, spellings: tuple[str, ...] = (), needs_body: bool = False
+) -> Callable[[IndexFunction], IndexFunction]:
+    """Enter the decorated function in the table of indices under `name`."""
+
+    def enter(function: IndexFunction) -> IndexFunction:
+        known = (name.lower(), *spellings)
+        _INDICES[name] = IndexSpec(name=name, function=function, spellings=known, needs_body=needs_body)
+        return function
+
+    return enter
+
+
+def indices() -> tuple[IndexSpec, ...]:
+    """Return the table of indices, in the order of entry."""
+    return tuple(_INDICES.values())
+
+
+def index_spec(name: str) -> IndexSpec | None:
+    """Return the row of an index by its canonical name, or None."""
+    return _INDICES.get(name)
+
+
+def find_index(spelling: str) -> IndexSpec | None:
+    """Return the index that `spelling` names, whatever its case, or None."""
+    return next((row for row in _INDICES.values() if spelling.lower() in row.spellings), None)

@@ -23,6 +23,8 @@ _MOST_BED_GY = 500.0
 _MOST_GY_PER_FRACTION = 60.0
 # A variation is a little looser than its goal; 4500 beside 7425 was a slip of the row.
 _WIDEST_VARIATION = 1.5
+# Shares of a volume: 1 is ideal and the most there is.
+_AT_MOST_ONE = ("CI_Paddick", "Selectivity_Lomax")
 _TARGET_TYPES = ("GTV", "CTV", "ITV", "PTV")
 
 
@@ -133,6 +135,12 @@ def vacuous(rule: Rule) -> Iterator[tuple[Level, str, str]]:
     if not isinstance(rule.check, DoseCheck):
         return
     metric, goal = rule.check.metric, rule.goal
+    if metric.kind in _AT_MOST_ONE:
+        if goal.low is None and goal.high is not None and goal.high >= 1:
+            yield Level.SERIOUS, "vacuous", f"{metric} is never above 1, so every plan meets {goal}."
+        if goal.low is not None and goal.low > 1:
+            yield Level.SERIOUS, "impossible", f"{metric} is never above 1, so no plan meets {goal}."
+        return
     of_volume = metric.kind in ("V", "CV") and metric.unit is Unit.PERCENT
     always = (goal.high is not None and of_volume and goal.high >= 100 and not goal.strict and goal.low is None) or (
         goal.low is not None and goal.low <= 0 and goal.high is None and not goal.strict

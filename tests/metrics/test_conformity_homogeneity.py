@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from dvhkit.errors import NotEvaluable
+from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.metrics import conformity, homogeneity
+from dvhkit.metrics.evaluate import evaluate_metric
 from dvhkit.model.dvh import Dvh
+from dvhkit.model.plan import Prescription
 
 
 def sphere_cc(radius_mm):
@@ -68,6 +70,63 @@ def test_homogeneity_of_a_linear_ramp():
     assert homogeneity.icru62_hi(ptv) == pytest.approx(55 / 45)
     assert homogeneity.rtog_hi(ptv, prescribed_gy=50) == pytest.approx(1.1)
     assert homogeneity.d5_d95_hi(ptv) == pytest.approx(54.5 / 45.5, abs=1e-4)
+
+
+def ball(radius_mm, dose_of_r, n=200_000):
+    """DVH of a ball in equal shells of volume."""
+    r = radius_mm * np.cbrt((np.arange(n) + 0.5) / n)
+    doses = np.asarray(dose_of_r(r))
+    order = np.argsort(doses)
+    total = sphere_cc(radius_mm)
+    low, high = float(doses.min()), float(doses.max())
+    part = np.full(n, total / n)
+    return Dvh(roi="Body", dose_gy=doses[order], part_cc=part, volume_cc=total, min_gy=low, max_gy=high)
+
+
+INDICES = [  # target radius 10 mm, dose 60 exp(-r^2 / 200) prescribed at r = 11 mm; half of it at r50
+    ("CI_RTOG", 1.331),
+    ("CI_Paddick", (10 / 11) ** 3),
+    ("Selectivity_Lomax", (10 / 11) ** 3),
+    ("GI_Paddick", (math.sqrt(121 + 200 * math.log(2)) / 11) ** 3),
+    ("R50", (math.sqrt(121 + 200 * math.log(2)) / 10) ** 3),
+    ("HI_RTOG", math.exp(121 / 200)),
+]
+
+
+@pytest.mark.parametrize(("name", "truth"), INDICES)
+def test_indices_of_a_gaussian_dose_round_a_ball(name, truth):
+    def dose(r):
+        return 60 * np.exp(-(r**2) / 200)
+
+    rx = Prescription(dose_gy=float(dose(np.array(11.0))), roi_number=None, origin="test")
+    body = ball(60, dose)
+    result = evaluate_metric(name, ball(10, dose), roi="PTV", prescription=rx, body=lambda: body)
+    # One shell of 200,000 is 0.0045 cc; the isodose of 5.6 cc is known to 0.1 %.
+    assert result.value == pytest.approx(truth, rel=2e-3)
+    assert (result.unit, result.metric) == ("", name)
+    assert "100 % =" in result.note
+    several = evaluate_metric(name, ball(10, dose), roi="PTV", prescription=rx, body=lambda: body, targets=2)
+    assert ("2 target volumes" in several.note) == (name != "HI_RTOG")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "reason"),
+    [
+        ("CI_Paddick", {}, Reason.NO_PRESCRIPTION),
+        ("CI_Paddick", {"prescription": Prescription(dose_gy=50, roi_number=None, origin="t")}, Reason.NO_STRUCTURE),
+        ("HI_RTOG", {}, Reason.NO_PRESCRIPTION),
+    ],
+)
+def test_an_index_says_what_it_lacks(name, options, reason):
+    assert evaluate_metric(name, ramp(45, 55), roi="PTV", **options).reason_code == reason
+    assert evaluate_metric(name, None, roi="PTV", **options).reason_code == Reason.NO_DOSE
+    empty = Dvh(roi="x", dose_gy=[], part_cc=[], volume_cc=0, min_gy=None, max_gy=None)
+    assert evaluate_metric(name, empty, roi="PTV", **options).reason_code == Reason.EMPTY_STRUCTURE
+
+
+def test_homogeneity_needs_neither_body_nor_prescription():
+    assert evaluate_metric("HI_ICRU83", ramp(45, 55), roi="PTV").value == pytest.approx(9.6 / 50, abs=1e-4)
+    assert evaluate_metric("HI_D5D95", ramp(45, 55), roi="PTV").value == pytest.approx(54.5 / 45.5, abs=1e-4)
 
 
 def test_no_dose_has_no_homogeneity():

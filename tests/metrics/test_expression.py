@@ -34,6 +34,12 @@ CANONICAL = [
     "EQD2_2:D0.03cc[Gy]",
     "EQD2_2.5:V20Gy[%]",
     "BED_10:D95%[Gy]",
+    "CI_Paddick",
+    "CI_RTOG",
+    "GI_Paddick",
+    "R50",
+    "HI_ICRU83",
+    "HI_D5D95",
 ]
 
 LENIENT = {
@@ -64,6 +70,9 @@ LENIENT = {
     "eqd2(3): d2%": "EQD2_3:D2%[Gy]",
     "BED10:mean": "BED_10:Mean[Gy]",
     "bed_3.0:V20Gy": "BED_3:V20Gy[%]",
+    "ci_paddick[]": "CI_Paddick",
+    "Paddick_CI": "CI_Paddick",
+    "CN_vantRiet": "CI_Paddick",
 }
 
 
@@ -107,6 +116,10 @@ REFUSED = [  # text, position of the fault, what the message must offer
     ("[Gy]", 1, "[Gy]"),
     ("95%", 1, "D95%[Gy]"),
     ("Dnan%", 1, "[Gy]"),
+    ("CI", 1, "CI_RTOG or CI_Paddick"),
+    ("HI[%]", 1, "HI_ICRU83"),
+    ("CI_Padick", 1, "CI_Paddick"),
+    ("R50[Gy]", 1, "R50"),
     ("EQD2_3:Men", 8, "Mean[Gy]"),
     ("EQD23:Mean", 1, "Mean[Gy]"),
     ("EQD2_0:Mean", 6, "Mean[Gy]"),

@@ -15,7 +15,7 @@ context: {b7: {type: bool, meaning: worse liver}}
 aliases: {SpinalCord: [Cord], Kidney_L: [Left kidney], Kidney_R: [Right kidney]}
 rules:
   - {id: T1, structure: {type: PTV, each: true}, metric: "V100%[%]", goal: ">= 95 %", variation: ">= 90 %",
-     fractions: 5, source: Paper, status: P, title: coverage at least 95 %}
+     fractions: 5, source: Paper, status: P, title: Target coverage}
   - {id: C1, structure: SpinalCord, metric: "D0.35cc[Gy]", goal: "<= 23 Gy", fractions: 5, source: Paper, status: P}
   - {id: C2, structure: SpinalCord, metric: "D0.035cc[Gy]", goal: "<= 30 Gy", fractions: 5, source: Paper, status: P}
   - {id: C3, structure: SpinalCord, metric: "D0.035cc[Gy]", goal: "<= 21.9 Gy", fractions: 3, source: Paper, status: P}
@@ -54,6 +54,9 @@ SLIPS = [  # what is sound, what stands there instead, the code that must be fou
     ("D0.35cc[Gy]", "D350cc[Gy]", "above-organ-size"),
     ('"V20Gy[%]", goal: "<= 30 %"', '"V20Gy[cc]", goal: "<= 30000"', "above-organ-size"),
     ('goal: "<= 30 %"', 'goal: "<= 100 %"', "vacuous"),
+    ('"V100%[%]", goal: ">= 95 %", variation: ">= 90 %"', '"CI_Paddick", goal: "<= 1.2"', "vacuous"),
+    ('"V100%[%]", goal: ">= 95 %", variation: ">= 90 %"', '"CI_Paddick", goal: ">= 1.2"', "impossible"),
+    ('"V100%[%]", goal: ">= 95 %", variation: ">= 90 %"', '"CI_Paddick", goal: ">= 0.8"', None),
     ('goal: ">= 95 %"', 'goal: ">= 105 %"', "impossible"),
     ('goal: ">= 95 %"', 'goal: ">= 100 %"', "brittle"),
     ("id: C2, structure: SpinalCord, metric: \"D0.035cc[Gy]\", goal: \"<= 30 Gy\"",
@@ -65,7 +68,7 @@ SLIPS = [  # what is sound, what stands there instead, the code that must be fou
     ('goal: "<= 23 Gy", fractions: 5', 'goal: "<= 23 Gy"', "no-fractionation"),
     ("dose_per_fraction_gy: 1.8..2.0", "dose_per_fraction_gy: 1.8..2.0, fractions: 5", "mixed-fractionation"),
     ('goal: "<= 23 Gy", fractions: 5', 'goal: "<= 70 Gy", fractions: 1', "other-fractionation"),
-    ("title: coverage at least 95 %", "title: coverage at least 98 %", "title-number"),
+    ("title: Target coverage", "title: coverage at least 98 %", "title-number"),
     ("structure: SpinalCord, metric: \"D0.35cc", "structure: SpinlCord, metric: \"D0.35cc", "unknown-name"),
     ("title: left kidney", "title: right kidney", "side"),
     ("[Left kidney]", "[Right kidney]", "side"),
