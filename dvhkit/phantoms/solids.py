@@ -222,7 +222,8 @@ class Cone(Convex):
         )
         falling = directions[:, 2] < 0
         depth = np.full(len(directions), np.inf)
-        depth[falling] = (-self.height_mm / 2 - start[2]) / directions[falling, 2]
+        with np.errstate(over="ignore"):  # an all but level ray meets the base at infinity
+            depth[falling] = (-self.height_mm / 2 - start[2]) / directions[falling, 2]
         return np.asarray(np.minimum(mantle, depth))
 
     def lowest_local(self, up: FloatArray) -> FloatArray:

@@ -35,6 +35,8 @@ _ROIS = (
     ("Heart", "ORGAN", (230, 60, 90), anatomy.heart, ((18, -30), (75, 65))),
     ("VB_T12", "ORGAN", (210, 210, 200), anatomy.vertebra_t12, ((0, 40), (32, 32))),
 )
+# Costly to evaluate and small: not sought where they cannot be.
+_TARGETS = (targets.gtv, targets.ctv, targets.ptv)
 PTV_NUMBER = 1 + [name for name, *_ in _ROIS].index("PTV")
 
 
@@ -62,6 +64,8 @@ def _contours(shape: Field, window: Window, planes_mm: Array) -> tuple[Contour, 
     x = np.arange(x0 - half_x, x0 + half_x + 0.1, _TRACE_STEP_MM)
     y = np.arange(y0 - half_y, y0 + half_y + 0.1, _TRACE_STEP_MM)
     found: list[Contour] = []
+    if shape in _TARGETS:
+        planes_mm = planes_mm[np.abs(planes_mm - targets.CENTRE_MM[2]) <= half_x]
     for z in planes_mm:
         rings = trace_rings(
             lambda u, v, z=z: shape(u, v, np.full(np.broadcast_shapes(u.shape, v.shape), z)), x_mm=x, y_mm=y

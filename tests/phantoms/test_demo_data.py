@@ -5,6 +5,8 @@ import pydicom
 import pytest
 from shapely import Polygon
 
+from dvhkit.phantoms.phantom_set import axial_grid
+
 SCRIPTS = "scripts"
 
 
@@ -40,6 +42,31 @@ def volume_cc(rings, slice_mm=3.0):
     return sum(Polygon(r[:, :2]).area for r in rings) * slice_mm / 1000
 
 
+def test_the_script_still_draws_the_shipped_contours(demo, make):
+    from demo_liver import structures
+
+    planes = np.array([-61.0, -19.0, -4.0, 8.0, 50.0, 77.0])
+    for made in structures.structures(planes):
+        shipped = [r for r in roi(demo, made.name) if len(r) == 1 or r[0, 2] in planes]
+        assert len(shipped) == len(made.contours), made.name
+        for ring, contour in zip(shipped, made.contours, strict=True):
+            np.testing.assert_array_equal(contour.points_mm, ring)
+
+
+def test_the_script_still_computes_the_shipped_dose(demo, make):
+    from demo_liver import dose
+
+    ds = demo["RTDOSE"]
+    shipped = ds.pixel_array[::8, ::7, ::9] * float(ds.DoseGridScaling)
+    grid = axial_grid(
+        shape_zyx=shipped.shape,
+        spacing_xyz_mm=(9 * 2.5, 7 * 2.5, 8 * 2.5),
+        first_xyz_mm=tuple(float(v) for v in ds.ImagePositionPatient),
+    )
+    np.testing.assert_allclose(dose.dose_gy(grid, make.GANTRY_DEG), shipped, rtol=0, atol=1e-9)
+
+
+@pytest.mark.slow
 def test_the_script_still_makes_the_shipped_files(demo, demo_case_dir, make, tmp_path, monkeypatch):
     from demo_liver import image
 
