@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 
 import numpy as np
@@ -24,12 +24,37 @@ LEAST_SHARE = 0.005
 _LEAST_SHORT_MM = 0.7
 _CELL_MM = 3.0
 # A cut keeps one distance from the structure that it was made by, to this much.
-_CUT_TOLERANCE_MM = 0.6
-_CUT_FITS = 0.75
-_DEEPEST_MM, _FARTHEST_MM = 15.0, 15.0
+_CUT_TOLERANCE_MM = 0.8
+_CUT_FITS = 0.7
+_DEEPEST_MM = 15.0
+# What share of the points the first and each further structure must account for.
+_FIRST_CUT, _NEXT_CUT, _MOST_CUTS = 0.4, 0.15, 3
+_LEAST_POINTS = 8
 _MOST_OTHERS = 60
+# Share of a slice distance by which a margin must pass the next slice before that slice is missed.
+_END_SLACK = 0.2
+# Systems leave out sections smaller than this.
+_LEAST_SECTION_MM2 = 20.0
+# Ends are judged only where the margins are known by most of the surface.
+_ONE_RECIPE_FRAC = 0.75
 # What no planner crops a target by: targets themselves, helpers and rings of optimisation, couches.
 _NO_CUTTER = re.compile(r"(couch|table|ring|opt_|dose|isodose|iso\b|marker|shift)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """A structure that something was cut by, the distance kept from it (negative inside), the share of the points."""
+
+    structure: str
+    gap_mm: float
+    share: float
+
+    def words(self) -> str:
+        """Return what the cut keeps to."""
+        if abs(self.gap_mm) < 0.25:
+            return f"at the edge of {self.structure}"
+        side = "inside" if self.gap_mm < 0 else "away from"
+        return f"{abs(self.gap_mm):.1f} mm {side} {self.structure}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,11 +145,12 @@ def find_crops(
     cutters = _Cutters(others=others, inner=inner, outer=outer)
     explained = np.zeros(len(lacking), bool)
     for patch in patches(reach, lacking, allowed):
-        crop = _crop_of(patch, inner=inner, outer=outer, fit=fit, reach=reach, cutters=cutters)
+        here = _crops_of(patch, inner=inner, outer=outer, fit=fit, reach=reach, cutters=cutters)
+        crop = here[0]
         explained[patch.members] = crop.explained
         at_end = abs(float(reach.normals[patch.worst] @ outer.slice_axis)) > 0.8
         if not (at_end and not crop.explained and any(_same_end(crop.place, end) for end in ends)):
-            found.append(crop)
+            found += here
     found += [end for end in ends if not any(c.explained and _same_end(c.place, end) for c in found)]
     return tuple(sorted(found, key=lambda c: (c.explained, -c.surface_pct))), explained
 
@@ -133,38 +159,43 @@ def _same_end(place: Place, end: Crop) -> bool:
     return any(word in place.direction.split("-") for word in end.place.direction.split("-"))
 
 
-def _crop_of(patch: Patch, *, inner: Surface, outer: Surface, fit: Fit, reach: Reach, cutters: _Cutters) -> Crop:
+def _crops_of(patch: Patch, *, inner: Surface, outer: Surface, fit: Fit, reach: Reach, cutters: _Cutters) -> list[Crop]:
+    """Return what is to be said of one patch: a crop for each structure that cut there, or one without a cause."""
     worst = patch.worst
     place = place_of(reach.points_mm[worst], reach.normals[worst], outer)
     left = float(reach.distance_mm[worst])
     lacking = float(patch.lacking_mm.max())
-    cut = cutters.explain(_short_points(patch, fit, reach))
     where = f"{place.direction} ({_at(place)})"
-    if cut is not None:
-        name, gap = cut
-        keeps = f"{-gap:.1f} mm inside {name}" if gap < 0 else f"{gap:.1f} mm away from {name}"
-        text = f"{outer.name} is cut to stay {keeps}: {lacking:.1f} mm less margin {where}"
-        kind, structure, explained = CropKind.CUT, name, True
-    elif left < 0:
-        text = f"{inner.name} reaches out of {outer.name} by {-left:.1f} mm {where}"
-        kind, structure, explained, gap = CropKind.OUTSIDE, "", False, None
-    else:
-        text = (
-            f"{outer.name} keeps only {left:.1f} mm, {lacking:.1f} mm less than elsewhere, over "
-            f"{100 * patch.share:.0f} % of the surface of {inner.name}, {where}; no structure explains it"
-        )
-        kind, structure, explained, gap = CropKind.DENT, "", False, None
-    return Crop(
-        kind=kind,
-        structure=structure,
-        gap_mm=None if gap is None else round(gap, 2),
-        explained=explained,
+    plain = Crop(
+        kind=CropKind.DENT,
+        structure="",
+        gap_mm=None,
+        explained=False,
         surface_pct=100 * patch.share,
         worst_mm=lacking,
         margin_mm=left,
         place=place,
-        text=text,
+        text=f"{outer.name} keeps only {left:.1f} mm, {lacking:.1f} mm less than elsewhere, over "
+        f"{100 * patch.share:.0f} % of the surface of {inner.name}, {where}; no structure explains it",
     )
+    cuts = cutters.explain(_short_points(patch, fit, reach))
+    if cuts:
+        return [
+            replace(
+                plain,
+                kind=CropKind.CUT,
+                structure=cut.structure,
+                gap_mm=round(cut.gap_mm, 2),
+                explained=True,
+                surface_pct=100 * patch.share * cut.share,
+                text=f"{outer.name} is cut to stay {cut.words()}: up to {lacking:.1f} mm less margin {where}",
+            )
+            for cut in cuts
+        ]
+    if left < 0:
+        text = f"{inner.name} reaches out of {outer.name} by {-left:.1f} mm {where}"
+        return [replace(plain, kind=CropKind.OUTSIDE, text=text)]
+    return [plain]
 
 
 def _at(place: Place) -> str:
@@ -186,23 +217,31 @@ def _short_points(patch: Patch, fit: Fit, reach: Reach) -> FloatArray:
 
 def _short_ends(inner: Surface, outer: Surface, fit: Fit) -> list[Crop]:
     """Return the ends at which the outer structure stops a slice or more before its margin does."""
-    found = []
+    found: list[Crop] = []
     axis = outer.slice_axis
+    if fit.explained_frac < _ONE_RECIPE_FRAC:
+        return found
     for upward in (False, True):
         sign = 1.0 if upward else -1.0
         caps = [c for c in inner.caps if c.upward is upward]
         cap = max(caps, key=lambda c: sign * inner.stack.offsets_mm[c.plane])
         # A flat end may lie anywhere up to the next slice: only what is sure counts.
         height = 0.0 if cap.flat else cap.height_mm
-        slack = 0.1 if cap.flat else 0.35
         end = sign * float(inner.stack.offsets_mm[cap.plane]) + height
         last = float(max(sign * outer.stack.offsets_mm))
         reach = end + margin_along(sign * axis, fit.margins_mm)
-        missing = floor((reach - last) / outer.spacing_mm - slack)
-        if missing < 1:
+        missing = floor((reach - last) / outer.spacing_mm - _END_SLACK)
+        if missing < 1 or _section_mm2(outer, sign, reach - last, missing) < _LEAST_SECTION_MM2:
             continue
         found.append(_end_crop(inner, outer, sign, missing, reach - last))
     return found
+
+
+def _section_mm2(outer: Surface, sign: float, short_mm: float, missing: int) -> float:
+    """Return about how large the last of the missing sections would be: a dome's area goes as its depth."""
+    last = int((sign * outer.stack.offsets_mm).argmax())
+    area = float(np.abs(outer.stack.areas_mm2())[last])
+    return area * (short_mm - missing * outer.spacing_mm) / short_mm
 
 
 def _end_crop(inner: Surface, outer: Surface, sign: float, missing: int, short_mm: float) -> Crop:
@@ -240,39 +279,53 @@ class _Cutters:
         self.outer = outer
         self._ready: dict[int, tuple[Surface, FloatArray] | None] = {}
 
-    def explain(self, points_mm: FloatArray) -> tuple[str, float] | None:
-        """Return the structure from whose surface all points keep one distance, and that distance; None for none.
+    def explain(self, points_mm: FloatArray) -> list[Cut]:
+        """Return the structures from whose surfaces the points keep one distance each; none if too few do.
 
-        The distance is negative inside. A cut that somebody made is kept by the whole outer structure, not only here.
+        A cut that somebody made is kept by the whole outer structure, not only here: nothing of it comes nearer.
+        Several structures may share a cut; together they must account for most of the points.
         """
-        if len(points_mm) < 8:
-            return None
-        best: tuple[float, str, float] | None = None
-        for index in range(len(self.others)):
-            found = self._try(index, points_mm)
-            if found is not None and (best is None or found[0] < best[0]):
-                best = found
-        return None if best is None else (best[1], best[2])
+        if len(points_mm) < _LEAST_POINTS:
+            return []
+        left = np.ones(len(points_mm), bool)
+        cuts: list[Cut] = []
+        walls = [wall for index in range(len(self.others)) for wall in self._walls(index, points_mm)]
+        while walls and len(cuts) < _MOST_CUTS:
+            counts = [int((near & left).sum()) for _, _, near, _ in walls]
+            best = max(range(len(walls)), key=lambda w: (counts[w], -walls[w][3]))
+            share = counts[best] / len(points_mm)
+            if share < (_FIRST_CUT if not cuts else _NEXT_CUT):
+                break
+            name, gap, near, _ = walls[best]
+            cuts.append(Cut(structure=name, gap_mm=gap, share=share))
+            left &= ~near
+        return cuts if 1 - left.mean() >= _CUT_FITS else []
 
-    def _try(self, index: int, points_mm: FloatArray) -> tuple[float, str, float] | None:
+    def _walls(self, index: int, points_mm: FloatArray) -> list[tuple[str, float, NDArray[np.bool_], float]]:
+        """Return the distances that the outer structure keeps from one other, and which points lie just there.
+
+        Kept inside, nothing of it has a larger signed distance than the cut; kept away, nothing has a smaller one.
+        """
         ready = self._surface(index)
         if ready is None:
-            return None
+            return []
         surface, everywhere = ready
         here = _signed_distance(points_mm, surface)
-        gap = float(np.median(here))
-        if not -_DEEPEST_MM <= gap <= _FARTHEST_MM:
-            return None
-        spread = float(np.median(np.abs(here - gap)))
-        if np.mean(np.abs(here - gap) <= _CUT_TOLERANCE_MM) < _CUT_FITS:
-            return None
-        # Inside a structure nothing comes nearer to its wall than the cut; outside of one the same from without.
-        beyond = everywhere - gap if gap <= 0 else gap - everywhere
-        if np.abs(gap) < _CUT_TOLERANCE_MM:
-            beyond = np.minimum(everywhere - gap, gap - everywhere) if not len(everywhere) else _one_sided(everywhere)
-        if np.mean(beyond > 1.5 * _CUT_TOLERANCE_MM) > 0.02:
-            return None
-        return spread + 0.02 * abs(gap), surface.name, gap
+        walls = []
+        for at, sign in ((0.985, 1.0), (0.015, -1.0)):
+            gap = float(np.quantile(everywhere, at))
+            if not -_DEEPEST_MM <= gap * sign <= _CUT_TOLERANCE_MM:
+                continue
+            near = np.abs(here - gap) <= 1.5 * _CUT_TOLERANCE_MM
+            if near.sum() < _LEAST_POINTS:
+                continue
+            gap = float(np.median(here[near]))
+            near = np.abs(here - gap) <= _CUT_TOLERANCE_MM
+            beyond = sign * (everywhere - gap)
+            if near.any() and np.mean(beyond > 1.5 * _CUT_TOLERANCE_MM) <= 0.02:
+                spread = float(np.median(np.abs(here[near] - gap)))
+                walls.append((surface.name, gap, near, spread + 0.02 * abs(gap)))
+        return walls
 
     def _surface(self, index: int) -> tuple[Surface, FloatArray] | None:
         if index not in self._ready:
@@ -281,7 +334,7 @@ class _Cutters:
 
     def _make(self, structure: Structure) -> tuple[Surface, FloatArray] | None:
         points = self.outer.cloud.drawn().points_mm[::4]
-        pad = _FARTHEST_MM + 5.0
+        pad = _DEEPEST_MM + 5.0
         low, high = points.min(axis=0) - pad, points.max(axis=0) + pad
         if not _touches(structure, low, high):
             return None
@@ -294,11 +347,6 @@ class _Cutters:
         if not len(surface.cloud.points_mm):
             return None
         return surface, _signed_distance(points, surface)
-
-
-def _one_sided(everywhere: FloatArray) -> FloatArray:
-    """Return how far points lie on the side of a wall on which fewer of them are."""
-    return everywhere if np.mean(everywhere > 0) < 0.5 else -everywhere
 
 
 def _touches(structure: Structure, low: FloatArray, high: FloatArray) -> bool:

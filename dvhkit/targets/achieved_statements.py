@@ -172,7 +172,7 @@ def _ends(evidence: Evidence) -> list[Statement]:
         # The next slice was not drawn, so the outer structure ends before it; the inner one ends at its last or later.
         most = crop.margin_mm + evidence.outer.spacing_mm
         verdict = Verdict.FAIL if most <= low + 1e-6 else Verdict.INDETERMINATE
-        if crop.margin_mm >= low:
+        if crop.margin_mm >= low - AT_LIMIT_MM:
             continue
         found.append(Statement(verdict=verdict, text=crop.text))
     return found

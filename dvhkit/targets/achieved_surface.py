@@ -128,7 +128,7 @@ class Surface:
         above = np.searchsorted(offsets, w, side="right").clip(1, max(1, len(offsets) - 1))
         lower = np.minimum(above - 1, len(offsets) - 1)
         upper = np.minimum(above, len(offsets) - 1)
-        beyond, closing = np.zeros(len(w)), np.zeros(len(w))
+        beyond, closing = np.full(len(w), -np.inf), np.zeros(len(w))
         for cap in self.caps:
             height = (w - offsets[cap.plane]) * (1 if cap.upward else -1)
             here = (height > 0) & (height <= cap.gap_mm if self._faces_gap(cap) else True)
