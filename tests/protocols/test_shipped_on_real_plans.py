@@ -1,0 +1,59 @@
+"""Shipped protocols on plans of planning systems: each rule is judged on a computed number, or says why not."""
+
+import pytest
+
+import dvhkit
+from dvhkit.protocols.load import list_protocols, load_protocol
+from dvhkit.results import Verdict
+
+DECIDED = (Verdict.PASS, Verdict.VARIATION, Verdict.FAIL)
+CONTEXT = {"concurrent_chemotherapy": False, "tumour_site": "prostate", "technique": "imrt"}
+
+
+def judged(case, protocol_id, **prescription):
+    context = CONTEXT | ({"prescription": prescription} if prescription else {})
+    rows = dvhkit.audit_case(case, protocol_id, context=context).rules
+    assert {row.rule_id for row in rows} == {rule.id for rule in load_protocol(protocol_id).rules}
+    for row in rows:
+        computed = row.value is not None and row.margin is not None
+        if row.verdict in DECIDED:
+            assert computed, row
+        else:
+            assert row.reason, row
+    return {row.rule_id: row for row in rows}
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("protocol_id", [info.id for info in list_protocols()])
+@pytest.mark.parametrize("plan", ["alderson_vmat", "breast_tps_dvh"])
+def test_every_rule_is_judged_or_says_why_not(real_data, plan, protocol_id):
+    judged(dvhkit.read_case(real_data / plan), protocol_id)
+
+
+@pytest.mark.real
+def test_quantec_on_a_prostate_sized_plan_in_conventional_fractions(real_data):
+    """The plan's 60 Gy taken as 30 fractions of 2 Gy: rectum and bladder are judged, on the numbers of their DVHs."""
+    case = dvhkit.read_case(real_data / "alderson_vmat")
+    rows = judged(case, "quantec-2010", dose_gy=60.0, fractions=30)
+    for rule_id, roi, metric in (
+        ("Rectum-V50Gy", "Rectum", "V50Gy[%]"),
+        ("Rectum-V60Gy", "Rectum", "V60Gy[%]"),
+        ("Bladder-V65Gy", "Bladder", "V65Gy[%]"),
+    ):
+        row = rows[rule_id]
+        assert row.verdict in DECIDED
+        assert (row.roi, row.quantity) == (roi, metric)
+        assert row.value == dvhkit.evaluate_metric(case, roi, metric).value
+    assert rows["Bladder-Max"].verdict is Verdict.NOT_APPLICABLE  # that is for bladder cancer
+    assert rows["Lungs-V20Gy"].reason_code == "no-structure"
+    assert rows["Liver-GTV-DC700cc-3-5fx"].verdict is Verdict.NOT_APPLICABLE
+
+
+@pytest.mark.real
+def test_aliases_find_the_femoral_heads_of_a_planning_system(real_data):
+    """TG-101 in five fractions: FemoralHead_L is Femur_Head_L by alias, and both sides are judged."""
+    case = dvhkit.read_case(real_data / "alderson_vmat")
+    record = dvhkit.audit_case(case, "tg101-2010", context={"prescription": {"dose_gy": 35.0, "fractions": 5}})
+    rows = [row for row in record.rules if row.rule_id == "Femur_Head-D10cc-5fx"]
+    assert [(row.roi, row.verdict in DECIDED) for row in rows] == [("FemoralHead_L", True), ("FemoralHead_R", True)]
+    assert all("alias" in row.note for row in rows)
