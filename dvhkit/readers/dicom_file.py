@@ -21,6 +21,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_dataset, read_partial
 
 from dvhkit.errors import DicomReadError, DvhkitError, InputError
+from dvhkit.readers.elements import visible
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -84,7 +85,7 @@ def reading(path: Path | str) -> Iterator[None]:
             error.path = str(path)
         raise
     except PARSE_ERRORS as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = visible(" ".join(str(error).split()))[:200]
         raise DicomReadError(
             f"cannot be read as DICOM ({type(error).__name__}{': ' + reason if reason else ''}).",
             path=path,

@@ -80,9 +80,14 @@ def raw_bytes(data: Dataset, keyword: str) -> bytes:
     return "\\".join(str(part) for part in parts).encode("utf-8").strip()
 
 
+def visible(value: str) -> str:
+    """Return a text with its control characters replaced by U+FFFD: a terminal would obey them."""
+    return value if value.isprintable() else _CONTROL.sub("\ufffd", value)
+
+
 def text(data: Dataset, keyword: str) -> str:
     """Return a text of the default repertoire (UI, CS, DS, IS, ...), stripped; empty if it is missing."""
-    return raw_bytes(data, keyword).decode("latin-1")
+    return visible(raw_bytes(data, keyword).decode("latin-1"))
 
 
 def texts(data: Dataset, keyword: str) -> tuple[str, ...]:
@@ -102,7 +107,7 @@ def name_text(data: Dataset, keyword: str, charset: tuple[str, ...]) -> str:
             decoded = decode_bytes(stored, list(charset), set())
         except (LookupError, UnicodeError):
             decoded = stored.decode("utf-8", errors="replace")
-    return _CONTROL.sub("\ufffd", decoded).strip(" ")
+    return visible(decoded).strip(" ")
 
 
 def charset_of(data: Dataset) -> tuple[str, ...]:

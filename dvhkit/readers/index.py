@@ -95,7 +95,8 @@ class FileEntry:
     Attributes
     ----------
     patient_key
-        Digest of the patient's ID and name: tells patients apart and is never shown.
+        Digest of the patient's ID, or else name: tells patients apart and is never shown. Empty where there is
+        neither.
     """
 
     path: Path
@@ -322,7 +323,7 @@ def _header(read: HeaderRead, role: Role, sop_class: str, path: Path) -> Header 
 
 def _patient_key(data: Dataset) -> str:
     identity = text(data, "PatientID") or text(data, "PatientName")
-    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+    return hashlib.sha256(identity.encode()).hexdigest()[:16] if identity else ""
 
 
 def _sort_out(found: list[FileEntry]) -> tuple[list[FileEntry], list[tuple[Path, Path]], list[tuple[Path, Path]]]:

@@ -135,6 +135,8 @@ class _Linker:
         """Fall back on the one structure set in the dose's frame of reference, and say so."""
         frame = dose.frame_of_reference_uid
         near = [entry for entry in self.structures if not frame or frame in frames_of(entry) or not frames_of(entry)]
+        if len(near) > 1:
+            near = [entry for entry in near if entry.patient_key == dose.patient_key] or near
         if len(near) == 1:
             draft.structures = near[0]
             draft.links.append(f"structure set {near[0].path.name}: the only one in the dose's frame of reference")
@@ -263,9 +265,13 @@ class _Linker:
         if not draft.image and not any(f.code == "image-ambiguous" for f in draft.findings):
             message = "There is no image: slice spacing is taken from the contours."
             draft.note(Level.INFO, "no-image", message)
-        mine = {e.path for e in (*(draft.dose.entries if draft.dose else ()), draft.plan, draft.structures) if e}
+        mine = [e for e in (*(draft.dose.entries if draft.dose else ()), draft.plan, draft.structures) if e]
+        if len({entry.patient_key for entry in (*mine, *draft.image)} - {""}) > 1:
+            message = "The files name different patients (PatientID). Make sure that they belong together."
+            draft.note(Level.SERIOUS, "patients-differ", message)
+        paths = {entry.path for entry in mine}
         for first, other in self.index.conflicts:
-            if {first, other} & mine:
+            if {first, other} & paths:
                 message = f"{first.name} and {other.name} claim to be the same object, but differ."
                 draft.note(Level.SERIOUS, "same-uid-differs", message, other.name)
 

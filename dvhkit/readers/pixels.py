@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydicom.dataelem import RawDataElement
 
 from dvhkit.errors import DicomReadError
-from dvhkit.readers.elements import has, integer, require_integer, tag_of, where
+from dvhkit.readers.elements import has, integer, require_integer, tag_of, visible, where
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -119,9 +119,9 @@ def _decode(data: Dataset, syntax: str, shape: tuple[int, int, int], dtype: np.d
     try:
         array = np.asarray(pixel_array(data, raw=True))
     except (NotImplementedError, RuntimeError, AttributeError) as error:
-        name = UID(syntax).name or "of an unknown syntax"
+        name = visible(UID(syntax).name) or "of an unknown syntax"
         raise DicomReadError(
-            f"is compressed ({name}) and cannot be decoded here: {' '.join(str(error).split())[:160]}",
+            f"is compressed ({name}) and cannot be decoded here: {visible(' '.join(str(error).split()))[:160]}",
             path=path,
             where=where("PixelData"),
             remedy="Export it uncompressed, or install pydicom's plugin for this compression.",

@@ -427,3 +427,29 @@ def test_image_moves_with_the_registration_or_is_told_to_lie_elsewhere(made, joi
     if joined:
         corner = np.array([CENTRE_MM[0] - 46.5, CENTRE_MM[1] - 28.75, 36.0])
         assert case.image.grid.origin_mm == pytest.approx(TURN @ corner + TO_OTHER[:3, 3])
+
+
+def test_files_of_different_patients_are_told(made):
+    made.write_plain()
+    other = structure_set(made.uids)
+    other.PatientID = "somebody else"
+    made.write("structures", other)
+    case = read_case(made.folder)
+    found = next(f for f in case.findings if f.code == "patients-differ")
+    assert found.level.value == "serious"
+    assert "somebody" not in found.message
+    del other.PatientID, other.PatientName
+    made.write("structures", other)
+    assert "patients-differ" not in codes(read_case(made.folder))
+
+
+def test_frames_shared_by_patients_are_told_apart_by_patient(made):
+    for tag in (1, 2):
+        uids = Uids(tag=tag)
+        made.write(f"rs{tag}", structure_set(uids))
+        made.write(f"rd{tag}", dose(uids))
+    cases = find_cases(made.folder)
+    assert [(c.rtstruct.name, c.rtdose[0].name, c.problem) for c in cases] == [
+        ("rs1", "rd1", None),
+        ("rs2", "rd2", None),
+    ]
