@@ -49,6 +49,12 @@ TableOption = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--label-table", metavar="ID|FILE", help="What the labels mean: totalsegmentator, tptbox, ..."),
 ]
+PictureOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--picture", metavar="FILE", help="Draw compartments, GTV and CTV: .svg with the rules, or .png without words."
+    ),
+]
 
 
 @ctv_app.command()
@@ -68,6 +74,7 @@ def vertebra(
     ] = None,
     compartments: Annotated[bool, typer.Option("--compartments", help="Write the compartments too.")] = False,
     json_target: JsonOption = None,
+    picture: PictureOption = None,
     rtstruct: RtstructOption = None,
     image: ImageOption = None,
 ) -> None:
@@ -75,7 +82,7 @@ def vertebra(
 
     [dim]Example:[/dim]  dvhkit ctv vertebra plan/ --gtv GTV --vertebra L3 --name CTV_L3 --out ctv.dcm
     """
-    from dvhkit.cli.ctv_run import plan_from_files, print_plan, write_ctv
+    from dvhkit.cli.ctv_run import plan_from_files, print_plan, write_ctv, write_picture
 
     run = plan_from_files(
         path,
@@ -92,6 +99,8 @@ def vertebra(
     written = write_ctv(run, out, name=name, compartments=compartments) if out is not None else None
     if json_target is not None:
         write_json(json_target, run.document(written=written))
+    if picture is not None:
+        write_picture(run, picture)
     if json_target != "-":
         print_plan(run, written=written)
 
@@ -107,6 +116,7 @@ def check(
     label_table: TableOption = None,
     profile: ProfileOption = "wang2025-lamina",
     json_target: JsonOption = None,
+    picture: PictureOption = None,
     rtstruct: RtstructOption = None,
     image: ImageOption = None,
 ) -> None:
@@ -117,7 +127,7 @@ def check(
 
     [dim]Example:[/dim]  dvhkit ctv check plan/ --gtv GTV --ctv CTV --vertebra L3
     """
-    from dvhkit.cli.ctv_run import plan_from_files, print_plan
+    from dvhkit.cli.ctv_run import plan_from_files, print_plan, write_picture
 
     run = plan_from_files(
         path,
@@ -134,6 +144,8 @@ def check(
     )
     if json_target is not None:
         write_json(json_target, run.document())
+    if picture is not None:
+        write_picture(run, picture)
     if json_target != "-":
         print_plan(run)
     if not run.passes:

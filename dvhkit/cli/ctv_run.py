@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from dvhkit.targets.vertebra_rules import Compartment
     from dvhkit.targets.vertebra_scene import LabelSource
 
+# Contouring needs neither dose nor plan.
+_BESIDE_THE_POINT = ("no-dose", "no-plan")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CtvRun:
@@ -38,7 +41,8 @@ class CtvRun:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What is odd about the data and the compartments."""
-        return (*self.case.findings, *(f for r in self.plan.levels for f in r.vertebra.findings))
+        of_case = (f for f in self.case.findings if f.code not in _BESIDE_THE_POINT)
+        return (*of_case, *(f for r in self.plan.levels for f in r.vertebra.findings))
 
     @property
     def passes(self) -> bool:
@@ -142,6 +146,18 @@ def _how(run: CtvRun) -> str:
     levels = "; ".join(f"{r.vertebra.level}: {', '.join(r.outcome.target)}" for r in run.plan.levels)
     profile = run.plan.levels[0].outcome.profile_id
     return f"{profile}: {levels}; and {run.gtv.name}"[:1000]
+
+
+def write_picture(run: CtvRun, target: Path) -> None:
+    """Draw cuts through the GTV, with the rules beside them."""
+    from dvhkit.cli.ctv_picture import draw_plan
+    from dvhkit.outputs.cuts_picture import file_bytes
+    from dvhkit.outputs.files import write_bytes_whole
+
+    made = file_bytes(draw_plan(run.plan, gtv=run.gtv.name, checks=run.checks, drawn=run.drawn), target.suffix)
+    if made is None:
+        raise InputError(f"no picture can be written as {target.name!r}.", remedy="End the name in .svg or .png.")
+    write_bytes_whole(target, made)
 
 
 def print_plan(run: CtvRun, *, written: Written | None = None) -> None:

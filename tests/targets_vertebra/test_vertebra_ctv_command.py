@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -158,3 +159,26 @@ def test_what_cannot_be_done_is_said_in_one_error(folder, arguments, fragment):
     result = run("vertebra", folder, *arguments)
     assert isinstance(result.exception, InputError)
     assert fragment in str(result.exception)
+
+
+def test_picture_shows_the_parts_and_tells_the_rules(folder, tmp_path):
+    target = tmp_path / "ctv.svg"
+    result = run("vertebra", folder, "--gtv", "GTV_lamina", "--picture", target)
+    assert result.exit_code == 0, result.output + str(result.exception)
+    root = ElementTree.fromstring(target.read_text(encoding="utf-8"))
+    texts = [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert "L03 lamina_R" in texts
+    assert "required by V3(R)" in texts
+    assert len(list(root.iter("{http://www.w3.org/2000/svg}image"))) == 2
+
+
+def test_png_holds_both_cuts_with_their_colours(folder, tmp_path):
+    target = tmp_path / "ctv.png"
+    run("vertebra", folder, "--gtv", "GTV_lamina", "--picture", target)
+    pixels = sitk.GetArrayFromImage(sitk.ReadImage(str(target)))
+    colours = {tuple(c) for c in np.unique(pixels.reshape(-1, 3), axis=0).tolist()}
+    # The lesion lies in the right lamina: that colour, the red of the GTV and the black of the CTV are there.
+    assert {(217, 150, 90), (200, 0, 0), (0, 0, 0)} <= colours
+    assert isinstance(
+        run("vertebra", folder, "--gtv", "GTV_body", "--picture", tmp_path / "a.jpg").exception, InputError
+    )
