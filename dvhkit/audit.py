@@ -18,13 +18,13 @@ from dvhkit.metrics.expression import Metric, parse_metric
 from dvhkit.metrics.prescribed import prescriptions_for
 from dvhkit.model.plan import Prescription
 from dvhkit.protocols.context import PRESCRIPTION, unknown_keys
-from dvhkit.protocols.evaluate import ImageFacts, StructureFact, evaluate_protocol
+from dvhkit.protocols.evaluate import ImageFacts, MarginFact, StructureFact, evaluate_protocol
 from dvhkit.protocols.load import Protocol, load_protocol
 from dvhkit.protocols.names import fold
 from dvhkit.protocols.regions import Region, RoiRef, is_expression, parse_region
 from dvhkit.protocols.rules import StructureSelector
 from dvhkit.protocols.select import select
-from dvhkit.results import AuditRecord, Curve, InputFile, MetricResult, Provenance
+from dvhkit.results import AuditRecord, Curve, InputFile, MetricResult, Provenance, Verdict
 
 if TYPE_CHECKING:
     from dvhkit.engine.combine import Operator
@@ -156,6 +156,29 @@ class CaseNumbers:
             reason = Reason.AMBIGUOUS_STRUCTURE if found else Reason.NO_STRUCTURE
             raise NotEvaluable(f"{len(found)} structures are the body's outline; just one is needed.", reason=reason)
         return self.dvh(RoiRef(found[0].number, found[0].name))
+
+    def margin(self, inner: RoiRef, outer: RoiRef, expect: str) -> MarginFact:
+        """Return what margin was drawn between two ROIs, held against `expect`; what is lacking is a reason."""
+        from dvhkit.targets.achieved import achieved_margin, describe, worst_margin
+
+        image = self.case.image
+        try:
+            check = achieved_margin(
+                self._by_number(inner),
+                self._by_number(outer),
+                expect=expect,
+                others=self.case.structures.structures,
+                slice_spacing_mm=(image.grid.plane_spacing_mm or None) if image is not None else None,
+            )
+        except NotEvaluable as lack:
+            return MarginFact(verdict=Verdict.NOT_EVALUABLE, reason_code=lack.reason.value, reason=lack.message)
+        except GeometryError as error:
+            return MarginFact(verdict=Verdict.NOT_EVALUABLE, reason_code=Reason.NO_VOLUME.value, reason=error.message)
+        value, low, high = worst_margin(check)
+        reason = None if check.verdict is Verdict.PASS else "; ".join(check.reasons)
+        return MarginFact(
+            verdict=check.verdict, value_mm=value, low_mm=low, high_mm=high, reason=reason, note=describe(check)
+        )
 
     def structures(self) -> tuple[StructureFact, ...]:
         """Return what rules select structures by."""

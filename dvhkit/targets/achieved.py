@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from dvhkit.errors import GeometryError, NotEvaluable, Reason
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Structure
-from dvhkit.results import Verdict
 from dvhkit.targets.achieved_crops import find_crops
 from dvhkit.targets.achieved_expect import Expectation, expect_range, parse_expectation
 from dvhkit.targets.achieved_fit import DIRECTIONS, Fit, fit_margins, recipe
@@ -34,12 +33,21 @@ from dvhkit.targets.achieved_measure import (
     place_of,
     relative_reach,
 )
-from dvhkit.targets.achieved_records import AchievedMargin, Crop, DirectionMargin, Place
+from dvhkit.targets.achieved_records import AchievedMargin, Crop, CropKind, DirectionMargin, Place
 from dvhkit.targets.achieved_statements import Evidence, find_bulges, judge_all
 from dvhkit.targets.achieved_surface import Surface, make_surface
 from dvhkit.targets.achieved_verdict import ONE_RECIPE_FRAC, combined, direction_margins
 
-__all__ = ["AchievedMargin", "Crop", "DirectionMargin", "Place", "achieved_margin", "measure_margin"]
+__all__ = [
+    "AchievedMargin",
+    "Crop",
+    "DirectionMargin",
+    "Place",
+    "achieved_margin",
+    "describe",
+    "measure_margin",
+    "worst_margin",
+]
 
 _WORST_PLACES = 5
 _APART_MM = 10.0
@@ -251,6 +259,38 @@ def _worst_places(evidence: Evidence, allowed: FloatArray) -> tuple[Place, ...]:
     return tuple(places)
 
 
-def has_verdict(check: AchievedMargin) -> bool:
-    """Whether the check came to a verdict."""
-    return check.verdict is not Verdict.NOT_EVALUABLE
+def worst_margin(check: AchievedMargin) -> tuple[float, float, float]:
+    """Return the margin that is nearest to breaking what was expected, or breaks it most, and its band, in mm.
+
+    It is that of a direction or, where the outer structure was cut or dented, what is left at the worst place.
+    """
+    found = [
+        (row.recovered, row.band_low, row.band_high, _slack(row.recovered, row)) for row in check.directions.values()
+    ]
+    for crop in check.crops:
+        row = _row_towards(check, crop)
+        if crop.kind in (CropKind.CUT, CropKind.DENT, CropKind.OUTSIDE) and row is not None:
+            half = check.band_in_plane_mm
+            left = crop.margin_mm
+            found.append((left, left - half, left + half, _slack(left, row)))
+    value, low, high, _ = min(found, key=lambda entry: entry[3])
+    return value, low, high
+
+
+def _row_towards(check: AchievedMargin, crop: Crop) -> DirectionMargin | None:
+    return next((check.directions[name] for name in crop.place.direction.split("-") if name in check.directions), None)
+
+
+def _slack(value: float, row: DirectionMargin) -> float:
+    """Return how far a margin is from the nearer limit of its direction, negative beyond it."""
+    low, high = row.expected_low, row.expected_high
+    sides = [value - low] if low is not None else []
+    sides += [high - value] if high is not None else []
+    return min(sides, default=float("inf"))
+
+
+def describe(check: AchievedMargin) -> str:
+    """Return the recovered margins and what departs from them in one line."""
+    by_direction = ", ".join(f"{name} {row.recovered:.1f}" for name, row in check.directions.items())
+    parts = [f"drawn as {check.recipe} ({by_direction} mm)", *(crop.text for crop in check.crops)]
+    return "; ".join(parts)
