@@ -1,0 +1,53 @@
+"""A structure of several parts is as exact as its parts: what ends beside another part ends as it would alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dvhkit.engine.dvh import compute_dvh
+from dvhkit.model.structure import Contour, Structure
+
+
+def ball(centre_mm: tuple[float, float, float], radius_mm: float, planes_mm: np.ndarray) -> tuple[Contour, ...]:
+    """Sections of a ball, as polygons of 200 corners with the circle's area."""
+    x, y, z = centre_mm
+    turn = np.linspace(0, 2 * np.pi, 200, endpoint=False)
+    swell = np.sqrt(2 * np.pi / (200 * np.sin(2 * np.pi / 200)))
+    contours = []
+    for plane in planes_mm[np.abs(planes_mm - z) < radius_mm]:
+        r = swell * np.sqrt(radius_mm**2 - (plane - z) ** 2)
+        ring = np.column_stack([x + r * np.cos(turn), y + r * np.sin(turn), np.full(200, plane)])
+        contours.append(Contour(points_mm=ring))
+    return tuple(contours)
+
+
+def volume_cc(*parts: tuple[Contour, ...]) -> float:
+    contours = tuple(contour for part in parts for contour in part)
+    return compute_dvh(Structure(number=1, name="parts", contours=contours), None).volume_cc
+
+
+@pytest.mark.parametrize("step_mm", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("phase", [0.0, 0.17, 0.33, 0.5, 0.67, 0.83])
+def test_islands_of_unlike_height_add_up(step_mm, phase):
+    planes = np.arange(-30, 30, step_mm) + phase * step_mm
+    first, second = ball((-15, 0, 0.4), 4.0, planes), ball((15, 5, -1.0), 3.0, planes)
+    together = volume_cc(first, second)
+    # The rings share their planes but touch nowhere, so the law is exact but for the lattices: 0.3 % of 0.38 cc.
+    assert together == pytest.approx(volume_cc(first) + volume_cc(second), rel=3e-3)
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.25, 0.5, 0.75])
+def test_islands_far_apart_along_the_axis_add_up(phase):
+    planes = np.arange(-60, 60, 2.0) + 2.0 * phase
+    first, second = ball((0, 0, -30.0), 5.0, planes), ball((1, 2, 25.0), 8.0, planes)
+    assert volume_cc(first, second) == pytest.approx(volume_cc(first) + volume_cc(second), rel=3e-3)
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.25, 0.5, 0.75])
+def test_a_small_island_beside_a_large_organ_keeps_its_ends(phase):
+    planes = np.arange(-60, 60, 3.0) + 3.0 * phase
+    organ, island = ball((0, 0, 0), 40.0, planes), ball((60, 0, 5.0), 5.0, planes)
+    beside = volume_cc(organ, island) - volume_cc(organ)
+    # The organ's own lattice may differ by 0.05 % of 268 cc between the two runs.
+    assert beside == pytest.approx(volume_cc(island), abs=0.15)
