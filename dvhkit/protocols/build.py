@@ -152,6 +152,7 @@ class _Builder:
             name=model.name or "",
             aliases=tuple(model.aliases),
             any_of=tuple(model.any_of),
+            need_one=model.need == "one",
             rt_roi_type=model.type or "",
             each=model.each,
             derived=derived,

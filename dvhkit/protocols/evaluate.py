@@ -11,7 +11,7 @@ from dvhkit.protocols.applies import why_not_applicable, why_other_fractionation
 from dvhkit.protocols.facts import CaseFacts, ImageFacts, MarginFact, MarginFacts, StructureFact
 from dvhkit.protocols.margins import expected_margin, margin_pairs
 from dvhkit.protocols.properties import image_value, prescription_value
-from dvhkit.protocols.rules import DoseCheck, MarginCheck, PropertyCheck, Protocol, Rule
+from dvhkit.protocols.rules import DoseCheck, MarginCheck, PropertyCheck, Protocol, Rule, StructureSelector
 from dvhkit.protocols.select import Target, select
 from dvhkit.results import RuleResult, Verdict
 from dvhkit.units import Unit, number_text
@@ -83,8 +83,9 @@ class _Judge:
     def _judged(self, rule: Rule) -> Iterator[RuleResult]:
         check = rule.check
         if isinstance(check, DoseCheck):
-            for target in select(check.structure, self.protocol, self.facts.structures()):
-                yield self._dose_row(rule, check, target)
+            targets = select(check.structure, self.protocol, self.facts.structures())
+            rows = [self._dose_row(rule, check, target) for target in targets]
+            yield from [_best(rows, check.structure)] if check.structure.need_one else rows
         elif isinstance(check, MarginCheck):
             yield from self._margin_rows(rule, check)
         elif check.name.startswith("image."):
@@ -144,6 +145,22 @@ class _Judge:
                 reason=Reason.NO_CONTEXT,
             )
         return float(stated)
+
+
+# Of several structures of which one suffices, the row that settles it comes first; an open one before a failed one,
+# since it might have passed.
+_SETTLES = (Verdict.PASS, Verdict.VARIATION, Verdict.INDETERMINATE, Verdict.NOT_EVALUABLE, Verdict.FAIL)
+
+
+def _best(rows: list[RuleResult], selector: StructureSelector) -> RuleResult:
+    """Return the row that decides where one of several structures suffices."""
+    best = min(rows, key=lambda row: (_SETTLES.index(row.verdict), -(row.margin or 0.0)))
+    missing = len(selector.any_of) - len(rows)
+    if missing > 0 and best.verdict is Verdict.FAIL:
+        reason = f"{missing} of {', '.join(selector.any_of)} are not drawn and might keep to it."
+        best = replace(best, verdict=Verdict.NOT_EVALUABLE, reason_code=Reason.NO_STRUCTURE.value, reason=reason)
+    note = f"one of {', '.join(selector.any_of)} is enough"
+    return replace(best, note="; ".join(part for part in (note, best.note) if part))
 
 
 def _is_insufficient(check: DoseCheck, rule: Rule, row: RuleResult) -> bool:

@@ -78,6 +78,8 @@ class StructureSelector:
         By name; empty where `rt_roi_type` or only `derived` is given.
     any_of
         By several names: each of them that the case has is judged, such as both sides of a paired organ.
+    need_one
+        Whether it is enough that one of them keeps to the limit, such as one spared parotid.
     rt_roi_type
         By RTROIInterpretedType.
     each
@@ -89,6 +91,7 @@ class StructureSelector:
     name: str = ""
     aliases: tuple[str, ...] = ()
     any_of: tuple[str, ...] = ()
+    need_one: bool = False
     rt_roi_type: str = ""
     each: bool = False
     derived: Expression | None = None
@@ -98,7 +101,7 @@ class StructureSelector:
         if self.name:
             return self.name
         if self.any_of:
-            return " or ".join(self.any_of)
+            return f"one of {', '.join(self.any_of)}" if self.need_one else " or ".join(self.any_of)
         if self.rt_roi_type:
             return f"each {self.rt_roi_type}" if self.each else f"the {self.rt_roi_type}"
         return self.derived_text

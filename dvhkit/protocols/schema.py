@@ -86,6 +86,7 @@ class StructureModel(Strict):
 
     name: Name | None = None
     any_of: list[Name] = Field(default_factory=list)
+    need: Literal["all", "one"] = "all"
     aliases: list[Name] = Field(default_factory=list)
     type: TargetType | None = None
     each: bool = False
@@ -102,6 +103,8 @@ class StructureModel(Strict):
             raise ValueError("any_of takes structures as they are drawn; it goes without derived")
         if self.aliases and self.name is None:
             raise ValueError("aliases need the name that they stand for")
+        if self.need == "one" and not self.any_of:
+            raise ValueError("need: one belongs to any_of")
         if self.each and self.type is None:
             raise ValueError("each needs a type, such as PTV")
         return self

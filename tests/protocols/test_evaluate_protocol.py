@@ -300,6 +300,26 @@ def test_drawn_margins_say_that_they_are_not_judged():
 # --- what protocols can ask in general -------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("left_gy", "right_gy", "verdict", "roi"),
+    [
+        (15, 40, Verdict.PASS, "Parotid_L"),
+        (40, 15, Verdict.PASS, "Parotid_R"),
+        (15, 12, Verdict.PASS, "Parotid_R"),
+        (40, 30, Verdict.FAIL, "Parotid_R"),
+        (15, None, Verdict.PASS, "Parotid_L"),
+        (40, None, Verdict.NOT_EVALUABLE, "Parotid_L"),
+    ],
+)
+def test_one_of_two_may_be_enough(judge, left_gy, right_gy, verdict, roi):
+    keys = {"structure": "{any_of: [Parotid_L, Parotid_R], need: one}", "metric": "Mean[Gy]", "goal": "< 20 Gy"}
+    doses = {"Parotid_L": left_gy, "Parotid_R": right_gy}
+    facts = Facts(dvhs=[dvh(name, [dose], [30]) for name, dose in doses.items() if dose is not None])
+    (row,) = judge(rule(**keys), facts)
+    assert (row.verdict, row.roi) == (verdict, roi)
+    assert "is enough" in row.note
+
+
 def test_a_missing_structure_is_not_judged_and_names_what_is_there(judge):
     (row,) = judge(rule(**D95), Facts(dvhs=[dvh("PTV_60", [50], [1])]))
     assert (row.verdict, row.reason_code, row.value) == (Verdict.NOT_EVALUABLE, Reason.NO_STRUCTURE, None)

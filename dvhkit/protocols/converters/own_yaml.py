@@ -64,6 +64,7 @@ def _structure(selector: StructureSelector) -> Plain:
         name=selector.name,
         aliases=list(selector.aliases),
         any_of=list(selector.any_of),
+        need="one" if selector.need_one else None,
         type=selector.rt_roi_type,
         each=selector.each or None,
         derived=selector.derived_text,
