@@ -12,11 +12,14 @@ from typing import Annotated, NoReturn
 import typer
 
 from dvhkit.cli.audit import audit
+from dvhkit.cli.ctv import ctv_app
 from dvhkit.cli.dvh import dvh
 from dvhkit.cli.inspect import inspect
+from dvhkit.cli.margin import margin_app
 from dvhkit.cli.names import names
 from dvhkit.cli.protocol import protocol_app
 from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE
+from dvhkit.cli.target import target_app
 from dvhkit.errors import DvhkitError, EngineError
 
 app = typer.Typer(
@@ -32,6 +35,9 @@ app.command()(dvh)
 app.command()(inspect)
 app.command()(names)
 app.add_typer(protocol_app)
+app.add_typer(margin_app)
+app.add_typer(target_app)
+app.add_typer(ctv_app)
 
 
 def _print_version(wanted: bool) -> None:
