@@ -24,7 +24,6 @@ from dvhkit.readers.rtdose import read_dose
 from dvhkit.readers.rtdose_sets import compare_with_parts, read_dose_set
 from dvhkit.readers.rtplan import read_plan
 from dvhkit.readers.rtstruct import read_structures
-from dvhkit.readers.wording import counted
 
 __all__ = ["CaseFiles", "Inventory", "find_cases", "inventory", "read_case", "read_dose", "read_files"]
 
@@ -48,7 +47,7 @@ def find_cases(path: Path | str, *, progress: Progress | None = None) -> list[Ca
     cases = link(index, _choice({own.role: own} if own else {}))
     if not cases:
         raise _nothing(index)
-    return [_with_index_findings(case, index) for case in cases]
+    return list(cases)
 
 
 def inventory(path: Path | str, *, progress: Progress | None = None) -> Inventory:
@@ -99,7 +98,7 @@ def read_case(
     cases = link(index, choice)
     if not cases:
         raise _nothing(index)
-    return read_files(_with_index_findings(_only_one(cases, index), index))
+    return read_files(_only_one(cases, index))
 
 
 def _choice(
@@ -206,18 +205,6 @@ def _nothing(index: DicomIndex) -> InputError:
         path=index.root,
         remedy="Export the structure set (RTSTRUCT) and the dose (RTDOSE) too.",
     )
-
-
-def _with_index_findings(case: CaseFiles, index: DicomIndex) -> CaseFiles:
-    findings = list(case.findings)
-    if index.unreadable:
-        names = ", ".join(item.path.name for item in index.unreadable[:5])
-        message = f"{counted(len(index.unreadable), 'DICOM file')} left out, unreadable: {names}."
-        findings.append(Finding(level=Level.WARNING, code="unreadable-files", message=message))
-    if index.duplicates:
-        message = f"{counted(len(index.duplicates), 'file')} left out, byte for byte the same as another."
-        findings.append(Finding(level=Level.INFO, code="duplicate-files", message=message))
-    return replace(case, findings=tuple(findings))
 
 
 def read_files(files: CaseFiles) -> Case:

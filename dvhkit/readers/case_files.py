@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -84,21 +86,24 @@ def frames_of(structures: FileEntry) -> tuple[str, ...]:
 
 def label_cases(cases: list[CaseFiles], root: Path) -> tuple[CaseFiles, ...]:
     """Name cases by the folder that holds their files, relative to the root; by dose file too where that is shared."""
-    folders = [_folder(case, root) for case in cases]
+    folders = [_label(case, root) for case in cases]
+    count = Counter(folders)
     named = []
     for case, folder in zip(cases, folders, strict=True):
-        label = folder
-        if folders.count(folder) > 1:
-            owner = case.rtdose[0] if case.rtdose else case.rtplan or case.rtstruct
-            assert owner is not None
-            label = f"{folder}/{owner.stem}"
-        named.append(replace(case, label=label))
+        owner = case.rtdose[0] if case.rtdose else case.rtplan or case.rtstruct
+        assert owner is not None
+        named.append(replace(case, label=folder if count[folder] == 1 else f"{folder}/{owner.stem}"))
     return tuple(sorted(named, key=lambda c: (c.label, c.rtdose, str(c.rtstruct))))
 
 
-def _folder(case: CaseFiles, root: Path) -> str:
+def common_folder(paths: Iterable[Path]) -> Path:
+    """Return the deepest folder that holds all files, as an absolute path."""
+    return Path(os.path.commonpath([path.absolute().parent for path in paths]))
+
+
+def _label(case: CaseFiles, root: Path) -> str:
     files = [p for p in (case.rtstruct, *case.rtdose, case.rtplan, *case.image) if p is not None]
-    common = Path(os.path.commonpath([path.absolute().parent for path in files]))
+    common = common_folder(files)
     base = root.absolute() if root.is_dir() else root.absolute().parent
     if common != base and base in common.parents:
         return common.relative_to(base).as_posix()

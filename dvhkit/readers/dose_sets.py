@@ -66,6 +66,16 @@ def dose_sets(doses: Iterable[FileEntry], plans: dict[str, PlanHeader]) -> list[
     return [found for (owner, _), group in groups.items() for found in _of_plan(group, _plan_of(owner, plans))]
 
 
+def chosen_dose(entry: FileEntry) -> DoseSet:
+    """Return the dose that the user chose by hand, whatever part of a treatment it says it is."""
+    kind = entry.dose().summation_type
+    findings: tuple[Finding, ...] = ()
+    if kind not in ("PLAN", "MULTI_PLAN", "PLAN_OVERVIEW"):
+        message = f"DoseSummationType of the chosen dose is {kind or 'missing'}: it may be part of the treatment only."
+        findings = (Finding(level=Level.WARNING, code="dose-may-be-partial", message=message, where=entry.path.name),)
+    return DoseSet(entries=(entry,), assembly=Assembly.ONE, findings=findings)
+
+
 def _plan_of(owner: object, plans: dict[str, PlanHeader]) -> PlanHeader | None:
     return plans.get(str(owner[0])) if isinstance(owner, tuple) and len(owner) == 1 else None
 

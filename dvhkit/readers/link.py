@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dvhkit.errors import DicomReadError, LinkError
-from dvhkit.findings import Finding, Level
-from dvhkit.readers.case_files import CaseFiles, Draft, frames_of, label_cases
-from dvhkit.readers.dose_sets import Assembly, DoseSet, dose_sets
+from dvhkit.findings import Level
+from dvhkit.readers.case_files import CaseFiles, Draft, common_folder, frames_of, label_cases
+from dvhkit.readers.dose_sets import Assembly, DoseSet, chosen_dose, dose_sets
 from dvhkit.readers.index import DicomIndex, FileEntry, Role
 from dvhkit.readers.link_image import add_image
+from dvhkit.readers.lookup import Lookup
+from dvhkit.readers.wording import counted, listed
 
 _CHOOSE_STRUCTURES = "Choose the structure set with --rtstruct."
 
@@ -48,21 +50,17 @@ class _Linker:
     def __init__(self, index: DicomIndex, choice: Choice) -> None:
         self.index = index
         self.choice = choice
-        self.structures = index.of_role(Role.RTSTRUCT)
-        self.plans = index.of_role(Role.RTPLAN)
-        self.registrations = index.of_role(Role.REG)
-        self.series: dict[str, list[FileEntry]] = {}
-        for entry in index.of_role(Role.IMAGE):
-            if "LOCALIZER" not in entry.image().image_type:
-                self.series.setdefault(entry.series_uid, []).append(entry)
+        self.lookup = Lookup(index)
 
     def run(self) -> tuple[CaseFiles, ...]:
         drafts = [self._from_dose(dose) for dose in self._dose_sets()]
         drafts = self._fitting_choice(drafts)
         drafts += self._without_dose(drafts)
         for draft in drafts:
-            add_image(draft, self.series, self.choice.image)
+            add_image(draft, self.lookup, self.choice.image)
             self._note_missing(draft)
+            whole = [entry.path for entry in (*_entries_of(draft), *draft.image)]
+            self._note_oddities(draft, self.index.root.absolute() if len(drafts) == 1 else common_folder(whole))
             self._blame_unreadable(draft)
         return label_cases([self._finish(draft) for draft in drafts], self.index.root)
 
@@ -70,8 +68,8 @@ class _Linker:
 
     def _dose_sets(self) -> list[DoseSet]:
         if self.choice.rtdose is not None:
-            return [_chosen_dose(self.choice.rtdose)]
-        headers = {plan.sop_instance_uid: plan.plan() for plan in self.plans}
+            return [chosen_dose(self.choice.rtdose)]
+        headers = {uid: plans[0].plan() for uid, plans in self.lookup.plans.items()}
         return dose_sets(self.index.of_role(Role.RTDOSE), headers)
 
     def _from_dose(self, dose: DoseSet) -> Draft:
@@ -90,7 +88,7 @@ class _Linker:
             return
         dose = draft.dose.entries[0]
         uids = dose.dose().plan_uids
-        found = [plan for plan in self.plans if plan.sop_instance_uid in uids]
+        found = [plan for uid in uids for plan in self.lookup.plans.get(uid, [])]
         if len(uids) > 1:
             draft.note(Level.WARNING, "several-plans", f"The dose is the sum of {len(uids)} plans; none is its own.")
         elif len(found) == 1:
@@ -112,7 +110,7 @@ class _Linker:
         by_plan = draft.plan.plan().structure_set_uids if draft.plan else ()
         by_dose = dose.dose().structure_set_uids
         for owner, uids in (("plan", by_plan), ("dose", by_dose)):
-            found = [entry for entry in self.structures if entry.sop_instance_uid in uids]
+            found = [entry for uid in uids for entry in self.lookup.structures.get(uid, [])]
             if len(found) > 1:
                 draft.problem = draft.problem or _same_identity("structure sets", found, "--rtstruct")
                 return
@@ -134,7 +132,8 @@ class _Linker:
     def _structures_by_frame(self, draft: Draft, dose: FileEntry, why: str) -> None:
         """Fall back on the one structure set in the dose's frame of reference, and say so."""
         frame = dose.frame_of_reference_uid
-        near = [entry for entry in self.structures if not frame or frame in frames_of(entry) or not frames_of(entry)]
+        keys = (frame, "") if frame else tuple(self.lookup.structures_in)
+        near = list({e.path: e for key in keys for e in self.lookup.structures_in.get(key, [])}.values())
         if len(near) > 1:
             near = [entry for entry in near if entry.patient_key == dose.patient_key] or near
         if len(near) == 1:
@@ -149,13 +148,13 @@ class _Linker:
         names = ", ".join(entry.path.name for entry in near[:8]) + (", ..." if len(near) > 8 else "")
         if near:
             reason = f"{why}, and {len(near)} structure sets share its frame of reference: {names}."
-        elif self.structures:
+        elif self.lookup.structures:
             reason = f"{why}, and no structure set shares its frame of reference."
         else:
             reason = "there is no structure set."
         remedy = (
             _CHOOSE_STRUCTURES
-            if self.structures
+            if self.lookup.structures
             else "Put the structure set into the folder, or name it with --rtstruct."
         )
         problem = LinkError(f"the dose has no structures: {reason}", path=dose.path, remedy=remedy)
@@ -171,7 +170,7 @@ class _Linker:
             draft.note(Level.WARNING, "frame-of-reference-missing", message, dose.path.name)
             return
         # The image may need one even where the structures do not.
-        draft.registrations = tuple(r for r in self.registrations if frame in r.registration().frame_uids)
+        draft.registrations = tuple(self.lookup.registrations_of.get(frame, ()))
         joining = [r for r in draft.registrations if _joins(r, frame, frames)]
         if frame in frames:
             draft.links.append("dose and structures share one frame of reference")
@@ -213,17 +212,20 @@ class _Linker:
     # -- structure sets that have no dose
 
     def _without_dose(self, drafts: list[Draft]) -> list[Draft]:
-        used = {id(d.structures) for d in drafts if d.structures}
-        dosed = [d for d in drafts if d.structures is not None and d.problem is None]
-        candidates = (self.choice.rtstruct,) if self.choice.rtstruct else self.structures
         if self.choice.rtdose is not None:
-            candidates = ()
+            return []
+        used = {id(d.structures) for d in drafts if d.structures}
+        dosed: dict[tuple[str, str], list[Draft]] = {}
+        for draft in drafts:
+            if draft.structures is not None and draft.problem is None:
+                for key in _patient_frames(draft.structures):
+                    dosed.setdefault(key, []).append(draft)
         added = []
-        for entry in candidates:
+        for entry in (self.choice.rtstruct,) if self.choice.rtstruct else self.index.of_role(Role.RTSTRUCT):
             if id(entry) in used:
                 continue
-            siblings = [d for d in dosed if d.structures and set(frames_of(d.structures)) & set(frames_of(entry))]
-            for draft in siblings:
+            siblings = {id(d): d for key in _patient_frames(entry) for d in dosed.get(key, [])}
+            for draft in siblings.values():
                 message = f"Structure set {entry.path.name} of the same frame has no dose and is left out."
                 draft.note(Level.INFO, "structure-set-without-dose", message, entry.path.name)
             if not siblings:
@@ -232,7 +234,7 @@ class _Linker:
         return added
 
     def _plans_without_dose(self, structures: FileEntry) -> list[Draft]:
-        found = [p for p in self.plans if structures.sop_instance_uid in p.plan().structure_set_uids]
+        found = self.lookup.plans_on.get(structures.sop_instance_uid, [])
         if self.choice.rtplan is not None:
             found = [self.choice.rtplan]
         plans: list[FileEntry | None] = [*found] or [None]
@@ -246,10 +248,11 @@ class _Linker:
 
     def _note_unused_plans(self, drafts: list[Draft]) -> None:
         planned = {id(d.plan) for d in drafts if d.plan}
-        for plan in self.plans:
-            for draft in drafts:
-                shared = draft.structures and draft.structures.sop_instance_uid in plan.plan().structure_set_uids
-                if id(plan) not in planned and shared and draft.dose:
+        for draft in drafts:
+            if draft.structures is None or draft.dose is None:
+                continue
+            for plan in self.lookup.plans_on.get(draft.structures.sop_instance_uid, []):
+                if id(plan) not in planned:
                     message = f"Plan {plan.path.name} refers to the same structure set, but has no dose here."
                     draft.note(Level.INFO, "plan-without-dose", message, plan.path.name)
 
@@ -265,15 +268,24 @@ class _Linker:
         if not draft.image and not any(f.code == "image-ambiguous" for f in draft.findings):
             message = "There is no image: slice spacing is taken from the contours."
             draft.note(Level.INFO, "no-image", message)
-        mine = [e for e in (*(draft.dose.entries if draft.dose else ()), draft.plan, draft.structures) if e]
+
+    def _note_oddities(self, draft: Draft, folder: Path) -> None:
+        """Note what is odd about the files of a case, and about those under its `folder` that were left out."""
+        mine = _entries_of(draft)
         if len({entry.patient_key for entry in (*mine, *draft.image)} - {""}) > 1:
             message = "The files name different patients (PatientID). Make sure that they belong together."
             draft.note(Level.SERIOUS, "patients-differ", message)
-        paths = {entry.path for entry in mine}
-        for first, other in self.index.conflicts:
-            if {first, other} & paths:
-                message = f"{first.name} and {other.name} claim to be the same object, but differ."
-                draft.note(Level.SERIOUS, "same-uid-differs", message, other.name)
+        pairs = [pair for entry in mine for pair in self.lookup.conflicts_of.get(entry.path, [])]
+        for first, other in dict.fromkeys(pairs):
+            message = f"{first.name} and {other.name} claim to be the same object, but differ."
+            draft.note(Level.SERIOUS, "same-uid-differs", message, other.name)
+        if broken := self.lookup.unreadable_under.get(folder):
+            names = listed([item.path.name for item in broken])
+            message = f"{counted(len(broken), 'DICOM file')} left out, unreadable: {names}."
+            draft.note(Level.WARNING, "unreadable-files", message)
+        if copies := self.lookup.copies_under[folder]:
+            message = f"{counted(copies, 'file')} left out, byte for byte the same as another."
+            draft.note(Level.INFO, "duplicate-files", message)
 
     def _blame_unreadable(self, draft: Draft) -> None:
         """Name a broken file beside a case that lacks its dose, its structures or its plan as the likely reason."""
@@ -281,18 +293,15 @@ class _Linker:
         plan_lost = draft.dose is not None and draft.plan is None and len(draft.dose.header.plan_uids) == 1
         if present is None or (draft.structures and draft.dose and not plan_lost):
             return
-        near = [item for item in self.index.unreadable if self._beside(item.path, present.path)]
+        folder = present.path.absolute().parent
+        above = () if folder == self.index.root.absolute() else (folder.parent,)
+        near = [item for place in (folder, *above) for item in self.lookup.unreadable_under.get(place, [])]
         if near:
-            first = near[0]
             draft.problem = DicomReadError(
-                first.reason,
-                path=first.path,
-                remedy=f"{first.remedy or ''} Or take it away, to go on without it.".strip(),
+                near[0].reason,
+                path=near[0].path,
+                remedy=f"{near[0].remedy or ''} Or take it away, to go on without it.".strip(),
             )
-
-    def _beside(self, path: Path, other: Path) -> bool:
-        folder = other.parent
-        return folder in path.parents or (folder != self.index.root and folder.parent in path.parents)
 
     def _finish(self, draft: Draft) -> CaseFiles:
         doses = draft.dose.entries if draft.dose else ()
@@ -313,15 +322,6 @@ class _Linker:
         )
 
 
-def _chosen_dose(entry: FileEntry) -> DoseSet:
-    kind = entry.dose().summation_type
-    findings: tuple[Finding, ...] = ()
-    if kind not in ("PLAN", "MULTI_PLAN", "PLAN_OVERVIEW"):
-        message = f"DoseSummationType of the chosen dose is {kind or 'missing'}: it may be part of the treatment only."
-        findings = (Finding(level=Level.WARNING, code="dose-may-be-partial", message=message, where=entry.path.name),)
-    return DoseSet(entries=(entry,), assembly=Assembly.ONE, findings=findings)
-
-
 def _joins(registration: FileEntry, frame: str, frames: Sequence[str]) -> bool:
     joined = registration.registration().frame_uids
     return frame in joined and any(other in joined for other in frames if other != frame)
@@ -334,6 +334,15 @@ def _same_identity(what: str, found: Sequence[FileEntry], option: str) -> LinkEr
         path=found[0].path,
         remedy=f"Choose one with {option}.",
     )
+
+
+def _entries_of(draft: Draft) -> list[FileEntry]:
+    doses = draft.dose.entries if draft.dose else ()
+    return [entry for entry in (*doses, draft.plan, draft.structures) if entry is not None]
+
+
+def _patient_frames(structures: FileEntry) -> list[tuple[str, str]]:
+    return [(structures.patient_key, frame) for frame in dict.fromkeys(frames_of(structures))]
 
 
 def _prefer(drafts: list[Draft], better: list[Draft]) -> list[Draft]:

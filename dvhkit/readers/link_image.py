@@ -5,23 +5,23 @@ from __future__ import annotations
 from dvhkit.findings import Level
 from dvhkit.readers.case_files import Draft, frames_of
 from dvhkit.readers.index import FileEntry
+from dvhkit.readers.lookup import Lookup
 
-Series = dict[str, list[FileEntry]]
 
-
-def add_image(draft: Draft, series: Series, chosen: tuple[FileEntry, ...] | None) -> None:
-    """Give `draft` its image series; `series` are all there are, by series instance UID."""
+def add_image(draft: Draft, lookup: Lookup, chosen: tuple[FileEntry, ...] | None) -> None:
+    """Give `draft` its image series out of all there are, or the slices that the user chose."""
     if chosen is not None:
         draft.image = chosen
         draft.links.append("image: chosen by the user")
         return
     if draft.structures is None:
         return
-    frames = frames_of(draft.structures)
+    series = lookup.series
     named = [uid for uid in draft.structures.structures().series_uids if uid in series]
     by_reference = bool(named)
     if not named:
-        named = [uid for uid, slices in series.items() if slices[0].frame_of_reference_uid in frames]
+        frames = dict.fromkeys(frames_of(draft.structures))
+        named = [uid for frame in frames for uid in lookup.series_in.get(frame, [])]
     if len(named) > 1:
         named = _narrowed(named, series, draft)
     if len(named) == 1:
@@ -31,7 +31,7 @@ def add_image(draft: Draft, series: Series, chosen: tuple[FileEntry, ...] | None
         draft.note(Level.WARNING, "image-ambiguous", message, draft.structures.path.name)
 
 
-def _narrowed(uids: list[str], series: Series, draft: Draft) -> list[str]:
+def _narrowed(uids: list[str], series: dict[str, list[FileEntry]], draft: Draft) -> list[str]:
     """Prefer the series in the dose's frame of reference, then CT, then those whose slices are named."""
     assert draft.structures is not None
     frame = draft.dose.entries[0].frame_of_reference_uid if draft.dose else ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import time
 from copy import deepcopy
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from json import dumps
 
 import numpy as np
@@ -29,6 +30,8 @@ from pydicom.sequence import Sequence
 from dvhkit.engine.dvh import compute_dvh
 from dvhkit.errors import DicomReadError, InputError, LinkError
 from dvhkit.readers.case import find_cases, inventory, read_case, read_files
+from dvhkit.readers.index import scan
+from dvhkit.readers.link import link
 
 
 @pytest.fixture
@@ -453,3 +456,58 @@ def test_frames_shared_by_patients_are_told_apart_by_patient(made):
         ("rs1", "rd1", None),
         ("rs2", "rd2", None),
     ]
+
+
+def test_broken_files_and_copies_are_told_where_they_lie(made):
+    for tag in (1, 2):
+        MadeSet(made.folder / f"case{tag}", Uids(tag=tag, frame=f"1.2.3.{tag}")).write_plain()
+    (made.folder / "case1" / "broken").write_bytes((made.folder / "case1" / "plan").read_bytes()[:-9])
+    made.write("case2/again", dose(Uids(tag=2, frame="1.2.3.2")))
+    first, second = (codes(read_files(files)) for files in find_cases(made.folder))
+    assert ("unreadable-files" in first, "duplicate-files" in first) == (True, False)
+    assert ("unreadable-files" in second, "duplicate-files" in second) == (False, True)
+
+
+def test_relative_and_absolute_names_mix(made, monkeypatch):
+    made.write_plain()
+    monkeypatch.chdir(made.folder.parent)
+    case = read_case(made.folder.name, rtdose=made.folder / "dose", image=made.folder.name)
+    assert case.label == made.folder.name
+    assert len(case.image.paths) == 9
+    monkeypatch.chdir(made.folder)
+    assert read_case(".").label == made.folder.name
+    assert read_case(rtstruct="structures", rtdose=made.folder / "dose").label == made.folder.name
+
+
+def test_linking_takes_as_long_as_the_archive_is_large_and_no_longer(made):
+    """Four times as many cases take about four times as long; a loop over all pairs would take sixteen times."""
+    made.write("rs", structure_set(made.uids))
+    made.write("rd", dose(made.uids))
+    made.write("rp", plan(made.uids))
+    one = scan(made.folder)
+
+    def archive(count):
+        def renamed(entry, number):
+            def other(uid):
+                return f"{uid}.{number}" if uid else uid
+
+            header = entry.header
+            for name in ("frame_uids", "series_uids", "structure_set_uids", "plan_uids"):
+                if hasattr(header, name):
+                    header = replace(header, **{name: tuple(map(other, getattr(header, name)))})
+            uids = {n: other(getattr(entry, n)) for n in ("sop_instance_uid", "frame_of_reference_uid")}
+            return replace(entry, path=made.folder / str(number) / entry.path.name, header=header, **uids)
+
+        return replace(one, entries=tuple(renamed(e, k) for k in range(count) for e in one.entries))
+
+    def seconds(count):
+        index, times = archive(count), []
+        for _ in range(3):
+            start = time.perf_counter()
+            cases = link(index)
+            times.append(time.perf_counter() - start)
+        assert len(cases) == count
+        assert all(files.problem is None for files in cases)
+        return min(times)
+
+    assert seconds(1600) < 12 * seconds(400)
