@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from dvhkit.cli.options import CasePath, ImageOption, RtstructOption, open_case
+from dvhkit.cli.options import CasePath, ImageOption, RtdoseOption, RtstructOption, open_case
 from dvhkit.cli.streams import EXIT_NOT_MET, STDOUT, note_console, out_console, write_json, write_text
 from dvhkit.errors import InputError, NotEvaluable
 
@@ -47,7 +47,20 @@ def check(
         Optional[Path],  # noqa: UP045
         typer.Option("--out", metavar="DIR", help="Write the result and maps of the surface (SVG, PNG) to a folder."),
     ] = None,
+    systematic: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--systematic", metavar="MM", help="Standard deviation of systematic setup errors: 2, or x,y,z."),
+    ] = None,
+    random: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--random", metavar="MM", help="Standard deviation of random setup errors: 2, or x,y,z."),
+    ] = None,
+    min_d98: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--min-d98", metavar="GY", help="How likely does D98% of the inner structure keep this dose?"),
+    ] = None,
     rtstruct: RtstructOption = None,
+    rtdose: RtdoseOption = None,
     image: ImageOption = None,
 ) -> None:
     """Say which margin was drawn between two structures, where it falls short or exceeds, and why.
@@ -58,12 +71,15 @@ def check(
     """
     from dvhkit.targets.achieved_expect import parse_expectation
 
-    if (inner is None) != (outer is None):
+    if (inner is None) != (outer is None) or (inner is None and (systematic or random)):
         raise InputError("a margin has two structures.", remedy="Give both --inner and --outer, or neither.")
     expected = parse_expectation(expect) if expect is not None else None
-    case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
+    errors = _setup_errors(systematic, random, min_d98)
+    case = open_case(path, rtstruct=rtstruct, rtdose=rtdose, rtplan=None, image=image, rx_gy=None, fractions=None)
     if inner is not None and outer is not None:
         document, measures = _one(case, case.structures[inner], case.structures[outer], expected)
+        if errors is not None:
+            document["setup_error"] = _setup_view(case, case.structures[inner], errors, min_d98)
         documents: Sequence[dict[str, Any]] = [document]
         chain: tuple[Containment, ...] = ()
     else:
@@ -77,6 +93,57 @@ def check(
         _print(documents, chain)
     if document["verdict"] in ("fail", "indeterminate"):
         raise typer.Exit(EXIT_NOT_MET)
+
+
+def _setup_errors(
+    systematic: str | None, random: str | None, min_d98: float | None
+) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Return the standard deviations that the user gave; None if none."""
+    if systematic is None and random is None:
+        if min_d98 is not None:
+            raise InputError("--min-d98 needs setup errors.", remedy="Give --systematic and --random, in mm.")
+        return None
+    return _millimetres(systematic or "0", "--systematic"), _millimetres(random or "0", "--random")
+
+
+def _millimetres(text: str, option: str) -> tuple[float, ...]:
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if len(values) == 1:
+        values *= 3
+    if len(values) != 3:
+        raise InputError(f"{text!r} is no setup error.", where=option, remedy="Give one number in mm, or three: 2,2,3.")
+    return values
+
+
+def _setup_view(
+    case: Case, inner: Structure, errors: tuple[tuple[float, ...], tuple[float, ...]], min_d98: float | None
+) -> dict[str, Any]:
+    """Return the van Herk margin and, where a dose and a limit are given, how likely D98% keeps it."""
+    from dataclasses import asdict
+
+    from dvhkit.targets.setup_error import setup_error, van_herk_margin_mm
+
+    x, y, z = van_herk_margin_mm(*errors).tolist()
+    view: dict[str, Any] = {"van_herk_mm": {"left-right": x, "anterior-posterior": y, "superior-inferior": z}}
+    if min_d98 is None:
+        return view
+    if case.dose is None:
+        return {**view, "reason": "there is no dose"}
+    try:
+        result = setup_error(
+            inner,
+            case.dose,
+            limit_gy=min_d98,
+            systematic_mm=errors[0],
+            random_mm=errors[1],
+            slice_spacing_mm=_spacing_mm(case),
+        )
+    except NotEvaluable as lack:
+        return {**view, "reason": lack.message}
+    return {**asdict(result), **view}
 
 
 def _spacing_mm(case: Case) -> float | None:
@@ -235,7 +302,25 @@ def _remarks(document: dict[str, Any]) -> list[str]:
         f"slices {d['slice_spacing_mm']:g} mm apart: across them only {attainable} mm can be drawn near these margins",
     ]
     lines += [str(crop["text"]) for crop in d["crops"]]
+    lines += _setup_lines(d)
     return [f"  {clean(line)}" for line in lines]
+
+
+def _setup_lines(document: dict[str, Any]) -> list[str]:
+    view = document.get("setup_error")
+    if view is None:
+        return []
+    asked = ", ".join(f"{name} {mm:.1f}" for name, mm in view["van_herk_mm"].items())
+    lines = [f"van Herk margin (2.5 systematic + 0.7 random): {asked} mm"]
+    if "probability" in view:
+        lines.append(
+            f"D98% of {document['inner']} keeps {view['limit_gy']:g} Gy with probability "
+            f"{100 * view['probability']:.0f} % (+- {100 * view['standard_error']:.0f}) under these setup errors; "
+            f"planned {view['planned_d98_gy']:.2f} Gy, nine in ten reach {view['d98_p10_gy']:.2f} Gy"
+        )
+    elif "reason" in view:
+        lines.append(f"how likely D98% is kept cannot be told: {view['reason']}")
+    return lines
 
 
 def _chain_line(link: Containment) -> str:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from dvhkit.errors import GeometryError, NotEvaluable
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Structure
+from dvhkit.targets.achieved_cloud import distance_to
 from dvhkit.targets.achieved_fit import Fit
 from dvhkit.targets.achieved_measure import Bands, Reach, margin_along, place_of
 from dvhkit.targets.achieved_records import Crop, CropKind, Place
-from dvhkit.targets.achieved_surface import Surface, distance_to, make_surface
+from dvhkit.targets.achieved_surface import Surface, make_surface
 
 # A part smaller than this share of the surface is a matter of the pen, not of the margin.
 LEAST_SHARE = 0.005

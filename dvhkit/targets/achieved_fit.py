@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dvhkit.model.arrays import FloatArray
-from dvhkit.targets.achieved_surface import Cloud, Surface, gauge_to, make_surface
+from dvhkit.targets.achieved_cloud import Cloud, gauge_to
+from dvhkit.targets.achieved_surface import Surface, make_surface
 
 DIRECTIONS = ("left", "right", "posterior", "anterior", "superior", "inferior")
 # No planning margin is smaller, and the gauge of a margin of nothing has no meaning.

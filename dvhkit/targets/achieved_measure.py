@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from dvhkit.model.arrays import FloatArray
+from dvhkit.targets.achieved_cloud import Cloud, distance_to, gauge_to
 from dvhkit.targets.achieved_fit import DIRECTIONS, LEAST_MM, octant, support_mm
 from dvhkit.targets.achieved_records import Distances, Place, Point
-from dvhkit.targets.achieved_surface import Cloud, Surface, distance_to, gauge_to
+from dvhkit.targets.achieved_surface import Surface
 
 # Nodes of the lattice on which volumes are counted.
 _NODES = 120_000

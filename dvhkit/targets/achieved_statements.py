@@ -11,12 +11,13 @@ from dvhkit.errors import GeometryError, NotEvaluable
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Structure
 from dvhkit.results import Verdict
+from dvhkit.targets.achieved_cloud import distance_to
 from dvhkit.targets.achieved_crops import LEAST_SHARE, is_target, patches
 from dvhkit.targets.achieved_expect import Expectation
 from dvhkit.targets.achieved_fit import Fit
 from dvhkit.targets.achieved_measure import Bands, Reach, excess_points, place_of
 from dvhkit.targets.achieved_records import Crop, CropKind, DirectionMargin
-from dvhkit.targets.achieved_surface import Surface, distance_to, make_surface
+from dvhkit.targets.achieved_surface import Surface, make_surface
 from dvhkit.targets.achieved_verdict import AT_LIMIT_MM, ONE_RECIPE_FRAC, Statement
 
 # Less than this lies outside by the rounding of contours that coincide.

@@ -15,9 +15,10 @@ import numpy as np
 
 from dvhkit.errors import GeometryError, NotEvaluable
 from dvhkit.model.structure import Structure
+from dvhkit.targets.achieved_cloud import distance_to
 from dvhkit.targets.achieved_measure import outside_volume_cc, place_of
 from dvhkit.targets.achieved_records import Place
-from dvhkit.targets.achieved_surface import Surface, distance_to, make_surface
+from dvhkit.targets.achieved_surface import Surface, make_surface
 
 _KINDS = ("GTV", "CTV", "ITV", "PTV")
 # What each kind is widened to, nearest first.
