@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from dvhkit.cli.ctv_bone import bone, check_bone
 from dvhkit.cli.options import CasePath, ImageOption, RtstructOption
 from dvhkit.cli.streams import EXIT_NOT_MET, out_console, write_json
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from dvhkit.targets.vertebra_rules import Compartment, Extent, RuleOutcome
 
 ctv_app = typer.Typer(name="ctv", help="Clinical target volumes by rule.", no_args_is_help=True)
+ctv_app.command()(bone)
+ctv_app.command("check-bone")(check_bone)
 
 ProfileOption = Annotated[
     str, typer.Option("--profile", metavar="ID|FILE", help="A shipped decision table, or a YAML file of your own.")
