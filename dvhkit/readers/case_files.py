@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -73,6 +72,12 @@ class Draft:
     findings: list[Finding] = field(default_factory=list)
     problem: DvhkitError | None = None
 
+    @property
+    def entries(self) -> list[FileEntry]:
+        """The RT objects: dose files, plan, structure set."""
+        doses = self.dose.entries if self.dose else ()
+        return [entry for entry in (*doses, self.plan, self.structures) if entry is not None]
+
     def note(self, level: Level, code: str, message: str, where: str = "") -> None:
         """Add a finding."""
         self.findings.append(Finding(level=level, code=code, message=message, where=where))
@@ -96,15 +101,24 @@ def label_cases(cases: list[CaseFiles], root: Path) -> tuple[CaseFiles, ...]:
     return tuple(sorted(named, key=lambda c: (c.label, c.rtdose, str(c.rtstruct))))
 
 
-def common_folder(paths: Iterable[Path]) -> Path:
-    """Return the deepest folder that holds all files, as an absolute path."""
-    return Path(os.path.commonpath([path.absolute().parent for path in paths]))
-
-
 def _label(case: CaseFiles, root: Path) -> str:
     files = [p for p in (case.rtstruct, *case.rtdose, case.rtplan, *case.image) if p is not None]
-    common = common_folder(files)
+    common = Path(os.path.commonpath([path.absolute().parent for path in files]))
     base = root.absolute() if root.is_dir() else root.absolute().parent
     if common != base and base in common.parents:
         return common.relative_to(base).as_posix()
     return (base if base == common else common).resolve().name or "case"
+
+
+def territories(drafts: list[Draft], root: Path) -> list[Path]:
+    """Return the widest folder under `root` that belongs to each case alone, or else the one that it lies in.
+
+    Folders decide nothing about what belongs together, but a broken file has no UID to go by.
+    """
+    homes = [draft.entries[-1].path.absolute().parent for draft in drafts]
+    count = Counter(folder for home in homes for folder in (home, *home.parents))
+    found = []
+    for home in homes:
+        alone = [folder for folder in (home, *home.parents) if count[folder] == 1 and folder.is_relative_to(root)]
+        found.append(alone[-1] if alone else home)
+    return found

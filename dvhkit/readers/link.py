@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dvhkit.errors import DicomReadError, LinkError
 from dvhkit.findings import Level
-from dvhkit.readers.case_files import CaseFiles, Draft, common_folder, frames_of, label_cases
+from dvhkit.readers.case_files import CaseFiles, Draft, frames_of, label_cases, territories
 from dvhkit.readers.dose_sets import Assembly, DoseSet, chosen_dose, dose_sets
 from dvhkit.readers.index import DicomIndex, FileEntry, Role
 from dvhkit.readers.link_image import add_image
@@ -56,12 +56,12 @@ class _Linker:
         drafts = [self._from_dose(dose) for dose in self._dose_sets()]
         drafts = self._fitting_choice(drafts)
         drafts += self._without_dose(drafts)
-        for draft in drafts:
+        territories = territories(drafts, self.index.root.absolute())
+        for draft, folder in zip(drafts, territories, strict=True):
             add_image(draft, self.lookup, self.choice.image)
             self._note_missing(draft)
-            whole = [entry.path for entry in (*_entries_of(draft), *draft.image)]
-            self._note_oddities(draft, self.index.root.absolute() if len(drafts) == 1 else common_folder(whole))
-            self._blame_unreadable(draft)
+            self._note_oddities(draft, folder)
+            self._blame_unreadable(draft, folder)
         return label_cases([self._finish(draft) for draft in drafts], self.index.root)
 
     # -- dose → plan → structure set
@@ -271,7 +271,7 @@ class _Linker:
 
     def _note_oddities(self, draft: Draft, folder: Path) -> None:
         """Note what is odd about the files of a case, and about those under its `folder` that were left out."""
-        mine = _entries_of(draft)
+        mine = draft.entries
         if len({entry.patient_key for entry in (*mine, *draft.image)} - {""}) > 1:
             message = "The files name different patients (PatientID). Make sure that they belong together."
             draft.note(Level.SERIOUS, "patients-differ", message)
@@ -287,16 +287,11 @@ class _Linker:
             message = f"{counted(copies, 'file')} left out, byte for byte the same as another."
             draft.note(Level.INFO, "duplicate-files", message)
 
-    def _blame_unreadable(self, draft: Draft) -> None:
+    def _blame_unreadable(self, draft: Draft, folder: Path) -> None:
         """Name a broken file beside a case that lacks its dose, its structures or its plan as the likely reason."""
-        present = draft.structures or (draft.dose.entries[0] if draft.dose else None)
         plan_lost = draft.dose is not None and draft.plan is None and len(draft.dose.header.plan_uids) == 1
-        if present is None or (draft.structures and draft.dose and not plan_lost):
-            return
-        folder = present.path.absolute().parent
-        above = () if folder == self.index.root.absolute() else (folder.parent,)
-        near = [item for place in (folder, *above) for item in self.lookup.unreadable_under.get(place, [])]
-        if near:
+        near = self.lookup.unreadable_under.get(folder)
+        if near and (draft.structures is None or draft.dose is None or plan_lost):
             draft.problem = DicomReadError(
                 near[0].reason,
                 path=near[0].path,
@@ -334,11 +329,6 @@ def _same_identity(what: str, found: Sequence[FileEntry], option: str) -> LinkEr
         path=found[0].path,
         remedy=f"Choose one with {option}.",
     )
-
-
-def _entries_of(draft: Draft) -> list[FileEntry]:
-    doses = draft.dose.entries if draft.dose else ()
-    return [entry for entry in (*doses, draft.plan, draft.structures) if entry is not None]
 
 
 def _patient_frames(structures: FileEntry) -> list[tuple[str, str]]:

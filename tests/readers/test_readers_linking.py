@@ -20,6 +20,7 @@ from made_sets import (
     ct_slices,
     dose,
     dose_at,
+    encode,
     plan,
     reference,
     registration,
@@ -511,3 +512,17 @@ def test_linking_takes_as_long_as_the_archive_is_large_and_no_longer(made):
         return min(times)
 
     assert seconds(3200) < 80 * seconds(200)
+
+
+def test_a_broken_file_of_one_patient_is_not_held_against_another(made):
+    for tag in (1, 2):
+        one = MadeSet(made.folder / f"case{tag}", Uids(tag=tag, frame=f"1.2.3.{tag}"))
+        one.write("rs/1", structure_set(one.uids))
+        one.write("rd/1", dose(one.uids))
+    # The first has lost its plan for good, the second has a broken one.
+    (made.folder / "case2" / "rp").mkdir()
+    (made.folder / "case2" / "rp" / "1").write_bytes(encode(plan(Uids(tag=2)))[:-9])
+    first, second = find_cases(made.folder)
+    assert first.problem is None
+    assert isinstance(second.problem, DicomReadError)
+    assert second.problem.path.endswith("case2/rp/1")
