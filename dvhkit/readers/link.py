@@ -56,8 +56,8 @@ class _Linker:
         drafts = [self._from_dose(dose) for dose in self._dose_sets()]
         drafts = self._fitting_choice(drafts)
         drafts += self._without_dose(drafts)
-        territories = territories(drafts, self.index.root.absolute())
-        for draft, folder in zip(drafts, territories, strict=True):
+        homes = territories(drafts, self.index.root.absolute())
+        for draft, folder in zip(drafts, homes, strict=True):
             add_image(draft, self.lookup, self.choice.image)
             self._note_missing(draft)
             self._note_oddities(draft, folder)
