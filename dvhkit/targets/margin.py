@@ -235,6 +235,10 @@ def _derive(
     stack = stack_planes(structure, image.grid if image is not None else None)
     if stack is None:
         return Derived(structure=result, how=how, findings=(_empty(structure.name),))
+    if margins.greatest_mm == 0:
+        # Nothing to do must change nothing, not even by tracing.
+        unchanged = replace(result, contours=structure.closed_contours)
+        return Derived(structure=unchanged, how=how, findings=stack.findings)
     runs = _runs(stack, image, structure.name)
     findings = [*stack.findings, *runs.findings]
     across = _frame_margins(stack, margins, structure.name)
