@@ -21,7 +21,8 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ImplicitVRLittleEndian
 
 from dvhkit.readers.case import read_case
-from dvhkit.readers.index import Role, scan
+from dvhkit.readers.index import scan
+from dvhkit.readers.roles import Role
 from dvhkit.readers.rtstruct import read_structures
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -17,9 +17,10 @@ from dvhkit.readers.case_files import CaseFiles
 from dvhkit.readers.consistency import structures_on_image
 from dvhkit.readers.frames import FrameJoiner
 from dvhkit.readers.image_series import build_series
-from dvhkit.readers.index import DicomIndex, FileEntry, Progress, Role, find_files, index_files, scan
+from dvhkit.readers.index import DicomIndex, FileEntry, Progress, find_files, index_files, scan
 from dvhkit.readers.inventory import Inventory, make_inventory
 from dvhkit.readers.link import Choice, link
+from dvhkit.readers.roles import Role
 from dvhkit.readers.rtdose import read_dose
 from dvhkit.readers.rtdose_sets import compare_with_parts, read_dose_set
 from dvhkit.readers.rtplan import read_plan

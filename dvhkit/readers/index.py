@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +28,7 @@ from dvhkit.readers.headers import (
     registration_header,
     structure_set_header,
 )
+from dvhkit.readers.roles import ION_PLAN_CLASS, Role, role_of
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -43,49 +43,8 @@ _STRUCTURE_SET_CLASS = b"1.2.840.10008.5.1.4.1.1.481.3\x00"
 _DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 _PLAIN_SYNTAXES = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 _EXPORT_AGAIN = "Copy or export the file again: it is cut short."
-_SOP_PREFIX = "1.2.840.10008.5.1.4.1.1."
 
 Progress = Callable[[int], None]
-
-
-class Role(StrEnum):
-    """What part an object plays in a case."""
-
-    IMAGE = "IMAGE"
-    RTSTRUCT = "RTSTRUCT"
-    RTPLAN = "RTPLAN"
-    RTDOSE = "RTDOSE"
-    REG = "REG"
-    OTHER = "OTHER"
-
-
-# SOP class UID, without the common prefix -> role. A file without SOP class is judged by its Modality.
-_ROLES = {
-    "2": Role.IMAGE,  # CT
-    "2.1": Role.IMAGE,  # enhanced CT
-    "2.2": Role.IMAGE,  # legacy converted enhanced CT
-    "4": Role.IMAGE,  # MR
-    "4.1": Role.IMAGE,  # enhanced MR
-    "4.4": Role.IMAGE,  # legacy converted enhanced MR
-    "128": Role.IMAGE,  # PET
-    "128.1": Role.IMAGE,  # legacy converted enhanced PET
-    "130": Role.IMAGE,  # enhanced PET
-    "481.2": Role.RTDOSE,
-    "481.3": Role.RTSTRUCT,
-    "481.5": Role.RTPLAN,
-    "481.8": Role.RTPLAN,  # RT Ion Plan
-    "66.1": Role.REG,
-}
-_ION_PLAN = _SOP_PREFIX + "481.8"
-_MODALITY_ROLES = {
-    "CT": Role.IMAGE,
-    "MR": Role.IMAGE,
-    "PT": Role.IMAGE,
-    "RTDOSE": Role.RTDOSE,
-    "RTSTRUCT": Role.RTSTRUCT,
-    "RTPLAN": Role.RTPLAN,
-    "REG": Role.REG,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +232,7 @@ def read_entry(path: Path) -> FileEntry | None:
             if read.is_part10 and read.media_class != _DIRECTORY_CLASS:
                 raise DicomReadError("holds no object after its file meta.", remedy=_EXPORT_AGAIN)
             return None
-        role = _role(sop_class, modality)
+        role = role_of(sop_class, modality)
         return FileEntry(
             path=path,
             role=role,
@@ -296,12 +255,6 @@ def _last_for(start: bytes) -> int:
     return tag_of("ROIContourSequence") if is_structure_set else _PIXELS
 
 
-def _role(sop_class: str, modality: str) -> Role:
-    if sop_class:
-        return _ROLES.get(sop_class.removeprefix(_SOP_PREFIX), Role.OTHER)
-    return _MODALITY_ROLES.get(modality, Role.OTHER)
-
-
 def _header(read: HeaderRead, role: Role, sop_class: str, path: Path) -> Header | None:
     data = read.data
     match role:
@@ -312,7 +265,7 @@ def _header(read: HeaderRead, role: Role, sop_class: str, path: Path) -> Header 
         case Role.RTSTRUCT:
             return structure_set_header(data, path)
         case Role.RTPLAN:
-            return plan_header(data, path, is_ion=sop_class == _ION_PLAN)
+            return plan_header(data, path, is_ion=sop_class == ION_PLAN_CLASS)
         case Role.RTDOSE:
             return dose_header(data, path)
         case Role.REG:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from dvhkit.findings import Finding, Level
 from dvhkit.readers.case_files import CaseFiles
-from dvhkit.readers.index import DicomIndex, FileEntry, Role
+from dvhkit.readers.index import DicomIndex, FileEntry
 from dvhkit.readers.link import link
+from dvhkit.readers.roles import Role
 from dvhkit.readers.wording import counted
 
 

@@ -14,9 +14,10 @@ from dvhkit.errors import DicomReadError, LinkError
 from dvhkit.findings import Level
 from dvhkit.readers.case_files import CaseFiles, Draft, frames_of, label_cases, territories
 from dvhkit.readers.dose_sets import Assembly, DoseSet, chosen_dose, dose_sets
-from dvhkit.readers.index import DicomIndex, FileEntry, Role
+from dvhkit.readers.index import DicomIndex, FileEntry
 from dvhkit.readers.link_image import add_image
 from dvhkit.readers.lookup import Lookup
+from dvhkit.readers.roles import Role
 from dvhkit.readers.wording import counted, listed
 
 _CHOOSE_STRUCTURES = "Choose the structure set with --rtstruct."

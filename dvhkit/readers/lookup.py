@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dvhkit.readers.case_files import frames_of
-from dvhkit.readers.index import DicomIndex, FileEntry, Role, Unreadable
+from dvhkit.readers.index import DicomIndex, FileEntry, Unreadable
+from dvhkit.readers.roles import Role
 
 
 class Lookup:

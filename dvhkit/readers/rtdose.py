@@ -16,6 +16,7 @@ from dvhkit.readers.elements import number, numbers, require_numbers, text, wher
 from dvhkit.readers.geometry import along_patient_axes, make_grid, plane_axes
 from dvhkit.readers.headers import references
 from dvhkit.readers.pixels import stored_pixels
+from dvhkit.readers.roles import Role, require_role
 from dvhkit.readers.stored_dvh import read_stored_dvhs
 
 if TYPE_CHECKING:
@@ -41,8 +42,7 @@ def read_dose(path: Path) -> tuple[Dose, tuple[Finding, ...]]:
     with quiet_pydicom(), reading(path):
         stored = read_bytes(path)
         data = parse(stored)
-        if text(data, "Modality").upper() != "RTDOSE":
-            raise DicomReadError(f"is no dose but {text(data, 'Modality') or 'of no modality'}.", path=path)
+        require_role(data, Role.RTDOSE, path)
         _require_gy(data, path)
         scaling = _scaling(data, path)
         dose_type, findings = _dose_type(data, path)

@@ -12,11 +12,11 @@ from dvhkit.model.plan import Beam, FractionGroup, Plan, Prescription
 from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading
 from dvhkit.readers.elements import charset_of, integer, items, name_text, number, text
 from dvhkit.readers.headers import references
+from dvhkit.readers.roles import ION_PLAN_CLASS, Role, require_role
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-_ION_PLAN_CLASS = "1.2.840.10008.5.1.4.1.1.481.8"
 _GIVE_DOSE = "Give the prescribed dose yourself, on the command line with --rx."
 
 
@@ -51,10 +51,9 @@ def read_plan(path: Path) -> tuple[Plan, tuple[Finding, ...]]:
     """Return the plan in a file, and what is odd about it. Raises `DicomReadError` if it cannot be used."""
     with quiet_pydicom(), reading(path):
         data = parse(read_bytes(path))
-        if text(data, "Modality").upper() != "RTPLAN":
-            raise DicomReadError(f"is no plan but {text(data, 'Modality') or 'of no modality'}.", path=path)
+        require_role(data, Role.RTPLAN, path)
         charset, read = charset_of(data), _Numbers(path)
-        is_ion = text(data, "SOPClassUID") == _ION_PLAN_CLASS or "IonBeamSequence" in data
+        is_ion = text(data, "SOPClassUID") == ION_PLAN_CLASS or "IonBeamSequence" in data
         plan = Plan(
             sop_instance_uid=text(data, "SOPInstanceUID"),
             label=name_text(data, "RTPlanLabel", charset),

@@ -29,6 +29,7 @@ from dvhkit.readers.elements import (
 )
 from dvhkit.readers.geometry import REACH_MM
 from dvhkit.readers.headers import frames_and_series
+from dvhkit.readers.roles import Role, require_role
 from dvhkit.readers.wording import counted, listed
 
 if TYPE_CHECKING:
@@ -65,12 +66,11 @@ def read_structures(path: Path) -> tuple[StructureSet, tuple[Finding, ...]]:
     """
     with quiet_pydicom(), reading(path):
         data = parse(read_bytes(path))
-        if text(data, "Modality").upper() != "RTSTRUCT":
-            raise DicomReadError(f"is no structure set but {text(data, 'Modality') or 'of no modality'}.", path=path)
+        require_role(data, Role.RTSTRUCT, path)
         rois = _Rois(_contour_items(data, path), _observed_types(data, path), _Oddities())
         charset = charset_of(data)
-        listed = items(data, "StructureSetROISequence", path=path)
-        structures = tuple(_structure(roi, rois, charset, path) for roi in listed)
+        members = items(data, "StructureSetROISequence", path=path)
+        structures = tuple(_structure(roi, rois, charset, path) for roi in members)
         frames, series = frames_and_series(data, path)
         structure_set = StructureSet(
             structures=structures,

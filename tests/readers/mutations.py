@@ -12,8 +12,9 @@ from dvhkit.errors import DvhkitError
 from dvhkit.readers.dicom_file import quiet_pydicom
 from dvhkit.readers.hounsfield import read_hu
 from dvhkit.readers.image_series import build_series
-from dvhkit.readers.index import FileEntry, Role, read_entry
+from dvhkit.readers.index import FileEntry, read_entry
 from dvhkit.readers.registration import read_rigid_map
+from dvhkit.readers.roles import Role
 from dvhkit.readers.rtdose import read_dose
 from dvhkit.readers.rtplan import read_plan
 from dvhkit.readers.rtstruct import read_structures

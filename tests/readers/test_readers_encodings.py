@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
-from made_sets import MadeSet, dose, encode, plan, structure_set
+from made_sets import MadeSet, ct_slices, dose, encode, plan, structure_set
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -248,3 +248,28 @@ def test_directory_files_are_no_objects(made):
     index = scan(made.folder)
     assert [p.name for p in index.not_dicom] == ["DICOMDIR"]
     assert not index.unreadable
+
+
+@pytest.mark.parametrize("changed", ["hashed class", "no class", "no modality"])
+def test_objects_are_known_by_class_or_by_modality(made, changed):
+    objects = [*ct_slices(made.uids), structure_set(made.uids), plan(made.uids), dose(made.uids)]
+    for number, data in enumerate(objects):
+        if changed == "hashed class":
+            data.SOPClassUID = f"2.25.4711{number}"
+        elif changed == "no class":
+            del data.SOPClassUID
+        else:
+            del data.Modality
+        made.write(str(number), data, bare=changed == "no class")
+    case = read_case(made.folder)
+    assert len(case.image.paths) == 9
+    assert (case.plan is not None, case.dose is not None) == (True, True)
+
+
+def test_a_screenshot_of_a_ct_is_no_slice(made):
+    made.write_plain()
+    shot = ct_slices(made.uids)[0]
+    shot.SOPInstanceUID += ".5"
+    shot.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    made.write("shot", shot)
+    assert len(read_case(made.folder).image.paths) == 9

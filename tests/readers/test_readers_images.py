@@ -12,7 +12,8 @@ from pydicom.uid import RLELossless
 from dvhkit.errors import DicomReadError
 from dvhkit.readers.hounsfield import read_hu
 from dvhkit.readers.image_series import build_series
-from dvhkit.readers.index import Role, scan
+from dvhkit.readers.index import scan
+from dvhkit.readers.roles import Role
 
 
 @pytest.fixture
