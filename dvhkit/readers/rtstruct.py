@@ -45,6 +45,7 @@ class _Oddities:
     no_kind: list[str] = field(default_factory=list)
     unknown_kind: list[str] = field(default_factory=list)
     point_count: list[str] = field(default_factory=list)
+    offset: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -166,6 +167,8 @@ def _contour(item: Dataset, points_mm: FloatArray, roi: str, odd: _Oddities, pat
     declared = integer(item, "NumberOfContourPoints", path=path)
     if declared is not None and declared != len(points_mm):
         odd.point_count.append(f"{roi} ({len(points_mm)} of {declared})")
+    if any(numbers(item, "ContourOffsetVector", path=path)):
+        odd.offset.append(roi)
     stated = text(item, "ContourGeometricType").upper().replace(" ", "_")
     if not stated:
         odd.no_kind.append(roi)
@@ -225,6 +228,12 @@ def _findings(structure_set: StructureSet, rois: _Rois, *, contours_there: bool,
             Level.SERIOUS,
             "contour-type-unknown",
             f"Contours of an unknown type are left out: {listed(odd.unknown_kind)}.",
+        ),
+        (
+            odd.offset,
+            Level.WARNING,
+            "contour-offset-ignored",
+            f"ContourOffsetVector is not zero in {listed(odd.offset)}: the contours are taken where their points lie.",
         ),
         (
             odd.point_count,

@@ -156,6 +156,15 @@ def test_points_that_are_no_triplets_are_an_error(made):
         read(made, data)
 
 
+def test_offset_vectors_are_told_unless_they_are_zero(made):
+    data = structure_set(made.uids)
+    contour = roi_item(data, 1).ContourSequence[0]
+    contour.ContourOffsetVector = [0, 0, 0]
+    assert "contour-offset-ignored" not in read(made, data)[1]
+    contour.ContourOffsetVector = [0, 0, 1.5]
+    assert "Organ" in read(made, data)[1]["contour-offset-ignored"].message
+
+
 def test_fewer_points_than_stated_are_serious(made):
     data = structure_set(made.uids)
     roi_item(data, 1).ContourSequence[0].NumberOfContourPoints = 600
