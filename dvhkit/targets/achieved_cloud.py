@@ -12,6 +12,7 @@ from dvhkit.model.arrays import FloatArray
 
 _SPHERE = np.ones(6)
 _MOST_CELLS = 200_000
+_FAR = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,6 +73,7 @@ def gauge_to(
     *,
     outward: bool,
     enough: float = 0.0,
+    far: float = _FAR,
     likely: NDArray[np.int64] | None = None,
 ) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
     """Return the gauge of each query to the nearest point of a cloud, the vector that it belongs to, and the point.
@@ -84,6 +86,8 @@ def gauge_to(
         Whether the vector runs from the query to the cloud, else from the cloud to the query.
     enough
         A search may end at a point of this gauge.
+    far
+        No search goes beyond this gauge; what is farther has the gauge 1e15.
     likely : (n,)
         Points of the cloud at which to begin: what was found for margins a little different.
 
@@ -94,7 +98,7 @@ def gauge_to(
     found : (n,)
         Index of the point in the cloud.
     """
-    found, gauge = _nearest(queries_mm, cloud, semi_axes_mm, outward=outward, enough=enough, likely=likely)
+    found, gauge = _nearest(queries_mm, cloud, semi_axes_mm, outward=outward, enough=enough, far=far, likely=likely)
     vector = cloud.points_mm[found] - queries_mm
     return gauge, vector if outward else -vector, found
 
@@ -118,6 +122,7 @@ def _nearest(
     *,
     outward: bool,
     enough: float = 0.0,
+    far: float = _FAR,
     likely: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.int64], FloatArray]:
     found = np.full(len(queries_mm), -1, np.int64) if likely is None else likely.copy()
@@ -133,6 +138,7 @@ def _nearest(
         np.ascontiguousarray(semi_axes_mm, dtype=np.float64),
         outward,
         float(enough),
+        float(far),
         found,
         gauge,
     )

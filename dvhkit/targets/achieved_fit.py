@@ -82,7 +82,8 @@ def fit_margins(inner: Surface, outer: Surface) -> Fit:
     points = _fitted_points(outer)
     rough = points[:_ROUGH_POINTS]
     thin = inner.cloud.thinned(3)
-    start = _fit(rough, thin, inner, _start(rough, thin, inner), _WIDTHS_MM).margins_mm
+    first = [_fit(rough, thin, inner, start, _WIDTHS_MM) for start in _starts(rough, thin, inner)]
+    start = max(first, key=lambda f: round(f.explained_frac, 2)).margins_mm
     clouds = [inner.cloud, *(_other_end(inner, share) for share in (0.0, 1.0))]
     trials = [_fit(rough, cloud.thinned(2), inner, start, _LAST_WIDTHS_MM) for cloud in clouds]
     best = max(range(3), key=lambda i: (round(trials[i].explained_frac, 2), -i))
@@ -115,12 +116,18 @@ def _other_end(inner: Surface, share: float) -> Cloud:
     ).cloud
 
 
-def _start(points: FloatArray, cloud: Cloud, inner: Surface) -> FloatArray:
-    """Return six equal margins: three points in four lie within them."""
+def _starts(points: FloatArray, cloud: Cloud, inner: Surface) -> list[FloatArray]:
+    """Return six equal margins to begin with: such that most points lie within them, then half, then few.
+
+    Much of an outer structure may be cut, so that what is whole reaches far; or it may hold another target too.
+    """
     gauge, _, _ = gauge_to(points, cloud, outward=False)
     outside = inner.signed(points) > 0
-    reach = np.percentile(gauge[outside], 75) if outside.any() else LEAST_MM
-    return np.full(6, max(float(reach), LEAST_MM))
+    if not outside.any():
+        return [np.full(6, LEAST_MM)]
+    reaches = np.percentile(gauge[outside], (75, 50, 25))
+    distinct = [r for n, r in enumerate(reaches) if n == 0 or reaches[n - 1] - r > _WIDTHS_MM[-1]]
+    return [np.full(6, max(float(reach), LEAST_MM)) for reach in distinct]
 
 
 def _fit(points: FloatArray, cloud: Cloud, inner: Surface, start: FloatArray, widths_mm: Sequence[float]) -> Fit:

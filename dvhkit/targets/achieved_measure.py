@@ -182,7 +182,7 @@ def missing_volume_cc(inner: Surface, outer: Surface, margins_mm: FloatArray) ->
     nodes = nodes[outer.signed(nodes) > 0]
     inside = inner.signed(nodes) < 0
     margins = np.maximum(margins_mm, LEAST_MM)
-    gauge, _, _ = gauge_to(nodes[~inside], inner.cloud, margins, outward=False, enough=0.999)
+    gauge, _, _ = gauge_to(nodes[~inside], inner.cloud, margins, outward=False, enough=0.999, far=1.0)
     count = int(inside.sum()) + (int((gauge <= 1.0).sum()) if margins_mm.max() > LEAST_MM else 0)
     return count * cell / 1000.0
 
@@ -193,7 +193,7 @@ def excess_volume_cc(inner: Surface, outer: Surface, margins_mm: FloatArray) -> 
     nodes = nodes[outer.signed(nodes) < 0]
     nodes = nodes[inner.signed(nodes) > 0]
     margins = np.maximum(margins_mm, LEAST_MM)
-    gauge, _, _ = gauge_to(nodes, inner.cloud, margins, outward=False, enough=0.999)
+    gauge, _, _ = gauge_to(nodes, inner.cloud, margins, outward=False, enough=0.999, far=1.0)
     return int((gauge > 1.0).sum()) * cell / 1000.0
 
 

@@ -76,7 +76,7 @@ def ellipsoid_pair(
 
 
 def traced(
-    field: Field, zs: np.ndarray, *, reach_mm: float = 45.0, step_mm: float = 1.5
+    field: Field, zs: np.ndarray, *, reach_mm: float = 33.0, step_mm: float = 1.5
 ) -> list[tuple[float, np.ndarray]]:
     """Draw the zero line of a field of points (..., 3) on each slice."""
     x = np.arange(-reach_mm, reach_mm + 0.1, step_mm)
@@ -98,7 +98,7 @@ def blob(points: np.ndarray) -> np.ndarray:
     return np.asarray(r - 16 * (1 + 0.12 * u * v + 0.10 * np.sin(3 * w + 2 * u) + 0.08 * np.cos(4 * v - w)))
 
 
-def surface_of(field: Field, n: int = 30_000, reach_mm: float = 60.0) -> np.ndarray:
+def surface_of(field: Field, n: int = 12_000, reach_mm: float = 60.0) -> np.ndarray:
     """Return points on a star-shaped surface, by bisection along evenly spread rays."""
     k = np.arange(n)
     w = 1 - (2 * k + 1) / n

@@ -65,12 +65,13 @@ def scattered_field(nodes, lower, upper, weight, points, ring_start, plane_ring,
 
 
 @njit(cache=True, nogil=True)
-def nearest_by_gauge(queries, cloud, first, origin, size, shape, semi_axes, outward, enough, found, gauge):
+def nearest_by_gauge(queries, cloud, first, origin, size, shape, semi_axes, outward, enough, far, found, gauge):
     """Find for each query the point of `cloud` nearest by the gauge of an ellipsoid whose octants differ.
 
     The gauge of v = (x, y, z) is sqrt((x/a)^2 + (y/b)^2 + (z/c)^2), where a is `semi_axes[0]` for x >= 0 and
     `semi_axes[1]` for x < 0, and so on. v runs from the query to the cloud where `outward`, else from the cloud to the
-    query. The search of a query ends once a gauge of `enough` or less is met.
+    query. The search of a query ends once a gauge of `enough` or less is met, and does not go beyond `far`; where
+    nothing lies within that, `found` is -1 and `gauge` is 1e15.
 
     `cloud` (m, 3) is sorted into cubic cells of `size` from `origin`, `shape` (3,) of them along x, y, z, x running
     fastest; `first` (cells + 1,) is the first point of each. `found` (n,): on entry a likely point for each query, or
@@ -86,7 +87,7 @@ def nearest_by_gauge(queries, cloud, first, origin, size, shape, semi_axes, outw
         reach[a, 1] = down
         inverse[a, 0] = 1.0 / (up * up)
         inverse[a, 1] = 1.0 / (down * down)
-    begin = size / semi_axes.max()
+    begin = min(far, size / semi_axes.max())
     stop = enough * enough
     lo = np.empty(3, np.int64)
     hi = np.empty(3, np.int64)
@@ -131,8 +132,10 @@ def nearest_by_gauge(queries, cloud, first, origin, size, shape, semi_axes, outw
                         if total < best:
                             best = total
                             at = c
-            if whole:
+            if whole or (at < 0 and radius >= far):
                 break
-            radius *= 1.6
+            radius = min(far, 1.6 * radius)
+        if at < 0:
+            best = _FAR
         found[n] = at
         gauge[n] = sqrt(best)

@@ -1,0 +1,52 @@
+"""The unrolled map shows the right place, and is safe to embed."""
+
+import struct
+import zlib
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from drawn_pairs import ellipsoid_pair
+
+from dvhkit.outputs.margin_picture import margin_map_png, margin_map_svg
+from dvhkit.targets.achieved import measure_margin
+from dvhkit.targets.achieved_map import surface_map
+
+
+@pytest.fixture(scope="module")
+def picture():
+    inner, outer = ellipsoid_pair((18, 14, 16), (5, 5, 2, 5, 5, 5), spacing_mm=3.0)
+    return surface_map(measure_margin(inner, outer, expect="4..6"))
+
+
+def test_the_short_side_lies_at_its_azimuth(picture):
+    middle = len(picture.height_mm) // 2
+    row = picture.margin_mm[middle]
+    # 90 degrees is posterior, where 2 mm were drawn.
+    assert picture.azimuth_deg[np.nanargmin(row)] == pytest.approx(90, abs=10)
+    assert np.nanmin(row) == pytest.approx(2.0, abs=0.3)
+    assert np.nanmax(picture.lacking_mm[middle]) == pytest.approx(2.0, abs=0.4)
+
+
+def test_the_svg_is_well_formed_and_names_are_escaped(picture):
+    text = margin_map_svg(replace(picture, title="<script>alert(1)</script>\x1b[31m & CTV"))
+    root = ElementTree.fromstring(text)
+    assert root.tag.endswith("svg")
+    assert "<script" not in text
+    assert "\x1b" not in text
+    assert "posterior" in text
+
+
+def test_the_png_holds_the_map_row_by_row(picture):
+    data = margin_map_png(picture)
+    assert data.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = struct.unpack(">II", data[16:24])
+    length = struct.unpack(">I", data[33:37])[0]
+    pixels = np.frombuffer(zlib.decompress(data[41 : 41 + length]), np.uint8).reshape(height, 1 + 3 * width)
+    assert (pixels[:, 0] == 0).all()
+    # The short side is drawn in red, the opposite one in blue.
+    row = pixels[height // 2, 1:].reshape(-1, 3).astype(int)
+    posterior, anterior = row[width // 4], row[3 * width // 4]
+    assert posterior[0] > posterior[2]
+    assert anterior[2] > anterior[0]
