@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.setup-stamp
 OUT    ?= audit-demo
 
-.PHONY: help setup audit test test-all lint format demo-data clean
+.PHONY: help setup audit test test-all fuzz lint format demo-data clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -29,6 +29,9 @@ test: setup  ## run the tests (under 5 minutes on 2 cores)
 
 test-all: setup  ## run the slow tests too
 	@$(BIN)/python -m pytest -n 2
+
+fuzz: setup  ## read the shipped plan in 50,000 damaged ways (some minutes)
+	@$(BIN)/python scripts/fuzz_readers.py
 
 lint: setup  ## ruff, mypy, import contracts
 	@$(BIN)/ruff check .

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import re
 import time
 from copy import deepcopy
 from dataclasses import asdict, replace
 from json import dumps
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -526,3 +528,12 @@ def test_a_broken_file_of_one_patient_is_not_held_against_another(made):
     assert first.problem is None
     assert isinstance(second.problem, DicomReadError)
     assert second.problem.path.endswith("case2/rp/1")
+
+
+def test_every_finding_of_the_readers_is_documented():
+    root = Path(__file__).parents[2]
+    documented = set(re.findall(r"^\| `([a-z-]+)`", (root / "docs" / "findings.md").read_text(), re.MULTILINE))
+    written = re.compile(r'(?:code=|Level\.\w+,\s*)"([a-z-]+)"')
+    used = {code for path in (root / "dvhkit" / "readers").glob("*.py") for code in written.findall(path.read_text())}
+    assert len(used) > 40
+    assert used <= documented
