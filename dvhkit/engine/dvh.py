@@ -107,7 +107,7 @@ _NO_DOSE = _Field(
 
 
 def _volume_only(solid: Solid) -> Dvh:
-    lattice = volume_lattice(solid.stack, solid.lo_mm, solid.hi_mm, margin_mm=solid.margin_mm)
+    lattice = volume_lattice(solid.stack, solid.lo_mm, solid.hi_mm, solid.options, margin_mm=solid.margin_mm)
     return _accumulated(solid, lattice, _NO_DOSE)
 
 

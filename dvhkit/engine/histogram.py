@@ -6,14 +6,14 @@ import numpy as np
 
 from dvhkit.model.arrays import FloatArray
 
-BINS = 16384
+BINS = 8192
 # Running sums leave rounding noise of this share of the volume in bins that hold nothing.
 _NOISE_FRAC = 1e-13
 
 
 def empty_histogram() -> FloatArray:
     """Return the accumulator that the kernels write to."""
-    return np.zeros((9, BINS))
+    return np.zeros((BINS, 9))
 
 
 def atoms(hist: FloatArray, low_gy: float, high_gy: float, extremes_gy: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -21,7 +21,7 @@ def atoms(hist: FloatArray, low_gy: float, high_gy: float, extremes_gy: FloatArr
 
     Parameters
     ----------
-    hist : (9, bins)
+    hist : (bins, 9)
         As the kernels' `_deposit` leaves it, over doses from `low_gy` to `high_gy`.
     extremes_gy : (2,)
         Least and greatest dose in the structure; no atom lies beyond.
@@ -31,6 +31,7 @@ def atoms(hist: FloatArray, low_gy: float, high_gy: float, extremes_gy: FloatArr
     A bin's spread-out volume becomes an atom at its mean dose, so the mean over all atoms is that over all cells.
     Volume at a single dose keeps that dose to the last digit: a plateau at a limit counts as reaching it.
     """
+    hist = np.ascontiguousarray(hist.T)
     edges = np.linspace(0.0, high_gy - low_gy, hist.shape[1] + 1)
     slope, first, second = (np.concatenate([[0.0], np.cumsum(row)]) for row in hist[:3])
     volume = np.diff(edges * slope - first) + hist[3]

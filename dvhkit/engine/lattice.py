@@ -76,7 +76,7 @@ def dose_lattice(
     box_hi = stack.points_mm.max(axis=0) + margin_mm
     bottom, top = float(lo_mm.min()), float(hi_mm.max())
     axes = [_axis(stack, grid, a) for a in range(3)]
-    volume_mm3 = float(np.dot(np.abs(stack.areas_mm2()), hi_mm - lo_mm))
+    volume_mm3 = float(np.dot(stack.sizes_mm2(), hi_mm - lo_mm))
     parts = _parts(axes, np.append(box_lo, bottom), np.append(box_hi, top), max(volume_mm3, 1e-6), options)
     origin, step, size = np.zeros(2), np.zeros(2), [0, 0]
     for a in range(2):
@@ -95,13 +95,23 @@ def dose_lattice(
     )
 
 
-def volume_lattice(stack: PlaneStack, lo_mm: FloatArray, hi_mm: FloatArray, *, margin_mm: float = 0.0) -> Lattice:
-    """Return a lattice for the volume alone: coverage is exact on cells of any size."""
+def volume_lattice(
+    stack: PlaneStack, lo_mm: FloatArray, hi_mm: FloatArray, options: EngineOptions, *, margin_mm: float = 0.0
+) -> Lattice:
+    """Return a lattice for the volume alone, of cubes as many as `options` ask for."""
     box_lo, box_hi = stack.points_mm.min(axis=0) - margin_mm, stack.points_mm.max(axis=0) + margin_mm
-    step = np.maximum((box_hi - box_lo) / 32, 1e-3)
+    volume_mm3 = max(float(np.dot(stack.sizes_mm2(), hi_mm - lo_mm)), 1e-6)
+    size = (volume_mm3 / options.cells_target) ** (1 / 3)
+    size = max(size, float(np.sqrt(np.prod(box_hi - box_lo) / _LAYER_CELLS_MAX)), float((box_hi - box_lo).max()) / 4000)
+    counts = np.maximum(np.ceil((box_hi - box_lo) / size), 1).astype(int) + 2
     edges = merge_near(np.concatenate([lo_mm, hi_mm]))
     return Lattice(
-        origin_mm=box_lo - step, step_mm=step, n_rows=35, n_columns=35, layer_edges_mm=edges, nodes_mm=edges[[0, -1]]
+        origin_mm=box_lo - size,
+        step_mm=np.full(2, size),
+        n_rows=int(counts[1]),
+        n_columns=int(counts[0]),
+        layer_edges_mm=_layers(edges, max(1, ceil(float(np.diff(edges).max()) / size)), edges),
+        nodes_mm=edges[[0, -1]],
     )
 
 

@@ -77,6 +77,12 @@ class PlaneStack:
         rings = 0.5 * np.add.reduceat(x * y[following] - x[following] * y, self.ring_start[:-1])
         return np.asarray(np.add.reduceat(rings, self.plane_ring[:-1]))
 
+    def sizes_mm2(self) -> FloatArray:
+        """Return a measure of each plane's section that crossing rings cannot bring to nothing."""
+        edges = np.hypot(*(self.points_mm[next_in_ring(self)] - self.points_mm).T)
+        around = np.add.reduceat(edges, self.ring_start[self.plane_ring[:-1]])
+        return np.maximum(np.abs(self.areas_mm2()), around**2 / 100.0)
+
     def section(self, plane: int) -> object:
         """Return the section in one plane as a valid shapely geometry."""
         return compose(self.rings(plane), xor=bool(self.plane_xor[plane]))

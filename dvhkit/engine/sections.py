@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from dvhkit.engine.kernels.coverage import plane_sections
 from dvhkit.engine.kernels.level import plane_levels
-from dvhkit.engine.kernels.reconstruct import interval_sections
+from dvhkit.engine.kernels.reconstruct import interval_sections, merge_sections
 from dvhkit.engine.lattice import Lattice, merge_near
 from dvhkit.engine.options import Between
-from dvhkit.engine.solid import Solid
+from dvhkit.engine.solid import Solid, by_depth
 from dvhkit.model.arrays import FloatArray
 
 IntArray = NDArray[np.int64]
@@ -124,7 +124,10 @@ class _Interval:
 def _shape_chunks(solid: Solid, lattice: Lattice, excess: FloatArray) -> Iterator[Chunk]:
     intervals, cuts = _intervals(solid, lattice)
     layer = _layer_of(lattice, 0.5 * (cuts[0] + cuts[1]))
-    planes = _PlaneWindow(solid, lattice, excess)
+    groups = by_depth(solid)
+    if len(groups) > 1:
+        _note_excess(solid, lattice, excess)
+    planes = [_PlaneWindow(g, lattice, excess if len(groups) == 1 else np.zeros_like(excess)) for g in groups]
     plane_bytes = 52 * (lattice.n_rows + 1) * (lattice.n_columns + 1)
     slab_bytes = 32 * lattice.n_rows * lattice.n_columns
     start = 0
@@ -135,8 +138,10 @@ def _shape_chunks(solid: Solid, lattice: Lattice, excess: FloatArray) -> Iterato
             stop += 1
         chunk = intervals[start:stop]
         n_slabs = sum(len(i.mids_mm) for i in chunk)
-        planes.move_to(chunk)
-        area, first, last = _reconstruct(solid, lattice, planes, chunk, n_slabs)
+        area, first, last = _reconstruct(groups[0], lattice, planes[0], chunk, n_slabs)
+        for depth in range(1, len(groups)):
+            other = _reconstruct(groups[depth], lattice, planes[depth], chunk, n_slabs)
+            merge_sections(area, first, last, *other, -1.0 if depth % 2 else 1.0)
         here = slice(chunk[0].first_slab, chunk[0].first_slab + n_slabs)
         yield Chunk(
             area=area,
@@ -149,6 +154,14 @@ def _shape_chunks(solid: Solid, lattice: Lattice, excess: FloatArray) -> Iterato
             is_last=stop == len(intervals),
         )
         start = stop
+
+
+def _note_excess(solid: Solid, lattice: Lattice, excess: FloatArray) -> None:
+    """Find where rings of different depth cross: no depth on its own shows that."""
+    points = lattice.to_cells(solid.stack.points_mm)
+    size = max(1, _CHUNK_BYTES // (24 * lattice.n_rows * lattice.n_columns))
+    for start in range(0, solid.stack.n_planes, size):
+        _exact(solid, lattice, points, (start, min(solid.stack.n_planes, start + size)), excess)
 
 
 class _PlaneWindow:
@@ -199,8 +212,8 @@ def _intervals(solid: Solid, lattice: Lattice) -> tuple[list[_Interval], tuple[F
             end = solid.hi_mm[stop - 1] if upper < 0 else hi
             least = _BETWEEN_PARTS if min(lower, upper) >= 0 else _CAP_PARTS
             parts = min(least, max(1, round((end - start) / thick)))
-            inner = edges[(edges > start) & (edges < end)]
-            cuts = merge_near(np.concatenate([np.linspace(start, end, parts + 1), inner]))
+            inner = edges[np.searchsorted(edges, start, side="right") : np.searchsorted(edges, end)]
+            cuts = merge_near(np.concatenate([start + (end - start) / parts * np.arange(parts + 1), inner]))
             mids = 0.5 * (cuts[:-1] + cuts[1:]) if end > start else np.empty(0)
             if mids.size:
                 lows.append(cuts[:-1])
@@ -224,6 +237,7 @@ def _reconstruct(
     solid: Solid, lattice: Lattice, planes: _PlaneWindow, chunk: list[_Interval], n_slabs: int
 ) -> tuple[FloatArray, IntArray, IntArray]:
     """Return the sections of a chunk's slabs: coverage, first and last columns."""
+    planes.move_to(chunk)
     rows, columns = lattice.n_rows, lattice.n_columns
     area = np.empty((n_slabs, 3, rows, columns))
     first = np.empty((n_slabs, rows), np.int64)

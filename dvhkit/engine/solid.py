@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvhkit.engine.kernels.links import link, reach, ring_shapes
+from dvhkit.engine.kernels.rings import orient
 from dvhkit.engine.options import Between, EndCap, EngineOptions
 from dvhkit.engine.planes import PlaneStack, Runs, cap_mm, find_runs, next_in_ring, repaired, slabs, stack_planes
 from dvhkit.errors import GeometryError
@@ -29,8 +30,9 @@ class Links:
     ----------
     following, point_ring
         One a point: the next point of the same ring, and its ring.
-    x_mm, y_mm, size_mm, is_hole
-        Centroid (u, v), radius of the circle of equal area, and whether the ring bounds a hole.
+    x_mm, y_mm, size_mm, is_hole, rho2
+        Centroid (u, v), radius of the circle of equal area, whether the ring bounds a hole, and the squared
+        half-thickness in mm2 of what it bounds.
     above, below
         The ring that it goes on as; -1 where it ends, -2 where it branches.
     up_mm, down_mm, up_order, down_order
@@ -43,6 +45,7 @@ class Links:
     y_mm: FloatArray
     size_mm: FloatArray
     is_hole: NDArray[np.bool_]
+    rho2: FloatArray
     above: NDArray[np.int64]
     below: NDArray[np.int64]
     up_mm: FloatArray
@@ -113,19 +116,72 @@ def _solid(stack: PlaneStack, runs: Runs, options: EngineOptions) -> Solid:
         lo[first] = stack.offsets_mm[first] - _tallest(links.down_mm, stack, first)
         hi[stop - 1] = stack.offsets_mm[stop - 1] + _tallest(links.up_mm, stack, stop - 1)
     usual = float(np.median(np.diff(stack.offsets_mm))) if stack.n_planes > 1 else runs.end_gap_mm[0][0]
-    return Solid(stack=stack, runs=runs, options=options, lo_mm=lo, hi_mm=hi, links=links, band_mm=3.0 * usual + 1.0)
+    return Solid(
+        stack=stack,
+        runs=runs,
+        options=options,
+        lo_mm=lo,
+        hi_mm=hi,
+        links=links,
+        band_mm=(3.0 if stack.n_planes <= 30 else 2.0) * usual + 1.0,
+    )
 
 
 def _tallest(heights_mm: FloatArray, stack: PlaneStack, plane: int) -> float:
     return float(heights_mm[stack.plane_ring[plane] : stack.plane_ring[plane + 1]].max())
 
 
-def _links(stack: PlaneStack, runs: Runs, options: EngineOptions) -> Links:
+def by_depth(solid: Solid) -> list[Solid]:
+    """Return solids whose alternating difference is the given one: outer rings, holes, islands in holes, and so on.
+
+    Each goes on from slice to slice on its own, so a thin wall between an outer ring and a hole is never lost where it
+    slants by more than its thickness.
+    """
+    stack, links = solid.stack, solid.links
+    assert links is not None
+    if not links.is_hole.any():
+        return [solid]
+    n_rings = len(stack.ring_start) - 1
+    depth, box = np.zeros(n_rings, np.int64), np.zeros((n_rings, 4))
+    keep_all = np.zeros(stack.n_planes, np.bool_)
+    orient(stack.points_mm.copy(), stack.ring_start, stack.plane_ring, keep_all, depth, np.zeros(n_rings), box)
+    groups = []
+    for level in range(int(depth.max()) + 1):
+        part = _rings_of_depth(stack, depth == level, reverse=level % 2 == 1)
+        own = _links(part, solid.runs, solid.options, rho2=links.rho2[depth == level] if level % 2 == 0 else None)
+        groups.append(replace(solid, stack=part, links=_open_ended(own, part, solid.runs) if level % 2 else own))
+    return groups
+
+
+def _rings_of_depth(stack: PlaneStack, chosen: NDArray[np.bool_], *, reverse: bool) -> PlaneStack:
+    """Return the stack with some of its rings only, on the same planes; holes turned round into solids."""
+    step = -1 if reverse else 1
+    rings = [stack.points_mm[stack.ring_start[r] : stack.ring_start[r + 1]][::step] for r in np.flatnonzero(chosen)]
+    before = np.concatenate([[0], np.cumsum(chosen)])
+    return replace(
+        stack,
+        points_mm=np.ascontiguousarray(np.concatenate(rings)),
+        ring_start=np.concatenate([[0], np.cumsum([len(r) for r in rings])]).astype(np.int64),
+        plane_ring=before[stack.plane_ring].astype(np.int64),
+    )
+
+
+def _open_ended(links: Links, stack: PlaneStack, runs: Runs) -> Links:
+    """Let holes on the first and last slice of a run go on as far as what is around them may."""
+    up, down = links.up_mm.copy(), links.down_mm.copy()
+    for (first, stop), (gap_lo, gap_hi) in zip(runs.bounds, runs.end_gap_mm, strict=True):
+        down[stack.plane_ring[first] : stack.plane_ring[first + 1]] = gap_lo
+        up[stack.plane_ring[stop - 1] : stack.plane_ring[stop]] = gap_hi
+    return replace(links, up_mm=up, down_mm=down)
+
+
+def _links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: FloatArray | None = None) -> Links:
     n_rings = len(stack.ring_start) - 1
     counts = np.diff(stack.ring_start)
-    x, y, size, rho2 = (np.empty(n_rings) for _ in range(4))
+    x, y, size, own_rho2 = (np.empty(n_rings) for _ in range(4))
     is_hole = np.empty(n_rings, np.bool_)
-    ring_shapes(stack.points_mm, stack.ring_start, stack.plane_ring, x, y, size, is_hole, rho2)
+    ring_shapes(stack.points_mm, stack.ring_start, stack.plane_ring, x, y, size, is_hole, own_rho2)
+    rho2 = own_rho2 if rho2 is None else rho2
     above, below = np.empty(n_rings, np.int64), np.empty(n_rings, np.int64)
     run_of_plane = np.repeat(np.arange(len(runs.bounds)), [stop - first for first, stop in runs.bounds])
     link(stack.points_mm, stack.ring_start, stack.plane_ring, run_of_plane, is_hole, above, below)
@@ -150,6 +206,7 @@ def _links(stack: PlaneStack, runs: Runs, options: EngineOptions) -> Links:
         y_mm=y,
         size_mm=size,
         is_hole=is_hole,
+        rho2=rho2,
         above=above,
         below=below,
         up_mm=sides[0],

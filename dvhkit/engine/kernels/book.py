@@ -106,38 +106,38 @@ def _dose_at(dose, offsets, half_end, to_dose, u, v, w, out):
 def _deposit(hist, low, high, dose, width, volume):
     """Book `volume` spread evenly over `width` around `dose`.
 
-    `hist` (9, bins): change of slope of the cumulative volume, that times its place, that times half its place
+    `hist` (bins, 9): change of slope of the cumulative volume, that times its place, that times half its place
     squared (so that three running sums give volume and dose integral up to any bin edge); volume and dose integral
     of pieces narrower than a bin; volume, dose integral, least and greatest dose of pieces at one dose.
     """
-    n = hist.shape[1]
+    n = hist.shape[0]
     scale = n / (high - low) if high > low else 0.0
     x = min(max(dose - low, 0.0), high - low)
     width = min(width, 2.0 * x, 2.0 * (high - low - x))
     middle = min(int(x * scale), n - 1)
     if width <= 1e-9 * abs(dose):
-        if hist[5, middle] == 0.0:
-            hist[7, middle] = dose
-            hist[8, middle] = dose
-        hist[5, middle] += volume
-        hist[6, middle] += volume * (dose - low)
-        hist[7, middle] = min(hist[7, middle], dose)
-        hist[8, middle] = max(hist[8, middle], dose)
+        if hist[middle, 5] == 0.0:
+            hist[middle, 7] = dose
+            hist[middle, 8] = dose
+        hist[middle, 5] += volume
+        hist[middle, 6] += volume * (dose - low)
+        hist[middle, 7] = min(hist[middle, 7], dose)
+        hist[middle, 8] = max(hist[middle, 8], dose)
     elif width * scale < 0.5:
-        hist[3, middle] += volume
-        hist[4, middle] += volume * x
+        hist[middle, 3] += volume
+        hist[middle, 4] += volume * x
     else:
         slope = volume / width
         a = x - 0.5 * width
         b = x + 0.5 * width
         ka = min(max(int(a * scale), 0), n - 1)
         kb = min(max(int(b * scale), 0), n - 1)
-        hist[0, ka] += slope
-        hist[1, ka] += slope * a
-        hist[2, ka] += 0.5 * slope * a * a
-        hist[0, kb] -= slope
-        hist[1, kb] -= slope * b
-        hist[2, kb] -= 0.5 * slope * b * b
+        hist[ka, 0] += slope
+        hist[ka, 1] += slope * a
+        hist[ka, 2] += 0.5 * slope * a * a
+        hist[kb, 0] -= slope
+        hist[kb, 1] -= slope * b
+        hist[kb, 2] -= 0.5 * slope * b * b
 
 
 @njit(cache=True, nogil=True)
@@ -266,7 +266,7 @@ def book_dose(
     its share within.
 
     `slab_section` names the section of each slab, `slab_layer` its layer; both ascend. The last layer stays open in
-    `layer`, `layer_first`, `layer_last` for the next call unless `final`. Outputs: `hist` (9, bins) as in `_deposit`;
+    `layer`, `layer_first`, `layer_last` for the next call unless `final`. Outputs: `hist` (bins, 9) as in `_deposit`;
     `totals`: volume, volume with dose (mm3), and volume times dose gradient (Gy mm2); `extremes`: least and greatest
     dose met.
     """

@@ -161,7 +161,8 @@ def _node_levels(
             before2 = level[lower - 2 - base, row, column] if lower - 2 >= run_lo else before
             g1 = offsets[lower] - offsets[lower - 1] if lower - 1 >= run_lo else 1.0
             g2 = offsets[lower - 1] - offsets[lower - 2] if lower - 2 >= run_lo else 1.0
-            _cap(l0, before, before2, g1, g2, up_order[own], max(bend, 4.0), cap)
+            order = up_order[own] if lower - 1 < run_lo or _goes_on(below, ring, lower - base, -1, row, column) else 0
+            _cap(l0, before, before2, g1, g2, order, max(bend, 4.0), cap)
             up_stretch = stretch if 2 <= up_order[own] <= 3 else 1.0
             up_slope = cap[0]
             up_bend = cap[1]
@@ -176,7 +177,8 @@ def _node_levels(
             after2 = level[upper + 2 - base, row, column] if upper + 2 < run_hi else after
             g1 = offsets[upper + 1] - offsets[upper] if upper + 1 < run_hi else 1.0
             g2 = offsets[upper + 2] - offsets[upper + 1] if upper + 2 < run_hi else 1.0
-            _cap(l1, after, after2, g1, g2, down_order[own], max(bend, 4.0), cap)
+            order = down_order[own] if upper + 1 >= run_hi or _goes_on(above, ring, upper - base, 1, row, column) else 0
+            _cap(l1, after, after2, g1, g2, order, max(bend, 4.0), cap)
             down_stretch = stretch if 2 <= down_order[own] <= 3 else 1.0
             down_slope = cap[0]
             down_bend = cap[1]
@@ -190,8 +192,9 @@ def _node_levels(
     if ends_down:
         p1 = -abs(l1) if hole_down else abs(l1)
     if lower >= 0 and upper >= 0 and not ends_up and not ends_down:
-        has_lo = lower - 1 >= run_lo
-        has_hi = upper + 1 < run_hi
+        # Another part's level on the plane beyond says nothing about this one's curvature.
+        has_lo = lower - 1 >= run_lo and _goes_on(below, ring, lower - base, -1, row, column)
+        has_hi = upper + 1 < run_hi and _goes_on(above, ring, upper - base, 1, row, column)
         if has_lo:
             before = level[lower - 1 - base, row, column]
             c_lo = _half_curvature(before, l0, l1, offsets[lower] - offsets[lower - 1], gap, bend)
@@ -226,6 +229,15 @@ def _node_levels(
                 value = max(value, beyond) if hole_down and lower >= 0 else min(value, beyond)
         r = r0 + (r1 - r0) * min(1.0, max(0.0, (z - z_lo) / gap))
         phi[s, row, column] = _distance(value, r)
+
+
+@njit(cache=True, nogil=True)
+def _goes_on(onward, ring, slot, side, row, column):
+    """Whether the ring nearest to a node goes on as the one nearest to it on the next plane to that side."""
+    own = ring[slot, row, column]
+    if own < 0:
+        return True
+    return onward[own] == -2 or (onward[own] >= 0 and onward[own] == ring[slot + side, row, column])
 
 
 @njit(cache=True, nogil=True)
@@ -467,3 +479,38 @@ def _fade(tau, own, height, order):
     if own < 0 or tau > height[own]:
         return 0.0
     return 1.0 - tau / height[own] if 2 <= order[own] <= 3 else 1.0
+
+
+@njit(cache=True, nogil=True)
+def merge_sections(area, first, last, other, other_first, other_last, sign):
+    """Take holes out of sections (`sign` -1), or put islands into them (+1), cell by cell."""
+    for s in range(area.shape[0]):
+        for row in range(area.shape[2]):
+            for column in range(other_first[s, row], other_last[s, row] + 1):
+                part = other[s, 0, row, column]
+                if part <= 0.0:
+                    continue
+                inside = first[s, row] <= column <= last[s, row]
+                if not inside:
+                    if sign < 0:
+                        continue
+                    for gap in range(column + 1, first[s, row]):
+                        if last[s, row] >= 0:
+                            area[s, 0, row, gap] = 0.0
+                    for gap in range(last[s, row] + 1, column):
+                        if last[s, row] >= 0:
+                            area[s, 0, row, gap] = 0.0
+                    area[s, 0, row, column] = 0.0
+                    area[s, 1, row, column] = 0.0
+                    area[s, 2, row, column] = 0.0
+                    first[s, row] = min(first[s, row], column)
+                    last[s, row] = max(last[s, row], column)
+                mx = 0.5 if part == 1.0 else other[s, 1, row, column]
+                my = 0.5 if part == 1.0 else other[s, 2, row, column]
+                if area[s, 0, row, column] == 1.0:
+                    area[s, 1, row, column] = 0.5
+                    area[s, 2, row, column] = 0.5
+                left = min(1.0, max(0.0, area[s, 0, row, column] + sign * part))
+                area[s, 0, row, column] = left
+                area[s, 1, row, column] = min(left, max(0.0, area[s, 1, row, column] + sign * mx))
+                area[s, 2, row, column] = min(left, max(0.0, area[s, 2, row, column] + sign * my))
