@@ -12,11 +12,13 @@ import re
 import struct
 import warnings
 from functools import cache
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.filereader import read_sequence
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
 
@@ -232,12 +234,15 @@ def integer(data: Dataset, keyword: str, *, path: Path | str | None = None) -> i
 
 def items(data: Dataset, keyword: str, *, path: Path | str | None = None) -> tuple[Dataset, ...]:
     """Return the items of a sequence; empty if it is missing or empty."""
-    tag = tag_of(keyword)
-    if tag not in data:
+    element = _element(data, keyword)
+    if element is None or element.value is None or element.value in (b"", ""):
         return ()
-    value = data[tag].value
-    if value is None or value in (b"", ""):
-        return ()
+    if element.VR == "UN" and isinstance(element.value, bytes):
+        # An archive that does not know the tag keeps it as UN; what is inside is implicit little endian (PS3.5 6.2.2).
+        # pydicom does this for short values only.
+        stored = element.value
+        return tuple(read_sequence(BytesIO(stored), True, True, len(stored), list(charset_of(data))))
+    value = data[tag_of(keyword)].value
     if not isinstance(value, Sequence):
         raise DicomReadError("is no sequence.", path=path, where=where(keyword), remedy=_REMEDY)
     return tuple(value)

@@ -273,3 +273,38 @@ def test_a_screenshot_of_a_ct_is_no_slice(made):
     shot.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
     made.write("shot", shot)
     assert len(read_case(made.folder).image.paths) == 9
+
+
+def as_unknown(data):
+    """The same object as an archive that knows nothing of radiotherapy keeps it: sequences as UN, inside implicit."""
+    from pydicom.dataset import Dataset
+
+    raw = encode(data, syntax=ExplicitVRLittleEndian)
+    parts = [raw[: 144 + int.from_bytes(raw[140:144], "little")]]
+    for element in data:
+        alone = Dataset()
+        alone.add(element)
+        if element.VR == "SQ":
+            value = encode(alone, syntax=ImplicitVRLittleEndian, bare=True)[8:]
+            head = element.tag.group.to_bytes(2, "little") + element.tag.elem.to_bytes(2, "little")
+            parts += [head, b"UN\x00\x00", len(value).to_bytes(4, "little"), value]
+        else:
+            parts.append(encode(alone, syntax=ExplicitVRLittleEndian, bare=True))
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize("planes", [3, 900], ids=["short", "long"])
+def test_sequences_stored_as_unknown_are_still_sequences(made, planes):
+    z_mm = np.arange(planes) * 0.05 + 40.0
+    expected, _ = read_structures(made.write("known", structure_set(made.uids, z_mm=z_mm)))
+    path = made.folder / "rs"
+    path.write_bytes(as_unknown(structure_set(made.uids, z_mm=z_mm)))
+    assert path.read_bytes().count(b"UN\x00\x00") == 4
+    assert b"SQ\x00\x00" not in path.read_bytes()
+    (made.folder / "known").unlink()
+    case = read_case(made.folder)
+    assert case.structures.names == expected.names
+    assert [s.rt_roi_type for s in case.structures] == ["PTV", "ORGAN", ""]
+    for got, wanted in zip(case.structures, expected, strict=True):
+        assert len(got.contours) == len(wanted.contours)
+        assert all(np.array_equal(a.points_mm, b.points_mm) for a, b in zip(got.contours, wanted.contours, strict=True))
