@@ -188,11 +188,15 @@ class CaseNumbers:
         )
 
     def image(self) -> ImageFacts | None:
-        """Return what rules on imaging look at; None if the case has no image."""
+        """Return what rules on imaging look at; None if the case has no image.
+
+        A lone slice tells no distance between slices: its SliceThickness need not be that.
+        """
         image = self.case.image
         if image is None:
             return None
-        spacing_mm = max(image.largest_gap_mm, image.slice_thickness_mm or 0.0)
+        gap_mm = image.largest_gap_mm
+        spacing_mm = max(gap_mm, image.slice_thickness_mm or 0.0) if gap_mm > 0 else 0.0
         columns_mm, rows_mm = (float(s) for s in image.grid.spacing_mm)
         return ImageFacts(slice_spacing_mm=spacing_mm or None, pixel_spacing_mm=(columns_mm, rows_mm))
 
@@ -330,7 +334,7 @@ def audit_case(
         context={k: v for k, v in context.items() if k != PRESCRIPTION},
         rules=rules,
         metrics=tuple(metrics),
-        findings=(*numbers.findings(), *_context_findings(loaded, context)),
+        findings=(*numbers.findings(), *_name_findings(case, loaded), *_context_findings(loaded, context)),
         curves=tuple(_curves(numbers, regions)),
         provenance=_provenance(case, loaded, numbers.options.profile),
     )
@@ -350,6 +354,19 @@ def _context_findings(protocol: Protocol, context: Mapping[str, object]) -> list
         Finding(level=Level.WARNING, code="unused-context", message=message)
         for message in unknown_keys(protocol, context)
     ]
+
+
+def _name_findings(case: Case, protocol: Protocol) -> tuple[Finding, ...]:
+    """Return what the geometry says against the structures' names: sides swapped, volumes that no such organ has."""
+    from dvhkit.protocols.placed import place_structures
+    from dvhkit.protocols.recognise import name_findings, recognise
+
+    facts = [
+        StructureFact(name=s.name, number=s.number, rt_roi_type=s.rt_roi_type)
+        for s in case.structures
+        if not s.is_empty
+    ]
+    return name_findings(recognise(facts, dict(protocol.aliases)), place_structures(case.structures))
 
 
 def _regions_to_report(numbers: CaseNumbers) -> list[Region]:

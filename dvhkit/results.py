@@ -82,6 +82,10 @@ class RuleResult:
         1 is the highest.
     note
         What the value rests on.
+    score, score_max
+        Points for the value and the most that the rule gives; None where the rule gives none, or nothing was judged.
+    group
+        The set of rules that must hold together; the row of the set itself has it as its `rule_id`.
     """
 
     rule_id: str
@@ -102,6 +106,19 @@ class RuleResult:
     status: str = ""
     priority: int = 1
     note: str = ""
+    score: float | None = None
+    score_max: float | None = None
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """The points of a case: of the most `possible`, over so many `rules`, of which `missing` could not be scored."""
+
+    points: float
+    possible: float
+    rules: int
+    missing: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +183,22 @@ class AuditRecord:
     def counts(self) -> dict[Verdict, int]:
         """How many rules came to each verdict."""
         return {v: sum(r.verdict is v for r in self.rules) for v in Verdict}
+
+    def score(self) -> Score | None:
+        """Return the points that the rules came to; None where no rule that applies gives points.
+
+        A rule without a value gives no points, but what it could have given counts as possible: a plan must not look
+        better for what nobody could measure.
+        """
+        scored = [r for r in self.rules if r.score_max is not None and r.verdict is not Verdict.NOT_APPLICABLE]
+        if not scored:
+            return None
+        return Score(
+            points=sum(r.score or 0.0 for r in scored),
+            possible=sum(r.score_max or 0.0 for r in scored),
+            rules=len(scored),
+            missing=sum(r.score is None for r in scored),
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """Return the verdicts as a pandas table, one row a rule and structure."""

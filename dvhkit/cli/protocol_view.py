@@ -23,6 +23,10 @@ def protocol_view(protocol: Protocol) -> Iterator[RenderableType]:
     for rule in protocol.rules:
         yield Text()
         yield from _rule_view(rule)
+    if protocol.groups:
+        yield Text("\nRules that must hold together:", style="bold")
+    for group in protocol.groups:
+        yield _line(f"{group.id}: {group.title}")
     if protocol.context:
         yield Text("\nThe context file may state:", style="bold")
     for key in protocol.context:
@@ -47,6 +51,11 @@ def _rule_view(rule: Rule) -> Iterator[RenderableType]:
         yield _line("applies where " + " and ".join(str(condition) for condition in rule.when))
     if rule.fractionation:
         yield _line(f"for {rule.fractionation}")
+    if rule.score:
+        knots = ", ".join(f"{value:g}: {points:g}" for value, points in rule.score.knots)
+        yield _line(f"score ({rule.goal.unit.value or 'value'}: points) {knots}")
+    if rule.group:
+        yield _line(f"holds together with the others of {rule.group}")
     if rule.note:
         yield _line(rule.note)
     status = STATUS_MEANING.get(rule.status, "no status stated")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from dvhkit.outputs.number_format import number
 from dvhkit.outputs.terminal import metric_table
-from dvhkit.outputs.text import clean
+from dvhkit.outputs.text import clean, sentence_case
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -52,4 +52,4 @@ def _remarks(chunks: Sequence[Sequence[MetricResult]]) -> Iterator[Text]:
     for chunk in chunks:
         texts = dict.fromkeys(text for row in chunk for text in (row.reason, row.note) if text)
         for text in texts:
-            yield Text.assemble((f"{clean(chunk[0].roi, longest=_LONGEST_NAME)}: ", "bold"), clean(text))
+            yield Text.assemble((f"{clean(chunk[0].roi, longest=_LONGEST_NAME)}: ", "bold"), sentence_case(clean(text)))

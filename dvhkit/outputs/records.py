@@ -36,8 +36,8 @@ def metrics_document(rows: Iterable[MetricResult]) -> dict[str, object]:
 def audit_document(records: Iterable[AuditRecord]) -> dict[str, object]:
     """Return audit records as a JSON object: ``{"schema": "dvhkit/audit/1", "cases": [...]}``.
 
-    A case holds the fields of `dvhkit.results.AuditRecord`, and ``all_met`` and ``counts`` for programs that want no
-    more. `read_audit` returns the records.
+    A case holds the fields of `dvhkit.results.AuditRecord`, and ``all_met``, ``counts`` and the total ``score`` for
+    programs that want no more. `read_audit` returns the records.
     """
     return {"schema": AUDIT_SCHEMA, "cases": [_case(record) for record in records]}
 
@@ -110,7 +110,8 @@ def _metric_row(row: MetricResult) -> dict[str, object]:
 def _case(record: AuditRecord) -> dict[str, object]:
     plain: dict[str, object] = _plain(record, record.case)
     counts = {verdict.value: count for verdict, count in record.counts().items()}
-    return {"case": plain.pop("case"), "all_met": record.all_met, "counts": counts, **plain}
+    score = _plain(record.score(), record.case)
+    return {"case": plain.pop("case"), "all_met": record.all_met, "counts": counts, "score": score, **plain}
 
 
 def _plain(value: Any, where: str) -> Any:  # noqa: ANN401 -- JSON has no narrower type

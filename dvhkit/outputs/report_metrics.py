@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from dvhkit.outputs.report_numbers import NumberView, metric_value
-from dvhkit.outputs.text import clean
+from dvhkit.outputs.text import clean, sentence_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,7 +73,7 @@ def _fills_a_table(groups: list[tuple[str, list[MetricView]]], columns: list[str
 
 
 def _view(row: MetricResult) -> MetricView:
-    remark = row.note if row.value is not None else row.reason or row.reason_code or "no value"
+    remark = row.note if row.value is not None else sentence_case(row.reason or row.reason_code or "no value")
     return MetricView(metric=_name(row.metric), value=metric_value(row), remark=clean(remark, longest=_LONGEST_REMARK))
 
 

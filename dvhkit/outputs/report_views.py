@@ -14,8 +14,17 @@ from dvhkit.outputs.number_format import limit_text
 from dvhkit.outputs.plot import DvhPlot, plot_curves
 from dvhkit.outputs.report_metrics import MetricsView, metrics_view
 from dvhkit.outputs.report_numbers import NumberView, rule_margin, rule_value
-from dvhkit.outputs.text import clean
-from dvhkit.outputs.verdict_words import Headline, VerdictLook, by_urgency, count_phrases, headline, look_of
+from dvhkit.outputs.text import clean, sentence_case
+from dvhkit.outputs.verdict_words import (
+    Headline,
+    VerdictLook,
+    by_urgency,
+    count_phrases,
+    headline,
+    look_of,
+    points_text,
+    score_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +37,8 @@ _LONGEST_TITLE = 160
 _LONGEST_SENTENCE = 600
 # A CT has hundreds of files: from here on a role gets one line and one hash over all of them.
 _MOST_FILES_A_ROLE = 6
+# So many rules that do not apply are folded into one line.
+_FOLDED_FROM = 4
 # The codes that protocols give to what their limits were checked against.
 _STATUS_WORDS = {
     "P": "read in the primary source",
@@ -105,7 +116,13 @@ class ProvenanceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseView:
-    """One case, ready to be placed on the page."""
+    """One case, ready to be placed on the page.
+
+    Attributes
+    ----------
+    applicable, folded
+        The rules that are shown at once, and those that do not apply and are many: shown on demand.
+    """
 
     anchor: str
     name: str
@@ -115,7 +132,10 @@ class CaseView:
     headline: Headline
     phrases: list[tuple[str, str]]
     error: str
+    score: str
     rules: list[RuleView]
+    applicable: list[RuleView]
+    folded: list[RuleView]
     findings: list[FindingView]
     context: list[tuple[str, str]]
     plot: DvhPlot | None
@@ -125,6 +145,9 @@ class CaseView:
 
 def case_view(record: AuditRecord, *, anchor: str) -> CaseView:
     """Return everything that the report says about `record`, as harmless texts."""
+    rules = [_rule_view(rule) for rule in by_urgency(record.rules)]
+    idle = [view for view in rules if view.look == look_of("not-applicable")]
+    folded = idle if len(idle) >= _FOLDED_FROM else []
     return CaseView(
         anchor=anchor,
         name=_name(record.case) or "unnamed case",
@@ -133,8 +156,11 @@ def case_view(record: AuditRecord, *, anchor: str) -> CaseView:
         prescription=_title(record.prescription),
         headline=headline(record),
         phrases=count_phrases(record.rules),
-        error=_sentence(record.error or ""),
-        rules=[_rule_view(rule) for rule in by_urgency(record.rules)],
+        error=sentence_case(_sentence(record.error or "")),
+        score=score_text(record.score()),
+        rules=rules,
+        applicable=[view for view in rules if view not in folded],
+        folded=folded,
         findings=_finding_views(record.findings),
         context=[(_name(key), _context_text(value)) for key, value in (record.context or {}).items()],
         plot=plot_curves(record.curves, record.rules),
@@ -146,10 +172,11 @@ def case_view(record: AuditRecord, *, anchor: str) -> CaseView:
 def _rule_view(rule: RuleResult) -> RuleView:
     facts = [
         ("Rule", rule.rule_id),
-        ("Basis", rule.note),
+        ("Basis", sentence_case(rule.note)),
         ("Source", rule.source),
         ("Limit", _status_text(rule.status)),
         ("Priority", str(rule.priority)),
+        ("Score", "" if rule.score is None else points_text(rule.score, rule.score_max)),
         ("Reason code", rule.reason_code or ""),
     ]
     return RuleView(
@@ -161,7 +188,7 @@ def _rule_view(rule: RuleResult) -> RuleView:
         variation=_name(limit_text(rule.variation)),
         value=rule_value(rule),
         margin=rule_margin(rule),
-        reason=_sentence(rule.reason or ""),
+        reason=sentence_case(_sentence(rule.reason or "")),
         facts=[(word, _sentence(text)) for word, text in facts if text],
     )
 
@@ -184,7 +211,7 @@ def _finding_views(findings: Iterable[Finding]) -> list[FindingView]:
             symbol=_LEVEL_LOOKS[finding.level.value][0],
             tone=_LEVEL_LOOKS[finding.level.value][1],
             code=_name(finding.code),
-            message=_sentence(finding.message),
+            message=sentence_case(_sentence(finding.message)),
             where=_name(finding.where),
         )
         for finding in sorted(findings, key=lambda f: order.index(f.level.value))

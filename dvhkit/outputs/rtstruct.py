@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -187,8 +188,6 @@ def _new_from(origin: Dataset) -> Dataset:
 
 def _stamp(found: Dataset, origin: Dataset, label: str) -> None:
     """Give the object its own identity, and fill what must not be missing."""
-    from dvhkit import __version__
-
     now = datetime.now()
     date, time = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
     for keyword in _PATIENT_AND_STUDY:
@@ -203,7 +202,7 @@ def _stamp(found: Dataset, origin: Dataset, label: str) -> None:
     found.InstanceCreationDate, found.InstanceCreationTime = date, time
     found.StructureSetLabel = label[:NAME_LONGEST]
     found.StructureSetDate, found.StructureSetTime = date, time
-    found.SoftwareVersions = f"dvhkit {__version__}"
+    found.SoftwareVersions = f"dvhkit {version("dvhkit")}"
     found.SpecificCharacterSet = "ISO_IR 192"
     for keyword in ("SeriesNumber", "OperatorsName", "Manufacturer"):
         if keyword not in found:

@@ -5,6 +5,7 @@ Everything is built from `rich.text.Text`, so that nothing out of DICOM is ever 
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -14,8 +15,9 @@ from rich.text import Text
 
 from dvhkit.findings import Level
 from dvhkit.outputs.number_format import limit_text, number, signed, with_unit
-from dvhkit.outputs.text import clean
-from dvhkit.outputs.verdict_words import count_phrases, headline, look_of
+from dvhkit.outputs.text import clean, sentence_case
+from dvhkit.outputs.verdict_words import count_phrases, headline, look_of, points_text, score_text
+from dvhkit.results import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,6 +38,8 @@ _WIDE_COLUMNS = 120
 _LONGEST_NAME = 48
 _LONGEST_TITLE = 160
 _LONGEST_SENTENCE = 600
+# So many rules in a row that do not apply are folded into one line.
+_FOLDED_FROM = 4
 
 
 class _Lazy:
@@ -65,13 +69,16 @@ class CaseHeading(_Lazy):
         lines = [title]
         if record.prescription:
             lines.append(_text(record.prescription, "dim", ascii_only=ascii_only, longest=_LONGEST_TITLE))
+        score = score_text(record.score())
+        if score:
+            lines.append(_text(f"Score: {score}", "bold", ascii_only=ascii_only, longest=_LONGEST_TITLE))
         if record.error is not None:
             lines.append(_text(f"error: {record.error}", "bold red", ascii_only=ascii_only))
         return Group(*lines)
 
 
 class VerdictTable(_Lazy):
-    """The rules of one record and what they came to."""
+    """The rules of one record and what they came to; many in a row that do not apply are one line."""
 
     def __init__(self, record: AuditRecord) -> None:
         self.record = record
@@ -88,8 +95,13 @@ class VerdictTable(_Lazy):
         table.add_column("Value", justify="right", no_wrap=wide)
         table.add_column("Goal", no_wrap=wide)
         table.add_column("Margin", justify="right", no_wrap=True)
-        for rule in self.record.rules:
-            table.add_row(*_rule_cells(rule, wide=wide, ascii_only=ascii_only))
+        for is_idle, run in groupby(self.record.rules, key=lambda rule: rule.verdict is Verdict.NOT_APPLICABLE):
+            rules = list(run)
+            if is_idle and len(rules) >= _FOLDED_FROM:
+                table.add_row(*_folded_cells(len(rules), ascii_only=ascii_only))
+                continue
+            for rule in rules:
+                table.add_row(*_rule_cells(rule, wide=wide, ascii_only=ascii_only))
         return Group(_outcome_text(self.record, ascii_only=ascii_only), table)
 
 
@@ -139,7 +151,7 @@ class FindingsPanel(_Lazy):
         order = list(_LEVELS)
         for finding in sorted(self.findings, key=lambda f: order.index(f.level.value)):
             sign, style = _LEVELS[finding.level.value]
-            message = _text(finding.message, "", ascii_only=ascii_only)
+            message = _text(sentence_case(finding.message), "", ascii_only=ascii_only)
             if finding.where:
                 message.append("  ")
                 message.append_text(_text(f"[{finding.where}]", "dim", ascii_only=ascii_only, longest=_LONGEST_NAME))
@@ -215,13 +227,22 @@ def _rule_cells(rule: RuleResult, *, wide: bool, ascii_only: bool) -> Iterator[T
         title.append("\n" + "  ".join(part.plain for part in subject if part.plain), style="dim")
     if rule.reason and look.tone != "good":
         title.append("\n")
-        title.append_text(_text(rule.reason, "dim" if look.tone == "mute" else "italic", ascii_only=ascii_only))
+        title.append_text(
+            _text(sentence_case(rule.reason), "dim" if look.tone == "mute" else "italic", ascii_only=ascii_only)
+        )
     yield title
     if wide:
         yield from subject
     yield _value_text(rule, ascii_only=ascii_only)
     yield _goal_text(rule, ascii_only=ascii_only)
     yield Text("" if rule.margin is None else signed(rule.margin, rule.unit, value=rule.value))
+
+
+def _folded_cells(count: int, *, ascii_only: bool) -> tuple[Text, Text]:
+    look = look_of(Verdict.NOT_APPLICABLE.value)
+    sign = look.ascii_symbol if ascii_only else look.symbol
+    words = f"{count} rules do not apply to this case; the report lists them"
+    return Text(f"{sign} {look.word}", style=_STYLES[look.tone]), Text(words, style="dim")
 
 
 def _value_text(rule: RuleResult, *, ascii_only: bool) -> Text:
@@ -231,6 +252,8 @@ def _value_text(rule: RuleResult, *, ascii_only: bool) -> Text:
         value = _text(text, "", ascii_only=ascii_only)
     if rule.low is not None and rule.high is not None:
         value.append(f"\n{number(rule.low, rule.unit)} to\n{number(rule.high, rule.unit)}", style="dim")
+    if rule.score is not None:
+        value.append(f"\n{points_text(rule.score, rule.score_max)} points", style="dim")
     return value
 
 
@@ -245,7 +268,7 @@ def _goal_text(rule: RuleResult, *, ascii_only: bool) -> Text:
 
 def _metric_remark(row: MetricResult) -> str:
     if row.value is None:
-        return row.reason or row.reason_code or "no value"
+        return sentence_case(row.reason or row.reason_code or "no value")
     band = ""
     if row.low is not None and row.high is not None:
         band = f"{number(row.low, row.unit)} to {with_unit(number(row.high, row.unit), row.unit)}"

@@ -35,6 +35,15 @@ def shorten(text: str, longest: int | None) -> str:
     return text[: longest - 1].rstrip() + "…"
 
 
+def sentence_case(text: str) -> str:
+    """Return `text` with its first letter as at the start of a sentence; names and units keep their own.
+
+    Only a plain first word is raised: ``eqd2``, ``pH`` or ``'Liver'`` stay as they are.
+    """
+    first = re.match(r"[a-z]+(?=[\s,;:]|$)", text)
+    return text[0].upper() + text[1:] if first else text
+
+
 def _harmless(text: str) -> list[str]:
     out: list[str] = []
     marks = 0

@@ -11,7 +11,7 @@ from dvhkit.outputs.text import clean
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dvhkit.results import AuditRecord, RuleResult
+    from dvhkit.results import AuditRecord, RuleResult, Score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,3 +108,16 @@ def by_urgency(rules: Iterable[RuleResult]) -> list[RuleResult]:
 
 def _rules(count: int, verb: str) -> str:
     return f"{count} rule{'' if count == 1 else 's'} {verb}".strip()
+
+
+def points_text(points: float, most: float | None) -> str:
+    """Return points out of the most that there are: ``7.5 of 10``."""
+    return f"{points:.4g}" if most is None else f"{points:.4g} of {most:.4g}"
+
+
+def score_text(score: Score | None) -> str:
+    """Return a total score in words, empty where no rule has one."""
+    if score is None:
+        return ""
+    open_rules = f"; {score.missing} of {score.rules} scored rules have no score" if score.missing else ""
+    return f"{points_text(score.points, score.possible)} points{open_rules}"

@@ -20,6 +20,7 @@ from dvhkit.protocols.rules import (
     ContextValue,
     DoseCheck,
     Fractionation,
+    Group,
     MarginCheck,
     PropertyCheck,
     Protocol,
@@ -27,6 +28,7 @@ from dvhkit.protocols.rules import (
     Source,
     StructureSelector,
 )
+from dvhkit.protocols.score import ScoreCurve
 from dvhkit.units import Unit, parse_unit
 from dvhkit.yaml_text import Place
 
@@ -46,6 +48,7 @@ def build_protocol(
     """Return the protocol, or None and what is wrong with it."""
     builder = _Builder(model=model, line_of=line_of)
     rules = [builder.rule(i, rule) for i, rule in enumerate(model.rules)]
+    builder.check_groups()
     if builder.problems:
         return None, builder.problems
     protocol = Protocol(
@@ -58,6 +61,7 @@ def build_protocol(
         context=tuple(ContextKey(name=k, type=v.type, meaning=v.meaning) for k, v in model.context.items()),
         aliases=tuple((name, tuple(spellings)) for name, spellings in model.aliases.items()),
         notes=tuple(model.notes),
+        groups=tuple(Group(id=key, title=title) for key, title in model.groups.items()),
         path=path,
         sha256=sha256,
     )
@@ -101,7 +105,28 @@ class _Builder:
             status=model.status or "",
             note=model.note or "",
             line=self.line_of(place),
+            score=self._score(place, model),
+            group=model.group or "",
         )
+
+    def check_groups(self) -> None:
+        """Note groups without a title or without rules, and rule IDs that are taken by a group."""
+        used = {rule.group: i for i, rule in enumerate(self.model.rules) if rule.group}
+        for group, index in used.items():
+            if group not in self.model.groups:
+                message = f"the group {group!r} has no title; give it one under `groups:`"
+                self._problem(("rules", index, "group"), message)
+        for group in self.model.groups:
+            if sum(rule.group == group for rule in self.model.rules) < 2:
+                self._problem(("groups", group), f"the group {group!r} needs at least two rules that name it")
+            if group in self.ids:
+                self._problem(("groups", group), f"a rule has the id {group!r}, too")
+
+    def _score(self, place: Place, model: RuleModel) -> ScoreCurve | None:
+        if model.score is None:
+            return None
+        knots = tuple((float(value), float(points)) for value, points in model.score)
+        return self._try((*place, "score"), lambda: ScoreCurve(knots))
 
     def _variation(self, place: Place, text: str, goal: Limit, *, bare_ok: bool) -> Limit | None:
         return self._try(place, lambda: parse_limit(text, unit=goal.unit, like=goal, bare_ok=bare_ok))

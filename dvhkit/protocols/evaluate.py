@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.protocols.applies import why_not_applicable, why_other_fractionation
 from dvhkit.protocols.facts import CaseFacts, ImageFacts, MarginFact, MarginFacts, StructureFact
+from dvhkit.protocols.joint import with_joint_rows
 from dvhkit.protocols.margins import expected_margin, margin_pairs
 from dvhkit.protocols.properties import image_value, prescription_value
 from dvhkit.protocols.rules import DoseCheck, MarginCheck, PropertyCheck, Protocol, Rule, StructureSelector
@@ -43,11 +44,12 @@ def evaluate_protocol(
 
     Notes
     -----
-    Never raises for what the case lacks. A rule on several structures or prescriptions gives a row for each.
+    Never raises for what the case lacks. A rule on several structures or prescriptions gives a row for each. Rules that
+    must hold together are followed by a row for all of them.
     """
     judge = _Judge(protocol=protocol, facts=facts, context=context or {})
     rules = (r for r in protocol.rules if not (exclude_unverified and r.is_unverified))
-    return tuple(result for rule in rules for result in judge.results(rule))
+    return with_joint_rows(protocol, [result for rule in rules for result in judge.results(rule)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,13 +187,29 @@ def _decided(
 ) -> RuleResult:
     """Return the row of a rule whose value is known."""
     row = replace(_row(rule, roi=roi, note=note), value=value, low=low, high=high, margin=rule.goal.margin(value))
+    row = replace(row, score=rule.score(value) if rule.score is not None else None)
     verdict = _verdict(rule, value, atol)
-    band = [edge for edge in (low, high) if edge is not None]
-    others = sorted({_verdict(rule, edge, atol).value for edge in band} - {verdict.value})
+    others = sorted({_verdict(rule, other, atol).value for other in _band_values(rule, low, high)} - {verdict.value})
     if others:
         reason = f"the value alone would be a {verdict.value}, but its band reaches {' and '.join(others)}."
         return _hold_back(replace(row, verdict=Verdict.INDETERMINATE, reason=reason), rule)
     return _hold_back(replace(row, verdict=verdict), rule)
+
+
+def _band_values(rule: Rule, low: float | None, high: float | None) -> list[float]:
+    """Return the values of a band that the verdict may turn on: its ends, and every limit that lies inside.
+
+    The ends alone do not do: a range such as 2..5 mm fails on both sides, and a band round it all holds passes, too.
+    """
+    ends = [edge for edge in (low, high) if edge is not None]
+    limits = [rule.goal] if rule.variation is None else [rule.goal, rule.variation]
+    bounds = [bound for limit in limits for bound in (limit.low, limit.high) if bound is not None]
+    if low is None or high is None:
+        return ends
+    # Just at a bound both sides of it are within the band, and a value at a non-strict bound is good: for a range this
+    # is the point that the ends may miss. One-sided limits are told by the ends alone.
+    inside = [bound for bound in bounds if low < bound < high and any(limit.is_range for limit in limits)]
+    return [*ends, *inside]
 
 
 def _hold_back(row: RuleResult, rule: Rule) -> RuleResult:
@@ -200,6 +218,7 @@ def _hold_back(row: RuleResult, rule: Rule) -> RuleResult:
         return row
     return replace(
         row,
+        score=None,
         verdict=Verdict.NOT_EVALUABLE,
         reason_code=Reason.UNVERIFIED.value,
         reason=f"the limit was not checked against its source (status {rule.status}); "
@@ -254,4 +273,6 @@ def _row(
         status=rule.status,
         priority=rule.priority,
         note="; ".join(part for part in (note, rule.note) if part),
+        score_max=rule.score.most if rule.score is not None else None,
+        group=rule.group,
     )

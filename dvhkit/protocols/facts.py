@@ -28,7 +28,8 @@ class ImageFacts:
     Attributes
     ----------
     slice_spacing_mm
-        The larger of SliceThickness and the largest real distance between neighbouring slices; None if unknown.
+        The larger of SliceThickness and the largest real distance between neighbouring slices; None if that distance
+        is not known, as with one slice.
     pixel_spacing_mm
         Distance between columns and between rows.
     """

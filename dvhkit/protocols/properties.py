@@ -17,7 +17,11 @@ def image_value(name: str, image: ImageFacts | None) -> tuple[float, str]:
         raise NotEvaluable("there is no planning image beside the structures.", reason=Reason.NO_IMAGE)
     if name == "image.slice_spacing":
         if image.slice_spacing_mm is None:
-            raise NotEvaluable("the image states no slice thickness and has one slice.", reason=Reason.NO_IMAGE)
+            raise NotEvaluable(
+                "only one image slice is at hand, so the distance between slices is not known; "
+                "its SliceThickness alone does not tell it.",
+                reason=Reason.NO_IMAGE,
+            )
         return image.slice_spacing_mm, ""
     columns_mm, rows_mm = image.pixel_spacing_mm
     return max(columns_mm, rows_mm), f"{columns_mm:.5g} x {rows_mm:.5g} mm"

@@ -14,6 +14,7 @@ from dvhkit.findings import Finding, Level
 from dvhkit.protocols.facts import StructureFact
 from dvhkit.protocols.names import fold
 from dvhkit.protocols.organs import find_organ, is_target, known_names, side_of
+from dvhkit.units import number_text
 
 # Likeness from 0 to 100 above which a name is worth showing as a suggestion.
 _SUGGEST_FROM = 70.0
@@ -176,7 +177,9 @@ def _volumes(rows: Sequence[NameRow], where: Mapping[str, Placed]) -> list[Findi
     for row in rows:
         organ, place = find_organ(row.standard) if row.standard else None, where.get(row.roi)
         if organ is not None and place is not None and place.volume_cc > organ.largest_cc:
-            message = f"{place.volume_cc:.4g} cc is more than any {organ.name} has; is it named rightly?"
+            message = (
+                f"{number_text(place.volume_cc, digits=3)} cc is more than any {organ.name} has; is it named rightly?"
+            )
             found.append(Finding(level=Level.WARNING, code="implausible-volume", message=message, where=row.roi))
     return found
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from dvhkit.metrics.expression import Metric
 from dvhkit.protocols.limits import Limit
 from dvhkit.protocols.regions import Expression
+from dvhkit.protocols.score import ScoreCurve
 from dvhkit.units import number_text
 
 # How far a limit has been checked against its source.
@@ -169,6 +170,10 @@ class Rule:
         Citation, and how far the number was checked (`STATUS_MEANING`); empty in a site's own protocol.
     line
         Where it stands in its file.
+    score
+        Points for the measured value; None where the rule gives none.
+    group
+        The set of rules that it must hold together with; empty where it stands alone.
     """
 
     id: str
@@ -184,6 +189,8 @@ class Rule:
     status: str = ""
     note: str = ""
     line: int = 0
+    score: ScoreCurve | None = None
+    group: str = ""
 
     @property
     def structure(self) -> StructureSelector | None:
@@ -207,6 +214,14 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Rules that must hold together; they name it by its `id`."""
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
     """A protocol.
 
@@ -227,6 +242,7 @@ class Protocol:
     context: tuple[ContextKey, ...] = ()
     aliases: tuple[tuple[str, tuple[str, ...]], ...] = ()
     notes: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
     path: Path | None = None
     sha256: str = ""
 

@@ -137,6 +137,8 @@ class RuleModel(Strict):
     fractions: Fractions | None = None
     dose_per_fraction_gy: Spelled | None = None
     waivable: bool = False
+    score: list[Annotated[list[Number], Field(min_length=2, max_length=2)]] | None = None
+    group: Identifier | None = None
     source: Text | None = None
     status: StatusCode | None = None
     note: Text | None = None
@@ -164,6 +166,7 @@ class ProtocolModel(Strict):
     context: dict[ContextName, ContextKeyModel] = Field(default_factory=dict)
     aliases: dict[Name, list[Name]] = Field(default_factory=dict)
     notes: list[Text] = Field(default_factory=list)
+    groups: dict[Identifier, Text] = Field(default_factory=dict)
     rules: Annotated[list[RuleModel], Field(min_length=1)]
 
 

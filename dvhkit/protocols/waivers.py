@@ -19,6 +19,7 @@ from datetime import date
 from pathlib import Path
 
 from dvhkit.errors import InputError
+from dvhkit.protocols.joint import is_joint, rejoined
 from dvhkit.protocols.names import fold, nearest
 from dvhkit.protocols.rules import Protocol
 from dvhkit.results import RuleResult, Verdict
@@ -66,10 +67,12 @@ def load_waivers(path: Path | str, protocol: Protocol) -> tuple[Waiver, ...]:
 def apply_waivers(rows: Iterable[RuleResult], waivers: Iterable[Waiver]) -> tuple[RuleResult, ...]:
     """Return `rows` with each failed or indeterminate one that is waived marked as such; numbers and margin stay."""
     listed = tuple(waivers)
-    return tuple(_apply(row, listed) for row in rows)
+    return rejoined(tuple(_apply(row, listed) for row in rows))
 
 
 def _apply(row: RuleResult, waivers: tuple[Waiver, ...]) -> RuleResult:
+    if is_joint(row):
+        return row  # its rules are waived, not the group
     waiver = next((w for w in waivers if w.rule == row.rule_id and (not w.roi or fold(w.roi) == fold(row.roi))), None)
     if waiver is None or row.verdict not in _WAIVED:
         return row

@@ -96,7 +96,7 @@ def test_a_rule_that_did_not_pass_is_never_called_met(verdict: Verdict) -> None:
     record = replace(GOOD, rules=(*GOOD.rules, replace(RULES[0], verdict=verdict, reason="because of the heart")))
     text = one_line(printed(tables.verdict_table(record), tables.audit_summary_table([record]), width=100))
     assert verdict.value.replace("-", " ") in text
-    assert "because of the heart" in text
+    assert "Because of the heart" in text
     assert "All rules met" not in text.replace("All rules met or waived", "")
     assert ("All rules met or waived: 1 waived" if verdict is Verdict.WAIVED else "could not be judged") in text
 

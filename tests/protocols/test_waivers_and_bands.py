@@ -109,6 +109,37 @@ class OnePtv:
 
 
 @pytest.mark.parametrize(
+    ("goal", "variation", "value", "low", "high", "verdict"),
+    [
+        ("<= 15 Gy", "<= 17 Gy", 14.0, 13.0, 15.0, Verdict.PASS),
+        ("< 15 Gy", "<= 17 Gy", 14.0, 13.0, 15.0, Verdict.INDETERMINATE),
+        ("<= 15 Gy", "<= 17 Gy", 16.0, 15.1, 17.0, Verdict.VARIATION),
+        ("<= 15 Gy", "<= 17 Gy", 16.0, 14.9, 17.0, Verdict.INDETERMINATE),
+        ("<= 15 Gy", "<= 17 Gy", 17.5, 16.9, 18.0, Verdict.INDETERMINATE),
+        ("<= 15 Gy", "<= 17 Gy", 18.0, 17.1, 19.0, Verdict.FAIL),
+        ("<= 15 Gy", None, 15.5, 15.1, 15.9, Verdict.FAIL),
+        ("<= 15 Gy", None, 15.5, 14.9, 15.9, Verdict.INDETERMINATE),
+        ("2..5 Gy", None, 3.0, 2.5, 4.5, Verdict.PASS),
+        ("2..5 Gy", None, 3.0, 1.5, 4.5, Verdict.INDETERMINATE),
+        ("2..5 Gy", None, 1.5, 1.0, 6.0, Verdict.INDETERMINATE),  # both ends fail, what lies between passes
+        ("2..5 Gy", None, 1.5, 1.0, 1.9, Verdict.FAIL),
+        ("2..5 Gy", "1..6 Gy", 0.5, 0.2, 7.0, Verdict.INDETERMINATE),
+        ("2..5 Gy", "1..6 Gy", 1.5, 1.2, 1.9, Verdict.VARIATION),
+    ],
+)
+def test_a_band_counts_whole(tmp_path, goal, variation, value, low, high, verdict):
+    extra = f', variation: "{variation}"' if variation else ""
+    path = tmp_path / "p.yaml"
+    path.write_text(
+        'id: p\nversion: "1"\ntitle: t\nrules:\n'
+        f'  - {{id: R, structure: PTV, metric: "D95%[Gy]", goal: "{goal}"{extra}}}\n'
+    )
+    (result,) = evaluate_protocol(load_protocol(path), OnePtv(value, low, high))
+    assert result.verdict is verdict
+    assert record([result]).all_met == (verdict in (Verdict.PASS, Verdict.VARIATION))
+
+
+@pytest.mark.parametrize(
     ("value", "low", "high", "verdict"),
     [
         (50.5, 50.1, 50.9, Verdict.PASS),

@@ -22,6 +22,7 @@ def protocol_data(protocol: Protocol) -> dict[str, Any]:
     data["aliases"] = {name: list(spellings) for name, spellings in protocol.aliases}
     data["rules"] = [_rule(rule) for rule in protocol.rules]
     data["notes"] = list(protocol.notes)
+    data["groups"] = {group.id: group.title for group in protocol.groups}
     return _given(**data)
 
 
@@ -50,6 +51,8 @@ def _rule(rule: Rule) -> dict[str, Any]:
     data["goal"] = str(rule.goal)
     data["variation"] = str(rule.variation) if rule.variation else ""
     data["priority"] = rule.priority if rule.priority != 1 else None
+    data["score"] = [list(knot) for knot in rule.score.knots] if rule.score else []
+    data["group"] = rule.group
     data["when"] = {condition.key: condition.value for condition in rule.when}
     if rule.fractionation is not None:
         data["fractions"] = ", ".join(str(n) for n in sorted(rule.fractionation.counts))
