@@ -8,6 +8,8 @@ as many sections between and beyond them as the shape asks for (`engine.loft`).
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import sqrt
 
@@ -29,6 +31,9 @@ _BEYOND_MM = 1.0
 # Stands for a margin of nothing, where a semi-axis of 0 would divide by it.
 _NOTHING_MM = 1e-3
 _CELLS_MAX = 60_000_000
+_BAND_ROWS = 16
+# The kernels let go of the interpreter; more threads than this only wait for memory.
+_THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,34 +142,43 @@ def _across(
 ) -> NDArray[np.float32]:
     fields = np.empty((len(sources), window.n_rows, window.n_columns), np.float32)
     in_nodes = np.maximum(np.array(margins.in_plane), _NOTHING_MM) / window.step_mm
-    beyond = 2.0 + _BEYOND_MM / window.step_mm
-    for section, field in zip(sources, fields, strict=True):
-        points, starts = flat_rings((ring - window.origin_uv) / window.step_mm for ring in section.rings)
-        inside = np.full(field.shape, fill_value=False)
-        if complement:
-            # One ring around the window turns inside out what the even-odd rule fills.
-            inside[:, 0] = True
-        if points.size:
-            gauge_field(points, starts, in_nodes, beyond, inside, field)
-        else:
-            field[:] = -1e30 if complement else 1e30
+
+    def fill(pair: tuple[Section, NDArray[np.float32]]) -> None:
+        _fill(*pair, window=window, in_nodes=in_nodes, complement=complement)
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        # Each plane, and each band of rows, is its own: the result is the same for any number of threads.
+        list(pool.map(fill, zip(sources, fields, strict=True)))
     bracket, weight = _brackets(np.array([s.w_mm for s in sources]), heights_mm)
     if complement:
         # Beyond both ends everything is outside, as it is on the empty sections that stand there.
         bracket = np.where(heights_mm < sources[0].w_mm, 0, np.where(bracket < 0, len(sources) - 1, bracket))
         weight = np.where((bracket == 0) | (bracket == len(sources) - 1), 0.0, weight)
     out = np.empty((len(heights_mm), window.n_rows, window.n_columns), np.float32)
-    across_planes(
-        fields,
-        np.array([s.w_mm for s in sources]),
-        np.ascontiguousarray(heights_mm),
-        bracket,
-        weight,
-        max(margins.w_up, _NOTHING_MM),
-        max(margins.w_down, _NOTHING_MM),
-        out,
-    )
+    heights = np.array([s.w_mm for s in sources])
+    across = max(margins.w_up, _NOTHING_MM), max(margins.w_down, _NOTHING_MM)
+
+    def carry(first: int) -> None:
+        stop = min(first + _BAND_ROWS, window.n_rows)
+        across_planes(fields, heights, np.ascontiguousarray(heights_mm), bracket, weight, *across, first, stop, out)
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(carry, range(0, window.n_rows, _BAND_ROWS)))
     return np.clip(out, -1e3, 1e3, out=out)
+
+
+def _fill(
+    section: Section, field: NDArray[np.float32], *, window: _Window, in_nodes: FloatArray, complement: bool
+) -> None:
+    """Write one plane's gauge distances."""
+    if not section.rings:
+        field[:] = -1e30 if complement else 1e30
+        return
+    points, starts = flat_rings((ring - window.origin_uv) / window.step_mm for ring in section.rings)
+    inside = np.full(field.shape, fill_value=False)
+    # A first column set turns the even-odd rule inside out.
+    inside[:, 0] = complement
+    gauge_field(points, starts, in_nodes, 2.0 + _BEYOND_MM / window.step_mm, inside, field)
 
 
 def _brackets(sources_mm: FloatArray, heights_mm: FloatArray) -> tuple[NDArray[np.int64], FloatArray]:

@@ -5,6 +5,8 @@ import pytest
 import SimpleITK
 
 from dvhkit.engine.dvh import compute_dvh
+from dvhkit.engine.rasterise import volume_on_grid
+from dvhkit.phantoms.phantom_set import axial_grid
 from dvhkit.readers.case import read_case
 from dvhkit.targets.expression import evaluate
 
@@ -60,3 +62,41 @@ def test_margins_reach_as_far_as_the_reference_along_each_axis(structures, real_
     points = np.concatenate([c.points_mm for c in evaluate(text, structures).structure.contours])
     ours = np.ptp(points, axis=0) + np.array([0, 0, 2.5])
     assert np.all(np.abs(ours - theirs) <= spacing + 0.05)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Bladder + 5mm", "Expanded_5_5_5_Bladder"),
+        ("Rectum + 5mm", "Expanded_5_5_5_Rectum"),
+        ("Bladder - 5mm", "Shrunk_5_5_5_Bladder"),
+        ("Bladder | PTV", "Bladder_Union_PTV"),
+        ("Bladder - PTV", "Bladder_Subtract_PTV"),
+    ],
+)
+def test_surfaces_lie_within_a_voxel_of_the_reference(structures, real_data, text, name):
+    """The masks' place in the patient was lost when they were cropped: the centres of mass are laid over each other."""
+    image = reference(real_data, name)
+    spacing = np.array(image.GetSpacing()[:3])
+    mask = np.pad(SimpleITK.GetArrayFromImage(image) > 0, 8)
+    made = evaluate(text, structures).structure
+    points = np.concatenate([c.points_mm for c in made.contours])
+    placed = SimpleITK.GetImageFromArray(mask.astype(np.uint8))
+    placed.SetSpacing(spacing.tolist())
+    placed.SetOrigin((_centre_of_mass(made, points) - np.argwhere(mask).mean(axis=0)[::-1] * spacing).tolist())
+    distance = SimpleITK.SignedMaurerDistanceMap(placed, squaredDistance=False, useImageSpacing=True)
+    found = []
+    for point in points[::11]:
+        index = distance.TransformPhysicalPointToContinuousIndex(point.tolist())
+        assert all(0 <= i < n - 1 for i, n in zip(index, distance.GetSize(), strict=True))
+        found.append(abs(distance.EvaluateAtContinuousIndex(index)))
+    assert np.percentile(found, 95) <= spacing.max()
+
+
+def _centre_of_mass(made, points):
+    low = points.min(axis=0) - [2.0, 2.0, 5.0]
+    size = np.ceil((np.ptp(points, axis=0) + np.array([4.0, 4.0, 10.0])) / [1.0, 1.0, 2.5]).astype(int) + 1
+    grid = axial_grid(shape_zyx=tuple(size[::-1].tolist()), spacing_xyz_mm=(1.0, 1.0, 2.5), first_xyz_mm=tuple(low))
+    shares = volume_on_grid(made, grid)
+    index = np.meshgrid(*[np.arange(n) for n in shares.shape], indexing="ij")
+    return np.array([(shares * i).sum() for i in index[::-1]]) / shares.sum() * [1.0, 1.0, 2.5] + low

@@ -61,45 +61,100 @@ def _mitred(points, begin, end, corner, x, y, distance, inside):
 
 
 @njit(cache=True, nogil=True)
+def _chunks(points, ring_start, chunk, first, ring_of, circle):
+    """Bundle each ring's edges, `chunk` at a time: index of the first edge's end, ring, and a circle around them."""
+    count = 0
+    for r in range(ring_start.size - 1):
+        begin = ring_start[r]
+        end = ring_start[r + 1]
+        for c in range(begin, end, chunk):
+            stop = min(c + chunk, end)
+            before = c - 1 if c > begin else end - 1
+            left = points[before, 0]
+            right = left
+            low = points[before, 1]
+            high = low
+            for p in range(c, stop):
+                left = min(left, points[p, 0])
+                right = max(right, points[p, 0])
+                low = min(low, points[p, 1])
+                high = max(high, points[p, 1])
+            first[count] = c
+            ring_of[count] = r
+            circle[count, 0] = 0.5 * (left + right)
+            circle[count, 1] = 0.5 * (low + high)
+            circle[count, 2] = 0.5 * sqrt((right - left) ** 2 + (high - low) ** 2)
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _nearest_edge(points, begin, end, start, stop, x, y, best, corner):
+    """Return the least squared distance to the edges ending in start..stop-1, and its corner (-1 for none)."""
+    a = start - 1 if start > begin else end - 1
+    for p in range(start, stop):
+        xa = points[a, 0] - x
+        ya = points[a, 1] - y
+        ex = points[p, 0] - points[a, 0]
+        ey = points[p, 1] - points[a, 1]
+        t = -(xa * ex + ya * ey) / (ex * ex + ey * ey)
+        nearest = -1
+        if t <= 0.0:
+            t = 0.0
+            nearest = a
+        elif t >= 1.0:
+            t = 1.0
+            nearest = p
+        px = xa + t * ex
+        py = ya + t * ey
+        d = px * px + py * py
+        if d < best:
+            best = d
+            corner = nearest
+        a = p
+    return best, corner
+
+
+@njit(cache=True, nogil=True)
 def signed_distance(points, ring_start, nodes, inside, out):
     """Write the distance of each node (column, row) to the rings, negative where `inside`, mitred at corners.
 
-    Rings have the inside on their left and repeat no point.
+    Rings have the inside on their left and repeat no point. Edges are passed over twelve at a time where a circle
+    around them is further away than an edge already found; the bundle nearest to the node before comes first.
     """
+    chunk = 12
+    most = points.shape[0] // chunk + ring_start.size
+    first = np.empty(most, np.int64)
+    ring_of = np.empty(most, np.int64)
+    circle = np.empty((most, 3))
+    count = _chunks(points, ring_start, chunk, first, ring_of, circle)
+    likely = 0
     for n in range(nodes.shape[0]):
         x = nodes[n, 0]
         y = nodes[n, 1]
         best = _FAR
         corner = -1
-        ring = 0
-        for r in range(ring_start.size - 1):
-            last = ring_start[r + 1] - 1
-            a = last
-            for p in range(ring_start[r], ring_start[r + 1]):
-                xa = points[a, 0] - x
-                ya = points[a, 1] - y
-                ex = points[p, 0] - points[a, 0]
-                ey = points[p, 1] - points[a, 1]
-                length = ex * ex + ey * ey
-                t = -(xa * ex + ya * ey) / length
-                nearest = -1
-                if t <= 0.0:
-                    t = 0.0
-                    nearest = a
-                elif t >= 1.0:
-                    t = 1.0
-                    nearest = p
-                px = xa + t * ex
-                py = ya + t * ey
-                d = px * px + py * py
-                if d < best:
-                    best = d
-                    corner = nearest
-                    ring = r
-                a = p
+        nearest = likely
+        for k in range(-1, count):
+            c = likely if k < 0 else k
+            if k >= 0:
+                if k == likely:
+                    continue
+                away = sqrt((circle[c, 0] - x) ** 2 + (circle[c, 1] - y) ** 2) - circle[c, 2]
+                if away > 0.0 and away * away > best:
+                    continue
+            r = ring_of[c]
+            stop = min(first[c] + chunk, ring_start[r + 1])
+            found, at = _nearest_edge(points, ring_start[r], ring_start[r + 1], first[c], stop, x, y, best, corner)
+            if found < best:
+                best = found
+                corner = at
+                nearest = c
+        likely = nearest
         distance = sqrt(best)
         if corner >= 0:
-            distance = _mitred(points, ring_start[ring], ring_start[ring + 1], corner, x, y, distance, inside[n])
+            r = ring_of[nearest]
+            distance = _mitred(points, ring_start[r], ring_start[r + 1], corner, x, y, distance, inside[n])
         out[n] = -distance if inside[n] else distance
 
 
@@ -374,7 +429,7 @@ def _on_surface(ga, wa, gb, wb, w, margin_up, margin_down):
 
 
 @njit(cache=True, nogil=True)
-def across_planes(fields, sources, targets, bracket, weight, margin_up, margin_down, out):
+def across_planes(fields, sources, targets, bracket, weight, margin_up, margin_down, first_row, stop_row, out):
     """Carry the in-plane gauge of each source plane across the planes: least of all bids, at each target plane.
 
     Felzenszwalb and Huttenlocher's lower envelope with parabolas of two sides, in linear time; each winner is then
@@ -382,7 +437,8 @@ def across_planes(fields, sources, targets, bracket, weight, margin_up, margin_d
 
     `fields` (sources, rows, columns): as `gauge_field` writes; `sources`, `targets`: ascending heights in mm;
     `bracket`, `weight`: the source below each target (-1 for none) and how far it lies towards the next. `out`
-    (targets, rows, columns): the gauge; where the target lies inside, the negative in-plane measure.
+    (targets, rows, columns): the gauge; where the target lies inside, the negative in-plane measure. Only the rows from
+    `first_row` to before `stop_row` are worked on, so that threads can share a field.
     """
     n = sources.size
     up = 1.0 / (margin_up * margin_up)
@@ -390,7 +446,7 @@ def across_planes(fields, sources, targets, bracket, weight, margin_up, margin_d
     stack = np.empty(n, np.int64)
     since = np.empty(n + 1)
     squared = np.empty(n)
-    for j in range(fields.shape[1]):
+    for j in range(first_row, stop_row):
         for i in range(fields.shape[2]):
             top = -1
             for q in range(n):
