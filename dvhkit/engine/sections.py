@@ -312,6 +312,7 @@ def _levels(
         links.x_mm - lattice.origin_mm[0],
         links.y_mm - lattice.origin_mm[1],
         links.size_mm,
+        links.thick_mm,
         links.is_hole,
         np.empty((len(points), 5)),
         np.empty(nodes, np.int32),

@@ -33,6 +33,8 @@ class Links:
     x_mm, y_mm, size_mm, is_hole, rho2
         Centroid (u, v), radius of the circle of equal area, whether the ring bounds a hole, and the squared
         half-thickness in mm2 of what it bounds.
+    thick_mm
+        Half-thickness of the ring itself.
     above, below
         The ring that it goes on as; -1 where it ends, -2 where it branches.
     up_mm, down_mm, up_order, down_order
@@ -46,6 +48,7 @@ class Links:
     size_mm: FloatArray
     is_hole: NDArray[np.bool_]
     rho2: FloatArray
+    thick_mm: FloatArray
     above: NDArray[np.int64]
     below: NDArray[np.int64]
     up_mm: FloatArray
@@ -207,6 +210,7 @@ def _links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: FloatArr
         size_mm=size,
         is_hole=is_hole,
         rho2=rho2,
+        thick_mm=np.sqrt(own_rho2),
         above=above,
         below=below,
         up_mm=sides[0],

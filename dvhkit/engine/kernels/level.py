@@ -117,8 +117,11 @@ def _windings(points, following, begin, end, winding):
 
 
 @njit(cache=True, nogil=True)
-def _reach(edges, edge, cx, cy, size, is_hole):
-    """Distance in mm from a ring's centroid to the line of an edge; `size`: radius of the circle of the ring's area."""
+def _reach(edges, edge, cx, cy, size, half_thickness, is_hole):
+    """Distance in mm from a ring's centroid to the line of an edge, within bounds that the ring's own size sets.
+
+    `size`: radius of the circle of the ring's area. `half_thickness`: see kernel `ring_shapes`.
+    """
     dx = edges[edge, 2]
     dy = edges[edge, 3]
     length = sqrt(dx * dx + dy * dy)
@@ -128,8 +131,9 @@ def _reach(edges, edge, cx, cy, size, is_hole):
         reach = ((edges[edge, 0] - cx) * dy - (edges[edge, 1] - cy) * dx) / length
         if is_hole:
             reach = -reach
-    # A concave stretch may face its centroid; a small radius of its own keeps its level in order.
-    return max(reach, 0.1 * size)
+    # A concave stretch may face its centroid; a small radius of its own keeps its level in order. And far from the
+    # centroid of a long, thin ring a small shift must not count as much as its whole thickness.
+    return max(min(reach, 2.5 * half_thickness), 0.1 * size)
 
 
 @njit(cache=True, nogil=True)
@@ -153,6 +157,7 @@ def plane_levels(
     ring_x,
     ring_y,
     ring_size,
+    ring_thick,
     ring_hole,
     edges,
     nearest,
@@ -174,8 +179,8 @@ def plane_levels(
         Size of a cell in mm.
     band
         Distance in mm beyond which distances are not told apart.
-    ring_x, ring_y, ring_size, ring_hole
-        Centroid in mm, radius of the circle of equal area in mm, and whether the ring is a hole.
+    ring_x, ring_y, ring_size, ring_thick, ring_hole
+        Centroid in mm, radius of the circle of equal area and half-thickness in mm, and whether the ring is a hole.
     edges, nearest, distance2, winding, waiting, queue
         Scratch: (points, 5), four times (node rows, node columns) with `waiting` all false, and one more than nodes.
     level, radius, ring
@@ -219,7 +224,7 @@ def plane_levels(
                 own = point_ring[edge]
                 seen = own
                 ring[slot, row, column] = own
-                r = _reach(edges, edge, ring_x[own], ring_y[own], ring_size[own], ring_hole[own])
+                r = _reach(edges, edge, ring_x[own], ring_y[own], ring_size[own], ring_thick[own], ring_hole[own])
                 if ring_hole[own]:
                     level[slot, row, column] = r * r if d > r else d * (2.0 * r - d)
                     radius[slot, row, column] = -r

@@ -81,12 +81,21 @@ def _cap(l0, l1, l2, g1, g2, order, bend, out):
     if order == 1:
         out[0] = f1
     elif order == 2:
-        out[0] = f1 + g1
+        # A ball that only two slices cut has its widest section between them: beyond, it narrows.
+        out[0] = max(0.0, f1 + g1)
         out[1] = 1.0
     else:
         f2 = (l1 - l2) / g2
         out[1] = min(bend, max(-bend, (f1 - f2) / (g1 + g2)))
         out[0] = f1 + out[1] * g1
+
+
+@njit(cache=True, nogil=True)
+def _beyond(level, slope, bend, tau):
+    """Level at `tau` beyond a plane; what has begun to close does not open again."""
+    if slope > 0.0 and bend < 0.0:
+        tau = min(tau, -0.5 * slope / bend)
+    return level + tau * (slope + tau * bend)
 
 
 @njit(cache=True, nogil=True)
@@ -219,13 +228,13 @@ def _node_levels(
             tau = z - z_lo
             if tau <= end_up:
                 tau /= up_stretch
-                beyond = l0 + tau * (up_slope + tau * up_bend)
+                beyond = _beyond(l0, up_slope, up_bend, tau)
                 value = max(value, beyond) if hole_up and upper >= 0 else min(value, beyond)
         if ends_down:
             tau = z_hi - z
             if tau <= end_down:
                 tau /= down_stretch
-                beyond = l1 + tau * (down_slope + tau * down_bend)
+                beyond = _beyond(l1, down_slope, down_bend, tau)
                 value = max(value, beyond) if hole_down and lower >= 0 else min(value, beyond)
         r = r0 + (r1 - r0) * min(1.0, max(0.0, (z - z_lo) / gap))
         phi[s, row, column] = _distance(value, r)
