@@ -232,7 +232,8 @@ def _recipe(fit: Fit, bands: Bands) -> str:
     if fit.explained_frac < ONE_RECIPE_FRAC:
         return f"no one set of margins explains more than {100 * fit.explained_frac:.0f} % of the outer contours"
     across = np.repeat(np.abs(bands.axis) > 0.7, 2)
-    steps = np.where(across & (bands.across_mm > 0.5), 1.0, 0.5)
+    coarse = np.where(across, bands.across_mm > 0.5, bands.in_plane_mm > 0.3)
+    steps = np.where(coarse, 1.0, 0.5)
     return recipe(fit.margins_mm.tolist(), steps.tolist())
 
 

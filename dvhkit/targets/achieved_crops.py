@@ -24,6 +24,8 @@ LEAST_SHARE = 0.005
 # A shortfall less than this is no cut that anybody would speak of.
 _LEAST_SHORT_MM = 0.7
 _CELL_MM = 3.0
+# Where both surfaces coincide, one lies outside the other by this much through sampling alone.
+_LEAST_OUTSIDE_MM = 0.2
 # A cut keeps one distance from the structure that it was made by, to this much.
 _CUT_TOLERANCE_MM = 0.8
 _CUT_FITS = 0.7
@@ -193,7 +195,7 @@ def _crops_of(patch: Patch, *, inner: Surface, outer: Surface, fit: Fit, reach: 
             )
             for cut in cuts
         ]
-    if left < 0:
+    if left < -_LEAST_OUTSIDE_MM:
         text = f"{inner.name} reaches out of {outer.name} by {-left:.1f} mm {where}"
         return [replace(plain, kind=CropKind.OUTSIDE, text=text)]
     return [plain]

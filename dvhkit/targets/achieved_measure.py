@@ -76,7 +76,7 @@ def find_bands(inner: Surface, outer: Surface) -> Bands:
 
 
 def _chord_mm(surface: Surface) -> float:
-    """Return how far contours may lie from the outline that they stand for: half a step, or the height of an arc."""
+    """Return how far contours may lie from the outline that they stand for: a quarter pixel, or the height of an arc."""
     stack = surface.stack
     edges = np.roll(stack.points_mm, -1, axis=0) - stack.points_mm
     last = stack.ring_start[1:] - 1
@@ -85,7 +85,7 @@ def _chord_mm(surface: Surface) -> float:
     stepped = (np.abs(edges).min(axis=1) < 1e-3) & (lengths > 0)
     usual = float(np.median(lengths[lengths > 0]))
     if stepped.mean() > 0.9 and len(lengths) > 16 * stack.n_planes:
-        return 0.5 * float(lengths[stepped].min())  # outlines of whole pixels
+        return 0.25 * float(lengths[stepped].min())  # outlines of whole pixels: both together are known to half of one
     radius = float(np.sqrt(np.abs(stack.areas_mm2()).max() / np.pi))
     return min(0.5, usual**2 / (8 * max(radius, 1.0)))
 

@@ -90,7 +90,9 @@ def _containment(evidence: Evidence) -> list[Statement]:
         f"slice {place.slice_mm:g} mm, at x {place.point_mm[0]:g}, y {place.point_mm[1]:g}, z {place.point_mm[2]:g}"
     )
     if share > 0.5:
-        text = f"{inner} and {outer} are hardly a pair: {text}{_better_outer(evidence)}"
+        turned = float(np.mean(evidence.inner.signed(evidence.outer.cloud.points_mm) < 0)) > 0.95
+        hint = f"; {outer} lies inside {inner}: the wrong way round?" if turned else _better_outer(evidence)
+        text = f"{inner} and {outer} are hardly a pair: {text}{hint}"
     return [Statement(verdict=Verdict.FAIL, text=text)]
 
 

@@ -206,12 +206,12 @@ def _step_for(stack: PlaneStack, spacing_mm: float) -> float:
 
 
 def _caps(stack: PlaneStack, runs: Runs, share: float | None) -> tuple[Cap, ...]:
-    areas = np.abs(stack.areas_mm2())
+    thickness2 = _thickness_mm(stack) ** 2
     caps = []
     for (first, stop), gaps in zip(runs.bounds, runs.end_gap_mm, strict=True):
         for upward, gap in ((False, gaps[0]), (True, gaps[1])):
             plane = stop - 1 if upward else first
-            inward = areas[first:stop][::-1] if upward else areas[first:stop]
+            inward = thickness2[first:stop][::-1] if upward else thickness2[first:stop]
             height, flat = _end_height(inward, gap)
             if share is not None:
                 height = max(share * gap, _LEVEL * 2)
@@ -219,11 +219,21 @@ def _caps(stack: PlaneStack, runs: Runs, share: float | None) -> tuple[Cap, ...]
     return tuple(caps)
 
 
-def _end_height(inward_mm2: FloatArray, gap_mm: float) -> tuple[float, bool]:
-    """Return how far beyond the last slice its area comes to nothing, and whether the end is flat.
+def _thickness_mm(stack: PlaneStack) -> FloatArray:
+    """Return area by perimeter of each section: half the radius of a disc, half the width of a band."""
+    edges = np.roll(stack.points_mm, -1, axis=0) - stack.points_mm
+    last = stack.ring_start[1:] - 1
+    edges[last] = stack.points_mm[stack.ring_start[:-1]] - stack.points_mm[last]
+    rings = np.add.reduceat(np.linalg.norm(edges, axis=1), stack.ring_start[:-1])
+    return np.asarray(np.abs(stack.areas_mm2()) / np.maximum(np.add.reduceat(rings, stack.plane_ring[:-1]), 1e-9))
 
-    The area of an ellipsoid's sections is a parabola in height; so is that of many round things near their ends. Where
-    no such end lies within one slice the middle is taken: it is as likely to end before as after.
+
+def _end_height(inward_mm2: FloatArray, gap_mm: float) -> tuple[float, bool]:
+    """Return how far beyond the last slice its sections come to nothing, and whether the end is flat.
+
+    Squared, the thickness of an ellipsoid's sections is a parabola in height, and so is that of a ring's and of most
+    round things near their ends. Where no such end lies within one slice the middle is taken: it is as likely to end
+    before as after.
     """
     if len(inward_mm2) < 2 or inward_mm2[1] <= 0 or inward_mm2[0] >= _FLAT_RATIO * inward_mm2[1]:
         return 0.5 * gap_mm, len(inward_mm2) >= 2
