@@ -137,6 +137,8 @@ def _index_for(path: Path | str | None, chosen: dict[Role, FileEntry], progress:
         return DicomIndex(root=entries[0].path.parent, entries=entries)
     root = Path(path)
     index = scan(root.parent if root.is_file() else root, progress=progress)
+    if not chosen:
+        return index
     known = {entry.path.resolve() for entry in index.entries}
     extra = tuple(entry for entry in chosen.values() if entry.path.resolve() not in known)
     return replace(index, entries=index.entries + extra)

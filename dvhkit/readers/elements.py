@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _BINARY = {"US": ("H", 2), "SS": ("h", 2), "UL": ("I", 4), "SL": ("i", 4), "FL": ("f", 4), "FD": ("d", 8)}
 # From here on numpy's parser wins over float().
 _LONG_TEXT = 512
+_PADDING = b" \x00\r\n\t"
 _BACKSLASH = ord("\\")
 _PLAIN = b"0123456789.-+eE\\"
 _REMEDY = "Export the object again, or leave it out."
@@ -70,13 +71,15 @@ def has(data: Dataset, keyword: str) -> bool:
 def raw_bytes(data: Dataset, keyword: str) -> bytes:
     """Return the stored bytes of a text element, without padding; empty if it is missing."""
     element = _element(data, keyword)
-    if element is None:
-        return b""
+    return b"" if element is None else _stored_bytes(element)
+
+
+def _stored_bytes(element: Any) -> bytes:  # noqa: ANN401 -- RawDataElement or DataElement
     value = element.value
+    if isinstance(value, bytes):
+        return value.strip(_PADDING)
     if value is None:
         return b""
-    if isinstance(value, bytes):
-        return value.strip(b" \x00\r\n\t")
     # An element that was converted already, as in data sets built in memory.
     parts = value if isinstance(value, list | tuple) or type(value).__name__ == "MultiValue" else [value]
     return "\\".join(str(part) for part in parts).encode("utf-8").strip()
@@ -124,17 +127,17 @@ def charset_of(data: Dataset) -> tuple[str, ...]:
 def numbers(data: Dataset, keyword: str, *, path: Path | str | None = None) -> tuple[float, ...]:
     """Return all numbers of an element, text or binary; empty if it is missing. Each must be finite."""
     element = _element(data, keyword)
-    if element is None or element.value is None or element.value in (b"", ""):
-        return ()
+    if element is None or not element.value:
+        return _present_zero(element)
     vr = _vr(element, tag_of(keyword))
     if vr in _BINARY and isinstance(element.value, bytes):
         values = _binary(element, vr, keyword, path)
+    elif not (stored := _stored_bytes(element)):
+        values = ()
+    elif len(stored) > _LONG_TEXT:
+        values = tuple(parse_numbers(stored, place=where(keyword), path=path).tolist())
     else:
-        stored = raw_bytes(data, keyword)
-        if len(stored) > _LONG_TEXT:
-            values = tuple(parse_numbers(stored, place=where(keyword), path=path).tolist())
-        else:
-            values = _floats(stored, where(keyword), path) if stored else ()
+        values = _floats(stored, where(keyword), path)
     if not all(map(math.isfinite, values)):
         broken = ", ".join(f"{value:g}" for value in values if not math.isfinite(value))
         raise DicomReadError(
@@ -144,6 +147,12 @@ def numbers(data: Dataset, keyword: str, *, path: Path | str | None = None) -> t
             remedy=_REMEDY,
         )
     return values
+
+
+def _present_zero(element: Any) -> tuple[float, ...]:  # noqa: ANN401
+    """Return the 0 of an element that was converted already; a raw one without bytes has no value."""
+    value = None if element is None else element.value
+    return (float(value),) if isinstance(value, int | float) else ()
 
 
 def _vr(element: Any, tag: int) -> str:  # noqa: ANN401 -- RawDataElement or DataElement
