@@ -25,6 +25,7 @@ from dvhkit.model.arrays import FloatArray
 
 # A straight line between two nodes leaves a circle of radius r by step^2 / (8 r): this much is allowed.
 _SAG_MM = 0.0015
+_SAG_FRAC = 3e-5
 _STEP_MM = (0.3, 1.0)
 # Two nodes beyond the margin's surface and as much as neighbouring sections may differ.
 _BEYOND_MM = 1.0
@@ -114,7 +115,8 @@ def _choose_step(stack: PlaneStack, margins: FrameMargins, *, grows: bool) -> fl
     size = np.ptp(stack.points_mm, axis=0).max() / 2
     least = min((m for m in margins.in_plane if m > 0), default=0.0)
     radius = max(size + least if grows else size - least, 1.0)
-    return float(np.clip(sqrt(8 * _SAG_MM * radius), *_STEP_MM))
+    # Large outlines may be a little coarser: what counts in a volume is the sag in parts of the radius.
+    return float(np.clip(sqrt(8 * max(_SAG_MM, _SAG_FRAC * radius) * radius), *_STEP_MM))
 
 
 def _window(stack: PlaneStack, margins: FrameMargins | None, step: float, n_sources: int) -> _Window:

@@ -26,7 +26,8 @@ from dvhkit.engine.trace import trace_zero
 from dvhkit.model.arrays import FloatArray
 
 # How far a straight line between two source planes may leave the surface.
-_SAG_MM = 0.012
+_SAG_MM = (0.012, 0.02)
+_SAG_FRAC = 5e-4
 # Two faces at one height, one with and one without tissue, are kept this far apart.
 _STEP_MM = 1e-6
 _SECTIONS_MAX = 12
@@ -35,6 +36,14 @@ _CURVATURE_MAX = 9.0
 # The last section drawn of a rounded cap, in parts of the inradius it starts from.
 _TIP_FRAC = 0.1
 _CORNERS_FEW = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Effort:
+    """Grid on which sections are traced, and how far straight lines between them may leave the surface."""
+
+    step_mm: float
+    sag_mm: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -126,7 +135,7 @@ def flat_rings(rings: Any) -> tuple[FloatArray, NDArray[np.int64]]:  # noqa: ANN
 
 
 def loft(stack: PlaneStack, runs: Runs, *, step_mm: float) -> list[Section]:
-    """Return sections so close that straight lines between neighbours follow the surface to 0.012 mm.
+    """Return sections so close that straight lines between neighbours follow the surface to 0.012 mm, large ones to 0.02.
 
     Parameters
     ----------
@@ -141,10 +150,12 @@ def loft(stack: PlaneStack, runs: Runs, *, step_mm: float) -> list[Section]:
         Ascending; the drawn slices are among them with their contours as drawn. A section without rings stands just
         beyond each end.
     """
+    size_mm = float(np.ptp(stack.points_mm, axis=0).max()) / 2
+    sag_mm = float(np.clip(_SAG_FRAC * size_mm, *_SAG_MM))
     sections: list[Section] = []
     for (first, stop), (below, above) in zip(runs.bounds, runs.end_gap_mm, strict=True):
         planes = [_Plane.of(stack, p) for p in range(first, stop)]
-        sections += _run_sections(planes, below, above, step_mm)
+        sections += _run_sections(planes, below, above, _Effort(step_mm=step_mm, sag_mm=sag_mm))
     return sections
 
 
@@ -181,11 +192,11 @@ def _section(stack: PlaneStack, plane: int) -> Any:  # noqa: ANN401
     return stack.section(plane)
 
 
-def _run_sections(planes: list[_Plane], below: float, above: float, step_mm: float) -> list[Section]:
-    gaps = [_Gap(planes, -1, planes[0].w_mm - below, planes[0].w_mm, step_mm)]
-    gaps += [_Gap(planes, k, a.w_mm, b.w_mm, step_mm) for k, (a, b) in enumerate(pairwise(planes))]
+def _run_sections(planes: list[_Plane], below: float, above: float, effort: _Effort) -> list[Section]:
+    gaps = [_Gap(planes, -1, planes[0].w_mm - below, planes[0].w_mm, effort)]
+    gaps += [_Gap(planes, k, a.w_mm, b.w_mm, effort) for k, (a, b) in enumerate(pairwise(planes))]
     last = len(planes) - 1
-    gaps.append(_Gap(planes, last, planes[last].w_mm, planes[last].w_mm + above, step_mm))
+    gaps.append(_Gap(planes, last, planes[last].w_mm, planes[last].w_mm + above, effort))
     sections: list[Section] = []
     for k, gap in enumerate(gaps):
         sections += gap.sections()
@@ -214,8 +225,9 @@ class _Profile:
 class _Gap:
     """The space between two slices `k` and `k + 1`, or beyond an end (k = -1, or the last)."""
 
-    def __init__(self, planes: list[_Plane], k: int, low: float, high: float, step_mm: float) -> None:
-        self.planes, self.k, self.low, self.high, self.step_mm = planes, k, low, high, step_mm
+    def __init__(self, planes: list[_Plane], k: int, low: float, high: float, effort: _Effort) -> None:
+        self.planes, self.k, self.low, self.high = planes, k, low, high
+        self.step_mm, self.sag_mm = effort.step_mm, effort.sag_mm
 
     def plane(self, k: int) -> _Plane | None:
         return self.planes[k] if 0 <= k < len(self.planes) else None
@@ -322,14 +334,14 @@ class _Bridge:
         size = max(self.a.reach_mm, self.b.reach_mm)
         shift = shapely.distance(self.a.shape.centroid, self.b.shape.centroid)
         sag = max(sag, shift * shift / (8.0 * size), self._misfit())
-        pieces = min(_SECTIONS_MAX, ceil(sqrt(sag / _SAG_MM)))
+        pieces = min(_SECTIONS_MAX, ceil(sqrt(sag / self.gap.sag_mm)))
         return [wa + (wb - wa) * n / pieces for n in range(1, pieces)]
 
     def _misfit(self) -> float:
         """Return a sag for outlines that differ in shape rather than in size or place."""
         if len(self.a.polygons) == len(self.b.polygons) == 1:
             return 0.0
-        return 4 * _SAG_MM
+        return 4 * self.gap.sag_mm
 
     def _prepared(self) -> tuple[_Window, NDArray[np.bool_], FloatArray, FloatArray, FloatArray]:
         if self._fields is None:
@@ -431,7 +443,7 @@ class _Cap:
         end = p.square_at(p.height_mm)
         steps = 1
         if p.slope_mm or p.curvature:
-            steps = max(2, min(_SECTIONS_MAX, ceil(sqrt(0.25 * p.height_mm / _SAG_MM))))
+            steps = max(2, min(_SECTIONS_MAX, ceil(sqrt(0.25 * p.height_mm / self.gap.sag_mm))))
         r0, r1 = sqrt(p.square_mm2), sqrt(max(end, 0.0))
         rises = [p.height_mm]
         for n in range(1, steps):
