@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 import shapely
@@ -13,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.draw import polygon2mask
 
-from dvhkit.engine.dvh import compute_dvh
+from dvhkit.engine.dvh import compute_dvh, compute_dvhs
 from dvhkit.engine.kernels import book, coverage, rings
-from dvhkit.engine.options import PROFILES
+from dvhkit.engine.options import PROFILES, profile
 from dvhkit.engine.rasterise import volume_on_grid
 from dvhkit.errors import GeometryError
 
@@ -142,16 +140,17 @@ def test_a_field_oblique_to_its_contours_is_refused():
         volume_on_grid(box, grid(), PRISM)
 
 
-def test_eight_threads_at_once_get_the_same_bits_as_one():
+@pytest.mark.parametrize("name", ["reference", "prism"])
+def test_two_and_eight_threads_get_the_same_bits_as_one(name):
     given_dose = dose(lambda x, y, z: 30 + 9 * np.sin(x / 7) + 6 * np.cos(y / 9 + z / 11))
     drawn = [sphere(r, 2.0, centre=(0.4, -0.7, 0.2)) for r in (3.0, 9.0, 14.0, 21.0)] * 2
-    alone = [compute_dvh(s, given_dose, options=PRISM) for s in drawn]
-    with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda s: compute_dvh(s, given_dose, options=PRISM), drawn))
-    for one, other in zip(alone, together, strict=True):
-        np.testing.assert_array_equal(one.dose_gy, other.dose_gy)
-        np.testing.assert_array_equal(one.part_cc, other.part_cc)
-        assert (one.min_gy, one.max_gy, one.volume_cc) == (other.min_gy, other.max_gy, other.volume_cc)
+    alone = [compute_dvh(s, given_dose, options=profile(name)) for s in drawn]
+    for threads in (1, 2, 8):
+        together = compute_dvhs(drawn, given_dose, options=profile(name), threads=threads)
+        for one, other in zip(alone, together, strict=True):
+            np.testing.assert_array_equal(one.dose_gy, other.dose_gy)
+            np.testing.assert_array_equal(one.part_cc, other.part_cc)
+            assert (one.min_gy, one.max_gy, one.volume_cc) == (other.min_gy, other.max_gy, other.volume_cc)
 
 
 def test_each_kernel_compiled_once_for_all_that_came_before():
