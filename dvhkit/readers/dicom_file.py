@@ -33,7 +33,7 @@ MAX_INFLATED_BYTES = 1 << 29
 # Largest number of sequence items in one file: each becomes a Python object of about a kilobyte.
 MAX_ITEMS = 2_000_000
 # Headers are read in steps: most end within the first.
-_HEADER_STEPS = (1 << 16, 1 << 20, 1 << 24)
+_HEADER_STEPS = (1 << 14, 1 << 18, 1 << 24)
 _PREAMBLE = 128
 _MAX_META = 1 << 16
 _SYNTAX_TAG = b"\x02\x00\x10\x00UI"

@@ -11,7 +11,7 @@ import math
 import re
 import struct
 import warnings
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _BINARY = {"US": ("H", 2), "SS": ("h", 2), "UL": ("I", 4), "SL": ("i", 4), "FL": ("f", 4), "FD": ("d", 8)}
 # From here on numpy's parser wins over float().
 _LONG_TEXT = 512
+_ESCAPE = b"\x1b"  # switches character sets
 _PADDING = b" \x00\r\n\t"
 _BACKSLASH = ord("\\")
 _PLAIN = b"0123456789.-+eE\\"
@@ -103,10 +104,14 @@ def texts(data: Dataset, keyword: str) -> tuple[str, ...]:
 
 def name_text(data: Dataset, keyword: str, charset: tuple[str, ...]) -> str:
     """Return a free text in the file's character set, with control characters made visible as U+FFFD."""
-    stored = raw_bytes(data, keyword)
     element = _element(data, keyword)
-    if element is not None and not isinstance(element.value, bytes):
+    if element is None:
+        return ""
+    stored = _stored_bytes(element)
+    if not isinstance(element.value, bytes):
         decoded = stored.decode("utf-8")
+    elif stored.isascii() and _ESCAPE not in stored:
+        decoded = stored.decode("ascii")
     else:
         try:
             decoded = decode_bytes(stored, list(charset), set())
@@ -117,7 +122,11 @@ def name_text(data: Dataset, keyword: str, charset: tuple[str, ...]) -> str:
 
 def charset_of(data: Dataset) -> tuple[str, ...]:
     """Return the Python encodings that SpecificCharacterSet (0008,0005) names; unknown ones fall back to UTF-8."""
-    named = texts(data, "SpecificCharacterSet")
+    return _encodings(texts(data, "SpecificCharacterSet"))
+
+
+@lru_cache(maxsize=64)
+def _encodings(named: tuple[str, ...]) -> tuple[str, ...]:
     try:
         return tuple(convert_encodings(list(named))) if named else ("utf_8",)
     except (LookupError, ValueError):
@@ -201,15 +210,27 @@ def count_numbers(stored: bytes) -> int:
 
 
 def _floats(stored: bytes, place: str, path: Path | str | None) -> tuple[float, ...]:
+    values = _known_floats(stored) if len(stored) <= _LONG_TEXT else _plain_floats(stored)
+    if isinstance(values, bytes):
+        shown = values[:24].decode("latin-1")
+        raise DicomReadError(f"{shown!r} is no number.", path=path, where=place, remedy=_REMEDY)
+    return values
+
+
+def _plain_floats(stored: bytes) -> tuple[float, ...] | bytes:
+    """Return the numbers of a text, or the first part that is none."""
     values = []
     for part in stored.split(b"\\"):
         try:
             # float() takes 1_000 too, which no DICOM writer means.
             values.append(float(part if b"_" not in part else b""))
         except ValueError:
-            shown = part[:24].decode("latin-1")
-            raise DicomReadError(f"{shown!r} is no number.", path=path, where=place, remedy=_REMEDY) from None
+            return part
     return tuple(values)
+
+
+# Slices of a series repeat most of their numbers.
+_known_floats = lru_cache(maxsize=4096)(_plain_floats)
 
 
 def _fast_numbers(stored: bytes) -> FloatArray:
