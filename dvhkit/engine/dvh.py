@@ -235,7 +235,7 @@ def _run(solid: Solid, lattice: Lattice, field: _Field) -> _Run:
     )
     place = (field.values_gy, field.offsets_mm, field.half_end_mm, field.to_dose)
     _surface(solid, lattice, place, run.extremes)
-    layer = np.zeros((4, lattice.n_rows, lattice.n_columns))
+    layer = np.zeros((lattice.n_rows, lattice.n_columns, 4))
     layer_first = np.full(lattice.n_rows, lattice.n_columns)
     layer_last = np.full(lattice.n_rows, -1)
     for chunk in stream(solid, lattice, run.excess):

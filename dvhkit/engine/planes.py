@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dvhkit.engine.frame import Frame, find_frame
 from dvhkit.engine.kernels.rings import orient
+from dvhkit.engine.keyholes import open_rings
 from dvhkit.engine.options import EndCap, EngineOptions
 from dvhkit.engine.repair import compose, rings_of
 from dvhkit.errors import GeometryError
@@ -118,7 +119,9 @@ def stack_planes(structure: Structure, grid: Grid | None = None) -> PlaneStack |
     uvw = frame.to_frame(points)
     heights = np.add.reduceat(uvw[:, 2], starts) / counts
     findings += _ignored(structure)
-    return _sorted_stack(structure.name, frame, contours, uvw[:, :2], starts, counts, heights, findings)
+    points, starts, counts, owner = open_rings(uvw[:, :2], starts, counts)
+    contours = tuple(contours[ring] for ring in owner)
+    return _sorted_stack(structure.name, frame, contours, points, starts, counts, heights[owner], findings)
 
 
 def _sorted_stack(  # noqa: PLR0917 -- one step of stack_planes, cut out for its length

@@ -19,7 +19,7 @@ from dvhkit.model.arrays import FloatArray
 IntArray = NDArray[np.int64]
 
 # Sections of one chunk stay in the processor's cache and bound the memory.
-_CHUNK_BYTES = 24_000_000
+_CHUNK_BYTES = 6_000_000
 # Slabs between two planes, and within a cap, at least.
 _BETWEEN_PARTS = 4
 _CAP_PARTS = 8

@@ -21,15 +21,15 @@ def _add_slab(area, first, last, layer, layer_first, layer_last, dz, zc):
             if covered <= 0.0:
                 continue
             volume = covered * dz
-            layer[0, row, column] += volume
+            layer[row, column, 0] += volume
             if covered == 1.0:
                 # The middle of a full cell needs no moments; sections may leave them out.
-                layer[1, row, column] += 0.5 * dz
-                layer[2, row, column] += 0.5 * dz
+                layer[row, column, 1] += 0.5 * dz
+                layer[row, column, 2] += 0.5 * dz
             else:
-                layer[1, row, column] += area[1, row, column] * dz
-                layer[2, row, column] += area[2, row, column] * dz
-            layer[3, row, column] += volume * zc
+                layer[row, column, 1] += area[1, row, column] * dz
+                layer[row, column, 2] += area[2, row, column] * dz
+            layer[row, column, 3] += volume * zc
         layer_first[row] = min(layer_first[row], first[row])
         layer_last[row] = max(layer_last[row], last[row])
 
@@ -187,14 +187,20 @@ def _book_layer(
     cell = hu * hv
     for row in range(layer_first.size):
         for column in range(layer_first[row], layer_last[row] + 1):
-            filled = layer[0, row, column]
+            filled = layer[row, column, 0]
             if filled <= 0.0:
                 continue
-            cu = min(max(layer[1, row, column] / filled, 0.0), 1.0)
-            cv = min(max(layer[2, row, column] / filled, 0.0), 1.0)
-            w = min(max(layer[3, row, column] / filled, w0), w1)
+            if filled >= hw * (1.0 - 1e-12):
+                cu = 0.5
+                cv = 0.5
+                w = 0.5 * (w0 + w1)
+            else:
+                part = 1.0 / filled
+                cu = min(max(layer[row, column, 1] * part, 0.0), 1.0)
+                cv = min(max(layer[row, column, 2] * part, 0.0), 1.0)
+                w = min(max(layer[row, column, 3] * part, w0), w1)
             for a in range(4):
-                layer[a, row, column] = 0.0
+                layer[row, column, a] = 0.0
             volume = filled * cell
             totals[0] += volume
             u = origin[0] + hu * (column + cu)
@@ -229,7 +235,7 @@ def _book_layer(
                 reach = abs(su) + abs(sv) + abs(sw)
                 if d + reach > extremes[1] or d - reach < extremes[0]:
                     _corners(dose, offsets, half_end, to_dose, u - hu * cu, v - hv * cv, w0, w1, hu, hv, out, extremes)
-        layer_first[row] = layer.shape[2]
+        layer_first[row] = layer.shape[1]
         layer_last[row] = -1
 
 
