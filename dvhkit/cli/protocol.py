@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
@@ -75,10 +75,17 @@ def check(
 
 @protocol_app.command()
 def convert(
-    source: Annotated[str, typer.Argument(metavar="IN", help="A shipped ID, or a .yaml, .csv or ProKnow .json file.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="A .yaml, .csv or .json file; made anew.")],
+    source: Annotated[str, typer.Argument(metavar="IN", help="A shipped ID, or a .yaml, .csv, .json or .xml file.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="A .yaml, .csv, .json or .xml file; made anew.")],
+    form: Annotated[
+        Optional[str],  # noqa: UP045 -- typer reads it
+        typer.Option("--format", help="yaml, csv, proknow, planscorecard or eclipse; else by the ending of OUT."),
+    ] = None,
 ) -> None:
-    """Convert a protocol between our YAML, CSV constraint tables and ProKnow scorecards.
+    """Convert a protocol between our YAML, constraint tables and other systems' files.
+
+    .csv: constraint table; .json: ProKnow scorecard, or PlanScoreCard with --format planscorecard (which of the two a
+    file is, is seen when it is read); .xml: Eclipse clinical protocol.
 
     What a format cannot hold is listed, never dropped in silence. Exit code 1 if part of IN could not be read.
 
@@ -90,7 +97,7 @@ def convert(
     from dvhkit.protocols.converters.convert import read_any, written_as
 
     protocol, unread = read_any(source)
-    text, lost = written_as(protocol, target)
+    text, lost = written_as(protocol, target, form)
     write_text_whole(target, text)
     for finding in (*unread, *lost):
         typer.echo(clean(str(finding)), err=True)

@@ -202,7 +202,7 @@ def _stamp(found: Dataset, origin: Dataset, label: str) -> None:
     found.InstanceCreationDate, found.InstanceCreationTime = date, time
     found.StructureSetLabel = label[:NAME_LONGEST]
     found.StructureSetDate, found.StructureSetTime = date, time
-    found.SoftwareVersions = f"dvhkit {version("dvhkit")}"
+    found.SoftwareVersions = f"dvhkit {version('dvhkit')}"
     found.SpecificCharacterSet = "ISO_IR 192"
     for keyword in ("SeriesNumber", "OperatorsName", "Manufacturer"):
         if keyword not in found:

@@ -179,7 +179,8 @@ def _lost(rule: Rule) -> list[str]:
     """Name what a row does not hold of a rule that it holds."""
     selector = rule.structure
     assert selector is not None
-    lost = [name for name in ("when", "fractionation", "waivable", "source", "status", "note") if getattr(rule, name)]
+    names = ("when", "fractionation", "waivable", "source", "status", "note", "score", "group")
+    lost = [name for name in names if getattr(rule, name)]
     if selector.derived is not None:
         lost.append(f"how the structure is made ({selector.derived_text})")
     if selector.rt_roi_type:

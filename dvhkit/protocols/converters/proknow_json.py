@@ -49,7 +49,7 @@ def read_proknow(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]]:
         If the file is no such scorecard or no metric of it can be read.
     """
     path = Path(path)
-    raw, data = _json(path)
+    raw, data = read_json(path)
     computed = data.get("computed") if isinstance(data, dict) else None
     if not isinstance(computed, list):
         raise ProtocolError("this is no ProKnow scorecard: the list `computed` is missing.", path=path)
@@ -87,7 +87,8 @@ def proknow_json(protocol: Protocol) -> tuple[str, tuple[Finding, ...]]:
     return json.dumps({"computed": computed, "custom": []}, indent=2, ensure_ascii=False) + "\n", tuple(findings)
 
 
-def _json(path: Path) -> tuple[bytes, Any]:
+def read_json(path: Path) -> tuple[bytes, Any]:
+    """Return the bytes of a JSON file and what they spell; raises `ProtocolError` if that is no JSON."""
     try:
         raw = path.read_bytes()
         if len(raw) > MAX_BYTES:
@@ -193,7 +194,7 @@ def _set_edge(good: dict[str, Any], bad: dict[str, Any], limit: Limit) -> None:
 
 
 def _lost(rule: Rule) -> list[str]:
-    names = ("when", "fractionation", "waivable", "source", "status", "note")
+    names = ("when", "fractionation", "waivable", "source", "status", "note", "score", "group")
     lost = [name for name in names if getattr(rule, name)]
     selector = rule.structure
     if selector is not None and (selector.aliases or selector.derived is not None or not selector.name):

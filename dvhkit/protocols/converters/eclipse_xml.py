@@ -1,0 +1,342 @@
+"""Clinical protocols of Eclipse as XML: measure items of phases, each with a structure, a type and a limit.
+
+Volumes in absolute units are mm³ there, both as query and as value: 700 cc is written 700000. Doses are in Gy. A phase
+has a number of fractions, which its limits are for.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from dvhkit.errors import MetricSyntaxError, ProtocolError
+from dvhkit.findings import Finding
+from dvhkit.metrics.expression import Metric, parse_metric
+from dvhkit.protocols.converters.remarks import doubt, file_not_held, identifier, lost_fields, not_held, not_read
+from dvhkit.protocols.limits import Limit
+from dvhkit.protocols.load import protocol_of
+from dvhkit.protocols.rules import DoseCheck, Protocol, Rule
+from dvhkit.units import Unit, number_text
+from dvhkit.yaml_text import MAX_BYTES, YamlDocument
+
+_XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_NIL = f"{{{_XSI}}}nil"
+_MM3_PER_CC = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Type:
+    """What one of their type codes asks for: our kind, and the unit of its query."""
+
+    kind: str
+    query: Unit | None = None
+
+    def gives(self, *, absolute: bool) -> Unit:
+        """Return the unit of the value."""
+        if not absolute:
+            return Unit.PERCENT
+        return Unit.CC if self.kind == "V" else Unit.GY
+
+
+_TYPES = {
+    2: _Type("V", Unit.PERCENT),
+    3: _Type("V", Unit.GY),
+    4: _Type("D", Unit.PERCENT),
+    5: _Type("D", Unit.CC),
+    6: _Type("Min"),
+    7: _Type("Max"),
+    8: _Type("Mean"),
+}
+_UNKNOWN_TYPES = {0: "a conformity index, whose definition the file does not state", 1: "a gradient measure"}
+_MODIFIERS = {0: ">", 1: "<", 2: "==", 3: ">=", 4: "<="}
+
+
+def read_eclipse(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]]:
+    """Return the protocol in a clinical protocol, and what could not be read of it.
+
+    Raises
+    ------
+    ProtocolError
+        With the line where it is known: no XML, no clinical protocol, no measure item that can be read.
+    """
+    path = Path(path)
+    raw, root = _parse(path)
+    rules: list[dict[str, Any]] = []
+    findings: list[Finding] = []
+    for phase, where in _phases(root):
+        fractions = _whole(_text(phase, "PlanTemplate", "FractionCount"))
+        for number, item in enumerate(_all(phase, "Prescription", "MeasureItem"), start=1):
+            place = f"{where}, measure item {number}"
+            try:
+                rule = _rule(item, len(rules) + 1, findings, place)
+            except (MetricSyntaxError, ValueError) as bad:
+                why = bad.message if isinstance(bad, MetricSyntaxError) else f"{bad}."
+                findings.append(not_read(why, place))
+                continue
+            rules.append(rule | ({"fractions": str(fractions)} if fractions and 1 <= fractions <= 100 else {}))
+        for number, _ in enumerate(_all(phase, "Prescription", "Item"), start=1):
+            findings.append(doubt("prescriptions are the plan's and are not read.", f"{where}, item {number}"))
+    if not rules:
+        raise ProtocolError("there is no measure item that can be read.", path=path)
+    document = YamlDocument(path=path, data=_head(root, path) | {"rules": rules}, lines={}, text=raw)
+    return protocol_of(document), tuple(findings)
+
+
+def eclipse_xml(protocol: Protocol) -> tuple[str, tuple[Finding, ...]]:
+    """Return the protocol as a clinical protocol, and what that cannot hold: a finding for each rule that loses."""
+    ET.register_namespace("xsi", _XSI)
+    root = ET.Element("Protocol")
+    preview = {"ID": protocol.id, "Type": "Protocol", "ApprovalStatus": "Unapproved"}
+    ET.SubElement(root, "Preview", preview | {"TreatmentSite": protocol.site, "Description": protocol.title})
+    structures = ET.SubElement(ET.SubElement(root, "StructureTemplate"), "Structures")
+    phases = ET.SubElement(root, "Phases")
+    findings: list[Finding] = []
+    held = [rule for rule in protocol.rules if _holds(rule)]
+    for name in dict.fromkeys(_name(rule) for rule in held):
+        ET.SubElement(structures, "Structure", {"ID": name, "Name": name})
+    for fractions in dict.fromkeys(_fractions(rule) for rule in held):
+        prescription = _phase(phases, fractions)
+        for rule in held:
+            if _fractions(rule) == fractions:
+                _measure_item(prescription, rule)
+    for rule in protocol.rules:
+        lost = "the rule: there is no such measure item" if rule not in held else ", ".join(_lost(rule, protocol))
+        findings += [not_held(rule, lost)] if lost else []
+    findings += file_not_held(protocol, "version", "sources", "notes", "groups")
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n", tuple(findings)
+
+
+def _parse(path: Path) -> tuple[bytes, ET.Element]:
+    try:
+        raw = path.read_bytes()
+    except (OSError, ValueError) as bad:
+        raise ProtocolError(f"the file cannot be read: {bad}.", path=path) from bad
+    if len(raw) > MAX_BYTES:
+        raise ProtocolError(f"the file has {len(raw)} bytes; at most {MAX_BYTES} are read.", path=path)
+    # Entities can blow a small file up to gigabytes and read other files; no clinical protocol needs any. Without the
+    # zero bytes the words are the same in UTF-16.
+    if re.search(rb"<!\s*(DOCTYPE|ENTITY)", raw.replace(b"\0", b""), re.IGNORECASE):
+        raise ProtocolError("the file declares a DOCTYPE, which is not read.", path=path, remedy="Remove it.")
+    try:
+        root = ET.fromstring(raw)
+    except (ET.ParseError, ValueError, LookupError) as bad:
+        line = f"line {bad.position[0]}" if isinstance(bad, ET.ParseError) else None
+        raise ProtocolError(f"this is no XML: {bad}.", path=path, where=line) from bad
+    if _tag(root) != "Protocol":
+        raise ProtocolError(f"this is no clinical protocol: it is a {_tag(root)!r:.60}.", path=path)
+    return raw, root
+
+
+def _tag(element: ET.Element) -> str:
+    """Return the name of an element without its namespace."""
+    return str(element.tag).rsplit("}", 1)[-1]
+
+
+def _all(element: ET.Element, *path: str) -> Iterator[ET.Element]:
+    """Yield the elements down `path`, whatever their namespace."""
+    if not path:
+        yield element
+        return
+    for child in element:
+        if _tag(child) == path[0]:
+            yield from _all(child, *path[1:])
+
+
+def _text(element: ET.Element, *path: str) -> str:
+    """Return the text down `path`; empty where it is missing or nil."""
+    found = next(_all(element, *path), None)
+    if found is None or found.get(_NIL, "").strip().lower() in ("true", "1"):
+        return ""
+    return (found.text or "").strip()
+
+
+def _phases(root: ET.Element) -> Iterator[tuple[ET.Element, str]]:
+    for number, phase in enumerate(_all(root, "Phases", "Phase"), start=1):
+        yield phase, f"phase {number}"
+
+
+def _head(root: ET.Element, path: Path) -> dict[str, Any]:
+    preview = next(_all(root, "Preview"), None)
+    given = {} if preview is None else preview.attrib
+    name = given.get("ID", "").strip() or path.stem
+    head = {
+        "id": identifier(name, "protocol"),
+        "version": "1",
+        "title": (given.get("Description", "").strip() or name)[:2000],
+    }
+    site = given.get("TreatmentSite", "").strip()
+    return head | ({"site": site[:200]} if site else {})
+
+
+def _rule(item: ET.Element, number: int, findings: list[Finding], where: str) -> dict[str, Any]:
+    """Return one rule in the shape of a protocol file; ValueError, in words, if it cannot be read."""
+    name = item.get("ID", "").strip()
+    if not name:
+        raise ValueError("it names no structure")
+    metric = _metric(item, findings, where)
+    operator = _MODIFIERS.get(_code(item, "Modifier"))
+    if operator is None:
+        raise ValueError(f"its modifier {_text(item, 'Modifier')!r:.40} is not known")
+    value = _number(_text(item, "Value"))
+    if value is None:
+        raise ValueError("it states no limit")
+    rule: dict[str, Any] = {"id": f"R{number:03d}", "structure": {"name": name}, "metric": metric.canonical}
+    rule["goal"] = f"{operator} {_ours(value, metric.unit)}"
+    variation = _text(item, "VariationAcceptable")
+    if variation:
+        accepted = _number(variation)
+        if accepted is None or operator == "==":
+            findings.append(doubt(f"the acceptable variation {variation!r:.40} is not read.", where))
+        else:
+            rule["variation"] = f"{operator} {_ours(accepted, metric.unit)}"
+    priority = _whole(_text(item, "Priority"))
+    if priority is not None and 1 <= priority <= 9:
+        rule["priority"] = priority
+    elif _text(item, "Priority"):
+        findings.append(doubt(f"the priority {_text(item, 'Priority')!r:.40} is taken as 1.", where))
+    return rule
+
+
+def _metric(item: ET.Element, findings: list[Finding], where: str) -> Metric:
+    code = _code(item, "Type")
+    if code in _UNKNOWN_TYPES:
+        raise ValueError(f"it asks for {_UNKNOWN_TYPES[code]}")
+    kind = _TYPES.get(code)
+    if kind is None:
+        raise ValueError(f"its type {_text(item, 'Type')!r:.40} is not known")
+    absolute = _text(item, "ReportDQPValueInAbsoluteUnits").lower() in ("true", "1")
+    unit = kind.gives(absolute=absolute)
+    if kind.query is None:
+        return parse_metric(f"{kind.kind}[{unit.value}]")
+    level = _number(_text(item, "TypeSpecifier"))
+    if level is None:
+        raise ValueError("it does not say at which level")
+    if kind.query is Unit.CC and 0 < level < 1:
+        findings.append(
+            doubt(f"it asks for {number_text(level)} mm³, less than any voxel: is it cc? Read as mm³.", where)
+        )
+    return parse_metric(f"{kind.kind}{_ours(level, kind.query)}[{unit.value}]")
+
+
+def _ours(value: float, unit: Unit) -> str:
+    """Return a number of theirs with the unit that it has for us: mm³ become cc."""
+    return f"{number_text(value / _MM3_PER_CC if unit is Unit.CC else value)}{unit.value}"
+
+
+def _code(item: ET.Element, name: str) -> int:
+    code = _whole(_text(item, name))
+    return -1 if code is None else code
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"\d{1,6}", text) else None
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _holds(rule: Rule) -> bool:
+    check = rule.check
+    if not isinstance(check, DoseCheck) or check.metric.effect is not None or not _name(rule):
+        return False
+    is_range = rule.goal.is_range and rule.goal.low != rule.goal.high
+    return not is_range and _type_of(check.metric) is not None
+
+
+def _type_of(metric: Metric) -> int | None:
+    query = None if metric.at is None else metric.at.unit
+    known = (code for code, kind in _TYPES.items() if (kind.kind, kind.query) == (metric.kind, query))
+    return next(known, None)
+
+
+def _name(rule: Rule) -> str:
+    selector = rule.structure
+    return "" if selector is None else selector.name or next(iter(selector.any_of), "") or selector.rt_roi_type
+
+
+def _fractions(rule: Rule) -> int | None:
+    """Return the one number of fractions that a rule is for, None where it is for several or any."""
+    counts = rule.fractionation.counts if rule.fractionation is not None else frozenset()
+    return next(iter(counts)) if len(counts) == 1 else None
+
+
+def _phase(phases: ET.Element, fractions: int | None) -> ET.Element:
+    """Write a phase and return its prescription."""
+    label = "any fractions" if fractions is None else f"{fractions} fx"
+    phase = ET.SubElement(phases, "Phase", {"ID": label})
+    plan = ET.SubElement(phase, "PlanTemplate")
+    _leaf(plan, "FractionCount", None if fractions is None else str(fractions))
+    _leaf(plan, "DosePerFraction", None)
+    return ET.SubElement(phase, "Prescription")
+
+
+def _measure_item(prescription: ET.Element, rule: Rule) -> None:
+    check = rule.check
+    assert isinstance(check, DoseCheck)
+    metric = check.metric
+    item = ET.SubElement(prescription, "MeasureItem", {"ID": _name(rule)})
+    _leaf(item, "StructureCode", None)
+    _leaf(item, "Type", str(_type_of(metric)))
+    _leaf(item, "Modifier", str(next(code for code, sign in _MODIFIERS.items() if sign == _operator(rule.goal))))
+    _leaf(item, "Value", _theirs(_bound(rule.goal), metric.unit))
+    _leaf(item, "TypeSpecifier", None if metric.at is None else _theirs(metric.at.value, metric.at.unit))
+    _leaf(item, "ReportDQPValueInAbsoluteUnits", "false" if metric.unit is Unit.PERCENT else "true")
+    _leaf(item, "Priority", str(rule.priority))
+    is_held = rule.variation is not None and not rule.variation.is_range
+    _leaf(
+        item,
+        "VariationAcceptable",
+        _theirs(_bound(rule.variation), metric.unit) if is_held and rule.variation else None,
+    )
+    _leaf(item, "PrimaryClinicalGoal", "false")
+
+
+def _leaf(parent: ET.Element, name: str, text: str | None) -> None:
+    leaf = ET.SubElement(parent, name, {_NIL: "true"} if text is None else {})
+    leaf.text = text
+
+
+def _theirs(value: float, unit: Unit) -> str:
+    return number_text(value * _MM3_PER_CC if unit is Unit.CC else value)
+
+
+def _bound(limit: Limit) -> float:
+    bound = limit.high if limit.high is not None else limit.low
+    assert bound is not None  # a limit has at least one
+    return bound
+
+
+def _operator(limit: Limit) -> str:
+    if limit.is_range:
+        return "=="
+    sign = "<" if limit.is_upper else ">"
+    return sign if limit.strict else f"{sign}="
+
+
+def _lost(rule: Rule, protocol: Protocol) -> list[str]:
+    """Name what a measure item does not hold of a rule that it holds."""
+    lost = lost_fields(rule, "when", "waivable", "source", "status", "note", "score", "group")
+    selector, fractionation = rule.structure, rule.fractionation
+    assert selector is not None
+    if fractionation is not None and (_fractions(rule) is None or fractionation.dose_per_fraction_gy is not None):
+        lost.append(f"that it is for {fractionation}")
+    if rule.variation is not None and (rule.variation.is_range or _operator(rule.variation) != _operator(rule.goal)):
+        lost.append(f"the variation {rule.variation}, of another form than the goal")
+    if selector.aliases or protocol.aliases_of(selector.name):
+        lost.append("other spellings of the structure")
+    if selector.derived is not None:
+        lost.append(f"how the structure is made ({selector.derived_text})")
+    if not selector.name:
+        lost.append(f"how the structure is found ({selector})")
+    return lost

@@ -1,0 +1,42 @@
+"""What converters say of what they could not take over, and the names they make."""
+
+from __future__ import annotations
+
+import re
+
+from dvhkit.findings import Finding, Level
+from dvhkit.protocols.rules import Protocol, Rule
+
+
+def not_held(rule: Rule, what: str) -> Finding:
+    """Return the remark on a rule that the format cannot hold, or not in full."""
+    return Finding(level=Level.WARNING, code="not-held", message=f"not held: {what}.", where=rule.where)
+
+
+def not_read(what: str, where: str) -> Finding:
+    """Return the remark on a part of a file that is left out, so that verdicts on it will be missing."""
+    return Finding(level=Level.SERIOUS, code="metric-not-read", message=f"{what} It is left out.", where=where)
+
+
+def doubt(what: str, where: str) -> Finding:
+    """Return the remark on something that was read in a way that the user should look at."""
+    return Finding(level=Level.WARNING, code="look-at-it", message=what, where=where)
+
+
+def file_not_held(protocol: Protocol, *names: str) -> list[Finding]:
+    """Return one remark on what of the file as a whole is not held, out of `names` of its fields."""
+    lost = [name for name in names if getattr(protocol, name)]
+    if not lost:
+        return []
+    message = f"not held: the file's {', '.join(lost)}, and the ids of its rules."
+    return [Finding(level=Level.INFO, code="not-held", message=message)]
+
+
+def lost_fields(rule: Rule, *names: str) -> list[str]:
+    """Return those of `names` that the rule states."""
+    return [name for name in names if getattr(rule, name)]
+
+
+def identifier(text: str, otherwise: str) -> str:
+    """Return `text` as the id of a protocol."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-._")[:60] or otherwise

@@ -1,0 +1,331 @@
+"""PlanScoreCard JSON and Eclipse XML: what they can hold survives there and back, and the rest is listed."""
+
+import json
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from dvhkit.cli.protocol import protocol_app
+from dvhkit.errors import ProtocolError
+from dvhkit.protocols.converters.convert import read_any, written_as
+from dvhkit.protocols.converters.eclipse_xml import eclipse_xml, read_eclipse
+from dvhkit.protocols.converters.planscorecard_json import planscorecard_json, read_planscorecard
+from dvhkit.protocols.converters.structure_text import derived_from, derived_text
+from dvhkit.protocols.load import list_protocols, load_protocol
+from dvhkit.protocols.regions import parse_region
+from dvhkit.protocols.rules import DoseCheck
+
+SHIPPED = [info.id for info in list_protocols()]
+CARD_KINDS = {"D", "V", "Min", "Max", "Mean", "Volume", "CI_Paddick", "CI_RTOG"}
+XML_KINDS = {"D", "V", "Min", "Max", "Mean"}
+
+
+def holdable(protocol, kinds):
+    return [
+        rule
+        for rule in protocol.rules
+        if isinstance(rule.check, DoseCheck)
+        and rule.check.metric.kind in kinds
+        and rule.check.metric.effect is None
+        and not rule.goal.is_range
+    ]
+
+
+def own(tmp_path, rules, head=""):
+    path = tmp_path / "own.yaml"
+    path.write_text(f'id: own\nversion: "1"\ntitle: A title\nsite: liver\n{head}rules:\n{rules}')
+    return load_protocol(path)
+
+
+def through(tmp_path, protocol, form, ending):
+    path = tmp_path / f"there{ending}"
+    text, lost = written_as(protocol, path, form)
+    path.write_text(text, encoding="utf-8")
+    back, unread = read_any(path)
+    return back, lost, unread
+
+
+def core(rule):
+    """What both formats hold of a rule on a named structure."""
+    return (rule.structure.name, rule.check.metric, rule.goal, rule.variation)
+
+
+@pytest.mark.parametrize("protocol_id", SHIPPED)
+@pytest.mark.parametrize(
+    ("form", "ending", "kinds"), [("planscorecard", ".json", CARD_KINDS), (None, ".xml", XML_KINDS)]
+)
+def test_every_shipped_rule_comes_back_or_is_listed(tmp_path, protocol_id, form, ending, kinds):
+    protocol = load_protocol(protocol_id)
+    held = holdable(protocol, kinds)
+    if not held:
+        with pytest.raises(ProtocolError):
+            through(tmp_path, protocol, form, ending)
+        return
+    back, lost, unread = through(tmp_path, protocol, form, ending)
+    assert unread == ()
+    listed = {finding.where for finding in lost}
+    assert all(rule.where in listed for rule in protocol.rules if rule not in held)
+    named = {core(rule) for rule in held if rule.structure.name}
+    assert named <= {core(rule) for rule in back.rules}
+    assert len(back.rules) == len(held)
+    assert all(rule.where in listed for rule in held if rule.source or rule.note or rule.when)
+
+
+def test_a_scorecard_holds_scores_titles_derived_structures_and_fractions(tmp_path):
+    protocol = own(
+        tmp_path,
+        '  - {id: R001, title: "Normal liver", structure: {name: Liver-GTV, derived: (Liver - "GTV 1") & Body},\n'
+        '     metric: "Mean[Gy]", goal: "< 13 Gy", variation: "<= 15 Gy", score: [[10, 5], [13, 4], [15, 0]]}\n'
+        '  - {id: R002, structure: PTV, metric: "V100%[%]", goal: ">= 95 %", variation: ">= 90 %"}\n'
+        '  - {id: R003, structure: Cord, metric: "D0.03cc[Gy]", goal: "<= 0.002 Gy"}\n'
+        '  - {id: R004, structure: Liver - GTV, metric: "V15Gy[cc]", goal: "<= 700 cc"}\n',
+        "fractions: 5\n",
+    )
+    back, lost, unread = through(tmp_path, protocol, "planscorecard", ".json")
+    assert (back.title, back.site) == ("A title", "liver")
+    for first, again in zip(protocol.rules, back.rules, strict=True):
+        same = ("id", "title", "check", "goal", "variation", "score", "fractionation")
+        for name in same:
+            if name == "check":
+                assert first.check.metric == again.check.metric
+                assert first.structure.name == again.structure.name
+                assert first.structure.derived == again.structure.derived
+            else:
+                assert getattr(first, name) == getattr(again, name), name
+    assert unread == ()
+    assert [f.message for f in lost if "type" in f.message] == ["not held: that all structures of a type are meant."]
+
+
+def card(**item):
+    structure = {"StructureId": "Heart"}
+    points = [{"PointX": 4, "Score": 10}, {"PointX": 8, "Score": 6, "Variation": True}, {"PointX": 10, "Score": 0}]
+    return {"Structure": structure, "MetricType": "MeanDose", "OutputUnit": "Gy", "ScorePoints": points} | item
+
+
+@pytest.fixture
+def read_card(tmp_path):
+    def read(*items, **root):
+        path = tmp_path / "card.json"
+        path.write_text(json.dumps({"TemplateName": "Theirs", "ScoreTemplates": list(items)} | root))
+        return read_any(path)
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("points", "goal", "variation"),
+    [
+        ([(4, 10, False), (8, 6, True), (10, 0, False)], "<= 8 Gy", "< 10 Gy"),
+        ([(4, 10, False), (10, 0, False), (12, 0, False)], "< 10 Gy", None),
+        ([(90, 0, False), (93, 5, True), (95, 10, False)], ">= 93 Gy", "> 90 Gy"),
+        ([(80, 0, False), (90, 0, False), (95, 10, False)], "> 90 Gy", None),
+    ],
+)
+def test_limits_of_a_foreign_scorecard_are_inferred_and_said_to_be(read_card, points, goal, variation):
+    listed = [{"PointX": x, "Score": y, "Variation": flag} for x, y, flag in points]
+    protocol, findings = read_card(card(ScorePoints=listed), NumberOfFractions=25)
+    (rule,) = protocol.rules
+    assert (str(rule.goal), str(rule.variation) if rule.variation else None) == (goal, variation)
+    assert rule.score.knots == tuple((float(x), float(y)) for x, y, _ in points)
+    assert rule.fractionation.counts == {25}
+    assert any("inferred" in f.message for f in findings)
+
+
+def test_cgy_of_a_scorecard_become_gy(read_card):
+    item = card(MetricType="DoseAtVolume", InputValue=0.03, InputUnit="cc", OutputUnit="cGy")
+    item["ScorePoints"] = [{"PointX": 1400, "Score": 1}, {"PointX": 1500, "Score": 0}]
+    (rule,) = read_card(item)[0].rules
+    assert (rule.check.metric.canonical, str(rule.goal)) == ("D0.03cc[Gy]", "< 15 Gy")
+    assert rule.score.knots == ((14.0, 1.0), (15.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"MetricType": "VolumeOfRegret"}, "no counterpart"),
+        ({"MetricType": 3}, "no counterpart"),
+        ({"MetricType": "ConformationNumber", "InputValue": 95, "InputUnit": "%"}, "only that of 100 %"),
+        ({"OutputUnit": "furlong"}, "not known"),
+        ({"MetricType": "DoseAtVolume", "InputValue": "x", "InputUnit": "%"}, "no number"),
+        ({"MetricType": "DoseAtVolume", "InputValue": 2, "InputUnit": "Gy"}, "needs a volume"),
+        ({"ScorePoints": [{"PointX": 4, "Score": 10}]}, "less than two"),
+        ({"ScorePoints": [{"PointX": 4, "Score": 1}, {"PointX": 5, "Score": 1}]}, "no direction"),
+        ({"ScorePoints": [{"PointX": 4, "Score": None}, {"PointX": 5, "Score": 1}]}, "no score"),
+        ({"Structure": {}}, "names no structure"),
+        ({"Structure": {"StructureId": "R", "StructureComment": "(PTV|5) SUB (PTV)"}}, "margin"),
+        ({"Structure": {"StructureId": "R", "StructureComment": "(PTV SUB (CTV"}}, "bracket|early"),
+    ],
+)
+def test_what_cannot_be_read_of_a_scorecard_is_listed_and_left_out(read_card, change, why):
+    protocol, findings = read_card(card(), card(**change))
+    assert len(protocol.rules) == 1
+    (serious,) = [f for f in findings if f.level.value == "serious"]
+    assert serious.where == "score template 2"
+    assert re.search(why, serious.message)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Liver - GTV", "(Lung_L | Lung_R) - GTV", "A & B - C", "A - (B | C)", "A B - C D"],
+)
+def test_derived_structures_come_back_as_they_were(text):
+    expression = parse_region(text)
+    assert parse_region(derived_from(derived_text(expression))) == expression
+
+
+def test_a_name_that_the_form_cannot_spell_is_listed(tmp_path):
+    structure = '{derived: "\\"Kidney (left)\\" | Kidney_R"}'
+    protocol = own(tmp_path, f'  - {{id: R, structure: {structure}, metric: "Mean[Gy]", goal: "<= 9 Gy"}}\n')
+    _, lost = planscorecard_json(protocol)
+    assert any("the rule" in f.message for f in lost)
+
+
+XML = """<?xml version="1.0"?>
+<Protocol xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+  <Preview ID="Liver 5fx" Description="Liver SBRT" TreatmentSite="Liver"/>
+  <Phases><Phase ID="P1"><PlanTemplate><FractionCount>5</FractionCount></PlanTemplate>
+    <Prescription><Item ID="PTV"><Type>0</Type></Item>{items}</Prescription></Phase></Phases>
+</Protocol>"""
+
+
+def measure(roi, code, modifier, value, level, *, absolute, variation=None, priority=1):
+    nil = ' xsi:nil="true"'
+    return (
+        f'<MeasureItem ID="{roi}"><Type>{code}</Type><Modifier>{modifier}</Modifier><Value>{value}</Value>'
+        f"<TypeSpecifier{'' if level is not None else nil}>{'' if level is None else level}</TypeSpecifier>"
+        f"<ReportDQPValueInAbsoluteUnits>{str(absolute).lower()}</ReportDQPValueInAbsoluteUnits>"
+        f"<Priority>{priority}</Priority>"
+        f"<VariationAcceptable{'' if variation is not None else nil}>{'' if variation is None else variation}"
+        "</VariationAcceptable></MeasureItem>"
+    )
+
+
+@pytest.fixture
+def read_xml(tmp_path):
+    def read(*items, text=XML):
+        path = tmp_path / "p.xml"
+        path.write_text(text.format(items="".join(items)), encoding="utf-8")
+        return read_any(path)
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("item", "metric", "goal", "variation"),
+    [
+        (measure("A", 2, 3, 95, 100, absolute=False), "V100%[%]", ">= 95 %", None),
+        (measure("A", 2, 3, 50000, 100, absolute=True), "V100%[cc]", ">= 50 cc", None),
+        (measure("A", 3, 1, 700000, 15, absolute=True), "V15Gy[cc]", "< 700 cc", None),
+        (measure("A", 3, 4, 35, 20, absolute=False, variation=40), "V20Gy[%]", "<= 35 %", "<= 40 %"),
+        (measure("A", 4, 3, 47.5, 95, absolute=True), "D95%[Gy]", ">= 47.5 Gy", None),
+        (measure("A", 5, 4, 15, 30, absolute=True, variation=16), "D0.03cc[Gy]", "<= 15 Gy", "<= 16 Gy"),
+        (measure("A", 5, 4, 105, 30, absolute=False), "D0.03cc[%]", "<= 105 %", None),
+        (measure("A", 6, 0, 40, None, absolute=True), "Min[Gy]", "> 40 Gy", None),
+        (measure("A", 7, 2, 54, None, absolute=True), "Max[Gy]", "== 54 Gy", None),
+        (measure("A", 8, 4, 13, None, absolute=True), "Mean[Gy]", "<= 13 Gy", None),
+    ],
+)
+def test_measure_items_are_read_with_volumes_in_mm3(read_xml, item, metric, goal, variation):
+    protocol, _ = read_xml(item)
+    (rule,) = protocol.rules
+    assert (rule.check.metric.canonical, str(rule.goal)) == (metric, goal)
+    assert (str(rule.variation) if rule.variation else None) == variation
+    assert rule.fractionation.counts == {5}
+    assert (protocol.id, protocol.title, protocol.site) == ("Liver-5fx", "Liver SBRT", "Liver")
+
+
+@pytest.mark.parametrize(
+    ("item", "why"),
+    [
+        (measure("A", 0, 3, 1, None, absolute=True), "conformity"),
+        (measure("A", 1, 3, 1, None, absolute=True), "gradient"),
+        (measure("A", 9, 3, 1, None, absolute=True), "type '9'"),
+        (measure("A", 8, 7, 1, None, absolute=True), "modifier '7'"),
+        (measure("A", 8, 3, "", None, absolute=True), "no limit"),
+        (measure("A", 8, 3, "NaN", None, absolute=True), "no limit"),
+        (measure("A", 5, 3, 10, None, absolute=True), "which level"),
+        (measure(" ", 8, 3, 10, None, absolute=True), "no structure"),
+    ],
+)
+def test_what_cannot_be_read_of_a_clinical_protocol_is_listed_and_left_out(read_xml, item, why):
+    protocol, findings = read_xml(measure("B", 8, 4, 13, None, absolute=True), item)
+    assert len(protocol.rules) == 1
+    (serious,) = [f for f in findings if f.level.value == "serious"]
+    assert serious.where == "phase 1, measure item 2"
+    assert why in serious.message
+    assert any("item 1" in f.where and "prescription" in f.message for f in findings)
+
+
+def test_a_query_that_looks_like_cc_in_place_of_mm3_is_pointed_out(read_xml):
+    protocol, findings = read_xml(measure("A", 5, 4, 15, 0.03, absolute=True))
+    assert protocol.rules[0].check.metric.canonical == "D0.00003cc[Gy]"
+    assert any("is it cc?" in f.message for f in findings)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<Protocol", "<Other/>", "", '<!DOCTYPE a [<!ENTITY b "c">]><Protocol>&b;</Protocol>', "<Protocol/>", "{{}}"],
+)
+def test_a_file_that_is_no_clinical_protocol_is_refused(read_xml, text):
+    with pytest.raises(ProtocolError):
+        read_xml(text=text)
+
+
+def test_a_doctype_in_utf_16_is_refused(tmp_path):
+    path = tmp_path / "p.xml"
+    path.write_bytes(
+        '<?xml version="1.0" encoding="utf-16"?><!DOCTYPE a [<!ENTITY b "c">]><Protocol/>'.encode("utf-16")
+    )
+    with pytest.raises(ProtocolError, match="DOCTYPE"):
+        read_eclipse(path)
+
+
+def test_volumes_are_written_in_mm3_and_each_fractionation_has_its_phase(tmp_path):
+    protocol = own(
+        tmp_path,
+        '  - {id: R001, structure: Liver, metric: "V15Gy[cc]", goal: "<= 700 cc", fractions: 3, priority: 2}\n'
+        '  - {id: R002, structure: Cord, metric: "D0.035cc[Gy]", goal: "< 20 Gy", variation: "< 21 Gy", fractions: 5}\n'
+        '  - {id: R003, structure: Cord, metric: "Max[Gy]", goal: "== 21 Gy"}\n',
+    )
+    text, _ = eclipse_xml(protocol)
+    assert "<Value>700000</Value>" in text
+    assert "<TypeSpecifier>35</TypeSpecifier>" in text
+    back, _, unread = through(tmp_path, protocol, "eclipse", ".xml")
+    assert unread == ()
+    for first, again in zip(protocol.rules, back.rules, strict=True):
+        assert core(first) == core(again)
+        assert (first.fractionation, first.priority) == (again.fractionation, again.priority)
+    assert (back.id, back.title, back.site) == ("own", "A title", "liver")
+
+
+@pytest.mark.parametrize("write", [planscorecard_json, eclipse_xml])
+def test_metrics_that_they_do_not_know_are_listed_not_dropped(tmp_path, write):
+    rules = '  - {id: R, structure: A, metric: "%s", goal: "%s"}\n'
+    for metric, goal in (
+        ("DC700cc[Gy]", "<= 15 Gy"),
+        ("CV15Gy[cc]", ">= 700 cc"),
+        ("EQD2_3:Max[Gy]", "<= 9 Gy"),
+        ("Max[Gy]", "2..5 Gy"),
+    ):
+        _, lost = write(own(tmp_path, rules % (metric, goal)))
+        assert any(f.where == "line 6, rule R" and "the rule" in f.message for f in lost)
+
+
+def test_scorecards_that_are_none_are_refused(tmp_path):
+    path = tmp_path / "c.json"
+    for text in ('{"ScoreTemplates": []}', '{"ScoreTemplates": 5}', "[]", "{"):
+        path.write_text(text)
+        with pytest.raises(ProtocolError):
+            read_planscorecard(path)
+
+
+def test_convert_writes_the_format_that_is_asked_for(tmp_path):
+    run = CliRunner()
+    card_path, xml_path, again = (str(tmp_path / name) for name in ("c.json", "p.xml", "again.yaml"))
+    assert run.invoke(protocol_app, ["convert", "hytec-2021", card_path, "--format", "planscorecard"]).exit_code == 0
+    assert "ScoreTemplates" in json.loads((tmp_path / "c.json").read_text())
+    assert run.invoke(protocol_app, ["convert", card_path, xml_path]).exit_code == 0
+    assert run.invoke(protocol_app, ["convert", xml_path, again]).exit_code == 0
+    assert len(load_protocol(again).rules) > 20
+    assert run.invoke(protocol_app, ["convert", "hytec-2021", card_path, "--format", "nothing"]).exit_code != 0
