@@ -229,8 +229,9 @@ def write_derived(
         keep_existing=add,
         holes=holes,
     )
-    rows = [_row(d) for d in source_structures]
-    rows += [_row(d) | {"name": n, "how": d.how} for d, n in zip(made, written.names, strict=True)]
+    spacing_mm = case.image.grid.plane_spacing_mm if case.image is not None else 0.0
+    rows = [_row(d, spacing_mm) for d in source_structures]
+    rows += [_row(d, spacing_mm) | {"name": n, "how": d.how} for d, n in zip(made, written.names, strict=True)]
     found = dict.fromkeys([f for d in made for f in d.findings] + list(written.findings))
     if json:
         document = {"schema": DERIVED_SCHEMA, "structures": rows, "findings": [_plain(f) for f in found]}
@@ -240,12 +241,12 @@ def write_derived(
         note_console().print(f"wrote {out}", markup=False, soft_wrap=True)
 
 
-def _row(derived: Derived) -> dict[str, Any]:
+def _row(derived: Derived, spacing_mm: float) -> dict[str, Any]:
     from dvhkit.engine.dvh import compute_dvh
 
     structure = derived.structure
     slices = {round(float(c.points_mm[:, 2].mean()), 2) for c in structure.closed_contours}
-    volume_cc = compute_dvh(structure, None).volume_cc
+    volume_cc = compute_dvh(structure, None, slice_spacing_mm=spacing_mm or None).volume_cc
     return {"name": structure.name, "how": "", "volume_cc": round(volume_cc, 4), "slices": len(slices)}
 
 

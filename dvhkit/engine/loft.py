@@ -135,7 +135,7 @@ def flat_rings(rings: Any) -> tuple[FloatArray, NDArray[np.int64]]:  # noqa: ANN
 
 
 def loft(stack: PlaneStack, runs: Runs, *, step_mm: float) -> list[Section]:
-    """Return sections so close that straight lines between neighbours follow the surface to 0.012 mm, large ones to 0.02.
+    """Return sections so close that straight lines between neighbours follow the surface to 0.012 mm (large ones 0.02).
 
     Parameters
     ----------
