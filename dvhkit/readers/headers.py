@@ -16,7 +16,6 @@ from dvhkit.readers.elements import (
     numbers,
     tag_of,
     text,
-    texts,
 )
 
 if TYPE_CHECKING:
@@ -147,25 +146,26 @@ def image_header(data: Dataset, path: Path, *, room: int | None = None) -> Image
 
     `room` is the number of bytes that the file has for its pixels, where they are not compressed.
     """
+    n_rows, n_columns = integer(data, "Rows", path=path), integer(data, "Columns", path=path)
+    n_frames = integer(data, "NumberOfFrames", path=path) or 1
+    bits = (n_rows or 0) * (n_columns or 0) * n_frames * (integer(data, "BitsAllocated", path=path) or 0)
     header = ImageHeader(
         position_mm=numbers(data, "ImagePositionPatient", path=path),
         orientation=numbers(data, "ImageOrientationPatient", path=path),
         pixel_spacing_mm=numbers(data, "PixelSpacing", path=path),
-        n_rows=integer(data, "Rows", path=path),
-        n_columns=integer(data, "Columns", path=path),
+        n_rows=n_rows,
+        n_columns=n_columns,
         slice_thickness_mm=number(data, "SliceThickness", path=path),
         patient_position=text(data, "PatientPosition").upper(),
-        image_type=tuple(part.upper() for part in texts(data, "ImageType")),
-        n_frames=integer(data, "NumberOfFrames", path=path) or 1,
+        image_type=tuple(text(data, "ImageType").upper().split("\\")),
+        n_frames=n_frames,
         gantry_tilt_deg=number(data, "GantryDetectorTilt", path=path),
+        is_cut=room is not None and bits > 8 * room,
     )
-    if room is not None:
-        bits = integer(data, "BitsAllocated", path=path) or 0
-        header = replace(
-            header, is_cut=(header.n_rows or 0) * (header.n_columns or 0) * header.n_frames * bits > 8 * room
-        )
-    shared = items(data, "SharedFunctionalGroupsSequence", path=path)[:1]
     per_frame = items(data, "PerFrameFunctionalGroupsSequence", path=path)
+    if not per_frame:
+        return header
+    shared = items(data, "SharedFunctionalGroupsSequence", path=path)[:1]
     return replace(header, frames=tuple(_frame(header, (one, *shared), path) for one in per_frame))
 
 
