@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dvhkit.model.arrays import FloatArray
 from dvhkit.targets.vertebra_local import LocalVolume
@@ -26,7 +27,7 @@ class Cuts:
     wall_v
         Back wall of the body.
     lamina_v
-        End of the pedicles and beginning of the laminae.
+        End of the pedicle and beginning of the lamina of each side.
     pedicle_u
         Outer wall of the pedicle of each side, as a distance from the midline: beyond it is transverse process.
     pedicle_w
@@ -42,7 +43,7 @@ class Cuts:
     """
 
     wall_v: float
-    lamina_v: float
+    lamina_v: tuple[float, float]
     pedicle_u: tuple[float, float]
     pedicle_w: tuple[float, float]
     root_v: FloatArray
@@ -55,7 +56,8 @@ def find_cuts(volume: LocalVolume) -> Cuts:
     """Return where the parts of the vertebra in `volume` end."""
     wall_v, closing_v, back_v = _canal_marks(volume.frame.canal_uv)
     pedicle_u = (_pedicle_wall(volume, 1, wall_v, closing_v), _pedicle_wall(volume, -1, wall_v, closing_v))
-    lamina_v, pedicle_w = _pedicle_end(volume, pedicle_u, wall_v, closing_v)
+    left_end, left_w = _pedicle_end(volume, 1, pedicle_u[0], wall_v, closing_v)
+    right_end, right_w = _pedicle_end(volume, -1, pedicle_u[1], wall_v, closing_v)
     half = _spinous_half(volume, back_v)
     root_v, outer_v = _spinous_root(volume, half, back_v)
     in_body = volume.mask[:, volume.v_mm < wall_v - 4.0]
@@ -63,9 +65,9 @@ def find_cuts(volume: LocalVolume) -> Cuts:
     height = float(np.percentile(columns[columns > 0], 75)) if np.any(columns) else 0.0
     return Cuts(
         wall_v=wall_v,
-        lamina_v=lamina_v,
+        lamina_v=(left_end, right_end),
         pedicle_u=pedicle_u,
-        pedicle_w=pedicle_w,
+        pedicle_w=(min(left_w[0], right_w[0]), max(left_w[1], right_w[1])),
         root_v=root_v,
         outer_v=outer_v,
         spinous_half=half,
@@ -105,19 +107,30 @@ def _pedicle_wall(volume: LocalVolume, side: int, wall_v: float, lamina_v: float
 
 
 def _pedicle_end(
-    volume: LocalVolume, pedicle_u: tuple[float, float], wall_v: float, closing_v: float
+    volume: LocalVolume, side: int, outer_u: float, wall_v: float, closing_v: float
 ) -> tuple[float, tuple[float, float]]:
-    """Return where the pedicles end behind, and their lower and upper end where they are narrowest."""
+    """Return where one side's pedicle ends behind, and its lower and upper end where it is narrowest."""
     rows = np.flatnonzero((volume.v_mm > wall_v + 0.5) & (volume.v_mm < max(closing_v, wall_v + 3.5)))
-    beside = (volume.u_mm < pedicle_u[0]) & (volume.u_mm > -pedicle_u[1])
+    beside = (volume.u_mm * side > 0) & (volume.u_mm * side < outer_u)
     areas = volume.mask[:, rows][:, :, beside].sum(axis=(0, 2)).astype(float)
     if len(rows) == 0 or areas.max() == 0:
         return closing_v, (-np.inf, np.inf)
     narrow = int(np.argmin(np.where(areas > 0, areas, np.inf)))
     taller = np.flatnonzero(areas[narrow:] > _TALLER_FACTOR * areas[narrow])
     end = float(volume.v_mm[rows[narrow + taller[0]]]) - 0.5 if len(taller) else closing_v
-    filled = np.flatnonzero(volume.mask[:, rows[narrow]][:, beside].any(axis=1))
-    return min(end, closing_v), (float(volume.w_mm[filled[0]]) - 0.5, float(volume.w_mm[filled[-1]]) + 0.5)
+    low, high = _main_run(volume.mask[:, rows[narrow]][:, beside].sum(axis=1))
+    return min(end, closing_v), (float(volume.w_mm[low]) - 0.5, float(volume.w_mm[high]) + 0.5)
+
+
+def _main_run(counts: NDArray[np.intp]) -> tuple[int, int]:
+    """Return the first and last place of the run round the largest count; the body's lips are runs of their own."""
+    filled = counts >= max(1.0, 0.25 * float(counts.max()))
+    first = last = int(np.argmax(counts))
+    while first > 0 and filled[first - 1]:
+        first -= 1
+    while last + 1 < len(filled) and filled[last + 1]:
+        last += 1
+    return first, last
 
 
 def _midline_runs(volume: LocalVolume) -> tuple[FloatArray, FloatArray]:

@@ -24,6 +24,10 @@ _LEAN_MAX_DEG = 40
 # The bony canal is 12-30 mm wide: a hole below this area is a foramen or a gap in the mask.
 _HOLE_LEAST_MM2 = 60.0
 _TURN_MAX_DEG = 25
+_SIDEWARD_MOST_DEG = 8.0
+# Where the hole is as wide as this fraction of its widest, and how far from there it is looked at.
+_NEARLY_FRAC = 0.85
+_CENTRED_DEG = 12.0
 # The hole's middle and the drawn canal's middle agree to this; foramina lie further aside.
 _STRAY_MM = 10.0
 _LEAST_POINTS = 50
@@ -106,11 +110,15 @@ def find_frame(mask: Mask, grid: Grid, canal: Mask | None = None) -> VertebraFra
     # What is seen of a solid is seen of its surface.
     whole = without_slits(mask, grid)
     shell = mask_points_mm(_surface(whole), grid, step_mm=0.9 * _COARSE_PIXEL_MM) - centre
-    along = _canal_direction(shell, drawn)
-    hole, bare = (_hole_seen(mask_points_mm(m, grid, step_mm=0.8 * _PIXEL_MM) - centre, along) for m in (whole, mask))
-    canal_mm, seen = _canal_points(hole, drawn, along)
-    middle = canal_mm.mean(axis=0)
-    axes, shift, likeness = _mirror(points - middle, along, _backwards(middle))
+    fine = [mask_points_mm(m, grid, step_mm=0.8 * _PIXEL_MM) - centre for m in (whole, mask)]
+    along = _centred(shell, _canal_direction(shell, drawn))
+    # The hole hardly changes in the first degrees of a sideward lean; the bone's symmetry tells that better.
+    for _ in range(2):
+        hole, bare = (_hole_seen(part, along) for part in fine)
+        canal_mm, seen = _canal_points(hole, drawn, along)
+        middle = canal_mm.mean(axis=0)
+        axes, shift, likeness = _mirror(points - middle, along, _backwards(middle))
+        along = _upright(points - middle - shift * axes[0], axes)
     middle = middle + shift * axes[0]
     return VertebraFrame(
         origin_mm=centre + middle,
@@ -288,6 +296,30 @@ def _mirror(points: FloatArray, along: FloatArray, back: FloatArray) -> tuple[Fl
             best = (float(turn), shift, likeness)
     c, s = np.cos(best[0]), np.sin(best[0])
     return np.array([c * left - s * back, c * back + s * left, along]), best[1], best[2]
+
+
+def _centred(points: FloatArray, along: FloatArray) -> FloatArray:
+    """Return the axis leant forwards or backwards to the middle of the range in which the hole is nearly as wide."""
+    back = across_axes(along)[1]
+    leans = np.radians(np.arange(-_CENTRED_DEG, _CENTRED_DEG + 0.5, 2.0))
+    views = [np.cos(lean) * along + np.sin(lean) * back for lean in leans]
+    holes = [_hole_seen(points, view, pixel_mm=_COARSE_PIXEL_MM) for view in views]
+    areas = np.array([0.0 if hole is None else hole.area_mm2 for hole in holes])
+    weights = np.clip(areas - _NEARLY_FRAC * areas.max(), 0, None)
+    lean = float(weights @ leans / weights.sum()) if weights.any() else 0.0
+    return np.asarray(np.cos(lean) * along + np.sin(lean) * back)
+
+
+def _upright(points: FloatArray, axes: FloatArray) -> FloatArray:
+    """Return the axis along the canal, leant to the side until the bone seen from behind best mirrors itself."""
+    u, w = points @ axes[0], points @ axes[2]
+    best, best_likeness = 0.0, -1.0
+    for lean in np.radians(np.arange(-_SIDEWARD_MOST_DEG, _SIDEWARD_MOST_DEG + 0.5, 1.0)):
+        c, s = np.cos(lean), np.sin(lean)
+        _, likeness = _likeness(c * u - s * w, c * w + s * u)
+        if likeness > best_likeness:
+            best, best_likeness = float(lean), likeness
+    return np.asarray(np.cos(best) * axes[2] + np.sin(best) * axes[0])
 
 
 def _likeness(u: FloatArray, v: FloatArray) -> tuple[float, float]:

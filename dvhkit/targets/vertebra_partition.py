@@ -117,7 +117,7 @@ def _assign(volume: LocalVolume, cuts: Cuts) -> Labels:
         (v < cuts.wall_v, Compartment.BODY),
         (crest | behind, Compartment.SPINOUS),
         (side > wall_u, Compartment.TRANSVERSE_L),
-        (v < cuts.lamina_v, Compartment.PEDICLE_L),
+        (v < np.where(u >= 0, cuts.lamina_v[0], cuts.lamina_v[1]), Compartment.PEDICLE_L),
         (volume.mask, Compartment.LAMINA_L),
     )
     labels = np.zeros(volume.mask.shape, dtype=np.uint8)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dvhkit.errors import InputError, UnknownStructureError
+from dvhkit.errors import GeometryError, InputError, UnknownStructureError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
@@ -306,7 +306,10 @@ def _from_mask(level: str, mask: Mask, grid: Grid, canal: FloatArray | None) -> 
     drawn = None if canal is None else canal[window] >= 0.5
     if drawn is not None and not drawn.any():
         drawn = None
-    made = partition_vertebra(mask[window], crop_grid(grid, window), canal=drawn, level=level)
+    try:
+        made = partition_vertebra(mask[window], crop_grid(grid, window), canal=drawn, level=level)
+    except GeometryError as bad:
+        raise GeometryError(bad.message, where=f"vertebra {level}", remedy=bad.remedy) from bad
     return VertebraParts(
         level=level,
         window=window,
@@ -350,7 +353,8 @@ def _arch_parts(partition: Partition, points_mm: FloatArray) -> NDArray[np.uint8
     u, v, _ = partition.frame.to_local(points_mm).T
     front = np.where(u >= 0, PART_NUMBER[Compartment.PEDICLE_L], PART_NUMBER[Compartment.PEDICLE_R])
     back = np.where(u >= 0, PART_NUMBER[Compartment.LAMINA_L], PART_NUMBER[Compartment.LAMINA_R])
-    return np.where(v < partition.cuts.lamina_v, front, back).astype(np.uint8)
+    ends = np.where(u >= 0, partition.cuts.lamina_v[0], partition.cuts.lamina_v[1])
+    return np.where(v < ends, front, back).astype(np.uint8)
 
 
 def _touches(vertebra: VertebraParts, gtv: FloatArray) -> bool:
