@@ -229,8 +229,9 @@ def _book_layer(
             if fraction > 0.05:
                 # How far a cut cell reaches towards the cut: 0.5 of the width if that lies across an axis, 0.35 if
                 # across a diagonal. Slivers are left out: their centroid is uncertain, and their neighbours show more.
-                extremes[0] = min(extremes[0], max(low, d - 0.35 * width))
-                extremes[1] = max(extremes[1], min(high, d + 0.35 * width))
+                reach = 0.35 * width if fraction > 0.5 else 0.0
+                extremes[0] = min(extremes[0], max(low, d - reach))
+                extremes[1] = max(extremes[1], min(high, d + reach))
             if fraction > 1.0 - 1e-9:
                 reach = abs(su) + abs(sv) + abs(sw)
                 if d + reach > extremes[1] or d - reach < extremes[0]:

@@ -225,6 +225,16 @@ def plane_levels(
                 seen = own
                 ring[slot, row, column] = own
                 r = _reach(edges, edge, ring_x[own], ring_y[own], ring_size[own], ring_thick[own], ring_hole[own])
+                # At a corner the nearest point belongs to two edges, and repeated points make edges of no length.
+                for direction in range(2):
+                    other = following[edge] if direction == 0 else _before(edge, ring_start, point_ring)
+                    if _distance2(edges, other, column * hu, row * hv) <= distance2[row, column] * (1.0 + 1e-9):
+                        r = max(
+                            r,
+                            _reach(
+                                edges, other, ring_x[own], ring_y[own], ring_size[own], ring_thick[own], ring_hole[own]
+                            ),
+                        )
                 if ring_hole[own]:
                     level[slot, row, column] = r * r if d > r else d * (2.0 * r - d)
                     radius[slot, row, column] = -r
