@@ -19,6 +19,7 @@ from dvhkit.cli.margin import margin_app
 from dvhkit.cli.names import names
 from dvhkit.cli.protocol import protocol_app
 from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE
+from dvhkit.cli.sum import sum_
 from dvhkit.cli.target import target_app
 from dvhkit.errors import DvhkitError, EngineError
 
@@ -34,6 +35,7 @@ app.command()(audit)
 app.command()(dvh)
 app.command()(inspect)
 app.command()(names)
+app.command("sum")(sum_)
 app.add_typer(protocol_app)
 app.add_typer(margin_app)
 app.add_typer(target_app)
