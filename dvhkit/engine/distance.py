@@ -27,6 +27,9 @@ from dvhkit.model.arrays import FloatArray
 _SAG_MM = 0.0015
 _SAG_FRAC = 3e-5
 _STEP_MM = (0.3, 1.0)
+# Less margin than this leaves corners as good as sharp.
+_SHARP_MM = 0.5
+_SMALL_MM = 30.0
 # Two nodes beyond the margin's surface and as much as neighbouring sections may differ.
 _BEYOND_MM = 1.0
 # Stands for a margin of nothing, where a semi-axis of 0 would divide by it.
@@ -115,6 +118,9 @@ def _choose_step(stack: PlaneStack, margins: FrameMargins, *, grows: bool) -> fl
     size = np.ptp(stack.points_mm, axis=0).max() / 2
     least = min((m for m in margins.in_plane if m > 0), default=0.0)
     radius = max(size + least if grows else size - least, 1.0)
+    if min(margins.in_plane) < _SHARP_MM:
+        # Where one side hardly moves the result keeps sharp corners, which tracing cuts by up to half a cell.
+        return _STEP_MM[0] / 2 if radius < _SMALL_MM else _STEP_MM[0]
     # Large outlines may be a little coarser: what counts in a volume is the sag in parts of the radius.
     return float(np.clip(sqrt(8 * max(_SAG_MM, _SAG_FRAC * radius) * radius), *_STEP_MM))
 

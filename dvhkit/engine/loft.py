@@ -26,7 +26,7 @@ from dvhkit.engine.trace import trace_zero
 from dvhkit.model.arrays import FloatArray
 
 # How far a straight line between two source planes may leave the surface.
-_SAG_MM = (0.012, 0.02)
+_SAG_MM = (0.004, 0.02)
 _SAG_FRAC = 5e-4
 # Two faces at one height, one with and one without tissue, are kept this far apart.
 _STEP_MM = 1e-6
@@ -135,7 +135,7 @@ def flat_rings(rings: Any) -> tuple[FloatArray, NDArray[np.int64]]:  # noqa: ANN
 
 
 def loft(stack: PlaneStack, runs: Runs, *, step_mm: float) -> list[Section]:
-    """Return sections so close that straight lines between neighbours follow the surface to 0.012 mm (large ones 0.02).
+    """Return sections so close that straight lines between neighbours follow the surface to 0.004 mm (large ones 0.02).
 
     Parameters
     ----------

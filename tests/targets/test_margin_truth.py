@@ -207,3 +207,18 @@ def test_margins_to_some_sides_only_leave_the_others_where_they_are():
     np.testing.assert_allclose(low[:2], [-10, -12], atol=0.01)
     np.testing.assert_allclose(high[:2], [16, 12], atol=0.01)
     assert (low[2], high[2]) == (-9.0, 13.0)
+
+
+@pytest.mark.parametrize("sides", [(5, 0, 5, 5), (5, 0, 0, 0), (5, 0, 7, 0), (0.3, 0.3, 8, 8), (1, 9, 9, 1)])
+def test_the_support_of_a_box_grows_by_that_of_the_margin_even_where_sides_do_not_move(sides):
+    left, right, posterior, anterior = sides
+    margins = Margins(
+        left_mm=left, right_mm=right, posterior_mm=posterior, anterior_mm=anterior, superior_mm=4, inferior_mm=4
+    )
+    made = grow(structure("S", 1, Box(size_mm=(20, 24, 20)), planes(1.0)), margins).structure
+    points = all_points(made)
+    turn = np.radians(np.arange(0, 360, 1.0))
+    n = np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    body = np.hypot(np.where(n[:, 0] > 0, left, right) * n[:, 0], np.where(n[:, 1] > 0, posterior, anterior) * n[:, 1])
+    truth = 10 * np.abs(n[:, 0]) + 12 * np.abs(n[:, 1]) + body
+    assert np.abs((points[:, :2] @ n.T).max(axis=0) - truth).max() < 0.1
