@@ -68,7 +68,9 @@ def test_parts_are_found_whatever_the_pose_size_and_slices(shape, tilt_deg, slic
         (LUMBAR_2, (20, 0, 0), 3.0),
         pytest.param(LUMBAR_2, (-14, 14, 0), 2.0, marks=pytest.mark.slow),
         pytest.param(THORACIC_2, (20, 0, 0), 2.0, marks=pytest.mark.slow),
-        (THORACIC_2, (8, -16, 10), 3.0),
+        pytest.param(THORACIC_2, (8, -16, 10), 3.0, marks=pytest.mark.slow),
+        pytest.param(THORACIC_2, (3.2, 11.7, -13.1), 1.0, marks=pytest.mark.slow),
+        (THORACIC_2, (-6.2, -14.8, 3.6), 2.5),
     ],
 )
 def test_parts_of_a_vertebra_drawn_in_another_way_are_found_too(shape, tilt_deg, slice_mm):
@@ -83,7 +85,7 @@ def test_parts_of_a_vertebra_drawn_in_another_way_are_found_too(shape, tilt_deg,
     assert_parts_agree(made.labels, truth)
 
 
-@pytest.mark.parametrize("gap_mm", [1.0, 3.0])
+@pytest.mark.parametrize("gap_mm", [pytest.param(1.0, marks=pytest.mark.slow), 3.0])
 def test_a_narrow_gap_in_the_arch_is_bridged_and_told(gap_mm):
     phantom = VertebraPhantom(centre_mm=(0.5, 0.0, 0.0), tilt_deg=(10, 0, 0))
     grid, truth, mask, _ = on_grid(phantom)
@@ -95,7 +97,7 @@ def test_a_narrow_gap_in_the_arch_is_bridged_and_told(gap_mm):
     assert_parts_agree(made.labels, np.where(slit, 0, truth), {**LEAST, Compartment.SPINOUS: 0.8})
 
 
-@pytest.mark.parametrize("tilt_deg", [(20, 0, 0), (-10, 17, 0)])
+@pytest.mark.parametrize("tilt_deg", [pytest.param((20, 0, 0), marks=pytest.mark.slow), (-10, 17, 0)])
 def test_axes_are_those_of_the_phantom(tilt_deg):
     phantom = VertebraPhantom(tilt_deg=tilt_deg)
     grid, _, mask, canal = on_grid(phantom)
