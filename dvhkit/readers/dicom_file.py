@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pydicom.dataelem import RawDataElement
 from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.filereader import read_dataset, read_partial
+from pydicom.filereader import read_dataset
 
 from dvhkit.errors import DicomReadError, DvhkitError, InputError
 from dvhkit.readers.elements import visible
@@ -36,9 +36,11 @@ MAX_ITEMS = 2_000_000
 _HEADER_STEPS = (1 << 14, 1 << 18, 1 << 24)
 _PREAMBLE = 128
 _MAX_META = 1 << 16
+_SYNTAX = 0x00020010
 _SYNTAX_TAG = b"\x02\x00\x10\x00UI"
 _CLASS_TAG = b"\x02\x00\x02\x00UI"
 _IMPLICIT = b"1.2.840.10008.1.2"
+_EXPLICIT = b"1.2.840.10008.1.2.1"
 _BIG_ENDIAN = b"1.2.840.10008.1.2.2"
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _ITEM_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
@@ -139,24 +141,51 @@ def parse(data: bytes, *, specific_tags: list[BaseTag | int] | None = None, stop
         raise DicomReadError(f"holds more than {MAX_ITEMS} sequence items.", remedy="Split the object.")
     if data[:4] == b"DICM":
         data = bytes(_PREAMBLE) + data
-    start, syntax = _file_meta(data)
+    start, syntax = _outermost(data)
     if syntax == _DEFLATED:
         data, start = _inflate(data, start, MAX_INFLATED_BYTES), 0
     stream = BytesIO(data)
-    if syntax:
-        # Skips what read_partial makes of the file meta, which takes longer than the rest of a header.
-        stream.seek(start)
-        implicit, little = syntax == _IMPLICIT, syntax != _BIG_ENDIAN
-        dataset = read_dataset(stream, implicit, little, stop_when=stop, specific_tags=specific_tags)
-    else:
-        dataset = read_partial(stream, stop_when=stop, force=True, specific_tags=specific_tags)
+    stream.seek(start)
+    implicit, little = syntax == _IMPLICIT, syntax != _BIG_ENDIAN
+    dataset = read_dataset(stream, implicit, little, stop_when=stop, specific_tags=specific_tags)
     _require_whole(dataset, stream)
     return dataset
 
 
 def transfer_syntax(data: bytes) -> str:
-    """Return the transfer syntax UID of a file; empty if its file meta does not say."""
-    return _file_meta(data)[1].decode("latin-1")
+    """Return the transfer syntax UID of a file, guessed from its first element if its file meta does not say."""
+    return _outermost(data)[1].decode("latin-1")
+
+
+def _outermost(data: bytes) -> tuple[int, bytes]:
+    """Return where the data set starts, and the transfer syntax it is in.
+
+    pydicom would turn each value of the file meta into objects, which a broken length makes a million.
+    """
+    start, syntax = _file_meta(data)
+    if syntax:
+        return start, syntax
+    stream = BytesIO(data)
+    start = stream.seek(_PREAMBLE + 4 if data[_PREAMBLE : _PREAMBLE + 4] == b"DICM" else 0)
+    if data[start : start + 2] == b"\x02\x00":
+        for tag, element in read_dataset(
+            stream, False, True, stop_when=lambda tag, _vr, _length: tag >> 16 != 2
+        ).items():
+            value = element.value if isinstance(element, RawDataElement) else b""
+            if len(value or b"") > _MAX_META:
+                raise DicomReadError(f"has {len(value)} bytes in element ({tag >> 16:04X},{tag & 0xFFFF:04X}).")
+            if tag == _SYNTAX:
+                syntax = (value or b"").strip(b" \x00")
+        start = stream.tell()
+    return start, syntax or _guessed_syntax(data[start : start + 6])
+
+
+def _guessed_syntax(first: bytes) -> bytes:
+    """Return the encoding of a data set by its first six bytes: a tag, and a value representation or a length."""
+    if not (first[4:6].isalpha() and first[4:6].isupper()):
+        return _IMPLICIT
+    # The low groups that a data set begins with look like high ones if their bytes are swapped.
+    return _BIG_ENDIAN if int.from_bytes(first[:2], "little") >= 0x0400 else _EXPLICIT
 
 
 def _file_meta(data: bytes) -> tuple[int, bytes]:

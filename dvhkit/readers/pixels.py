@@ -99,8 +99,6 @@ def _decode(data: Dataset, syntax: str, shape: tuple[int, int, int], dtype: np.d
     from pydicom.pixels.utils import pixel_array
     from pydicom.uid import UID, RLELossless
 
-    # Where the file meta is not in order, pydicom's own reading of it is at hand.
-    syntax = syntax or str(getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", ""))
     n_bytes = len(_pixel_element(data, path).value)
     needed = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if syntax == RLELossless and needed > n_bytes * _MAX_EXPANSION:
