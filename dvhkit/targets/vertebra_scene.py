@@ -117,9 +117,11 @@ def build_scene(
     window = window_round(base, np.concatenate(extents))
     grid = crop_grid(base, window)
     canal = _canal(catalogue, labels, grid)
-    made = [_vertebra(level, parts, labels, grid, canal) for level, parts in chosen.items()]
     field_gtv = filled_by(gtv, grid)
-    touched = [v for v in made if levels or _touches(v, field_gtv)]
+    # A vertebra that was not asked for and holds no GTV need not be one that can be cut.
+    asked = field_gtv if not levels else np.ones_like(field_gtv)
+    made = [_vertebra(level, parts, labels, grid, canal, asked=asked) for level, parts in chosen.items()]
+    touched = [v for v in made if v is not None and (levels or _touches(v, field_gtv))]
     if not touched:
         names = ", ".join(chosen)
         raise InputError(f"the GTV touches none of the vertebrae {names}.", remedy="Name the level with --vertebra.")
@@ -262,8 +264,15 @@ def _canal(
 
 
 def _vertebra(
-    level: str, parts: dict[str, Structure], labels: LabelSource | None, grid: Grid, canal: FloatArray | None
-) -> VertebraParts:
+    level: str,
+    parts: dict[str, Structure],
+    labels: LabelSource | None,
+    grid: Grid,
+    canal: FloatArray | None,
+    *,
+    asked: FloatArray,
+) -> VertebraParts | None:
+    """Return the compartments of a level, or None where a whole vertebra lies nowhere in the field asked for."""
     whole = parts.get("vertebra")
     drawn = {name: s for name, s in parts.items() if name != "vertebra"}
     if drawn and (whole is None or len(drawn) == len(Compartment)):
@@ -272,6 +281,8 @@ def _vertebra(
         filled = filled_by(whole, grid)
         if not np.any(filled >= 0.5):
             raise InputError(f"the structure {whole.name!r} lies outside the image, or is thinner than its voxels.")
+        if not np.any((filled > 0) & (asked > 0)):
+            return None
         return _share_out(_from_mask(level, filled >= 0.5, grid, canal), filled)
     if labels is None:
         raise InputError(f"nothing stands for the vertebra {level}.")
@@ -283,6 +294,8 @@ def _vertebra(
             path=source.path,
             remedy="Check that label map and structures belong to one image.",
         )
+    if not np.any(mask & (asked > 0)):
+        return None
     made = _from_mask(level, mask, grid, canal)
     return made if labels.regions is None else _with_regions(made, labels, grid)
 

@@ -216,3 +216,22 @@ def test_sub_region_labels_decide_what_they_know(drawn):
     for part in (P.BODY, P.TRANSVERSE_L, P.TRANSVERSE_R, P.SPINOUS):
         assert np.array_equal(vertebra.parts[part], own == PART_NUMBER[part])
     assert set(plan_ctv(scene, load_profile()).levels[0].involvement.involved) == {P.TRANSVERSE_L}
+
+
+def test_a_neighbour_that_cannot_be_cut_does_not_matter_unless_the_gtv_touches_it(drawn):
+    labels = np.where(PHANTOM.labels_on(GRID) % CANAL_NUMBER > 0, 22, 0)
+    points_z = GRID.origin_mm[2] + GRID.offsets_mm
+    # A block of another label right above the lesion, with no arch at all.
+    centre = np.array(PHANTOM.middle_of(P.BODY))
+    above = (points_z > centre[2] + 4.5) & (points_z < centre[2] + 12)
+    labels[above] = 21
+    source = LabelSource(
+        table=load_label_table("tptbox"), levels=LabelMap(grid=GRID, labels=labels, path="labels.nii.gz")
+    )
+    gtv = lesion(tuple(centre), 2.5)
+    scene = build_scene(
+        StructureSet(structures=(gtv, drawn["SpinalCanal"])), gtv, image_grid=GRID, levels=(), labels=source
+    )
+    assert [v.level for v in scene.vertebrae] == ["L03"]
+    with pytest.raises(InputError, match="L02"):
+        build_scene(StructureSet(structures=(gtv,)), gtv, image_grid=GRID, levels=("L2",), labels=source)
