@@ -168,14 +168,13 @@ def _outermost(data: bytes) -> tuple[int, bytes]:
     stream = BytesIO(data)
     start = stream.seek(_PREAMBLE + 4 if data[_PREAMBLE : _PREAMBLE + 4] == b"DICM" else 0)
     if data[start : start + 2] == b"\x02\x00":
-        for tag, element in read_dataset(
-            stream, False, True, stop_when=lambda tag, _vr, _length: tag >> 16 != 2
-        ).items():
-            value = element.value if isinstance(element, RawDataElement) else b""
-            if len(value or b"") > _MAX_META:
+        meta = read_dataset(stream, False, True, stop_when=lambda tag, _vr, _length: tag >> 16 != 2)
+        for tag, element in meta.items():
+            value = (element.value or b"") if isinstance(element, RawDataElement) else b""
+            if len(value) > _MAX_META:
                 raise DicomReadError(f"has {len(value)} bytes in element ({tag >> 16:04X},{tag & 0xFFFF:04X}).")
             if tag == _SYNTAX:
-                syntax = (value or b"").strip(b" \x00")
+                syntax = value.strip(b" \x00")
         start = stream.tell()
     return start, syntax or _guessed_syntax(data[start : start + 6])
 
