@@ -144,18 +144,32 @@ class CaseNumbers:
             volume_cc=dvh.volume_cc,
             fractions=self.case.fractions,
             body=self._body,
+            beyond=lambda distance_mm: self._beyond(roi, distance_mm),
             targets=sum(s.rt_roi_type == "PTV" and not s.is_empty for s in self.case.structures),
         )
 
+    def _beyond(self, roi: Region, distance_mm: float) -> Dvh:
+        """Return the DVH of the body farther than `distance_mm` from a region; raises `NotEvaluable` without a body."""
+        from dvhkit.engine.combine import combine
+        from dvhkit.targets.margin import grow
+
+        body = self._by_number(self._body_ref())
+        near = grow(self.structure(roi), distance_mm, image=self.case.image).structure
+        return self._compute(combine("-", body, near, name=f"{body.name} beyond {distance_mm:g} mm"))
+
     def _body(self) -> Dvh:
         """Return the DVH of the whole body; raises `NotEvaluable` where it is not plain which ROI that is."""
+        return self.dvh(self._body_ref())
+
+    def _body_ref(self) -> RoiRef:
+        """Return the ROI that is the body's outline; raises `NotEvaluable` where that is not plain."""
         drawn = [s for s in self.structures() if not s.is_empty]
         external = [s for s in drawn if s.rt_roi_type == "EXTERNAL"]
         found = external or [s for s in drawn if fold(s.name) in ("body", "external")]
         if len(found) != 1:
             reason = Reason.AMBIGUOUS_STRUCTURE if found else Reason.NO_STRUCTURE
             raise NotEvaluable(f"{len(found)} structures are the body's outline; just one is needed.", reason=reason)
-        return self.dvh(RoiRef(found[0].number, found[0].name))
+        return RoiRef(found[0].number, found[0].name)
 
     def margin(self, inner: RoiRef, outer: RoiRef, expect: str) -> MarginFact:
         """Return what margin was drawn between two ROIs, held against `expect`; what is lacking is a reason."""

@@ -57,6 +57,15 @@ def modified_gi(*, covered_target_cc: float, half_isodose_cc: float) -> float:
     return _ratio(half_isodose_cc, covered_target_cc, "the covered part of the target")
 
 
+def spill_pct(*, target_cc: float, hot_cc: float, hot_target_cc: float) -> float:
+    """Return the part of a hot volume that lies outside the target, in % of the target's volume; ideal 0.
+
+    With 105 % of the prescription this is the high-dose spillage of RTOG 0813 and RTOG 0915. A target that reaches
+    beyond the body counts as no spill.
+    """
+    return 100 * _ratio(max(0.0, hot_cc - hot_target_cc), target_cc, "the target")
+
+
 def gradient_distance_mm(*, isodose_cc: float, half_isodose_cc: float) -> float:
     """Return the distance between the spheres that are as large as the half and the whole isodose, in mm."""
     return _radius_mm(half_isodose_cc) - _radius_mm(isodose_cc)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -37,6 +37,7 @@ def evaluate_metric(
     volume_cc: float | None = None,
     fractions: int | None = None,
     body: Callable[[], Dvh] | None = None,
+    beyond: Callable[[float], Dvh] | None = None,
     targets: int = 1,
 ) -> MetricResult:
     """Measure `metric` on the structure `roi`; never raises for what the data lack.
@@ -58,6 +59,8 @@ def evaluate_metric(
         Number of fractions that the dose is given in, for metrics in EQD2 or BED.
     body
         Gives the DVH of the whole body, for indices of conformity; called only if one is asked for.
+    beyond
+        Gives the DVH of the body farther than so many mm from the structure; called only if an index asks for it.
     targets
         Number of target volumes in the plan: with several, the isodoses of an index may be another's, and it says so.
 
@@ -67,31 +70,81 @@ def evaluate_metric(
         `value` None has `reason_code` and `reason`. A V above the maximum dose is 0, and is a value.
     """
     metric = parse_metric(metric) if isinstance(metric, str) else metric
-    value: float | None = None
-    lack: NotEvaluable | None = None
-    notes: list[str] = []
-    try:
+    around = _Around(prescription, body, beyond)
+    ask = _Question(metric, roi, around, uncovered, volume_cc, fractions, targets)
+    row = ask.answer(dvh)
+    if dvh is None or index_spec(metric.kind) is not None:
+        return row
+    return with_band(row, [ask.answer(variant) for variant in dvh.variants])
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What a metric may need beside the structure's DVH."""
+
+    prescription: PrescriptionChoice
+    body: Callable[[], Dvh] | None
+    beyond: Callable[[float], Dvh] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A metric on a structure, to be asked of its DVH and of that DVH's variants."""
+
+    metric: Metric
+    roi: str
+    around: _Around
+    uncovered: Uncovered
+    volume_cc: float | None
+    fractions: int | None
+    targets: int
+
+    def answer(self, dvh: Dvh | None) -> MetricResult:
+        """Return the metric of one DVH, without a band."""
+        notes: list[str] = []
+        value, lack = None, None
+        try:
+            value = self._value(dvh, notes)
+        except NotEvaluable as why:
+            lack = why
+        return MetricResult(
+            roi=self.roi,
+            metric=self.metric.canonical,
+            unit=self.metric.unit.value,
+            value=value,
+            reason_code=lack.reason.value if lack else None,
+            reason=lack.message if lack else None,
+            note="; ".join(notes),
+        )
+
+    def _value(self, dvh: Dvh | None, notes: list[str]) -> float:
+        metric = self.metric
         index = index_spec(metric.kind)
         if index is not None:
-            value = _index_value(index, dvh, prescription, body, notes)
-            if index.needs_body and targets > 1:
-                notes.append(f"the plan has {targets} target volumes, whose isodoses this index does not tell apart")
-        else:
-            row = spec(metric.kind)
-            dvh = dvh if dvh is not None else _volume_only(row, roi, volume_cc)
-            dvh = dvh if metric.effect is None else _in_effect(dvh, metric.effect, fractions, notes)
-            value = _Measurement(metric, row, dvh, prescription, notes).value(uncovered)
-    except NotEvaluable as why:
-        lack = why
-    return MetricResult(
-        roi=roi,
-        metric=metric.canonical,
-        unit=metric.unit.value,
-        value=value,
-        reason_code=lack.reason.value if lack else None,
-        reason=lack.message if lack else None,
-        note="; ".join(notes),
-    )
+            value = _index_value(index, metric, dvh, self.around, notes)
+            if index.needs_body and self.targets > 1:
+                notes.append(
+                    f"the plan has {self.targets} target volumes, whose isodoses this index does not tell apart"
+                )
+            return value
+        row = spec(metric.kind)
+        dvh = dvh if dvh is not None else _volume_only(row, self.roi, self.volume_cc)
+        dvh = dvh if metric.effect is None else _in_effect(dvh, metric.effect, self.fractions, notes)
+        return _Measurement(metric, row, dvh, self.around.prescription, notes).value(self.uncovered)
+
+
+def with_band(row: MetricResult, others: Sequence[MetricResult]) -> MetricResult:
+    """Return `row` with the band that it and `others`, the same metric on the DVH's variants, span.
+
+    A variant without a value, such as one too small for the volume that the metric asks for, opens no band; the note
+    says so. Without a value in `row` there is no band.
+    """
+    if row.value is None or not others:
+        return row
+    values = [row.value, *(other.value for other in others if other.value is not None)]
+    lacking = next((other.reason for other in others if other.value is None and other.reason), None)
+    note = row.note if lacking is None else "; ".join(filter(None, (row.note, f"as the slices are read, {lacking}")))
+    return replace(row, low=min(values), high=max(values), note=note)
 
 
 def _volume_only(row: MetricSpec, roi: str, volume_cc: float | None) -> Dvh:
@@ -104,29 +157,32 @@ def _volume_only(row: MetricSpec, roi: str, volume_cc: float | None) -> Dvh:
     return Dvh(roi=roi, dose_gy=nothing, part_cc=nothing, volume_cc=volume_cc, min_gy=None, max_gy=None)
 
 
-def _index_value(
-    index: IndexSpec,
-    dvh: Dvh | None,
-    prescription: PrescriptionChoice,
-    body: Callable[[], Dvh] | None,
-    notes: list[str],
-) -> float:
+def _index_value(index: IndexSpec, metric: Metric, dvh: Dvh | None, around: _Around, notes: list[str]) -> float:
     """Return an index of a target; it needs the whole target inside the dose grid."""
     if dvh is None:
         raise NotEvaluable("there is no dose.", reason=Reason.NO_DOSE)
-    whole = _Measurement(parse_metric("Mean[Gy]"), spec("Mean"), dvh, prescription, notes)
+    whole = _Measurement(parse_metric("Mean[Gy]"), spec("Mean"), dvh, around.prescription, notes)
     whole.value("refuse")  # raises for what is empty or outside
 
     def the_body() -> Dvh:
-        if body is None:
+        if around.body is None:
             raise NotEvaluable("the body is not known, so isodose volumes are not.", reason=Reason.NO_STRUCTURE)
-        found = body()
+        found = around.body()
         note = f"isodose volumes within {found.roi}"
+        if found.uncovered_frac > MAX_UNCOVERED_FRAC:
+            note += f", {number_text(100 * found.uncovered_frac, digits=3)} % of which lie outside the dose grid"
         if note not in notes:
             notes.append(note)
         return found
 
-    value = index.function(IndexInput(target=dvh, prescribed_gy=whole.prescribed_gy, body=the_body))
+    def far(distance_mm: float) -> Dvh:
+        if around.beyond is None:
+            raise NotEvaluable("the body around the target is not known.", reason=Reason.NO_STRUCTURE)
+        return around.beyond(distance_mm)
+
+    value = index.function(IndexInput(target=dvh, prescribed_gy=whole.prescribed_gy, body=the_body, beyond=far))
+    if metric.unit is Unit.PERCENT and index.units[0] is Unit.GY:
+        value *= 100 / whole.prescribed_gy()
     if not math.isfinite(value):
         raise NotEvaluable("the dose of the structure is not a number everywhere.", reason=Reason.NO_DOSE)
     return value

@@ -18,7 +18,8 @@ argument is never guessed: D100 may be 100 % or 100 cc, so it is refused.
 with that alpha/beta in Gy: ``EQD2_3:D0.03cc[Gy]``.
 
 Indices of a target are plain numbers under their authors' names: ``CI_Paddick``, ``CI_RTOG``, ``Selectivity_Lomax``,
-``GI_Paddick``, ``R50``, ``HI_ICRU83``, ``HI_RTOG``, ``HI_D5D95``. A bare CI or HI is refused: there are many.
+``GI_Paddick``, ``GI_UKSABR``, ``R50``, ``HI_ICRU83``, ``HI_ICRU62``, ``HI_RTOG``, ``HI_D5D95``; with units
+``D2cm[%]``, ``Spill105[%]``, ``GradientDistance[mm]``. A bare CI or HI is refused: there are many.
 """
 
 from __future__ import annotations
@@ -126,9 +127,9 @@ def parse_metric(text: str) -> Metric:
     """
     if len(text) > _MAX_LENGTH:
         raise _error(text[:_MAX_LENGTH] + "...", 1, f"a metric has at most {_MAX_LENGTH} characters")
-    row_of_index = find_index(re.sub(r"\s+", "", text).removesuffix("[]"))
-    if row_of_index is not None:
-        return Metric(kind=row_of_index.name, at=None, unit=Unit.NONE)
+    index = _index(text)
+    if index is not None:
+        return index
     prefix = _EFFECT.match(text)
     begin = prefix.end() if prefix else 0
     match = _GRAMMAR.match(text, begin)
@@ -141,6 +142,21 @@ def parse_metric(text: str) -> Metric:
     unit = _result_unit(text, match, row)
     effect = None if prefix is None else _effect(text, prefix, row, at, unit)
     return Metric(kind=row.name, at=at, unit=unit, effect=effect)
+
+
+def _index(text: str) -> Metric | None:
+    """Return the index that `text` names, with its unit; None if it names none."""
+    match = re.fullmatch(r"\s*(?P<name>[^\[\]]*?)\s*(?:\[\s*(?P<unit>[^\[\]]*?)\s*\])?\s*", text)
+    row = None if match is None else find_index(re.sub(r"\s+", "", match["name"]))
+    if match is None or row is None:
+        return None
+    if not match["unit"]:
+        return Metric(kind=row.name, at=None, unit=row.units[0])
+    parsed = parse_unit(match["unit"])
+    if parsed is None or parsed[0] not in row.units:
+        allowed = " or ".join(unit.value or "a plain number" for unit in row.units)
+        raise _error(text, match.start("unit") + 1, f"{row.name} gives {allowed}, not {match['unit']!r}")
+    return Metric(kind=row.name, at=None, unit=parsed[0])
 
 
 def _effect(text: str, prefix: re.Match[str], row: MetricSpec, at: Quantity | None, unit: Unit) -> Effect:

@@ -122,11 +122,14 @@ class IndexInput:
         Gives the one prescribed dose; raises `NotEvaluable` where it is not known.
     body
         Gives the DVH of the whole body, where isodose volumes are measured; raises `NotEvaluable` without one.
+    beyond
+        Gives the DVH of the body farther than so many mm from the target; raises `NotEvaluable` likewise.
     """
 
     target: Dvh
     prescribed_gy: Callable[[], float]
     body: Callable[[], Dvh]
+    beyond: Callable[[float], Dvh]
 
     def isodose_cc(self, percent: float = 100.0) -> float:
         """Return the volume in the body that receives so many percent of the prescription or more."""
@@ -138,31 +141,40 @@ class IndexInput:
         return self.target.volume_at_least_cc(self.prescribed_gy())
 
 
-# Gives a plain number. May raise NotEvaluable.
+# Gives a plain number, or one in the first of the index's units. May raise NotEvaluable.
 IndexFunction = Callable[[IndexInput], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexSpec:
-    """One row of the table of indices: plain numbers of a target, such as conformity; under their authors' names."""
+    """One row of the table of indices: numbers of a target, such as conformity; under their authors' names.
+
+    `units` are those that the result may come in, the function's own first; doses may also be asked for in percent of
+    the prescription.
+    """
 
     name: str
     function: IndexFunction
     spellings: tuple[str, ...]
     needs_body: bool
+    units: tuple[Unit, ...] = (Unit.NONE,)
 
 
 _INDICES: dict[str, IndexSpec] = {}
 
 
 def index(
-    name: str, *, spellings: tuple[str, ...] = (), needs_body: bool = False
+    name: str,
+    *,
+    spellings: tuple[str, ...] = (),
+    needs_body: bool = False,
+    units: tuple[Unit, ...] = (Unit.NONE,),
 ) -> Callable[[IndexFunction], IndexFunction]:
     """Enter the decorated function in the table of indices under `name`."""
 
     def enter(function: IndexFunction) -> IndexFunction:
         known = (name.lower(), *spellings)
-        _INDICES[name] = IndexSpec(name=name, function=function, spellings=known, needs_body=needs_body)
+        _INDICES[name] = IndexSpec(name=name, function=function, spellings=known, needs_body=needs_body, units=units)
         return function
 
     return enter

@@ -119,7 +119,7 @@ REFUSED = [  # text, position of the fault, what the message must offer
     ("CI", 1, "CI_RTOG or CI_Paddick"),
     ("HI[%]", 1, "HI_ICRU83"),
     ("CI_Padick", 1, "CI_Paddick"),
-    ("R50[Gy]", 1, "R50"),
+    ("R50[Gy]", 5, "R50"),
     ("EQD2_3:Men", 8, "Mean[Gy]"),
     ("EQD23:Mean", 1, "Mean[Gy]"),
     ("EQD2_0:Mean", 6, "Mean[Gy]"),
