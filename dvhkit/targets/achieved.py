@@ -135,10 +135,10 @@ def measure_margin(
     a, b = _surfaces(inner, outer, slice_spacing_mm)
     bands = find_bands(a, b)
     fit = fit_margins(a, b)
-    reach = measure_reach(a, b)
+    reach = measure_reach(a, b, bands)
     kept, lacking_fit = relative_reach(reach, b, fit.margins_mm)
     rows = direction_margins(reach, kept, fit, bands, expected)
-    crops, explained = find_crops(a, b, fit=fit, reach=reach, lacking=lacking_fit, bands=bands, others=others)
+    crops, explained = find_crops(a, b, fit=fit, reach=reach, lacking=lacking_fit, others=others)
     low = fit.margins_mm if expected is None else expected.low()
     lacking = lacking_fit if expected is None else relative_reach(reach, b, low)[1]
     outside_cc, nodes, volumes = outside_volume_cc(a, b)
@@ -196,9 +196,9 @@ def _surfaces(inner: Structure, outer: Structure, slice_spacing_mm: float | None
 def _check(evidence: Evidence, outside_cc: float, low: FloatArray) -> AchievedMargin:
     a, b, fit, expected = evidence.inner, evidence.outer, evidence.fit, evidence.expected
     high = fit.margins_mm if expected is None else expected.high()
-    bulges = find_bulges(evidence)
+    bulges, above = find_bulges(evidence)
     statements = judge_all(evidence, bulges)
-    allowed = evidence.bands.along(evidence.reach.normals)
+    allowed = evidence.reach.band_mm
     share = evidence.reach.share
     below = float(share[evidence.lacking_mm > allowed].sum())
     return AchievedMargin(
@@ -218,7 +218,7 @@ def _check(evidence: Evidence, outside_cc: float, low: FloatArray) -> AchievedMa
         excess_cc=None if high is None else excess_volume_cc(a, b, high),
         outside_cc=outside_cc,
         below_pct=100 * below,
-        above_pct=100 * evidence.above_share(high),
+        above_pct=100 * above,
         worst=_worst_places(evidence, allowed),
         slice_spacing_mm=b.spacing_mm,
         attainable_mm=_attainable(fit, evidence.bands, b.spacing_mm),

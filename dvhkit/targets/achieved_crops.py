@@ -15,7 +15,7 @@ from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Structure
 from dvhkit.targets.achieved_cloud import distance_to
 from dvhkit.targets.achieved_fit import Fit
-from dvhkit.targets.achieved_measure import Bands, Reach, margin_along, place_of
+from dvhkit.targets.achieved_measure import Reach, margin_along, place_of
 from dvhkit.targets.achieved_records import Crop, CropKind, Place
 from dvhkit.targets.achieved_surface import Surface, make_surface
 
@@ -34,6 +34,9 @@ _DEEPEST_MM = 15.0
 _FIRST_CUT, _NEXT_CUT, _MOST_CUTS = 0.4, 0.15, 3
 _LEAST_POINTS = 8
 _MOST_OTHERS = 60
+_LEAST_RECIPE_FRAC = 0.2
+# Nodes in the window in which another structure is looked at.
+_MOST_NODES = 400_000
 # Share of a slice distance by which a margin must pass the next slice before that slice is missed.
 _END_SLACK = 0.2
 # Systems leave out sections smaller than this.
@@ -125,7 +128,6 @@ def find_crops(
     fit: Fit,
     reach: Reach,
     lacking: FloatArray,
-    bands: Bands,
     others: Sequence[Structure],
 ) -> tuple[tuple[Crop, ...], NDArray[np.bool_]]:
     """Return the parts where `outer` falls short of the recovered margins, each with its cause where one is found.
@@ -142,10 +144,12 @@ def find_crops(
     explained : (n,)
         Whether a point of `reach` lies where another structure explains what is lacking.
     """
-    allowed = np.maximum(_LEAST_SHORT_MM, bands.along(reach.normals) + 0.3)
+    allowed = np.maximum(_LEAST_SHORT_MM, reach.band_mm + 0.3)
     ends = _short_ends(inner, outer, fit)
     found: list[Crop] = []
-    cutters = _Cutters(others=others, inner=inner, outer=outer)
+    # Where no margins explain the rest, there is nothing that a cut departs from.
+    known = fit.explained_frac >= _LEAST_RECIPE_FRAC
+    cutters = _Cutters(others=others if known else (), inner=inner, outer=outer)
     explained = np.zeros(len(lacking), bool)
     for patch in patches(reach, lacking, allowed):
         here = _crops_of(patch, inner=inner, outer=outer, fit=fit, reach=reach, cutters=cutters)
@@ -341,9 +345,10 @@ class _Cutters:
         low, high = points.min(axis=0) - pad, points.max(axis=0) + pad
         if not _touches(structure, low, high):
             return None
+        step = max(1.5, float(np.cbrt(np.prod(high - low) / _MOST_NODES)))
         try:
             surface = make_surface(
-                structure, fallback_spacing_mm=self.outer.spacing_mm, window_mm=(low, high), step_mm=1.5
+                structure, fallback_spacing_mm=self.outer.spacing_mm, window_mm=(low, high), step_mm=step
             )
         except (GeometryError, NotEvaluable):
             return None  # what cannot be measured explains nothing

@@ -9,7 +9,7 @@ step and lose their say (Welsch weights, narrowed step by step), so that they do
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,8 +23,14 @@ LEAST_MM = 0.2
 _MOST_POINTS = 2500
 # Widths over which a point that does not fit loses its say, in mm: from wide to narrow.
 _WIDTHS_MM = (4.0, 4.0, 2.5, 2.5, 1.5, 1.5, 1.0, 1.0, 0.7, 0.5)
-_LAST_WIDTHS_MM = (0.5, 0.5)
+_LAST_WIDTHS_MM = (0.5, 0.5, 0.5)
+_TRIAL_WIDTHS_MM = (1.0, 0.7, 0.5, 0.5, 0.5)
 _ROUGH_POINTS = 700
+# Ends that are tried, in shares of the slice distance beyond the last slice; None is what the sections suggest.
+_ROUND_SHARES: tuple[float | None, ...] = (None, 0.0, 1.0)
+_FLAT_SHARES: tuple[float | None, ...] = (None, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+# Costs that differ by less than this, in mm2, are the same.
+_SAME_COST_MM2 = 0.002
 # How much a margin may stray from the mean of all before the points must say so: holds what nothing determines.
 _PRIOR_MM = 4.0
 _PRIOR_POINTS = 2.0
@@ -73,34 +79,17 @@ def octant(vectors: FloatArray, margins_mm: FloatArray) -> FloatArray:
 
 
 def fit_margins(inner: Surface, outer: Surface) -> Fit:
-    """Return the six margins that best make `outer` of `inner`.
-
-    Where the inner structure ends between its last slice and the next is not known: the fit is made for the end that
-    its last slices suggest, for one at the last slice and for one just before the next. The one that explains most is
-    taken; how far the others differ is part of the uncertainty.
-    """
+    """Return the six margins that best make `outer` of `inner`."""
     points = _fitted_points(outer)
     rough = points[:_ROUGH_POINTS]
     thin = inner.cloud.thinned(3)
     first = [_fit(rough, thin, inner, start, _WIDTHS_MM) for start in _starts(rough, thin, inner)]
     start = max(first, key=lambda f: round(f.explained_frac, 2)).margins_mm
-    clouds = [inner.cloud, *(_other_end(inner, share) for share in (0.0, 1.0))]
-    trials = [_fit(rough, cloud.thinned(2), inner, start, _LAST_WIDTHS_MM) for cloud in clouds]
-    best = max(range(3), key=lambda i: (round(trials[i].explained_frac, 2), -i))
-    chosen = _fit(points, clouds[best], inner, trials[best].margins_mm, _LAST_WIDTHS_MM)
-    worthy = [t.margins_mm for t in trials if t.explained_frac >= trials[best].explained_frac - 0.1]
-    spread = 0.5 * np.ptp(np.array(worthy), axis=0)
-    half_slice = 0.5 * max(inner.spacing_mm, outer.spacing_mm)
-    along = np.repeat(np.abs(inner.slice_axis), 2)
-    most = 0.5 + along * half_slice
-    return Fit(
-        margins_mm=chosen.margins_mm,
-        uncertainty_mm=np.minimum(np.hypot(chosen.uncertainty_mm, spread), most),
-        points_mm=chosen.points_mm,
-        residual_mm=chosen.residual_mm,
-        vector_mm=chosen.vector_mm,
-        explained_frac=chosen.explained_frac,
-    )
+    inner, start, spread = _with_best_ends(inner, outer, rough, start)
+    chosen = _fit(points, inner.cloud, inner, start, _LAST_WIDTHS_MM)
+    # Both last slices may end anywhere up to the next one.
+    most = 0.5 + np.repeat(np.abs(inner.slice_axis), 2) * max(inner.spacing_mm, outer.spacing_mm)
+    return replace(chosen, uncertainty_mm=np.minimum(np.hypot(chosen.uncertainty_mm, spread), most))
 
 
 def _fitted_points(outer: Surface) -> FloatArray:
@@ -110,10 +99,57 @@ def _fitted_points(outer: Surface) -> FloatArray:
     return points[np.random.default_rng(1).permutation(len(points))[::stride]]
 
 
-def _other_end(inner: Surface, share: float) -> Cloud:
+def _with_best_ends(
+    inner: Surface, outer: Surface, points: FloatArray, start: FloatArray
+) -> tuple[Surface, FloatArray, FloatArray]:
+    """Return the inner surface with the ends that explain the outer points best, their margins, and what is left open.
+
+    Where the inner structure ends between its last slice and the next is not known. Round ends are tried as their last
+    sections suggest, flat ones at several heights; the rounding of the outer structure tells, as far as slices show it.
+    Where it leaves several open, a flat end is taken whose margin comes nearest to that from last slice to last slice.
+    """
+    shares = _FLAT_SHARES if any(cap.flat for cap in inner.caps) else _ROUND_SHARES
+    ends = {share: inner if share is None else _ending(inner, (share, share)) for share in shares}
+    trials = {share: _fit(points, e.cloud.thinned(2), e, start, _TRIAL_WIDTHS_MM) for share, e in ends.items()}
+    margins = trials[None].margins_mm.copy()
+    axis = int(np.abs(inner.slice_axis).argmax())
+    flipped = inner.slice_axis[axis] < 0
+    spread = np.zeros(6)
+    best: list[float | None] = []
+    for upward in (False, True):
+        positive = upward != flipped
+        costs = {share: _cost(trial, axis, positive=positive) for share, trial in trials.items()}
+        least = min(costs.values())
+        worthy = [share for share in shares if costs[share] <= 1.5 * least + _SAME_COST_MM2]
+        side = 2 * axis + int(not positive)
+        found = {share: float(trials[share].margins_mm[side]) for share in worthy}
+        flat = any(cap.flat for cap in inner.caps if cap.upward is upward)
+        slices_mm = _between_last_slices(inner, outer, upward=upward)
+        # Unless other ends explain clearly more, the sections of a round end have the word.
+        trusted = None in worthy and not flat
+        best.append(None if trusted else min(worthy, key=lambda s: round(abs(found[s] - slices_mm), 2)))
+        margins[side] = trials[best[-1]].margins_mm[side]
+        spread[side] = max(0.5 * float(np.ptp(list(found.values()))), 0.5 * inner.spacing_mm if flat else 0.0)
+    chosen = inner if best == [None, None] else _ending(inner, (best[0], best[1]))
+    return chosen, margins, spread
+
+
+def _between_last_slices(inner: Surface, outer: Surface, *, upward: bool) -> float:
+    ends = [s.stack.offsets_mm[-1 if upward else 0] for s in (inner, outer)]
+    return float((ends[1] - ends[0]) * (1 if upward else -1))
+
+
+def _cost(trial: Fit, axis: int, *, positive: bool) -> float:
+    """Return the mean squared residual, none counted above 1 mm2, of the points on one side."""
+    along = trial.vector_mm[:, axis] * (1 if positive else -1)
+    side = along > 0.2 * np.linalg.norm(trial.vector_mm, axis=1)
+    return float(np.minimum(trial.residual_mm[side] ** 2, 1.0).mean()) if side.any() else 0.0
+
+
+def _ending(inner: Surface, shares: tuple[float | None, float | None]) -> Surface:
     return make_surface(
-        inner.structure, fallback_spacing_mm=inner.spacing_mm, step_mm=inner.cloud.step_mm, cap_share=share
-    ).cloud
+        inner.structure, fallback_spacing_mm=inner.spacing_mm, step_mm=inner.cloud.step_mm, cap_shares=shares
+    )
 
 
 def _starts(points: FloatArray, cloud: Cloud, inner: Surface) -> list[FloatArray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dvhkit.model.arrays import FloatArray
 from dvhkit.targets.achieved_cloud import Cloud, distance_to, gauge_to
@@ -57,13 +58,16 @@ class Reach:
         Part of the inner surface that a point stands for; sums to 1.
     distance_mm : (n,)
         To the nearest point of the outer surface; negative for a point outside of it.
+    band_mm : (n,)
+        How well it is known; beyond the last drawn slice by no more than nearly a slice.
     """
 
     points_mm: FloatArray
     normals: FloatArray
     share: FloatArray
     distance_mm: FloatArray
-    outside: np.ndarray
+    outside: NDArray[np.bool_]
+    band_mm: FloatArray
 
 
 def find_bands(inner: Surface, outer: Surface) -> Bands:
@@ -76,7 +80,7 @@ def find_bands(inner: Surface, outer: Surface) -> Bands:
 
 
 def _chord_mm(surface: Surface) -> float:
-    """Return how far contours may lie from the outline that they stand for: a quarter pixel, or the height of an arc."""
+    """Return how far contours may lie from the outline they stand for: a quarter pixel or the height of an arc."""
     stack = surface.stack
     edges = np.roll(stack.points_mm, -1, axis=0) - stack.points_mm
     last = stack.ring_start[1:] - 1
@@ -85,22 +89,26 @@ def _chord_mm(surface: Surface) -> float:
     stepped = (np.abs(edges).min(axis=1) < 1e-3) & (lengths > 0)
     usual = float(np.median(lengths[lengths > 0]))
     if stepped.mean() > 0.9 and len(lengths) > 16 * stack.n_planes:
-        return 0.25 * float(lengths[stepped].min())  # outlines of whole pixels: both together are known to half of one
+        return 0.25 * float(lengths[stepped].min())  # outlines of whole pixels
     radius = float(np.sqrt(np.abs(stack.areas_mm2()).max() / np.pi))
     return min(0.5, usual**2 / (8 * max(radius, 1.0)))
 
 
-def measure_reach(inner: Surface, outer: Surface) -> Reach:
+def measure_reach(inner: Surface, outer: Surface, bands: Bands) -> Reach:
     """Return the distance of every sampled point of the inner surface from the outer one."""
     cloud = inner.cloud.sampled()
     outside = outer.signed(cloud.points_mm) > 0
     distance = distance_to(cloud.points_mm, outer.cloud)
+    band = bands.along(cloud.normals)
+    w, drawn = inner.stack.frame.to_frame(cloud.points_mm)[:, 2], inner.stack.offsets_mm
+    beyond = (w < drawn[0] - 1e-6) | (w > drawn[-1] + 1e-6)
     return Reach(
         points_mm=cloud.points_mm,
         normals=cloud.normals,
         share=cloud.area_mm2 / cloud.area_mm2.sum(),
         distance_mm=np.where(outside, -distance, distance),
         outside=outside,
+        band_mm=np.where(beyond, np.maximum(band, 1.8 * bands.across_mm), band),
     )
 
 

@@ -43,14 +43,6 @@ class Evidence:
     outside_mm3: FloatArray
     others: tuple[Structure, ...]
 
-    def above_share(self, high_mm: FloatArray | None) -> float:
-        """Return the share of the outer surface beyond the upper bounds and the band."""
-        if high_mm is None:
-            return 0.0
-        cloud, beyond = excess_points(self.outer, self.inner, high_mm)
-        over = beyond > self.bands.along(cloud.normals) + AT_LIMIT_MM
-        return float(cloud.area_mm2[over].sum() / cloud.area_mm2.sum())
-
 
 def judge_all(evidence: Evidence, bulges: tuple[Crop, ...]) -> list[Statement]:
     """Return the statements about a pair, the gravest first."""
@@ -138,7 +130,7 @@ def _limits(row: DirectionMargin) -> str:
 
 def _shortfalls(evidence: Evidence) -> list[Statement]:
     reach, outer = evidence.reach, evidence.outer
-    allowed = evidence.bands.along(reach.normals) + AT_LIMIT_MM
+    allowed = reach.band_mm + AT_LIMIT_MM
     found = []
     for patch in patches(reach, evidence.lacking_mm, allowed):
         explained = float(reach.share[patch.members[evidence.explained[patch.members]]].sum()) / patch.share
@@ -181,11 +173,14 @@ def _ends(evidence: Evidence) -> list[Statement]:
     return found
 
 
-def find_bulges(evidence: Evidence) -> tuple[Crop, ...]:
-    """Return the parts of the outer surface beyond the upper limits (without any, beyond the recovered margins)."""
+def find_bulges(evidence: Evidence) -> tuple[tuple[Crop, ...], float]:
+    """Return the parts of the outer surface beyond the upper limits, and the share of it that is beyond them.
+
+    Where nothing was asked for the limit is a millimetre more than the recovered margins.
+    """
     high = evidence.fit.margins_mm + _BULGE_MM if evidence.expected is None else evidence.expected.high()
     if high is None:
-        return ()
+        return (), 0.0
     cloud, beyond = excess_points(evidence.outer, evidence.inner, high)
     allowed = evidence.bands.along(cloud.normals) + AT_LIMIT_MM
     over = Reach(
@@ -194,12 +189,14 @@ def find_bulges(evidence: Evidence) -> tuple[Crop, ...]:
         share=cloud.area_mm2 / cloud.area_mm2.sum(),
         distance_mm=beyond,
         outside=np.zeros(len(beyond), bool),
+        band_mm=allowed,
     )
-    return tuple(
+    bulges = tuple(
         _bulge(evidence, over, patch.members, patch.worst, patch.share)
         for patch in patches(over, beyond, allowed)
         if patch.share >= 2 * LEAST_SHARE
     )
+    return bulges, float(over.share[beyond > allowed].sum())
 
 
 def _bulge(evidence: Evidence, over: Reach, members: NDArray[np.int64], worst: int, share: float) -> Crop:

@@ -126,7 +126,7 @@ def make_surface(
     fallback_spacing_mm: float | None = None,
     window_mm: tuple[FloatArray, FloatArray] | None = None,
     step_mm: float | None = None,
-    cap_share: float | None = None,
+    cap_shares: tuple[float | None, float | None] = (None, None),
 ) -> Surface:
     """Return the surface of a structure.
 
@@ -138,8 +138,8 @@ def make_surface(
         Low and high corner of a box in patient coordinates; what lies outside is left out.
     step_mm
         Distance between points; by default so that there are about 12,000.
-    cap_share
-        Close every end this share of the slice distance further, instead of where the areas say.
+    cap_shares
+        Close lower and upper ends these shares of the slice distance further, instead of where the sections say.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def make_surface(
     spacing = float(np.median(np.diff(stack.offsets_mm))) if stack.n_planes > 1 else runs.end_gap_mm[0][0]
     window = _window(stack, window_mm)
     step = step_mm or _step_for(stack, spacing)
-    caps = _caps(stack, runs, cap_share)
+    caps = _caps(stack, runs, cap_shares)
     cloud, caps = _cloud(stack, runs, caps, window, step)
     return Surface(structure=structure, stack=stack, runs=runs, caps=caps, spacing_mm=spacing, cloud=cloud)
 
@@ -205,7 +205,7 @@ def _step_for(stack: PlaneStack, spacing_mm: float) -> float:
     return float(np.clip(np.sqrt(1.5 * area / _POINTS), *_STEP_MM))
 
 
-def _caps(stack: PlaneStack, runs: Runs, share: float | None) -> tuple[Cap, ...]:
+def _caps(stack: PlaneStack, runs: Runs, shares: tuple[float | None, float | None]) -> tuple[Cap, ...]:
     thickness2 = _thickness_mm(stack) ** 2
     caps = []
     for (first, stop), gaps in zip(runs.bounds, runs.end_gap_mm, strict=True):
@@ -213,6 +213,7 @@ def _caps(stack: PlaneStack, runs: Runs, share: float | None) -> tuple[Cap, ...]
             plane = stop - 1 if upward else first
             inward = thickness2[first:stop][::-1] if upward else thickness2[first:stop]
             height, flat = _end_height(inward, gap)
+            share = shares[int(upward)]
             if share is not None:
                 height = max(share * gap, _LEVEL * 2)
             caps.append(Cap(plane=plane, upward=upward, height_mm=height, gap_mm=gap, flat=flat))

@@ -85,11 +85,11 @@ def _direction(  # noqa: PLR0917 -- one row of the table above
 def band_of(uncertainty_mm: float, bands: Bands, axis: FloatArray) -> float:
     """Return the half-width of a recovered margin's band.
 
-    Across the slices it is never less than a sixth of their distance nor more than half of it, beside what the chords
+    Across the slices it is never less than a sixth of their distance nor more than all of it, beside what the chords
     of the contours leave open.
     """
     across = abs(float(axis @ bands.axis))
-    slices = float(np.clip(uncertainty_mm, bands.across_mm / 3, bands.across_mm))
+    slices = float(np.clip(uncertainty_mm, bands.across_mm / 3, 2 * bands.across_mm))
     return float(
         (1 - across) * max(bands.in_plane_mm, min(uncertainty_mm, 1.0)) + across * (slices + bands.in_plane_mm)
     )
