@@ -11,7 +11,7 @@ import shapely
 
 from dvhkit.engine.distance import FrameMargins, grown_sections, shrunk_sections
 from dvhkit.engine.loft import Section
-from dvhkit.engine.planes import PlaneStack, Runs, find_runs, stack_planes
+from dvhkit.engine.planes import PlaneStack, Runs, find_runs, repaired, stack_planes
 from dvhkit.engine.repair import compose, rings_of
 from dvhkit.errors import GeometryError, InputError
 from dvhkit.findings import Finding, Level
@@ -239,6 +239,7 @@ def _derive(
         # Nothing to do must change nothing, not even by tracing.
         unchanged = replace(result, contours=structure.closed_contours)
         return Derived(structure=unchanged, how=how, findings=stack.findings)
+    stack = _mended(stack)
     runs = _runs(stack, image, structure.name)
     findings = [*stack.findings, *runs.findings]
     across = _frame_margins(stack, margins, structure.name)
@@ -259,6 +260,20 @@ def margins_text(margins: Margins) -> str:
     if margins.is_isotropic:
         return f"{number_text(margins.left_mm)}mm"
     return "[" + str(margins).removesuffix(" mm").replace(" ", "") + "]"
+
+
+def _mended(stack: PlaneStack) -> PlaneStack:
+    """Put rings right that cross themselves or overlap, with a finding that says so."""
+    signed = stack.areas_mm2()
+    bad = []
+    for plane in range(stack.n_planes):
+        rings = stack.rings(plane)
+        crosses = not all(shapely.is_valid(shapely.Polygon(ring)) for ring in rings)
+        if not crosses and len(rings) > 1:
+            crosses = abs(shapely.area(stack.section(plane)) - signed[plane]) > max(0.01, 1e-3 * abs(signed[plane]))
+        if crosses:
+            bad.append(plane)
+    return (repaired(stack, np.array(bad)) or stack) if bad else stack
 
 
 def _runs(stack: PlaneStack, image: ImageSeries | None, name: str) -> Runs:

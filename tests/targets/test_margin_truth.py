@@ -9,7 +9,7 @@ from minkowski_truth import all_points, box_points, cylinder_points, errors_mm, 
 
 from dvhkit.errors import GeometryError
 from dvhkit.model.image import ImageSeries
-from dvhkit.model.structure import Contour
+from dvhkit.model.structure import Contour, Structure
 from dvhkit.phantoms.phantom_set import axial_grid
 from dvhkit.phantoms.shapes import ring_area_mm2, structure
 from dvhkit.phantoms.solids import Box, Cylinder, Ellipsoid, sphere
@@ -222,3 +222,14 @@ def test_the_support_of_a_box_grows_by_that_of_the_margin_even_where_sides_do_no
     body = np.hypot(np.where(n[:, 0] > 0, left, right) * n[:, 0], np.where(n[:, 1] > 0, posterior, anterior) * n[:, 1])
     truth = 10 * np.abs(n[:, 0]) + 12 * np.abs(n[:, 1]) + body
     assert np.abs((points[:, :2] @ n.T).max(axis=0) - truth).max() < 0.1
+
+
+def test_outlines_that_cross_themselves_grow_as_what_they_enclose_and_say_so():
+    ring = np.array([(0, 0), (10, 10), (10, 0), (0, 10)], float)
+    contours = tuple(Contour(points_mm=np.column_stack([ring, np.full(4, z)])) for z in (0.0, 2.0, 4.0))
+    made = grow(Structure(number=1, name="Bow tie", contours=contours), 3.0)
+    assert "contours-cross" in {f.code for f in made.findings}
+    middle = all_points(made.structure)
+    middle = middle[np.abs(middle[:, 2] - 2.0) < 0.1]
+    # Two triangles that meet in the middle: the sides reach 3 mm further.
+    assert (middle[:, 0].min(), middle[:, 0].max()) == (pytest.approx(-3, abs=0.02), pytest.approx(13, abs=0.02))
