@@ -36,6 +36,9 @@ MAX_ITEMS = 2_000_000
 _HEADER_STEPS = (1 << 14, 1 << 18, 1 << 24)
 _PREAMBLE = 128
 _MAX_META = 1 << 16
+_MAX_CHARSET = 1024
+_DEEP_CLASSES = (b"1.2.840.10008.5.1.4.1.1.481", b"1.2.840.10008.5.1.4.1.1.66")
+_PIXEL_TAG = b"\xe0\x7f\x10\x00"
 _SYNTAX = 0x00020010
 _SYNTAX_TAG = b"\x02\x00\x10\x00UI"
 _CLASS_TAG = b"\x02\x00\x02\x00UI"
@@ -144,12 +147,33 @@ def parse(data: bytes, *, specific_tags: list[BaseTag | int] | None = None, stop
     start, syntax = _outermost(data)
     if syntax == _DEFLATED:
         data, start = _inflate(data, start, MAX_INFLATED_BYTES), 0
+    _require_short_charsets(data, start)
     stream = BytesIO(data)
     stream.seek(start)
     implicit, little = syntax == _IMPLICIT, syntax != _BIG_ENDIAN
     dataset = read_dataset(stream, implicit, little, stop_when=stop, specific_tags=specific_tags)
     _require_whole(dataset, stream)
     return dataset
+
+
+def _require_short_charsets(data: bytes, start: int) -> None:
+    """Raise if a SpecificCharacterSet (0008,0005) is longer than any list of character sets.
+
+    pydicom looks each of them up at once, which for a megabyte takes half a minute. Objects of radiotherapy are looked
+    through, since their sequences may hold one too; elsewhere the same bytes may be pixels, so only the first
+    elements are.
+    """
+    deep = any(prefix in data[:2048] for prefix in _DEEP_CLASSES) and _PIXEL_TAG not in data
+    end = len(data) if deep else start + 64
+    for tag, order in ((b"\x08\x00\x05\x00", "<"), (b"\x00\x08\x00\x05", ">")):
+        at = data.find(tag, start, end)
+        while at >= 0:
+            code, place = ("H", at + 6) if data[at + 4 : at + 6] == b"CS" else ("I", at + 4)
+            stored = data[place : at + 8].ljust(at + 8 - place, b"\x00")
+            length = struct.unpack(order + code, stored)[0]
+            if _MAX_CHARSET < length <= len(data):
+                raise DicomReadError(f"has {length} bytes of SpecificCharacterSet (0008,0005).")
+            at = data.find(tag, at + 4, end)
 
 
 def transfer_syntax(data: bytes) -> str:

@@ -130,3 +130,22 @@ def test_nothing_is_written_and_hostile_uids_go_nowhere(tmp_path):
     case = read_case(tmp_path / "in")
     assert case.label == "in"
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_megabyte_of_character_sets_is_refused_at_once(tmp_path, nested):
+    value = b"A\\" * (1 << 19)
+    bomb = b"\x08\x00\x05\x00" + len(value).to_bytes(4, "little") + value
+    raw = encode(structure_set(Uids()), syntax=ImplicitVRLittleEndian)
+    start = 144 + int.from_bytes(raw[140:144], "little")
+    if nested:
+        item = b"\xfe\xff\x00\xe0" + len(bomb).to_bytes(4, "little") + bomb
+        raw = raw[:start] + b"\x08\x00\x40\x11" + len(item).to_bytes(4, "little") + item + raw[start:]
+    else:
+        raw = raw[:start] + bomb + raw[start:]
+    path = tmp_path / "bomb"
+    path.write_bytes(raw)
+    begin = time.perf_counter()
+    with pytest.raises(DvhkitError, match="SpecificCharacterSet"):
+        read_structures(path)
+    assert time.perf_counter() - begin < SECONDS_A_FILE
