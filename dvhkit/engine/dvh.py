@@ -238,6 +238,7 @@ def _run(solid: Solid, lattice: Lattice, field: _Field) -> _Run:
     layer = np.zeros((lattice.n_rows, lattice.n_columns, 4))
     layer_first = np.full(lattice.n_rows, lattice.n_columns)
     layer_last = np.full(lattice.n_rows, -1)
+    open_layer = np.full(1, -1)
     for chunk in stream(solid, lattice, run.excess):
         book_dose(
             chunk.area,
@@ -257,6 +258,7 @@ def _run(solid: Solid, lattice: Lattice, field: _Field) -> _Run:
             layer,
             layer_first,
             layer_last,
+            open_layer,
             chunk.is_last,
             run.hist,
             run.totals,

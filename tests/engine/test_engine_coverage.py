@@ -153,6 +153,17 @@ def test_two_and_eight_threads_get_the_same_bits_as_one(name):
             assert (one.min_gy, one.max_gy, one.volume_cc) == (other.min_gy, other.max_gy, other.volume_cc)
 
 
+@pytest.mark.parametrize("name", ["reference", "prism"])
+def test_it_does_not_matter_into_how_many_chunks_the_slabs_are_cut(name, monkeypatch):
+    given_dose = dose(lambda x, y, z: 30 + z + 4 * np.cos(y / 9))
+    drawn = sphere(14.0, 2.0, centre=(0.4, -0.7, 0.2))
+    whole = compute_dvh(drawn, given_dose, options=profile(name))
+    monkeypatch.setattr("dvhkit.engine.sections._CHUNK_BYTES", 1)
+    cut = compute_dvh(drawn, given_dose, options=profile(name))
+    np.testing.assert_array_equal(whole.dose_gy, cut.dose_gy)
+    np.testing.assert_array_equal(whole.part_cc, cut.part_cc)
+
+
 def test_each_kernel_compiled_once_for_all_that_came_before():
     compute_dvh(sphere(9.0, 2.0), dose(lambda x, y, z: 30 + x), options=PRISM)
     for kernel in (book.book_dose, book.book_field, book.surface_extremes, coverage.plane_sections, rings.orient):

@@ -262,6 +262,7 @@ def book_dose(
     layer,
     layer_first,
     layer_last,
+    open_layer,
     final,
     hist,
     totals,
@@ -273,29 +274,18 @@ def book_dose(
     its share within.
 
     `slab_section` names the section of each slab, `slab_layer` its layer; both ascend. The last layer stays open in
-    `layer`, `layer_first`, `layer_last` for the next call unless `final`. Outputs: `hist` (bins, 9) as in `_deposit`;
+    `layer`, `layer_first`, `layer_last`, its number in `open_layer` (1,), for the next call unless `final`. Outputs: `hist` (bins, 9) as in `_deposit`;
     `totals`: volume, volume with dose (mm3), and volume times dose gradient (Gy mm2); `extremes`: least and greatest
     dose met.
     """
     for s in range(slab_lo.size):
-        section = slab_section[s]
-        _add_slab(
-            sections[section],
-            first[section],
-            last[section],
-            layer,
-            layer_first,
-            layer_last,
-            slab_hi[s] - slab_lo[s],
-            0.5 * (slab_lo[s] + slab_hi[s]),
-        )
-        if (s + 1 < slab_lo.size and slab_layer[s + 1] != slab_layer[s]) or (s + 1 == slab_lo.size and final):
+        if open_layer[0] >= 0 and slab_layer[s] != open_layer[0]:
             _book_layer(
                 layer,
                 layer_first,
                 layer_last,
-                layer_edges[slab_layer[s]],
-                layer_edges[slab_layer[s] + 1],
+                layer_edges[open_layer[0]],
+                layer_edges[open_layer[0] + 1],
                 origin,
                 step,
                 dose,
@@ -309,6 +299,38 @@ def book_dose(
                 totals,
                 extremes,
             )
+        open_layer[0] = slab_layer[s]
+        section = slab_section[s]
+        _add_slab(
+            sections[section],
+            first[section],
+            last[section],
+            layer,
+            layer_first,
+            layer_last,
+            slab_hi[s] - slab_lo[s],
+            0.5 * (slab_lo[s] + slab_hi[s]),
+        )
+    if final and open_layer[0] >= 0:
+        _book_layer(
+            layer,
+            layer_first,
+            layer_last,
+            layer_edges[open_layer[0]],
+            layer_edges[open_layer[0] + 1],
+            origin,
+            step,
+            dose,
+            offsets,
+            half_end,
+            to_dose,
+            rim,
+            low,
+            high,
+            hist,
+            totals,
+            extremes,
+        )
 
 
 @njit(cache=True, nogil=True)
