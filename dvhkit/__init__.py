@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from dvhkit.protocols.load import list_protocols, load_protocol
     from dvhkit.readers.case import find_cases, inventory, read_case, read_files
     from dvhkit.results import to_frame
+    from dvhkit.targets.achieved import achieved_margin
 
 __version__ = version("dvhkit")
 
 # Loaded when first used: `import dvhkit` and `dvhkit --help` stay quick.
 _HOMES = {
     "DvhkitError": "dvhkit.errors",
+    "achieved_margin": "dvhkit.targets.achieved",
     "audit_case": "dvhkit.audit",
     "compute_dvh": "dvhkit.audit",
     "evaluate_metric": "dvhkit.audit",
@@ -39,6 +41,7 @@ _HOMES = {
 __all__ = [
     "DvhkitError",
     "__version__",
+    "achieved_margin",
     "audit_case",
     "compute_dvh",
     "evaluate_metric",

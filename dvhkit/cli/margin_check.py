@@ -272,7 +272,7 @@ def _table(document: dict[str, Any]) -> Any:  # noqa: ANN401 -- a rich table
     table.add_column("Direction")
     for heading in ("5 %", "median", "95 %", "recovered", "band", "asked for"):
         table.add_column(heading, justify="right")
-    table.add_column("verdict")
+    table.add_column("recovered is")
     for name, row in document["directions"].items():
         low, high = row["expected_low"], row["expected_high"]
         asked = "" if low is None and high is None else f"{_bound(low)}..{_bound(high)}"
