@@ -176,9 +176,13 @@ class AuditRecord:
 
     @property
     def all_met(self) -> bool:
-        """Whether every rule that applies passed, stayed inside its allowed variation, or was waived by a person."""
-        good = (Verdict.PASS, Verdict.VARIATION, Verdict.WAIVED, Verdict.NOT_APPLICABLE)
-        return self.error is None and all(r.verdict in good for r in self.rules)
+        """Whether every rule that applies passed, stayed inside its allowed variation, or was waived by a person.
+
+        A case that no rule applied to was not judged, so nothing of it is met.
+        """
+        good = (Verdict.PASS, Verdict.VARIATION, Verdict.WAIVED)
+        judged = [r for r in self.rules if r.verdict is not Verdict.NOT_APPLICABLE]
+        return self.error is None and bool(judged) and all(r.verdict in good for r in judged)
 
     def counts(self) -> dict[Verdict, int]:
         """How many rules came to each verdict."""

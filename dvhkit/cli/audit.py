@@ -56,7 +56,7 @@ def audit(
     """Hold one plan, or every plan under a folder, against a protocol.
 
     Writes audit.json, summary.csv and report.html into the --out folder. Exit code 0: every rule met; 1: some rule
-    failed or could not be judged; 2: unusable input; 3: a fault of ours.
+    failed or could not be judged, or none applied; 2: unusable input; 3: a fault of ours.
 
     [dim]Example:[/dim]  dvhkit audit plans/ --protocol oligoprogressive-liver-2025 --out results
     """

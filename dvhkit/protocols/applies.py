@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dvhkit.errors import NotEvaluable, Reason
-from dvhkit.metrics.prescribed import the_prescription
 from dvhkit.model.plan import Prescription
 from dvhkit.protocols.names import nearest
 from dvhkit.protocols.rules import Condition, Fractionation, Protocol, Rule
@@ -65,11 +64,20 @@ def _why_other_dose(wanted: Fractionation, fractions: int, prescriptions: Sequen
     low, high = wanted.dose_per_fraction_gy
     doses_gy = sorted({p.dose_gy / fractions for p in prescriptions if p.dose_gy > 0})
     inside = [low - _DOSE_PER_FRACTION_ATOL_GY <= dose_gy <= high + _DOSE_PER_FRACTION_ATOL_GY for dose_gy in doses_gy]
-    if not doses_gy or (any(inside) and not all(inside)):
-        the_prescription(prescriptions)  # says which way it is not known
+    if not doses_gy:
+        raise NotEvaluable(
+            f"the limit is for {wanted}, and nobody states the prescribed dose of this plan.",
+            reason=Reason.NO_PRESCRIPTION,
+        )
+    listed = " and ".join(number_text(dose_gy, digits=4) for dose_gy in doses_gy)
+    if any(inside) and not all(inside):
+        raise NotEvaluable(
+            f"the limit is for {wanted}; the prescriptions of this plan come to {listed} Gy per fraction: "
+            "say yourself which one counts.",
+            reason=Reason.AMBIGUOUS_PRESCRIPTION,
+        )
     if all(inside):
         return None
-    listed = " and ".join(number_text(dose_gy, digits=4) for dose_gy in doses_gy)
     return f"the limit is for {wanted}; this plan has {listed} Gy per fraction."
 
 

@@ -89,3 +89,10 @@ def test_without_scores_nothing_is_said_of_them() -> None:
 )
 def test_a_reason_begins_as_a_sentence_and_names_keep_their_letters(text: str, shown: str) -> None:
     assert sentence_case(text) == shown
+
+
+def test_a_case_that_no_rule_applied_to_is_not_met() -> None:
+    nothing = replace(GOOD, rules=tuple(replace(rule, verdict=Verdict.NOT_APPLICABLE) for rule in GOOD.rules))
+    assert GOOD.all_met
+    assert not nothing.all_met
+    assert replace(GOOD, rules=(*GOOD.rules, nothing.rules[0])).all_met
