@@ -14,6 +14,7 @@ import typer
 from dvhkit.cli.audit import audit
 from dvhkit.cli.ctv import ctv_app
 from dvhkit.cli.dvh import dvh
+from dvhkit.cli.export import export
 from dvhkit.cli.inspect import inspect
 from dvhkit.cli.margin import margin_app
 from dvhkit.cli.names import names
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.command()(audit)
 app.command()(dvh)
 app.command()(inspect)
+app.command()(export)
 app.command()(names)
 app.command("sum")(sum_)
 app.add_typer(protocol_app)
