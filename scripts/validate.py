@@ -294,9 +294,9 @@ def nelms_section(folder: Path, plots: Path) -> str:
         "reconstructed. Published: 24 of 255 deviations over 2 % (PlanIQ 2.1), 106 of 255 (Pinnacle 9.8).",
         *parts,
         "What is left lies in the rotated cone: one slice runs through its tip, and the next ones show nothing of it. "
-        "How wide the tip is across the slices must be guessed from how fast the sections recede, and the engine bounds "
-        "that curvature, so that a section which ends abruptly does not make its neighbours bulge. With a bound of 25 in "
-        "place of 4, fewer deviations remain (20 of 1080), at the price of larger errors for cylinders and spheres.",
+        "How wide the tip is across the slices must be guessed from how fast the sections recede, and the engine "
+        "bounds that curvature, so that a section which ends abruptly does not make its neighbours bulge. A looser "
+        "bound helps here, at the price of larger errors for cylinders and spheres.",
         "![deviations from the tables](validation/nelms.svg)",
     ])  # fmt: skip
 

@@ -273,10 +273,10 @@ def book_dose(
     `rim` (least and greatest u, least and greatest v): where the outermost voxels end; a cell across it has dose in
     its share within.
 
-    `slab_section` names the section of each slab, `slab_layer` its layer; both ascend. The last layer stays open in
-    `layer`, `layer_first`, `layer_last`, its number in `open_layer` (1,), for the next call unless `final`. Outputs: `hist` (bins, 9) as in `_deposit`;
-    `totals`: volume, volume with dose (mm3), and volume times dose gradient (Gy mm2); `extremes`: least and greatest
-    dose met.
+    `slab_section` names the section of each slab, `slab_layer` its layer; both ascend. Unless `final`, the last layer
+    stays open for the next call in `layer`, `layer_first`, `layer_last`, its number in `open_layer` (1,). Outputs:
+    `hist` (bins, 9) as in `_deposit`; `totals`: volume, volume with dose (mm3), and volume times dose gradient
+    (Gy mm2); `extremes`: least and greatest dose met.
     """
     for s in range(slab_lo.size):
         if open_layer[0] >= 0 and slab_layer[s] != open_layer[0]:
