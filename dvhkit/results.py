@@ -72,8 +72,9 @@ class RuleResult:
         The limits as the protocol states them, such as ``<= 15 Gy``; variation empty where there is none.
     value, unit, low, high
         As in `MetricResult`.
-    margin
-        Distance from value to goal in `unit`, positive on the good side; None without a value.
+    margin, margin_pct
+        Distance from value to goal in `unit`, positive on the good side, and in percent of the bound that it is taken
+        from; None without a value, the latter also for a bound of 0.
     verdict, reason_code, reason
         The verdict, and why where it is neither a plain pass nor a plain fail.
     source, status
@@ -100,6 +101,7 @@ class RuleResult:
     low: float | None = None
     high: float | None = None
     margin: float | None = None
+    margin_pct: float | None = None
     reason_code: str | None = None
     reason: str | None = None
     source: str = ""

@@ -28,7 +28,7 @@ _METRIC_COLUMNS = ("roi", "metric", "value", "unit", "low", "high", "reason_code
 _RULE_COLUMNS = (
     "rule_id", "title", "roi", "quantity", "value", "unit", "low", "high", "goal", "variation", "margin",
     "verdict", "reason_code", "reason", "priority", "note", "source", "status",
-    "score", "score_max", "group",
+    "score", "score_max", "group", "margin_pct",
 )  # fmt: skip
 _CASE_COLUMNS = ("case", "protocol_id", "protocol_version")
 _CURVE_COLUMNS = ("roi", "dose_gy", "volume_cc", "volume_pct")

@@ -19,6 +19,7 @@ _MOST_DECIMALS = 9
 _NOISE = 1e-6
 # No dose or volume is that large; written out it would only break the table.
 _TOO_LONG = 1e9
+_WHOLE_PCT = 10.0
 _LARGE_CC = 100.0
 _SIGNIFICANT_BELOW_1_CC = 3
 
@@ -61,6 +62,20 @@ def signed(margin: float, unit: str, *, value: float | None = None) -> str:
     decimals = decimals_for(margin if value is None else value, unit, margin=margin)
     text = f"{margin:+.{decimals}f}"
     return text[1:] if float(text) == 0 else text
+
+
+def signed_pct(percent: float | None) -> str:
+    """Return a margin in percent with its sign, to a tenth below 10 %; empty without one."""
+    if percent is None:
+        return ""
+    text = (
+        f"{percent:+.1f}"
+        if abs(percent) < _WHOLE_PCT
+        else f"{percent:+.0f}"
+        if abs(percent) < _TOO_LONG
+        else f"{percent:+.3g}"
+    )
+    return f"{text[1:] if float(text) == 0 else text} %"
 
 
 def with_unit(text: str, unit: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dvhkit.outputs.number_format import number, signed
+from dvhkit.outputs.number_format import number, signed, signed_pct
 from dvhkit.outputs.text import clean
 
 if TYPE_CHECKING:
@@ -32,8 +32,11 @@ def rule_value(rule: RuleResult) -> NumberView | None:
 
 
 def rule_margin(rule: RuleResult) -> NumberView | None:
-    """Return the margin of `rule` with its sign; None where there is none."""
-    return None if rule.margin is None else _split(signed(rule.margin, rule.unit, value=rule.value), rule.unit)
+    """Return the margin of `rule` with its sign, and what it is in percent of the goal; None where there is none."""
+    if rule.margin is None:
+        return None
+    in_pct = signed_pct(rule.margin_pct).replace("-", "−") if rule.unit != "%" else ""
+    return _split(signed(rule.margin, rule.unit, value=rule.value), rule.unit, band=in_pct)
 
 
 def metric_value(row: MetricResult) -> NumberView | None:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dvhkit.findings import Level
-from dvhkit.outputs.number_format import limit_text, number, signed, with_unit
+from dvhkit.outputs.number_format import limit_text, number, signed, signed_pct, with_unit
 from dvhkit.outputs.text import clean, sentence_case
 from dvhkit.outputs.verdict_words import count_phrases, headline, look_of, points_text, score_text
 from dvhkit.results import Verdict
@@ -235,7 +235,7 @@ def _rule_cells(rule: RuleResult, *, wide: bool, ascii_only: bool) -> Iterator[T
         yield from subject
     yield _value_text(rule, ascii_only=ascii_only)
     yield _goal_text(rule, ascii_only=ascii_only)
-    yield Text("" if rule.margin is None else signed(rule.margin, rule.unit, value=rule.value))
+    yield _margin_text(rule)
 
 
 def _folded_cells(count: int, *, ascii_only: bool) -> tuple[Text, Text]:
@@ -255,6 +255,16 @@ def _value_text(rule: RuleResult, *, ascii_only: bool) -> Text:
     if rule.score is not None:
         value.append(f"\n{points_text(rule.score, rule.score_max)} points", style="dim")
     return value
+
+
+def _margin_text(rule: RuleResult) -> Text:
+    """Return the margin in the rule's unit and under it in percent of the goal, unless that is its unit."""
+    if rule.margin is None:
+        return Text("")
+    text = Text(signed(rule.margin, rule.unit, value=rule.value))
+    if rule.margin_pct is not None and rule.unit != "%":
+        text.append(f"\n{signed_pct(rule.margin_pct)}", style="dim")
+    return text
 
 
 def _goal_text(rule: RuleResult, *, ascii_only: bool) -> Text:

@@ -187,7 +187,7 @@ def _decided(
 ) -> RuleResult:
     """Return the row of a rule whose value is known."""
     row = replace(_row(rule, roi=roi, note=note), value=value, low=low, high=high, margin=rule.goal.margin(value))
-    row = replace(row, score=rule.score(value) if rule.score is not None else None)
+    row = replace(row, margin_pct=rule.goal.margin_pct(value), score=rule.score(value) if rule.score else None)
     verdict = _verdict(rule, value, atol)
     others = sorted({_verdict(rule, other, atol).value for other in _band_values(rule, low, high)} - {verdict.value})
     if others:
@@ -235,6 +235,7 @@ def _margin_row(rule: Rule, roi: str, fact: MarginFact) -> RuleResult:
         low=fact.low_mm,
         high=fact.high_mm,
         margin=None if fact.value_mm is None else rule.goal.margin(fact.value_mm),
+        margin_pct=None if fact.value_mm is None else rule.goal.margin_pct(fact.value_mm),
     )
 
 

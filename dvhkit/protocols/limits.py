@@ -61,6 +61,19 @@ class Limit:
             distances.append(self.high - value)
         return min(distances)
 
+    def margin_pct(self, value: float) -> float | None:
+        """Return `margin` in percent of the bound that it is taken from; None where that is 0."""
+        nearest = self._nearer(value)
+        return None if nearest == 0 else 100 * self.margin(value) / abs(nearest)
+
+    def _nearer(self, value: float) -> float:
+        """Return the bound that the margin is taken from."""
+        if self.low is None or self.high is None:
+            bound = self.high if self.low is None else self.low
+            assert bound is not None  # a limit has at least one
+            return bound
+        return self.low if value - self.low <= self.high - value else self.high
+
     def is_met(self, value: float, *, atol: float = 0.0) -> bool:
         """Whether `value` keeps to it.
 

@@ -469,3 +469,20 @@ def test_a_broken_context_file_names_its_line(context_file, text, line, fragment
         load_context(context_file(text))
     assert caught.value.where == f"line {line}"
     assert fragment in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "percent"),
+    [
+        ("<= 20 Gy", 15.0, 25.0), ("<= 20 Gy", 21.0, -5.0), (">= 50 Gy", 55.0, 10.0), (">= 50 Gy", 49.0, -2.0),
+        ("2..5 Gy", 2.5, 25.0), ("2..5 Gy", 4.5, 10.0), ("2..5 Gy", 6.0, -20.0), ("<= 0 Gy", 1.0, None),
+    ],
+)  # fmt: skip
+def test_the_margin_in_percent_is_of_the_bound_it_is_taken_from(text, value, percent):
+    assert parse_limit(text, unit=Unit.GY).margin_pct(value) == (None if percent is None else pytest.approx(percent))
+
+
+def test_a_row_states_its_margin_in_percent(judge):
+    facts = Facts(dvhs=[dvh("PTV", [55.0], [1.0])])
+    (row,) = judge(rule(**D95 | {"goal": '">= 50 Gy"'}), facts)
+    assert (row.margin, row.margin_pct) == (pytest.approx(5.0), pytest.approx(10.0))
