@@ -11,10 +11,12 @@ from dvhkit.cli.options import (
     EngineOption,
     FractionsOption,
     ImageOption,
+    RegistrationOption,
     RtdoseOption,
     RtplanOption,
     RtstructOption,
     RxOption,
+    SameFrameOption,
     UncoveredOption,
     open_case,
 )
@@ -53,6 +55,8 @@ def dvh(
     rtdose: RtdoseOption = None,
     rtplan: RtplanOption = None,
     image: ImageOption = None,
+    registration: RegistrationOption = None,
+    same_frame: SameFrameOption = False,
     rx: RxOption = None,
     fractions: FractionsOption = None,
     engine: EngineOption = None,
@@ -68,7 +72,17 @@ def dvh(
     from dvhkit.outputs.metric_grid import metric_view
 
     metrics = [parse_metric(text) for text in (metric or DEFAULT_METRICS)]
-    case = open_case(path, rtstruct=rtstruct, rtdose=rtdose, rtplan=rtplan, image=image, rx_gy=rx, fractions=fractions)
+    case = open_case(
+        path,
+        rtstruct=rtstruct,
+        rtdose=rtdose,
+        rtplan=rtplan,
+        image=image,
+        registration=registration,
+        same_frame=same_frame,
+        rx_gy=rx,
+        fractions=fractions,
+    )
     announce_first_run()
     numbers = CaseNumbers(case, engine=engine, uncovered=uncovered)
     regions = [numbers.region(name) for name in roi] if roi else numbers.every_roi()

@@ -22,6 +22,10 @@ def names(
         Optional[Path],  # noqa: UP045 -- typer reads it
         typer.Option("--aliases", metavar="FILE", help="The clinic's own spellings (YAML)."),
     ] = None,
+    tg263: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--tg263", metavar="FILE", help="Your copy of AAPM's TG-263 worksheet, saved as CSV."),
+    ] = None,
     learn: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option("--learn", metavar="NAME=SPELLING", help="Add a spelling to the alias file first."),
@@ -42,12 +46,13 @@ def names(
     from dvhkit.protocols.facts import StructureFact
     from dvhkit.protocols.placed import place_structures
     from dvhkit.protocols.recognise import name_findings, recognise
+    from dvhkit.protocols.tg263 import load_tg263
     from dvhkit.readers.case import read_case
 
     known = _aliases(aliases, learn or [])
     case = read_case(path)
     facts = [StructureFact(name=s.name, number=s.number, rt_roi_type=s.rt_roi_type) for s in case.structures]
-    rows = recognise(facts, known)
+    rows = recognise(facts, known, load_tg263(tg263) if tg263 else None)
     findings = name_findings(rows, place_structures(case.structures))
     if json:
         listed = {"names": [asdict(row) for row in rows], "findings": [asdict(f) for f in findings]}
@@ -88,10 +93,10 @@ def _table(rows: tuple[NameRow, ...]) -> Table:
     from dvhkit.outputs.text import clean
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("Structure", "Type", "TG-263", "Recognised by"):
+    for heading in ("Structure", "Type", "TG-263", "FMA", "Recognised by"):
         table.add_column(heading, overflow="fold")
     for row in rows:
         how = f"{row.how.value}; did you mean {row.suggestion}?" if row.suggestion else row.how.value
-        cells = (row.roi, row.rt_roi_type, row.standard or "-", how)
+        cells = (row.roi, row.rt_roi_type, row.standard or "-", row.fma, how)
         table.add_row(*(Text(clean(cell)) for cell in cells))
     return table

@@ -18,6 +18,14 @@ RtstructOption = Annotated[Optional[Path], typer.Option("--rtstruct", help="Use 
 RtdoseOption = Annotated[Optional[Path], typer.Option("--rtdose", help="Use this RTDOSE file.")]  # noqa: UP045
 RtplanOption = Annotated[Optional[Path], typer.Option("--rtplan", help="Use this RTPLAN file.")]  # noqa: UP045
 ImageOption = Annotated[Optional[Path], typer.Option("--image", help="Use the image series in this folder.")]  # noqa: UP045
+RegistrationOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--registration", help="Join the frames of dose and structures by this registration (REG) file."),
+]
+SameFrameOption = Annotated[
+    bool,
+    typer.Option("--same-frame", help="Vouch that dose and structures share a frame although their UIDs differ."),
+]
 RxOption = Annotated[
     Optional[float],  # noqa: UP045
     typer.Option("--rx", metavar="GY", min=0.0, help="Prescribed total dose in Gy; overrides the plan's."),
@@ -47,6 +55,8 @@ def open_case(
     rtdose: Path | None,
     rtplan: Path | None,
     image: Path | None,
+    registration: Path | None = None,
+    same_frame: bool = False,
     rx_gy: float | None,
     fractions: int | None,
 ) -> Case:
@@ -57,5 +67,14 @@ def open_case(
     if path is None and rtstruct is None:
         raise InputError("nothing to read.", remedy="Name a folder, or at least --rtstruct FILE (and --rtdose FILE).")
     with reading_progress() as progress:
-        case = read_case(path, rtstruct=rtstruct, rtdose=rtdose, rtplan=rtplan, image=image, progress=progress)
+        case = read_case(
+            path,
+            rtstruct=rtstruct,
+            rtdose=rtdose,
+            rtplan=rtplan,
+            image=image,
+            registration=registration,
+            same_frame=same_frame,
+            progress=progress,
+        )
     return with_user_prescription(case, rx_gy=rx_gy, fractions=fractions)
