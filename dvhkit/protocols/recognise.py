@@ -14,6 +14,7 @@ from dvhkit.findings import Finding, Level
 from dvhkit.protocols.facts import StructureFact
 from dvhkit.protocols.names import fold
 from dvhkit.protocols.organs import find_organ, is_target, known_names, side_of
+from dvhkit.protocols.tg263 import fma_code
 from dvhkit.units import number_text
 
 # Likeness from 0 to 100 above which a name is worth showing as a suggestion.
@@ -76,7 +77,10 @@ class Recognition(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameRow:
-    """One ROI: `standard` is its TG-263 name, empty where it was not recognised; `suggestion` is not used."""
+    """One ROI: `standard` is its TG-263 name, empty where it was not recognised; `suggestion` is not used.
+
+    `fma` is the FMA code of the structure, empty where none is known.
+    """
 
     roi: str
     number: int
@@ -84,6 +88,7 @@ class NameRow:
     standard: str
     how: Recognition
     suggestion: str = ""
+    fma: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,16 +101,29 @@ class Placed:
 
 
 def recognise(
-    structures: Sequence[StructureFact], aliases: Mapping[str, tuple[str, ...]] | None = None
+    structures: Sequence[StructureFact],
+    aliases: Mapping[str, tuple[str, ...]] | None = None,
+    table: Mapping[str, str] | None = None,
 ) -> tuple[NameRow, ...]:
-    """Return what each structure's name means; `aliases` are the clinic's own spellings by TG-263 name."""
-    known = {fold(spelling): name for name, spellings in (aliases or {}).items() for spelling in spellings}
-    return tuple(_row(structure, known) for structure in structures)
+    """Return what each structure's name means.
+
+    Parameters
+    ----------
+    aliases
+        The clinic's own spellings by TG-263 name.
+    table
+        FMA codes by TG-263 name, from the clinic's copy of the table; its names are known beside our short list.
+    """
+    clinic = {fold(spelling): name for name, spellings in (aliases or {}).items() for spelling in spellings}
+    names = tuple(dict.fromkeys((*known_names(), *(table or {}))))
+    return tuple(_row(structure, clinic, names, table) for structure in structures)
 
 
-def _row(structure: StructureFact, clinic: Mapping[str, str]) -> NameRow:
-    standard, how = _standard(structure.name, clinic)
-    suggestion = "" if standard or how is Recognition.HELPER else _suggest(structure.name)
+def _row(
+    structure: StructureFact, clinic: Mapping[str, str], names: Sequence[str], table: Mapping[str, str] | None
+) -> NameRow:
+    standard, how = _standard(structure.name, clinic, names)
+    suggestion = "" if standard or how is Recognition.HELPER else _suggest(structure.name, names)
     return NameRow(
         roi=structure.name,
         number=structure.number,
@@ -113,12 +131,13 @@ def _row(structure: StructureFact, clinic: Mapping[str, str]) -> NameRow:
         standard=standard,
         how=how,
         suggestion=suggestion,
+        fma=fma_code(standard, table),
     )
 
 
-def _standard(name: str, clinic: Mapping[str, str]) -> tuple[str, Recognition]:
+def _standard(name: str, clinic: Mapping[str, str], known: Sequence[str]) -> tuple[str, Recognition]:
     """Return the TG-263 name and how it was found; the surest way first."""
-    plain, names = name.strip(), {fold(known): known for known in known_names()}
+    plain, names = name.strip(), {fold(each): each for each in known}
     organ = find_organ(name) is not None and not re.search(r"\s", plain)
     ways = (
         (clinic.get(fold(name), ""), Recognition.CLINIC),
@@ -126,13 +145,13 @@ def _standard(name: str, clinic: Mapping[str, str]) -> tuple[str, Recognition]:
         (names.get(fold(name), ""), Recognition.SPELLING),
         (plain if is_target(name) else "", Recognition.TARGET),
         ("" if plain.startswith(("z", "_")) or not organ else plain, Recognition.DERIVED),
-        ("" if plain.startswith(("z", "_")) else _by_rule(name), Recognition.RULE),
+        ("" if plain.startswith(("z", "_")) else _by_rule(name, known), Recognition.RULE),
     )
     helper = Recognition.HELPER if plain.startswith(("z", "_")) else Recognition.NONE
     return next(((standard, how) for standard, how in ways if standard), ("", helper))
 
 
-def _by_rule(name: str) -> str:
+def _by_rule(name: str, known: Sequence[str]) -> str:
     """Return the name that the words spell once the side is set aside, or nothing."""
     words = [word for word in re.split(r"[^a-z]+", name.casefold()) if word]
     sides = {_SIDE_WORDS[word] for word in words if word in _SIDE_WORDS}
@@ -140,14 +159,14 @@ def _by_rule(name: str) -> str:
     if len(sides) > 1 or not stem or re.search(r"\d", name):
         return ""
     side = f"_{next(iter(sides))}" if sides else ""
-    names = {re.sub(r"[^a-z]", "", known.casefold()): known for known in known_names()}
+    names = {re.sub(r"[^a-z]", "", each.casefold()): each for each in known if not re.search(r"\d", each)}
     candidate = f"{_SYNONYMS[stem]}{side}" if stem in _SYNONYMS else names.get(stem + side[1:].casefold(), "")
     return candidate if candidate in names.values() else ""
 
 
-def _suggest(name: str) -> str:
+def _suggest(name: str, known: Sequence[str]) -> str:
     side = side_of(name)
-    near = [known for known in known_names() if not side or side_of(known) in ("", side)]
+    near = [each for each in known if not side or side_of(each) in ("", side)]
     found = process.extractOne(name, near, scorer=fuzz.WRatio, processor=fold, score_cutoff=_SUGGEST_FROM)
     return str(found[0]) if found else ""
 

@@ -19,6 +19,7 @@ from dvhkit.findings import Finding, Level
 from dvhkit.metrics.expression import parse_metric
 from dvhkit.protocols.load import protocol_of
 from dvhkit.protocols.rules import DoseCheck, Protocol, Rule
+from dvhkit.protocols.tg263 import fma_code
 from dvhkit.units import number_text
 from dvhkit.yaml_text import MAX_BYTES, Place, YamlDocument
 
@@ -172,7 +173,17 @@ def _row(rule: Rule, protocol: Protocol) -> tuple[str, ...] | None:
         bound = rule.variation.high if rule.variation.high is not None else rule.variation.low
         variation = "" if bound is None else number_text(bound)
     metric = check.metric.canonical
-    return (names[0], "", "|".join(dict.fromkeys(aliases)), metric, goal, variation, str(rule.priority), "", "")
+    return (
+        names[0],
+        fma_code(names[0]),
+        "|".join(dict.fromkeys(aliases)),
+        metric,
+        goal,
+        variation,
+        str(rule.priority),
+        "",
+        "",
+    )
 
 
 def _lost(rule: Rule) -> list[str]:

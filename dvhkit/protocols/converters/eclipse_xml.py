@@ -21,6 +21,7 @@ from dvhkit.protocols.converters.remarks import doubt, file_not_held, identifier
 from dvhkit.protocols.limits import Limit
 from dvhkit.protocols.load import protocol_of
 from dvhkit.protocols.rules import DoseCheck, Protocol, Rule
+from dvhkit.protocols.tg263 import fma_code
 from dvhkit.units import Unit, number_text
 from dvhkit.yaml_text import MAX_BYTES, YamlDocument
 
@@ -286,7 +287,7 @@ def _measure_item(prescription: ET.Element, rule: Rule) -> None:
     assert isinstance(check, DoseCheck)
     metric = check.metric
     item = ET.SubElement(prescription, "MeasureItem", {"ID": _name(rule)})
-    _leaf(item, "StructureCode", None)
+    _leaf(item, "StructureCode", fma_code(_name(rule)) or None)
     _leaf(item, "Type", str(_type_of(metric)))
     _leaf(item, "Modifier", str(next(code for code, sign in _MODIFIERS.items() if sign == _operator(rule.goal))))
     _leaf(item, "Value", _theirs(_bound(rule.goal), metric.unit))
