@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import reduce
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -126,7 +130,21 @@ class CaseNumbers:
 
         image = self.case.image
         spacing_mm = image.grid.plane_spacing_mm if image is not None else 0.0
-        return dvh_of_structure(structure, self.case.dose, options=self.options, slice_spacing_mm=spacing_mm or None)
+        return dvh_of_structure(
+            structure, self.case.dose, options=self.options, slice_spacing_mm=spacing_mm or None, with_band=True
+        )
+
+    def prepare(self, regions: Sequence[Region]) -> None:
+        """Compute the DVHs of `regions` side by side: the engine's kernels release Python's lock."""
+        missing = [region for region in dict.fromkeys(regions) if region not in self._dvhs]
+        # The longest first, so that no thread is left with it at the end.
+        missing.sort(key=lambda region: -sum(len(c.points_mm) for c in self.structure(region).contours))
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            list(pool.map(self._attempt, missing))
+
+    def _attempt(self, region: Region) -> None:
+        with suppress(GeometryError):  # raised again, and turned into a reason, when a number is asked for
+            self.dvh(region)
 
     def metric(self, roi: Region, metric: Metric) -> MetricResult:
         """Return one metric of one region; a lack of data is a result with a reason, never raised."""
@@ -213,6 +231,15 @@ class CaseNumbers:
         spacing_mm = max(gap_mm, image.slice_thickness_mm or 0.0) if gap_mm > 0 else 0.0
         columns_mm, rows_mm = (float(s) for s in image.grid.spacing_mm)
         return ImageFacts(slice_spacing_mm=spacing_mm or None, pixel_spacing_mm=(columns_mm, rows_mm))
+
+    def dose_spacing_mm(self) -> tuple[float, float, float] | None:
+        """Return the distances between dose columns, rows and planes (the widest); None if they are not known."""
+        grid = self.case.dose.grid if self.case.dose is not None else None
+        if grid is None or len(grid.offsets_mm) < 2:
+            return None
+        columns_mm, rows_mm = (float(s) for s in grid.spacing_mm)
+        gaps_mm = [float(b - a) for a, b in pairwise(grid.offsets_mm)]
+        return columns_mm, rows_mm, max(gaps_mm)
 
     def prescriptions(self) -> tuple[Prescription, ...]:
         """Return the prescriptions that percent doses and rules on dose refer to."""
@@ -338,6 +365,7 @@ def audit_case(
     numbers = CaseNumbers(case, engine=engine, uncovered=uncovered)
     rules = evaluate_protocol(loaded, numbers, context)
     regions = _regions_to_report(numbers)
+    numbers.prepare(regions)
     metrics = [numbers.metric(region, parse_metric(text)) for region in regions for text in _REPORT_METRICS]
     return AuditRecord(
         case=case.label,

@@ -14,6 +14,7 @@ from typing import overload
 import numpy as np
 
 from dvhkit.errors import InputError, NotEvaluable, Reason
+from dvhkit.metrics.registry import Dimension, metric
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dvh import Dvh
 
@@ -144,6 +145,14 @@ def geud_gy(dvh: Dvh, a: float) -> float:
     positive = dose > 0
     terms = a * np.log(dose[positive] / reference)
     return float(reference * math.exp(math.log(float(np.dot(part[positive], np.exp(terms)))) / a))
+
+
+@metric(
+    "gEUD", takes=Dimension.NUMBER, gives=Dimension.DOSE, source="Niemierko 1999, Med Phys 26:1100"
+)
+def generalised_equivalent_uniform_dose(dvh: Dvh, a: float) -> float:
+    """Return the generalised equivalent uniform dose in Gy with the exponent `a`, as `geud_gy`."""
+    return geud_gy(dvh, a)
 
 
 def ntcp_lkb(geud: float, *, td50_gy: float, m: float) -> float:

@@ -75,7 +75,8 @@ def evaluate_metric(
     row = ask.answer(dvh)
     if dvh is None or index_spec(metric.kind) is not None:
         return row
-    return with_band(row, [ask.answer(variant) for variant in dvh.variants])
+    banded = with_band(row, [ask.answer(variant) for variant in dvh.variants])
+    return banded if metric.effect is not None else _widened(banded, metric, dvh, prescription)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,24 @@ def with_band(row: MetricResult, others: Sequence[MetricResult]) -> MetricResult
     lacking = next((other.reason for other in others if other.value is None and other.reason), None)
     note = row.note if lacking is None else "; ".join(filter(None, (row.note, f"as the slices are read, {lacking}")))
     return replace(row, low=min(values), high=max(values), note=note)
+
+
+def _widened(row: MetricResult, metric: Metric, dvh: Dvh, prescription: PrescriptionChoice) -> MetricResult:
+    """Return `row` with its band widened by the engine's own error, in the metric's unit; neither falls below 0.
+
+    No part of a structure is more than all of it.
+    """
+    if row.low is None or row.high is None:
+        return row
+    is_dose = spec(metric.kind).gives is Dimension.DOSE
+    error = dvh.dose_error_gy if is_dose else dvh.volume_error_cc
+    if metric.unit is Unit.PERCENT:
+        whole = the_prescription(prescription).dose_gy if is_dose else dvh.covered_cc
+        error *= 100.0 / whole
+    high = row.high + error
+    if metric.unit is Unit.PERCENT and not is_dose:
+        high = max(row.high, min(high, 100.0))
+    return replace(row, low=max(0.0, row.low - error), high=high)
 
 
 def _volume_only(row: MetricSpec, roi: str, volume_cc: float | None) -> Dvh:

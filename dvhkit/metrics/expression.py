@@ -7,6 +7,7 @@
     V20Gy[%]  V20Gy[cc]  V100%[%]      volume at 20 Gy or more / at 100 % of the prescription or more
     CV15Gy[cc]  CV95%[%]               volume at 15 Gy or less / at 95 % of the prescription or less
     Mean[Gy] Max[Gy] Min[Gy] Median[Gy] SD[Gy]   or [%] of the prescription
+    gEUD8[Gy]  gEUD-10[Gy]             generalised equivalent uniform dose with exponent a = 8 / -10
     Volume[cc]
 
 Percent after D and DC is of the volume, after V and CV of the prescription; in brackets it is of whatever the result
@@ -32,12 +33,12 @@ from rapidfuzz import fuzz, process
 
 # Each of these files enters its functions in the table when it is imported.
 from dvhkit.errors import MetricSyntaxError
-from dvhkit.metrics import dose_at_volume, indices, statistics, volume_at_dose
+from dvhkit.metrics import biology, dose_at_volume, indices, statistics, volume_at_dose
 from dvhkit.metrics.registry import Dimension, MetricSpec, find_index, find_spec, specs
 from dvhkit.metrics.registry import indices as index_rows
 from dvhkit.units import Quantity, Unit, number_text, parse_unit, quantity
 
-METRIC_FILES = (dose_at_volume, volume_at_dose, statistics, indices)
+METRIC_FILES = (dose_at_volume, volume_at_dose, statistics, biology, indices)
 
 FORMS = (
     "D95%[Gy]",
@@ -52,10 +53,16 @@ FORMS = (
     "Min[Gy]",
     "Median[Gy]",
     "SD[Gy]",
+    "gEUD8[Gy]",
     "Volume[cc]",
 )
 
 _MAX_LENGTH = 60
+_ARGUMENTS = {
+    Dimension.VOLUME: "a volume in % or cc",
+    Dimension.DOSE: "a dose in Gy or %",
+    Dimension.NUMBER: "a plain number, its exponent",
+}
 _EFFECT = re.compile(
     r"\s*(?:(?P<kind>EQD2)\s*[_(]|(?P<bed>BED)\s*[_(]?)\s*(?P<ab>\d+\.?\d*|\.\d+)\s*\)?\s*:\s*", re.IGNORECASE
 )
@@ -188,9 +195,11 @@ def _argument(text: str, match: re.Match[str], row: MetricSpec) -> Quantity | No
         if number is not None:
             raise _error(text, match.start("number") + 1, f"{row.name} takes no number")
         return None
-    what = "a volume in % or cc" if row.takes is Dimension.VOLUME else "a dose in Gy or %"
+    what = _ARGUMENTS[row.takes]
     if number is None:
         raise _error(text, match.end("name") + 1, f"{row.name} needs {what}")
+    if row.takes is Dimension.NUMBER:
+        return _exponent(text, match, row)
     if unit_text is None:
         raise _error(text, match.end("number") + 1, f"a unit is missing after {number}: {row.name} needs {what}")
     value = quantity(float(number), unit_text)
@@ -199,6 +208,16 @@ def _argument(text: str, match: re.Match[str], row: MetricSpec) -> Quantity | No
     if not _can_occur(row, value):
         raise _error(text, match.start("number") + 1, f"{number} {unit_text} is no volume or dose that can occur")
     return value
+
+
+def _exponent(text: str, match: re.Match[str], row: MetricSpec) -> Quantity:
+    """Return the plain number after the name."""
+    if match["unit"] is not None:
+        raise _error(text, match.start("unit") + 1, f"{row.name} needs {_ARGUMENTS[row.takes]}, not {match['unit']!r}")
+    value = float(match["number"])
+    if value == 0:
+        raise _error(text, match.start("number") + 1, f"{row.name} has no value at 0")
+    return Quantity(value, Unit.NONE)
 
 
 def _can_occur(row: MetricSpec, at: Quantity) -> bool:

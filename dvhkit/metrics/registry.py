@@ -15,6 +15,7 @@ class Dimension(StrEnum):
 
     DOSE = "dose"
     VOLUME = "volume"
+    NUMBER = "number"
     NONE = "none"
 
     @property
@@ -26,6 +27,7 @@ class Dimension(StrEnum):
 _UNITS: dict[Dimension, tuple[Unit, ...]] = {
     Dimension.DOSE: (Unit.GY, Unit.PERCENT),
     Dimension.VOLUME: (Unit.CC, Unit.PERCENT),
+    Dimension.NUMBER: (Unit.NONE,),
     Dimension.NONE: (Unit.NONE,),
 }
 

@@ -148,7 +148,12 @@ class _Builder:
             return MarginCheck(inner=inner, outer=outer, direction=model.margin.direction or ""), Unit.MM, True
         assert model.property is not None  # the schema lets nothing else through
         unit = self._property_unit((*place, "property"), model.property)
-        return None if unit is None else (PropertyCheck(name=model.property), unit, True)
+        target = None
+        if model.structure is not None:
+            target = self._structure((*place, "structure"), model.structure)
+            if target is None:
+                return None
+        return None if unit is None else (PropertyCheck(name=model.property, target=target), unit, True)
 
     def _property_unit(self, place: Place, name: str) -> Unit | None:
         from dvhkit.protocols.schema import PROPERTIES, PROPERTY
@@ -164,7 +169,7 @@ class _Builder:
             return Unit.NONE
         if name == "prescription.fractions":
             return Unit.NONE
-        return Unit.MM if name.startswith("image.") else Unit.GY
+        return Unit.MM if name.startswith(("image.", "dose.")) else Unit.GY
 
     def _structure(self, place: Place, model: StructureModel) -> StructureSelector | None:
         derived = None
@@ -266,4 +271,5 @@ def _is_in_own_unit(text: str, metric: Metric) -> bool:
 def _default_title(check: Check, goal: Limit) -> str:
     if isinstance(check, DoseCheck):
         return f"{check.structure} {check.quantity} {goal}"
-    return f"{check.quantity} {goal}"
+    of_target = f"{check.target} " if isinstance(check, PropertyCheck) and check.target is not None else ""
+    return f"{of_target}{check.quantity} {goal}"

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.protocols.applies import why_not_applicable, why_other_fractionation
-from dvhkit.protocols.facts import CaseFacts, ImageFacts, MarginFact, MarginFacts, StructureFact
+from dvhkit.protocols.facts import CaseFacts, DoseGridFacts, ImageFacts, MarginFact, MarginFacts, StructureFact
 from dvhkit.protocols.joint import with_joint_rows
 from dvhkit.protocols.margins import expected_margin, margin_pairs
-from dvhkit.protocols.properties import image_value, prescription_value
+from dvhkit.protocols.properties import dose_value, image_value, prescription_value
+from dvhkit.protocols.regions import RoiRef
 from dvhkit.protocols.rules import DoseCheck, MarginCheck, PropertyCheck, Protocol, Rule, StructureSelector
 from dvhkit.protocols.select import Target, select
 from dvhkit.results import RuleResult, Verdict
@@ -50,6 +51,10 @@ def evaluate_protocol(
     judge = _Judge(protocol=protocol, facts=facts, context=context or {})
     rules = (r for r in protocol.rules if not (exclude_unverified and r.is_unverified))
     return with_joint_rows(protocol, [result for rule in rules for result in judge.results(rule)])
+
+
+# Dose, ROI number and origin of a prescription.
+_Stated = tuple[float, int | None, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +98,10 @@ class _Judge:
         elif check.name.startswith("image."):
             value, note = image_value(check.name, self.facts.image())
             yield _decided(rule, value, atol=LENGTH_ATOL_MM, note=note)
+        elif check.name.startswith("dose."):
+            facts = self.facts
+            value, note = dose_value(facts.dose_spacing_mm() if isinstance(facts, DoseGridFacts) else None)
+            yield _decided(rule, value, atol=LENGTH_ATOL_MM, note=note)
         elif check.name.startswith("prescription."):
             yield from self._prescription_rows(rule, check)
         else:
@@ -124,6 +133,8 @@ class _Judge:
         """Yield a row for each prescription: every lesion is to get its dose."""
         usable = [p for p in self.facts.prescriptions() if math.isfinite(p.dose_gy) and p.dose_gy > 0]
         prescriptions = tuple(dict.fromkeys((p.dose_gy, p.roi_number, p.origin) for p in usable))
+        if check.target is not None:
+            prescriptions = self._of_target(check.target, prescriptions)
         if not prescriptions and check.name != "prescription.fractions":
             raise NotEvaluable("the plan states no prescription; say it yourself.", reason=Reason.NO_PRESCRIPTION)
         fractions = self.facts.fractions()
@@ -136,6 +147,15 @@ class _Judge:
             in_fractions = "" if fractions is None else f" in {fractions} fractions"
             note = f"{number_text(dose_gy, digits=8)} Gy{in_fractions} ({origin})"
             yield _decided(rule, prescription_value(check.name, dose_gy, fractions), roi=roi, note=note)
+
+    def _of_target(self, target: StructureSelector, stated: tuple[_Stated, ...]) -> tuple[_Stated, ...]:
+        """Return the prescriptions to `target`; raises `NotEvaluable` where none is tied to it."""
+        regions = [found.region for found in select(target, self.protocol, self.facts.structures())]
+        numbers = {region.number for region in regions if isinstance(region, RoiRef)}
+        own = tuple(one for one in stated if one[1] in numbers)
+        if not own:
+            raise NotEvaluable(f"no prescription is stated to {target}.", reason=Reason.NO_PRESCRIPTION)
+        return own
 
     def _context_number(self, check: PropertyCheck) -> float:
         key = check.name.removeprefix("context.")

@@ -76,6 +76,14 @@ class MarginFacts(Protocol):
 
 
 @runtime_checkable
+class DoseGridFacts(Protocol):
+    """A case that can also tell its dose grid; where it cannot, rules on that are not evaluable."""
+
+    def dose_spacing_mm(self) -> tuple[float, float, float] | None:
+        """Return the distances between dose columns, rows and planes; None without a dose, or with one plane."""
+
+
+@runtime_checkable
 class CaseFacts(Protocol):
     """One case."""
 

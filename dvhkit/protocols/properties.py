@@ -27,6 +27,13 @@ def image_value(name: str, image: ImageFacts | None) -> tuple[float, str]:
     return max(columns_mm, rows_mm), f"{columns_mm:.5g} x {rows_mm:.5g} mm"
 
 
+def dose_value(spacing_mm: tuple[float, float, float] | None) -> tuple[float, str]:
+    """Return ``dose.grid_spacing``: the largest distance between neighbouring dose voxels in mm, and a note."""
+    if spacing_mm is None:
+        raise NotEvaluable("there is no dose grid whose spacing is known.", reason=Reason.NO_DOSE)
+    return max(spacing_mm), " x ".join(f"{side:.5g}" for side in spacing_mm) + " mm"
+
+
 def prescription_value(name: str, dose_gy: float, fractions: int | None) -> float:
     """Return a property of one prescription: Gy, or the number of fractions.
 

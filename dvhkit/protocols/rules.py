@@ -123,9 +123,13 @@ class DoseCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PropertyCheck:
-    """Look at a property of image, prescription or clinical context, such as ``image.slice_spacing``."""
+    """Look at a property of image, dose, prescription or clinical context, such as ``image.slice_spacing``.
+
+    `target` narrows a property of the prescription to that of certain structures; None takes every prescription.
+    """
 
     name: str
+    target: StructureSelector | None = None
 
     @property
     def quantity(self) -> str:

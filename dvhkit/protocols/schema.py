@@ -45,13 +45,14 @@ TargetType = Literal["GTV", "CTV", "ITV", "PTV", "ORGAN", "EXTERNAL", "AVOIDANCE
 StatusCode = Literal["P", "T", "S2", "S1", "C", "X", "B"]
 # What rules may look at beside structures; N in bedN and eqd2_N is the alpha/beta in Gy.
 PROPERTY = re.compile(
-    r"image\.(slice_spacing|pixel_spacing)"
+    r"image\.(slice_spacing|pixel_spacing)|dose\.grid_spacing"
     r"|prescription\.(dose|fractions|dose_per_fraction|(bed|eqd2_)[1-9]\d*(\.\d+)?)"
     r"|context\.[a-z][a-z0-9_]*"
 )
 PROPERTIES = (
     "image.slice_spacing",
     "image.pixel_spacing",
+    "dose.grid_spacing",
     "prescription.dose",
     "prescription.fractions",
     "prescription.dose_per_fraction",
@@ -149,8 +150,9 @@ class RuleModel(Strict):
         if len(kinds) != 1:
             given = " and ".join(kinds) or "none"
             raise ValueError(f"a rule has exactly one of metric, property and margin; here: {given}")
-        if (self.metric is not None) != (self.structure is not None):
-            raise ValueError("structure and metric belong together: give both or neither")
+        of_target = self.property is not None and self.property.startswith("prescription.")
+        if (self.metric is not None) != (self.structure is not None) and not (of_target and self.structure):
+            raise ValueError("structure and metric belong together (a property of the prescription may name one, too)")
         return self
 
 

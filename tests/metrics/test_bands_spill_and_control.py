@@ -153,3 +153,30 @@ def test_nonsense_parameters_are_refused():
 @given(st.floats(-2000, 2000))
 def test_the_logit_is_a_logistic_function(score):
     assert biology.probability_logit(score) == pytest.approx(float(expit(score)), rel=1e-12, abs=1e-300)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("gEUD1[Gy]", 30.0),
+        ("geud 2", math.sqrt(1000.0)),
+        ("gEUD -1", 80 / 3),
+        ("gEUD1[%]", 60.0),
+        ("EQD2_2:gEUD1[Gy]", 40.0),
+    ],
+)
+def test_equivalent_uniform_dose_in_the_grammar(text, value):
+    """20 and 40 Gy in equal parts: mean 30, root mean square sqrt(1000), harmonic mean 80/3.
+
+    In 10 fractions at 2 Gy EQD2 is 20 (2 + 2) / 4 = 20 and 40 (4 + 2) / 4 = 60, their mean 40 Gy.
+    """
+    row = evaluate_metric(text, dvh([20, 40], [3, 3]), roi="R", prescription=RX, fractions=10)
+    assert row.value == pytest.approx(value)
+
+
+def test_equivalent_uniform_dose_has_one_spelling_out_and_needs_an_exponent():
+    assert parse_metric("geud-10").canonical == "gEUD-10[Gy]"
+    assert parse_metric(parse_metric("GEUD 0.5 [cGy]").canonical).at.value == 0.5
+    for text in ("gEUD", "gEUD0", "gEUD8Gy[Gy]", "gEUD8%[Gy]", "gEUD8[cc]"):
+        with pytest.raises(MetricSyntaxError):
+            parse_metric(text)

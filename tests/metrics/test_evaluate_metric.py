@@ -64,6 +64,7 @@ RAMP_TRUTH = [  # closed forms of dose = 30 Gy * (cold fraction); step 0.002 Gy,
     ("Mean[Gy]", 15.0),
     ("Median[Gy]", 15.0),
     ("SD[Gy]", 30 / math.sqrt(12)),
+    ("gEUD2[Gy]", math.sqrt(15**2 + 30**2 / 12)),  # the mean of squares is the square of the mean plus the variance
     ("Mean[%]", 60.0),
     ("D2%[%]", 100 * 29.4 / 25),
     ("Volume[cc]", 1500.0),

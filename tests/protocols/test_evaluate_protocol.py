@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dvhkit.errors import InputError, Reason
+from dvhkit.errors import InputError, ProtocolError, Reason
 from dvhkit.metrics.evaluate import evaluate_metric
 from dvhkit.model.dvh import Dvh
 from dvhkit.model.plan import Prescription
@@ -486,3 +486,43 @@ def test_a_row_states_its_margin_in_percent(judge):
     facts = Facts(dvhs=[dvh("PTV", [55.0], [1.0])])
     (row,) = judge(rule(**D95 | {"goal": '">= 50 Gy"'}), facts)
     assert (row.margin, row.margin_pct) == (pytest.approx(5.0), pytest.approx(10.0))
+
+
+@pytest.mark.parametrize(
+    ("target", "goal", "verdicts"),
+    [
+        ("PTV_High", ">= 60 Gy", {"PTV_High": Verdict.PASS}),
+        ("PTV_Low", "54..54 Gy", {"PTV_Low": Verdict.PASS}),
+        ("PTV_Low", ">= 60 Gy", {"PTV_Low": Verdict.FAIL}),
+        ("{type: PTV, each: true}", ">= 60 Gy", {"PTV_High": Verdict.PASS, "PTV_Low": Verdict.FAIL}),
+    ],
+)
+def test_a_rule_may_be_on_the_prescription_of_one_target(judge, target, goal, verdicts):
+    names = ("PTV_High", "PTV_Low", "Cord")
+    types = {"PTV_High": "PTV", "PTV_Low": "PTV"}
+    facts = Facts(dvhs=[dvh(n, [60], [1]) for n in names], types=types, rx=(rx(60.0, 1), rx(54.0, 2)), fractions=30)
+    rows = judge(rule(structure=target, property="prescription.dose", goal=f'"{goal}"'), facts)
+    assert {row.roi: row.verdict for row in rows} == verdicts
+    (other,) = judge(rule(structure="Cord", property="prescription.dose", goal='">= 1 Gy"'), facts)
+    assert (other.verdict, other.reason_code) == (Verdict.NOT_EVALUABLE, Reason.NO_PRESCRIPTION)
+
+
+def test_the_dose_grid_may_be_limited(judge):
+    class WithGrid(Facts):
+        spacing = (2.0, 2.0, 3.0)
+
+        def dose_spacing_mm(self):
+            return self.spacing
+
+    fine, coarse, none = WithGrid(), WithGrid(), WithGrid()
+    coarse.spacing, none.spacing = (2.0, 2.0, 3.5), None
+    text = rule(property="dose.grid_spacing", goal="<= 3 mm")
+    rows = [judge(text, facts)[0] for facts in (fine, coarse, none, Facts())]
+    assert [row.verdict for row in rows] == [Verdict.PASS, Verdict.FAIL, Verdict.NOT_EVALUABLE, Verdict.NOT_EVALUABLE]
+    assert [row.reason_code for row in rows[2:]] == [Reason.NO_DOSE] * 2
+    assert rows[0].note == "2 x 2 x 3 mm"
+
+
+def test_a_structure_stands_with_no_other_property(judge):
+    with pytest.raises(ProtocolError, match="belong together"):
+        judge(rule(structure="PTV", property="image.slice_spacing", goal="<= 3 mm"), Facts())

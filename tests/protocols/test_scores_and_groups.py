@@ -180,6 +180,13 @@ def test_scores_and_groups_survive_our_own_format(load, tmp_path):
     assert [(r.score, r.group) for r in again.rules] == [(r.score, r.group) for r in first.rules]
 
 
+def test_a_prescription_of_one_target_survives_our_own_format(load, tmp_path):
+    first = load('rules:\n  - {id: A, structure: PTV_High, property: prescription.dose, goal: ">= 60 Gy"}\n')
+    path = tmp_path / "again.yaml"
+    path.write_text(protocol_yaml(first))
+    assert load_protocol(path).rules[0].check == first.rules[0].check
+
+
 def rectum(*volumes_pct):
     """A rectum of 100 cc with such volumes at 50, 60, 65, 70 and 75 Gy."""
     steps = np.diff([0.0, *volumes_pct[::-1]])[::-1]

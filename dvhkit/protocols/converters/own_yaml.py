@@ -48,6 +48,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
         data["margin"] = _given(**{"from": inner, "to": outer, "direction": rule.check.direction})
     else:
         data["property"] = rule.check.name
+        data["structure"] = _structure(rule.check.target) if rule.check.target is not None else None
     data["goal"] = str(rule.goal)
     data["variation"] = str(rule.variation) if rule.variation else ""
     data["priority"] = rule.priority if rule.priority != 1 else None

@@ -1,0 +1,133 @@
+"""Our DVH beside the one that the planning system stored: two programs on the same contours and the same dose.
+
+The stored curve is never an input to a number of ours. Where the two differ by more than programs usually do, one of
+them read the contours or the dose in another way, and somebody should look before either is relied upon.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dvhkit.findings import Finding, Level
+from dvhkit.metrics.evaluate import MAX_UNCOVERED_FRAC
+from dvhkit.model.arrays import FloatArray
+from dvhkit.model.dose import StoredDvh
+from dvhkit.model.dvh import Dvh
+from dvhkit.units import number_text
+
+# Commissioning limits for the volumes of test objects: 5 % above 1 cc, 0.05 cc below
+# (Eaton and Alty, Br J Radiol 2017; 90:20170219, PMC6047653).
+VOLUME_LIMIT_FRAC = 0.05
+SMALL_VOLUME_CC = 1.0
+SMALL_VOLUME_LIMIT_CC = 0.05
+# Comparisons of DVH programs count deviations from 3 % on (Nelms et al., Med Phys 2015; 42:4435); here of the stored
+# maximum, so that a cold organ is not held to hundredths of a gray.
+DOSE_LIMIT_FRAC = 0.03
+# Near-maximum, median and near-minimum (ICRU report 83, section 3.6).
+_LEVELS_PCT = (2.0, 50.0, 98.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A dose as the stored curve has it: the best guess, and the bin that it lies in."""
+
+    value_gy: float
+    low_gy: float
+    high_gy: float
+
+    def distance_gy(self, other_gy: float) -> float:
+        """Return how far `other_gy` lies outside the bin: the curve says nothing of what is inside."""
+        return max(self.low_gy - other_gy, other_gy - self.high_gy, 0.0)
+
+
+def disagreement(dvh: Dvh, stored: StoredDvh) -> Finding | None:
+    """Compare a DVH with the one that the planning system stored for the same ROI.
+
+    Parameters
+    ----------
+    dvh
+        Ours.
+    stored
+        From the RTDOSE. Its curve is used; its stored minimum, mean and maximum are not, since some systems keep
+        percent there.
+
+    Returns
+    -------
+    Finding or None
+        ``stored-dvh-differs`` with both numbers of each quantity that differs: the volume by more than 5 %
+        (0.05 cc up to 1 cc), or the mean or the dose to 2, 50 or 98 % of the volume by more than 3 % of the greatest
+        stored dose beyond the width of the stored bin. None where they agree, or nothing can be compared.
+
+    Notes
+    -----
+    Doses are compared only where at most 1 % of the structure lies outside the dose grid: what a planning system
+    counts there is not in the file. A volume stored in percent has no size to compare.
+    """
+    parts = [part for part in (_volume_part(dvh, stored), *_dose_parts(dvh, stored)) if part]
+    if not parts:
+        return None
+    message = (
+        f"The DVH that the planning system stored differs from ours: {'; '.join(parts)}. Check that dose and "
+        "structures are of one export; on few slices, programs differ in where they end a structure."
+    )
+    return Finding(level=Level.WARNING, code="stored-dvh-differs", message=message, where=dvh.roi)
+
+
+def _volume_part(dvh: Dvh, stored: StoredDvh) -> str:
+    if stored.volume_cc is None:
+        return ""
+    theirs_cc = float(stored.volume_cc[0])
+    limit_cc = VOLUME_LIMIT_FRAC * theirs_cc if theirs_cc > SMALL_VOLUME_CC else SMALL_VOLUME_LIMIT_CC
+    if abs(dvh.volume_cc - theirs_cc) <= limit_cc:
+        return ""
+    return f"volume {_number(theirs_cc)} cc stored, {_number(dvh.volume_cc)} cc here"
+
+
+def _dose_parts(dvh: Dvh, stored: StoredDvh) -> list[str]:
+    if not dvh.covered_cc > 0 or dvh.uncovered_frac > MAX_UNCOVERED_FRAC:
+        return []
+    limit_gy = DOSE_LIMIT_FRAC * _greatest_gy(stored)
+    pairs = [("mean", _stored_mean(stored), dvh.mean_gy)]
+    for level in _LEVELS_PCT:
+        ours_gy = dvh.dose_to_hottest_gy(dvh.covered_cc * level / 100.0)
+        pairs.append((f"D{level:g}%", _stored_dose(stored, level), ours_gy))
+    return [
+        f"{name} {_number(theirs.value_gy)} Gy stored, {_number(ours_gy)} Gy here"
+        for name, theirs, ours_gy in pairs
+        if theirs.distance_gy(ours_gy) > limit_gy
+    ]
+
+
+def _greatest_gy(stored: StoredDvh) -> float:
+    """Return the greatest dose that some volume receives by the stored curve."""
+    reached = np.flatnonzero(stored.volume_pct > 0)
+    return float(stored.dose_gy[reached[-1]]) if reached.size else 0.0
+
+
+def _stored_dose(stored: StoredDvh, level_pct: float) -> _Stored:
+    """Return the greatest dose that `level_pct` of the volume receives at least, linear within its bin."""
+    falling = np.minimum.accumulate(stored.volume_pct)
+    last = int(np.flatnonzero(falling >= level_pct)[-1])
+    low_gy = float(stored.dose_gy[last])
+    if last + 1 == falling.size:  # the curve ends there
+        return _Stored(low_gy, low_gy, low_gy)
+    high_gy = float(stored.dose_gy[last + 1])
+    above, below = float(falling[last]), float(falling[last + 1])
+    share = (above - level_pct) / (above - below)
+    return _Stored(low_gy + share * (high_gy - low_gy), low_gy, high_gy)
+
+
+def _stored_mean(stored: StoredDvh) -> _Stored:
+    """Return the area under the stored curve; its bins leave open what the volumes inside them receive."""
+    widths_gy: FloatArray = np.diff(stored.dose_gy)
+    frac = stored.volume_pct / 100.0
+    start_gy = float(stored.dose_gy[0])
+    low_gy = start_gy + float(widths_gy @ frac[1:])
+    high_gy = start_gy + float(widths_gy @ frac[:-1])
+    return _Stored((low_gy + high_gy) / 2, min(low_gy, high_gy), max(low_gy, high_gy))
+
+
+def _number(value: float) -> str:
+    return number_text(value, digits=4)
