@@ -42,7 +42,7 @@ VertebraOption = Annotated[
 ]
 LabelsOption = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option("--labels", metavar="FILE", help="Label map with one number a vertebra (NIfTI, NRRD, MetaImage)."),
+    typer.Option("--labels", metavar="FILE", help="Label map of vertebrae (NIfTI, NRRD, MetaImage, DICOM SEG)."),
 ]
 SubregionsOption = Annotated[
     Optional[Path],  # noqa: UP045

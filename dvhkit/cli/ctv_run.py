@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from dvhkit.outputs.rtstruct import Written
     from dvhkit.targets.vertebra_ctv import CtvPlan, LevelCheck, LevelResult
     from dvhkit.targets.vertebra_rules import Compartment
-    from dvhkit.targets.vertebra_scene import LabelSource
 
 # Contouring needs neither dose nor plan.
 _BESIDE_THE_POINT = ("no-dose", "no-plan")
@@ -80,9 +79,10 @@ def plan_from_files(
     from dvhkit.targets.vertebra_grid import filled_by
     from dvhkit.targets.vertebra_profiles import load_profile
     from dvhkit.targets.vertebra_scene import build_scene
+    from dvhkit.targets.vertebra_source import read_label_source
 
     rules = load_profile(profile)
-    source = _label_source(labels, subregions, label_table)
+    source = read_label_source(labels, subregions, label_table)
     case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
     target = case.structures[gtv]
     drawn = case.structures[ctv] if ctv is not None else None
@@ -101,26 +101,6 @@ def plan_from_files(
         return CtvRun(case=case, gtv=target, plan=plan)
     field = filled_by(drawn, scene.grid)
     return CtvRun(case=case, gtv=target, plan=plan, checks=check_ctv(plan, field), drawn=field)
-
-
-def _label_source(labels: Path | None, subregions: Path | None, table: str | None) -> LabelSource | None:
-    from dvhkit.targets.vertebra_labels import load_label_table, read_label_map, table_paths
-    from dvhkit.targets.vertebra_scene import LabelSource
-
-    if labels is None and subregions is None:
-        if table is not None:
-            raise InputError("a label table needs a label map.", remedy="Give --labels FILE.")
-        return None
-    if table is None:
-        raise InputError(
-            "the same numbers mean other vertebrae in other programs.",
-            remedy=f"Say with --label-table which made the labels: {', '.join(table_paths())}, or a YAML file.",
-        )
-    return LabelSource(
-        table=load_label_table(table),
-        levels=read_label_map(labels) if labels is not None else None,
-        regions=read_label_map(subregions) if subregions is not None else None,
-    )
 
 
 def write_ctv(run: CtvRun, out: Path, *, name: str, compartments: bool) -> Written:

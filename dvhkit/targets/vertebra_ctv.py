@@ -10,6 +10,7 @@ import numpy as np
 
 from dvhkit.model.arrays import FloatArray, frozen_array
 from dvhkit.targets.vertebra_frame import Mask
+from dvhkit.targets.vertebra_parts import VertebraParts
 from dvhkit.targets.vertebra_rules import (
     ARCH_L,
     ARCH_R,
@@ -21,7 +22,7 @@ from dvhkit.targets.vertebra_rules import (
     circumferential,
     evaluate_rules,
 )
-from dvhkit.targets.vertebra_scene import Scene, VertebraParts
+from dvhkit.targets.vertebra_scene import Scene
 
 # Our own numbers, from no paper: what fraction of a required compartment a CTV must hold.
 PASS_FRAC = 0.95

@@ -56,11 +56,15 @@ class LabelTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LabelMap:
-    """A label map in patient coordinates; `labels` is [k, j, i] on `grid`."""
+    """A label map in patient coordinates; `labels` is [k, j, i] on `grid`.
+
+    `frame_of_reference_uid` is empty where the file does not say, as NIfTI and NRRD never do.
+    """
 
     grid: Grid
     labels: NDArray[np.uint16]
     path: Path
+    frame_of_reference_uid: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", frozen_array(self.labels, dtype=np.uint16))
@@ -79,7 +83,9 @@ def read_label_map(path: Path | str) -> LabelMap:
     """
     path = Path(path)
     if not path.name.casefold().endswith(_SUFFIXES):
-        raise InputError("this is no label map that can be read.", path=path, remedy=f"Use {', '.join(_SUFFIXES)}.")
+        raise InputError(
+            "this is no label map that can be read.", path=path, remedy=f"Use {', '.join(_SUFFIXES)}, or a DICOM SEG."
+        )
     if not path.is_file():
         raise InputError("there is no such file.", path=path, remedy="Check the name.")
     image, values = _read_upright(path)

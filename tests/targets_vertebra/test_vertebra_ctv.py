@@ -15,7 +15,8 @@ from dvhkit.targets.vertebra_ctv import PartVerdict, check_ctv, plan_ctv
 from dvhkit.targets.vertebra_labels import LabelMap, load_label_table
 from dvhkit.targets.vertebra_profiles import load_profile
 from dvhkit.targets.vertebra_rules import Compartment, Extent
-from dvhkit.targets.vertebra_scene import LabelSource, build_scene
+from dvhkit.targets.vertebra_scene import build_scene
+from dvhkit.targets.vertebra_source import LabelSource
 
 PHANTOM = VertebraPhantom(tilt_deg=(12, 6, 4), centre_mm=(4.0, -3.0, 1.0))
 GRID = axial_grid(shape_zyx=(44, 130, 136), spacing_xyz_mm=(1.0, 1.1, 3.0))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import seg_objects as seg
 import SimpleITK as sitk  # noqa: N813
 from typer.testing import CliRunner
 
@@ -20,6 +23,7 @@ from dvhkit.phantoms.solids import sphere
 from dvhkit.phantoms.vertebra import CANAL_NUMBER, PART_NUMBER, VertebraPhantom
 from dvhkit.readers.rtstruct import read_structures
 from dvhkit.targets.vertebra_grid import filled_by, voxel_volume_cc
+from dvhkit.targets.vertebra_names import structure_name
 from dvhkit.targets.vertebra_rules import Compartment
 
 PHANTOM = VertebraPhantom(tilt_deg=(10, 5, 3), centre_mm=(6.0, -4.0, 2.0))
@@ -136,6 +140,41 @@ def test_labels_stand_in_for_drawn_vertebrae(folder, tmp_path):
     assert result.exit_code == 0, result.output + str(result.exception)
     (level,) = json.loads(result.stdout)["levels"]
     assert (level["level"], level["required"]) == ("L03", ["body"])
+
+
+def frame_of(folder):
+    return read_rtstruct(next(folder.glob("RTSTRUCT*")))["GTV_body"].frame_of_reference_uid
+
+
+def test_a_dicom_seg_beside_the_plan_needs_no_table_where_its_segments_bear_names(folder, tmp_path):
+    bone = (PHANTOM.labels_on(GRID) % CANAL_NUMBER) > 0
+    both = Path(shutil.copytree(folder, tmp_path / "case"))
+    path = seg.save(seg.seg_object(GRID, {1: ("vertebrae_L3", bone)}, frame_uid=frame_of(folder)), both / "seg.dcm")
+    result = run("vertebra", both, "--gtv", "GTV_lamina", "--labels", path, "--json", "-")
+    assert result.exit_code == 0, result.output + str(result.exception)
+    (level,) = json.loads(result.stdout)["levels"]
+    assert (level["level"], level["compartments_from"]) == ("L03", "geometry")
+    assert level["required"] == ["pedicle_R", "transverse_R", "lamina_R", "spinous"]
+
+
+def test_compartments_named_in_a_dicom_seg_are_taken_as_they_are(folder, tmp_path):
+    labels = PHANTOM.labels_on(GRID)
+    # The spinous process is said to begin elsewhere than geometry would have it.
+    spinous = labels == PART_NUMBER[Compartment.SPINOUS]
+    spinous[1::2] = False
+    parts = {n: labels == n for part, n in PART_NUMBER.items() if part is not Compartment.SPINOUS}
+    parts[PART_NUMBER[Compartment.SPINOUS]] = spinous
+    parts[PART_NUMBER[Compartment.LAMINA_L]] |= (labels == PART_NUMBER[Compartment.SPINOUS]) & ~spinous
+    segments = {n: (structure_name(part, "L03"), parts[n]) for part, n in PART_NUMBER.items()}
+    path = seg.save(seg.seg_object(GRID, segments, frame_uid=frame_of(folder)), tmp_path / "parts")
+    result = run("vertebra", folder, "--gtv", "GTV_lamina", "--labels", path, "--json", "-")
+    assert result.exit_code == 0, result.output + str(result.exception)
+    (level,) = json.loads(result.stdout)["levels"]
+    assert (level["level"], level["compartments_from"]) == ("L03", "labels")
+    volumes = {c["compartment"]: c["volume_cc"] for c in level["compartments"]}
+    voxel_cc = float(voxel_volume_cc(GRID).max())
+    for part, n in PART_NUMBER.items():
+        assert volumes[part.value] == pytest.approx(np.count_nonzero(parts[n]) * voxel_cc)
 
 
 def test_the_source_is_never_overwritten(folder):
