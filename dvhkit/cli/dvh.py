@@ -86,6 +86,7 @@ def dvh(
     announce_first_run()
     numbers = CaseNumbers(case, engine=engine, uncovered=uncovered)
     regions = [numbers.region(name) for name in roi] if roi else numbers.every_roi()
+    numbers.prepare(regions)
     rows = [numbers.metric(region, m) for region in regions for m in metrics]
     if json:
         write_json(json, {**records.metrics_document(rows), "findings": _plain(numbers.findings())})

@@ -58,7 +58,7 @@ class EngineOptions:
     bend_max: float = 4.0
     flat_scale: tuple[float, float] = (1.0, 1.0)
     round_stretch: float = 1.0
-    cells_target: int = 20_000
+    cells_target: int = 50_000
     subdivision_max: int = 24
 
     def __post_init__(self) -> None:

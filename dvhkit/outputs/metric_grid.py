@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import ceil, floor, log10
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -32,6 +33,8 @@ def metric_view(rows: Sequence[MetricResult]) -> Iterator[RenderableType]:
         yield metric_table(rows)
         return
     yield _grid(metrics, chunks)
+    if any(row.low is not None for row in rows):
+        yield Text("± reaches to the farther end of the band: what else the drawn slices allow.", style="dim")
     yield from _remarks(chunks)
 
 
@@ -42,9 +45,26 @@ def _grid(metrics: Sequence[str], chunks: Sequence[Sequence[MetricResult]]) -> T
         name, _, unit = metric.partition("[")
         table.add_column(Text(f"{name}\n{unit.rstrip(']')}"), justify="right", no_wrap=True)
     for chunk in chunks:
-        cells = ["-" if row.value is None else number(row.value, row.unit) for row in chunk]
-        table.add_row(Text(clean(chunk[0].roi, longest=_LONGEST_NAME)), *cells)
+        table.add_row(Text(clean(chunk[0].roi, longest=_LONGEST_NAME)), *map(_cell, chunk))
     return table
+
+
+def _cell(row: MetricResult) -> Text:
+    """Return the value and, below it, how far its band reaches to the farther side."""
+    if row.value is None:
+        return Text("-")
+    if row.low is None or row.high is None:
+        return Text(number(row.value, row.unit))
+    reach = max(row.high - row.value, row.value - row.low)
+    return Text.assemble(number(row.value, row.unit), "\n", (f"±{_reach_text(reach, row.unit)}", "dim"))
+
+
+def _reach_text(reach: float, unit: str) -> str:
+    """Return the reach of a band, rounded up so that it is never told narrower than it is."""
+    if unit == "Gy":
+        return f"{ceil(reach * 100) / 100:.2f}"
+    digits = max(0, 1 - floor(log10(reach))) if reach > 0 else 0
+    return f"{ceil(reach * 10**digits) / 10**digits:.{digits}f}"
 
 
 def _remarks(chunks: Sequence[Sequence[MetricResult]]) -> Iterator[Text]:

@@ -1,0 +1,44 @@
+"""Metrics in a grid: the band is told beside each value, never narrower than it is, and fits 80 columns."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from dvhkit.outputs.metric_grid import metric_view
+from dvhkit.results import MetricResult
+
+
+def shown(rows: list[MetricResult], width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    for renderable in metric_view(rows):
+        console.print(renderable)
+    return console.file.getvalue()
+
+
+def row(metric: str, value: float | None, low: float | None = None, high: float | None = None, **more) -> MetricResult:
+    unit = metric[metric.index("[") + 1 : -1]
+    return MetricResult(roi="PTV", metric=metric, unit=unit, value=value, low=low, high=high, **more)
+
+
+def test_the_band_is_rounded_up():
+    text = shown([row("D95%[Gy]", 48.809, 48.5797, 49.0101), row("Volume[cc]", 66.0, 65.423, 66.3)])
+    assert "±0.23" in text
+    assert "±0.58" in text
+
+
+def test_a_value_without_band_stands_alone_and_a_missing_one_says_why():
+    rows = [row("D95%[Gy]", 48.8), row("Mean[Gy]", None, reason="there is no dose.", reason_code="no-dose")]
+    text = shown(rows)
+    assert "±" not in text
+    assert "PTV: There is no dose." in text
+
+
+def test_eight_metrics_with_bands_fit_eighty_columns():
+    names = ["Volume[cc]", "Min[Gy]", "D98%[Gy]", "D95%[Gy]", "Mean[Gy]", "D50%[Gy]", "D2%[Gy]", "Max[Gy]"]
+    text = shown(
+        [row(name, 12415.8 if "cc" in name else 64.21, 12410.0 if "cc" in name else 63.1, 12420.0) for name in names]
+    )
+    assert "…" not in text.replace("", "")
+    assert "PTV" in text
