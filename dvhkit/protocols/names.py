@@ -17,6 +17,8 @@ from dvhkit.protocols.facts import StructureFact
 # Below this likeness (0 to 100) a suggestion is noise.
 _SUGGEST_FROM = 55.0
 _MOST_LISTED = 8
+_SHORT = 5
+_SLIP_FROM = 75.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +83,20 @@ def suggestions(name: str, structures: Sequence[StructureFact]) -> str:
     names = [s.name for s in structures]
     if not names:
         return "The structure set is empty."
-    near = process.extract(name, names, scorer=fuzz.WRatio, processor=fold, limit=2, score_cutoff=_SUGGEST_FROM)
+    # Three letters are somehow like any long name: a short one must stand in the other as it is, as Cord in SpinalCord.
+    likely = [n for n in names if len(fold(n)) >= _SHORT or _is_near(fold(n), fold(name))]
+    near = process.extract(name, likely, scorer=fuzz.WRatio, processor=fold, limit=2, score_cutoff=_SUGGEST_FROM)
     if near:
         return f"Did you mean {' or '.join(repr(n) for n, *_ in near)}?"
     # A name out of a DICOM file may hold line breaks and worse; quoted, it stays one line.
     listed = ", ".join(n if n.isprintable() else repr(n) for n in names[:_MOST_LISTED])
     more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
     return f"There are: {listed}{more}."
+
+
+def _is_near(short: str, name: str) -> bool:
+    """Whether a short name is part of the other, the other of it, or it is a slip of the pen away."""
+    return short in name or name in short or fuzz.ratio(short, name) >= _SLIP_FROM
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

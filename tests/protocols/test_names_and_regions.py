@@ -169,3 +169,9 @@ def test_an_empty_drawn_structure_gives_way_to_the_derived_one():
     )
     (target,) = select(NORMAL_LIVER, PROTOCOL, structures)
     assert isinstance(target.region, Combination)
+
+
+def test_a_short_name_is_suggested_only_where_it_is_part_of_the_other():
+    facts = [StructureFact(name=n, number=i) for i, n in enumerate(("PTV", "Cord", "Liver"), 1)]
+    assert "Did you mean" not in suggestions("OpticChiasm", facts)
+    assert suggestions("SpinalCord", facts) == "Did you mean 'Cord'?"
