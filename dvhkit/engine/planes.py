@@ -24,6 +24,8 @@ SAME_PLANE_MM = 0.1
 # A gap this much wider than the usual one is a slice that was not drawn.
 _GAP_RATIO = 1.5
 _THIN_CAP_MM = 1.5
+# A ring whose net area is less than this part of its box is a sliver, or crosses itself so that its lobes cancel.
+_CANCELLED_FRAC = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -181,9 +183,16 @@ def _oriented(stack: PlaneStack, findings: list[Finding]) -> PlaneStack | None:
     if np.any(depth < 0):
         findings.append(_twins(stack.name, int((depth < 0).sum())))
     stack = replace(stack, points_mm=points, findings=tuple(findings))
-    # A ring whose signed areas cancel, such as a figure of eight, may still bound something.
-    keep = (depth >= 0) & (box[:, 2] > box[:, 0]) & (box[:, 3] > box[:, 1])
-    return stack if keep.all() else _without(stack, keep)
+    width, height = box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]
+    keep = (depth >= 0) & (width > 0) & (height > 0)
+    # A ring whose signed areas cancel, such as a figure of eight, may still bound something: put it right at once,
+    # since a section without net area has no size to go on from.
+    cancelled = keep & (np.abs(area) <= _CANCELLED_FRAC * width * height)
+    kept = stack if keep.all() else _without(stack, keep)
+    if kept is None or not cancelled.any():
+        return kept
+    planes = np.searchsorted(stack.plane_ring, np.flatnonzero(cancelled), side="right") - 1
+    return repaired(kept, np.unique(np.searchsorted(kept.offsets_mm, stack.offsets_mm[planes])))
 
 
 def _without(stack: PlaneStack, keep: NDArray[np.bool_]) -> PlaneStack | None:

@@ -51,3 +51,20 @@ def test_a_small_island_beside_a_large_organ_keeps_its_ends(phase):
     beside = volume_cc(organ, island) - volume_cc(organ)
     # The organ's own lattice may differ by 0.05 % of 268 cc between the two runs.
     assert beside == pytest.approx(volume_cc(island), abs=0.15)
+
+
+@pytest.mark.parametrize("planes_mm", [(0.0,), (0.0, 3.0, 6.0)])
+def test_a_figure_of_eight_counts_both_its_lobes(planes_mm):
+    # Its two triangles of 25 mm² each are wound in opposite senses, so its net area is nothing.
+    corners = np.array([(0.0, 0.0), (10.0, 10.0), (10.0, 0.0), (0.0, 10.0)])
+    contours = tuple(Contour(points_mm=np.column_stack([corners, np.full(4, z)])) for z in planes_mm)
+    dvh = compute_dvh(Structure(number=1, name="bow tie", contours=contours), None, slice_spacing_mm=3.0)
+    assert dvh.volume_cc == pytest.approx(50.0 * 3.0 * len(planes_mm) / 1000, rel=1e-6)
+    assert "contours-cross" in {finding.code for finding in dvh.findings}
+
+
+def test_a_ring_folded_onto_itself_bounds_nothing():
+    corners = np.array([(0.0, 0.0), (10.0, 10.0), (5.0, 5.0)])
+    contours = (Contour(points_mm=np.column_stack([corners, np.zeros(3)])),)
+    dvh = compute_dvh(Structure(number=1, name="fold", contours=contours), None, slice_spacing_mm=3.0)
+    assert dvh.volume_cc == 0.0
