@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from dvhkit.engine.combine import Operator
     from dvhkit.engine.options import EngineOptions
     from dvhkit.model.case import Case
+    from dvhkit.model.dose import StoredDvh
     from dvhkit.model.dvh import Dvh
     from dvhkit.model.structure import Structure
 
@@ -122,8 +123,28 @@ class CaseNumbers:
     def dvh(self, region: Region) -> Dvh:
         """Return the DVH of a region. Raises `GeometryError` for contours that mean nothing in space."""
         if region not in self._dvhs:
-            self._dvhs[region] = self._compute(self.structure(region))
+            self._dvhs[region] = self._compared(self._compute(self.structure(region)), region)
         return self._dvhs[region]
+
+    def _compared(self, dvh: Dvh, region: Region) -> Dvh:
+        """Return the DVH with a finding where the curve that the planning system stored for the ROI differs."""
+        from dvhkit.metrics.agreement import disagreement
+
+        odd = [disagreement(dvh, stored) for stored in self._stored_dvhs(region)]
+        # Of several stored for one ROI, it is enough that one agrees.
+        if not odd or None in odd:
+            return dvh
+        return replace(dvh, findings=(*dvh.findings, *(f for f in odd[:1] if f)))
+
+    def _stored_dvhs(self, region: Region) -> list[StoredDvh]:
+        """Return what is stored for an ROI, if the numbers of the stored curves are those of this structure set."""
+        dose, own = self.case.dose, self.case.structures
+        if dose is None or not isinstance(region, RoiRef):
+            return []
+        elsewhere = dose.referenced_structure_set_uid not in ("", own.sop_instance_uid)
+        if elsewhere or sum(s.number == region.number for s in own) != 1:
+            return []
+        return [stored for stored in dose.stored_dvhs if stored.roi_number == region.number]
 
     def _compute(self, structure: Structure) -> Dvh:
         from dvhkit.engine.dvh import compute_dvh as dvh_of_structure

@@ -25,6 +25,8 @@ SMALL_VOLUME_LIMIT_CC = 0.05
 # Comparisons of DVH programs count deviations from 3 % on (Nelms et al., Med Phys 2015; 42:4435); here of the stored
 # maximum, so that a cold organ is not held to hundredths of a gray.
 DOSE_LIMIT_FRAC = 0.03
+# A centigray is the smallest step of dose that the field speaks of.
+LEAST_DOSE_LIMIT_GY = 0.01
 # Near-maximum, median and near-minimum (ICRU report 83, section 3.6).
 _LEVELS_PCT = (2.0, 50.0, 98.0)
 
@@ -58,7 +60,7 @@ def disagreement(dvh: Dvh, stored: StoredDvh) -> Finding | None:
     Finding or None
         ``stored-dvh-differs`` with both numbers of each quantity that differs: the volume by more than 5 %
         (0.05 cc up to 1 cc), or the mean or the dose to 2, 50 or 98 % of the volume by more than 3 % of the greatest
-        stored dose beyond the width of the stored bin. None where they agree, or nothing can be compared.
+        stored dose (0.01 Gy at least) from the stored bin. None where they agree, or nothing can be compared.
 
     Notes
     -----
@@ -88,7 +90,7 @@ def _volume_part(dvh: Dvh, stored: StoredDvh) -> str:
 def _dose_parts(dvh: Dvh, stored: StoredDvh) -> list[str]:
     if not dvh.covered_cc > 0 or dvh.uncovered_frac > MAX_UNCOVERED_FRAC:
         return []
-    limit_gy = DOSE_LIMIT_FRAC * _greatest_gy(stored)
+    limit_gy = max(DOSE_LIMIT_FRAC * _greatest_gy(stored), LEAST_DOSE_LIMIT_GY)
     pairs = [("mean", _stored_mean(stored), dvh.mean_gy)]
     for level in _LEVELS_PCT:
         ours_gy = dvh.dose_to_hottest_gy(dvh.covered_cc * level / 100.0)
