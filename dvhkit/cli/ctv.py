@@ -118,6 +118,7 @@ def check(
     subregions: SubregionsOption = None,
     label_table: TableOption = None,
     profile: ProfileOption = "wang2025-lamina",
+    include: IncludeOption = None,
     json_target: JsonOption = None,
     picture: PictureOption = None,
     rtstruct: RtstructOption = None,
@@ -125,8 +126,8 @@ def check(
 ) -> None:
     """Check a vertebral CTV against the rules: exit code 1 if a required compartment is not covered.
 
-    A required compartment passes with 95 % covered, asks for review from 80 %, and fails below: numbers of this
-    program, from no paper.
+    A required compartment, or an optional one that --include chose, passes with 95 % covered, asks for review from
+    80 %, and fails below: numbers of this program, from no paper.
 
     [dim]Example:[/dim]  dvhkit ctv check plan/ --gtv GTV --ctv CTV --vertebra L3
     """
@@ -141,7 +142,7 @@ def check(
         subregions=subregions,
         label_table=label_table,
         profile=profile,
-        include=(),
+        include=_involvement(include or "", extent=False)[0],
         rtstruct=rtstruct,
         image=image,
     )

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dvhkit.model.arrays import FloatArray
-    from dvhkit.targets.vertebra_ctv import CtvPlan, LevelCheck, LevelResult
+    from dvhkit.targets.vertebra_check import LevelCheck
+    from dvhkit.targets.vertebra_ctv import CtvPlan, LevelResult
     from dvhkit.targets.vertebra_scene import Scene
 
 # One hue a kind, the left side lighter; told apart without red and green.

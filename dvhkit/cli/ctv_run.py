@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from dvhkit.model.case import Case
     from dvhkit.model.structure import Structure
     from dvhkit.outputs.rtstruct import Written
-    from dvhkit.targets.vertebra_ctv import CtvPlan, LevelCheck, LevelResult
+    from dvhkit.targets.vertebra_check import LevelCheck
+    from dvhkit.targets.vertebra_ctv import CtvPlan, LevelResult
     from dvhkit.targets.vertebra_rules import Compartment
 
 # Contouring needs neither dose nor plan.
@@ -45,8 +46,8 @@ class CtvRun:
 
     @property
     def passes(self) -> bool:
-        """Whether every required compartment of every level is covered."""
-        from dvhkit.targets.vertebra_ctv import PartVerdict
+        """Whether every required and every chosen compartment of every level is covered."""
+        from dvhkit.targets.vertebra_check import PartVerdict
 
         return all(check.verdict is PartVerdict.PASS for check in self.checks)
 
@@ -75,7 +76,8 @@ def plan_from_files(
     ctv: str | None = None,
 ) -> CtvRun:
     """Read the case and apply the rules; with `ctv`, check that structure."""
-    from dvhkit.targets.vertebra_ctv import check_ctv, plan_ctv
+    from dvhkit.targets.vertebra_check import check_ctv
+    from dvhkit.targets.vertebra_ctv import plan_ctv
     from dvhkit.targets.vertebra_grid import filled_by
     from dvhkit.targets.vertebra_profiles import load_profile
     from dvhkit.targets.vertebra_scene import build_scene
@@ -152,6 +154,10 @@ def print_plan(run: CtvRun, *, written: Written | None = None) -> None:
         head = f"{result.vertebra.level} (compartments from {result.vertebra.origin})"
         console.print(clean(f"{head}, {result.outcome.profile_id}{verdict}"), markup=False)
         console.print(_level_table(result, check))
+        for sector in check.sectors if check is not None else ():
+            share = "-" if sector.covered_frac is None else f"{100 * sector.covered_frac:.0f} %"
+            line = f"sector {sector.sector}: {sector.role}, {share} covered, {sector.verdict.value}"
+            console.print(clean(line), markup=False)
         for row in result.outcome.fired:
             console.print(f"{row.id}: {row.title} ({row.source}; status {row.status})", markup=False)
         for flag in check.flags if check is not None else result.outcome.flags:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
@@ -12,40 +11,20 @@ from dvhkit.model.arrays import FloatArray, frozen_array
 from dvhkit.targets.vertebra_frame import Mask
 from dvhkit.targets.vertebra_parts import VertebraParts
 from dvhkit.targets.vertebra_rules import (
-    ARCH_L,
-    ARCH_R,
     Compartment,
     Extent,
-    Flag,
     RuleOutcome,
     RuleProfile,
-    circumferential,
     evaluate_rules,
 )
 from dvhkit.targets.vertebra_scene import Scene
 
-# Our own numbers, from no paper: what fraction of a required compartment a CTV must hold.
-PASS_FRAC = 0.95
-REVIEW_FRAC = 0.80
 # A GTV is touched by no less than this, or by one voxel if that is more; smaller overlaps are a graze.
 _TOUCH_LEAST_CC = 0.01
 # Of the GTV in the body, this share on one side of the midline makes it one-sided; both sides involved is diffuse
 # only if most of the body is.
 _ONE_SIDED_FRAC = 0.9
 _DIFFUSE_FRAC = 0.5
-_RING = ARCH_L | ARCH_R | {Compartment.BODY, Compartment.SPINOUS}
-
-
-class PartVerdict(StrEnum):
-    """What a compartment's coverage comes to."""
-
-    PASS = "pass"
-    REVIEW = "review"
-    FAIL = "fail"
-    INCLUDED = "optional, included"
-    NOT_INCLUDED = "optional, not included"
-    EXTRA = "extra"
-    NONE = "-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,27 +105,6 @@ class CtvPlan:
             object.__setattr__(self, name, frozen_array(getattr(self, name)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartCheck:
-    """One compartment of a CTV that was drawn: its role by the rules, the fraction covered, and why."""
-
-    compartment: Compartment
-    role: str
-    covered_frac: float | None
-    verdict: PartVerdict
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LevelCheck:
-    """A CTV held against the rules at one level; `verdict` is the worst of the required compartments."""
-
-    level: str
-    parts: tuple[PartCheck, ...]
-    verdict: PartVerdict
-    flags: tuple[Flag, ...]
-
-
 def plan_ctv(scene: Scene, profile: RuleProfile, *, include: Iterable[Compartment] = ()) -> CtvPlan:
     """Apply a profile to every level of a scene and build the CTV.
 
@@ -181,17 +139,6 @@ def plan_ctv(scene: Scene, profile: RuleProfile, *, include: Iterable[Compartmen
         canal_cc=canal_cc,
         ctv_cc=_volume(ctv, voxel_cc),
     )
-
-
-def check_ctv(plan: CtvPlan, ctv: FloatArray) -> tuple[LevelCheck, ...]:
-    """Hold a CTV that was drawn against what the rules require, compartment by compartment.
-
-    Parameters
-    ----------
-    ctv : (n_planes, n_rows, n_columns)
-        How much of each voxel of the scene's grid the drawn CTV fills.
-    """
-    return tuple(_check_level(level, ctv) for level in plan.levels)
 
 
 def _level(
@@ -281,69 +228,6 @@ def _bone(scene: Scene, levels: tuple[LevelResult, ...]) -> FloatArray:
     if scene.canal is not None:
         bone = np.minimum(bone, 1.0 - scene.canal)
     return bone
-
-
-def _check_level(level: LevelResult, ctv: FloatArray) -> LevelCheck:
-    covered = covered_fractions(level.vertebra.parts, ctv[level.vertebra.window])
-    parts = tuple(_check_part(level.outcome, part, covered.get(part)) for part in Compartment)
-    verdicts = {part.verdict for part in parts if part.role == "required"}
-    worst = next((v for v in (PartVerdict.FAIL, PartVerdict.REVIEW) if v in verdicts), PartVerdict.PASS)
-    flags = list(level.outcome.flags)
-    if all((covered.get(part) or 0.0) >= PASS_FRAC for part in _RING):
-        flag = circumferential("the CTV closes round the canal")
-        if not _all_round(level.outcome):
-            flags = [f for f in flags if f.code != flag.code] + [flag]
-    else:
-        flags = [f for f in flags if f.code != "circumferential-ctv"]
-    return LevelCheck(level=level.vertebra.level, parts=parts, verdict=worst, flags=tuple(flags))
-
-
-def _all_round(outcome: RuleOutcome) -> bool:
-    """Whether the tumour itself goes all round, so that the consensus has no objection."""
-    touched = set(outcome.involved)
-    sides = ({Compartment.PEDICLE_L, Compartment.LAMINA_L}, {Compartment.PEDICLE_R, Compartment.LAMINA_R})
-    return {Compartment.BODY, Compartment.SPINOUS} <= touched and all(touched & side for side in sides)
-
-
-def _check_part(outcome: RuleOutcome, part: Compartment, covered: float | None) -> PartCheck:
-    role = "required" if part in outcome.required else "optional" if part in outcome.optional else "not required"
-    return PartCheck(
-        compartment=part,
-        role=role,
-        covered_frac=covered,
-        verdict=_verdict(role, covered),
-        why=outcome.because_of(part),
-    )
-
-
-def _verdict(role: str, covered: float | None) -> PartVerdict:
-    if role == "required":
-        if covered is None:
-            return PartVerdict.REVIEW
-        if covered >= PASS_FRAC:
-            return PartVerdict.PASS
-        return PartVerdict.REVIEW if covered >= REVIEW_FRAC else PartVerdict.FAIL
-    inside = covered is not None and covered >= 0.5
-    if role == "optional":
-        return PartVerdict.INCLUDED if inside else PartVerdict.NOT_INCLUDED
-    return PartVerdict.EXTRA if inside else PartVerdict.NONE
-
-
-def covered_fractions(parts: Mapping[Compartment, FloatArray | Mask], ctv: FloatArray) -> dict[Compartment, float]:
-    """Return which fraction of each compartment a CTV holds; empty compartments are left out.
-
-    A labelled compartment consists of whole voxels, so the CTV counts there in whole voxels too (half filled or
-    more): else the rim of a contour traced round the label would be missing. A drawn compartment is compared in
-    fractions of voxels.
-    """
-    whole = ctv >= 0.5
-    fractions = {}
-    for compartment, part in parts.items():
-        size = float(np.sum(part))
-        if size > 0:
-            held = np.logical_and(whole, part) if part.dtype == np.bool_ else np.minimum(ctv, part)
-            fractions[compartment] = float(np.sum(held)) / size
-    return fractions
 
 
 def _threshold_cc(voxel_cc: FloatArray) -> float:

@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Literal, NoReturn
 
 from dvhkit.errors import InputError
-from dvhkit.targets.vertebra_rules import Atom, Compartment, Condition, Extent, Flag, FlagLevel, Row, RuleProfile
+from dvhkit.targets.vertebra_rules import (
+    Atom,
+    Compartment,
+    Condition,
+    Extent,
+    Flag,
+    FlagLevel,
+    Row,
+    RuleProfile,
+    in_order,
+)
 from dvhkit.yaml_text import Place, Plain, YamlDocument, read_yaml
 
 DEFAULT_PROFILE = "wang2025-lamina"
@@ -19,7 +29,7 @@ Side = Literal["L", "R"]
 _OTHER: dict[str, Side] = {"L": "R", "R": "L"}
 _SIDED = ("pedicle", "transverse", "lamina")
 _STATUS = ("P", "T", "S2", "S1", "C", "X", "B")
-_PROFILE_KEYS = {"id", "version", "title", "summary", "sources", "rows"}
+_PROFILE_KEYS = {"id", "version", "title", "summary", "sources", "sectors", "rows"}
 _ROW_KEYS = {"id", "rule", "title", "each_side", "when", "require", "offer", "flag", "source", "status", "note"}
 _ROW_MUST = ("id", "rule", "title", "when", "source", "status")
 _MAX_ROWS = 200
@@ -83,9 +93,23 @@ class _Table:
             title=self._text(data, (), "title"),
             summary=self._text(data, (), "summary") if "summary" in data else "",
             rows=tuple(made),
+            sectors=self._sectors(data["sectors"]) if "sectors" in data else (),
             path=self.document.path,
             sha256=hashlib.sha256(self.document.text).hexdigest(),
         )
+
+    def _sectors(self, node: Plain) -> tuple[tuple[str, tuple[Compartment, ...]], ...]:
+        if not isinstance(node, dict) or not node:
+            self._refuse(("sectors",), "'sectors' must give a list of compartments for each name")
+        seen: set[Compartment] = set()
+        made = []
+        for name in node:
+            members = self._compartments(node, ("sectors",), name, None)
+            if members & seen:
+                self._refuse(("sectors", name), f"{min(members & seen)} is in two sectors")
+            seen |= members
+            made.append((name, in_order(members)))
+        return tuple(made)
 
     def _unique(self, made: list[Row], rows: list[Plain]) -> None:
         seen: set[str] = set()

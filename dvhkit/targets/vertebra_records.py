@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dvhkit.findings import Finding
-from dvhkit.targets.vertebra_ctv import CtvPlan, LevelCheck, LevelResult
+from dvhkit.targets.vertebra_check import LevelCheck
+from dvhkit.targets.vertebra_ctv import CtvPlan, LevelResult
 from dvhkit.targets.vertebra_rules import RuleOutcome
 
 RULES_SCHEMA = "dvhkit/ctv-rules/1"
@@ -96,4 +97,16 @@ def _level(result: LevelResult, check: LevelCheck | None) -> dict[str, object]:
             }
             for p in check.parts
         ]
+        if check.sectors:
+            level["sectors"] = [
+                {
+                    "sector": s.sector,
+                    "compartments": [c.value for c in s.compartments],
+                    "role": s.role,
+                    "covered_frac": s.covered_frac,
+                    "asked_frac": s.asked_frac,
+                    "verdict": s.verdict.value,
+                }
+                for s in check.sectors
+            ]
     return level

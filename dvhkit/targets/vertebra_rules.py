@@ -118,13 +118,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleProfile:
-    """A decision table with its identity."""
+    """A decision table with its identity.
+
+    `sectors` names the compartments that its guideline counts as one; empty where it counts in compartments.
+    """
 
     id: str
     version: str
     title: str
     summary: str
     rows: tuple[Row, ...]
+    sectors: tuple[tuple[str, tuple[Compartment, ...]], ...] = ()
     path: Path | None = None
     sha256: str = ""
 
@@ -143,6 +147,8 @@ class RuleOutcome:
         The optional compartments that the user chose to take in.
     fired
         The rows whose conditions hold, in the table's order.
+    sectors
+        Those of the profile.
     """
 
     profile_id: str
@@ -154,6 +160,7 @@ class RuleOutcome:
     included: tuple[Compartment, ...]
     fired: tuple[Row, ...]
     flags: tuple[Flag, ...]
+    sectors: tuple[tuple[str, tuple[Compartment, ...]], ...] = ()
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -243,6 +250,7 @@ def evaluate_rules(
         included=in_order(chosen - required),
         fired=fired,
         flags=tuple(dict.fromkeys([*flags, *([ring] if ring else [])])),
+        sectors=profile.sectors,
     )
 
 

@@ -11,7 +11,8 @@ from dvhkit.phantoms.phantom_set import axial_grid
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import sphere
 from dvhkit.phantoms.vertebra import CANAL_NUMBER, PART_NUMBER, VertebraPhantom
-from dvhkit.targets.vertebra_ctv import PartVerdict, check_ctv, plan_ctv
+from dvhkit.targets.vertebra_check import PartVerdict, check_ctv
+from dvhkit.targets.vertebra_ctv import plan_ctv
 from dvhkit.targets.vertebra_labels import LabelMap, load_label_table
 from dvhkit.targets.vertebra_profiles import load_profile
 from dvhkit.targets.vertebra_rules import Compartment, Extent
@@ -147,6 +148,51 @@ def test_limits_of_coverage(drawn, kept, verdict):
     # The canal, traced on its own, takes a hair of the body's back wall.
     assert body.covered_frac == pytest.approx(kept, abs=1e-4)
     assert level.verdict is body.verdict is verdict
+
+
+def test_a_chosen_part_counts_in_the_check_as_a_required_one_does(drawn):
+    scene = scene_of(compartments(drawn), lesion(PHANTOM.middle_of(P.PEDICLE_L)))
+    bare = plan_ctv(scene, load_profile())
+    chosen = plan_ctv(scene, load_profile(), include=(P.SPINOUS,))
+    assert check_ctv(bare, bare.ctv)[0].verdict is PartVerdict.PASS
+    (short,), (whole,) = check_ctv(chosen, bare.ctv), check_ctv(chosen, chosen.ctv)
+    missing, held = (next(p for p in level.parts if p.compartment is P.SPINOUS) for level in (short, whole))
+    assert (short.verdict, missing.verdict, missing.role) == (PartVerdict.FAIL, PartVerdict.FAIL, "required by choice")
+    assert missing.why == "left to the oncologist by V2(L); taken in by choice"
+    assert (whole.verdict, held.verdict) == (PartVerdict.PASS, PartVerdict.PASS)
+
+
+def test_sectors_of_the_consensus_are_its_compartments_merged(drawn):
+    scene = scene_of(compartments(drawn), lesion(PHANTOM.middle_of(P.PEDICLE_L), 2.5))
+    plan = plan_ctv(scene, load_profile("isrc-cox2012"))
+    kept = plan.ctv.copy()
+    (vertebra,) = scene.vertebrae
+    # Half of the lamina is missing, all of the transverse process is there.
+    kept[vertebra.window] -= 0.5 * vertebra.parts[P.LAMINA_L]
+    (level,) = check_ctv(plan, np.clip(kept, 0, 1))
+    parts, sectors = {p.compartment: p for p in level.parts}, {s.sector: s for s in level.sectors}
+    assert len(sectors) == 6
+    assert sorted(c for s in level.sectors for c in s.compartments) == sorted(P)
+    volumes = {p: float(np.sum(vertebra.parts[p])) for p in (P.TRANSVERSE_L, P.LAMINA_L)}
+    expected = sum(parts[p].covered_frac * v for p, v in volumes.items()) / sum(volumes.values())
+    merged = sectors["transverse_lamina_L"]
+    assert merged.covered_frac == merged.asked_frac == pytest.approx(expected)
+    assert parts[P.LAMINA_L].covered_frac < merged.covered_frac < parts[P.TRANSVERSE_L].covered_frac
+    assert (merged.role, merged.verdict) == ("required", PartVerdict.FAIL)
+    assert (sectors["pedicle_L"].verdict, sectors["spinous"].role) == (PartVerdict.PASS, "not required")
+    assert check_ctv(plan_ctv(scene, load_profile()), kept)[0].sectors == ()
+
+
+def test_a_sector_of_which_a_part_is_asked_for_is_judged_by_that_part(drawn):
+    # Tumour on the left of the body: of the sector of transverse process and lamina only the former is required.
+    centre = PHANTOM.middle_of(P.BODY) + np.array([11.0, 0.0, 0.0])
+    plan = plan_ctv(scene_of(whole(drawn), lesion(centre, 4.0)), load_profile("isrc-cox2012"))
+    assert {P.PEDICLE_L, P.TRANSVERSE_L} <= set(plan.levels[0].outcome.required)
+    assert P.LAMINA_L not in plan.levels[0].outcome.required
+    (level,) = check_ctv(plan, plan.ctv)
+    merged = next(s for s in level.sectors if s.sector == "transverse_lamina_L")
+    assert merged.asked_frac > 0.99 > 0.8 > merged.covered_frac
+    assert merged.verdict is PartVerdict.PASS
 
 
 def test_a_ctv_all_round_the_canal_gets_the_advice(drawn):

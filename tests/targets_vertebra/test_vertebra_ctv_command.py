@@ -42,7 +42,11 @@ def run(*arguments):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    lesions = (("GTV_body", Compartment.BODY, 6.0), ("GTV_lamina", Compartment.LAMINA_R, 2.6))
+    lesions = (
+        ("GTV_body", Compartment.BODY, 6.0),
+        ("GTV_pedicle", Compartment.PEDICLE_L, 2.5),
+        ("GTV_lamina", Compartment.LAMINA_R, 2.6),
+    )
     gtvs = [
         structure(name, number, sphere(PHANTOM.middle_of(part), radius), PLANES, rt_roi_type="GTV")
         for number, (name, part, radius) in enumerate(lesions, start=30)
@@ -123,6 +127,19 @@ def test_a_ctv_made_by_rule_passes_the_check_and_another_fails(folder, made, tmp
     assert json.loads(bad.stdout)["verdict"] == "fail"
     shown = run("check", both, "--gtv", "GTV_lamina", "--ctv", "CTV_poor")
     assert "required by V3(R)" in shown.stdout
+
+
+def test_the_check_asks_for_what_was_chosen(folder):
+    # Grown from the pedicle alone, the spinous process is the oncologist's choice.
+    arguments = ("check", folder, "--gtv", "GTV_pedicle", "--ctv", "GTV_pedicle", "--json", "-")
+    for options, role in (((), "optional"), (("--include", "spinous"), "required by choice")):
+        (level,) = json.loads(run(*arguments, *options).stdout)["levels"]
+        assert {c["compartment"]: c["role"] for c in level["coverage"]}["spinous"] == role
+        assert "sectors" not in level
+    (level,) = json.loads(run(*arguments, "--profile", "isrc-cox2012").stdout)["levels"]
+    assert [s["sector"] for s in level["sectors"]][3:] == ["transverse_lamina_L", "transverse_lamina_R", "spinous"]
+    shown = run(*arguments[:-2], "--profile", "isrc-cox2012").stdout
+    assert "sector transverse_lamina_L: required" in shown
 
 
 def test_labels_stand_in_for_drawn_vertebrae(folder, tmp_path):
