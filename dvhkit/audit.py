@@ -28,7 +28,7 @@ from dvhkit.protocols.names import fold
 from dvhkit.protocols.regions import Region, RoiRef, is_expression, parse_region
 from dvhkit.protocols.rules import StructureSelector
 from dvhkit.protocols.select import select
-from dvhkit.results import AuditRecord, Curve, InputFile, MetricResult, Provenance, Verdict
+from dvhkit.results import AuditRecord, Curve, InputFile, MarginMap, MetricResult, Provenance, Verdict
 
 if TYPE_CHECKING:
     from dvhkit.engine.combine import Operator
@@ -78,6 +78,7 @@ class CaseNumbers:
         self.uncovered = uncovered
         self._structures: dict[Region, Structure] = {}
         self._dvhs: dict[Region, Dvh] = {}
+        self._margin_maps: dict[tuple[RoiRef, RoiRef], MarginMap] = {}
 
     def region(self, roi: str | int) -> Region:
         """Return what `roi` names: a structure, ``#number``, or an expression such as ``Liver - GTV``.
@@ -212,11 +213,12 @@ class CaseNumbers:
 
     def margin(self, inner: RoiRef, outer: RoiRef, expect: str) -> MarginFact:
         """Return what margin was drawn between two ROIs, held against `expect`; what is lacking is a reason."""
-        from dvhkit.targets.achieved import achieved_margin, describe, worst_margin
+        from dvhkit.targets.achieved import describe, measure_margin, worst_margin
+        from dvhkit.targets.achieved_map import joined, map_record
 
         image = self.case.image
         try:
-            check = achieved_margin(
+            measure = measure_margin(
                 self._by_number(inner),
                 self._by_number(outer),
                 expect=expect,
@@ -227,11 +229,17 @@ class CaseNumbers:
             return MarginFact(verdict=Verdict.NOT_EVALUABLE, reason_code=lack.reason.value, reason=lack.message)
         except GeometryError as error:
             return MarginFact(verdict=Verdict.NOT_EVALUABLE, reason_code=Reason.NO_VOLUME.value, reason=error.message)
+        check, note = measure.check, describe(measure.check)
+        drawn = map_record(measure, note)
+        known = self._margin_maps.get((inner, outer))
+        self._margin_maps[inner, outer] = drawn if known is None else joined(known, drawn)
         value, low, high = worst_margin(check)
         reason = None if check.verdict is Verdict.PASS else "; ".join(check.reasons)
-        return MarginFact(
-            verdict=check.verdict, value_mm=value, low_mm=low, high_mm=high, reason=reason, note=describe(check)
-        )
+        return MarginFact(verdict=check.verdict, value_mm=value, low_mm=low, high_mm=high, reason=reason, note=note)
+
+    def margin_maps(self) -> tuple[MarginMap, ...]:
+        """Return a map of each pair of structures whose margin was asked for so far."""
+        return tuple(self._margin_maps.values())
 
     def structures(self) -> tuple[StructureFact, ...]:
         """Return what rules select structures by."""
@@ -399,6 +407,7 @@ def audit_case(
         metrics=tuple(metrics),
         findings=(*numbers.findings(), *_name_findings(case, loaded), *_context_findings(loaded, context)),
         curves=tuple(_curves(numbers, regions)),
+        margin_maps=numbers.margin_maps(),
         provenance=_provenance(case, loaded, numbers.options.profile),
     )
 

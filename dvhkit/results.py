@@ -136,6 +136,47 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarginMap:
+    """The margin that was drawn around a structure, by place: what a report draws a picture from.
+
+    The structure's surface is unrolled: a row for each of `height_mm` (z, ascending), whose equal columns run once
+    round, from the patient's left over posterior, right and anterior.
+
+    Attributes
+    ----------
+    title, limit, caption
+        Which margin, what was asked for, and what was found, in words.
+    margin_mm
+        By row and column, the least margin there; negative where the inner structure is outside, None where it has no
+        surface.
+    lacking_mm
+        What is lacking to the lower limit; 0 or less where nothing is.
+
+    Raises
+    ------
+    ValueError
+        If the rows do not make a table, or there is nothing in it.
+    """
+
+    title: str
+    limit: str
+    caption: str
+    height_mm: tuple[float, ...]
+    margin_mm: tuple[tuple[float | None, ...], ...]
+    lacking_mm: tuple[tuple[float | None, ...], ...]
+
+    def __post_init__(self) -> None:
+        rows = (*self.margin_mm, *self.lacking_mm)
+        lengths = {len(row) for row in rows}
+        if (
+            not len(self.height_mm) == len(self.margin_mm) == len(self.lacking_mm)
+            or len(lengths) != 1
+            or lengths == {0}
+        ):
+            raise ValueError("the rows of a margin map do not make a table")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InputFile:
     """A file that went into a record: its role, its path as the user named it, and its SHA-256."""
 
@@ -173,6 +214,7 @@ class AuditRecord:
     metrics: tuple[MetricResult, ...] = ()
     findings: tuple[Finding, ...] = ()
     curves: tuple[Curve, ...] = ()
+    margin_maps: tuple[MarginMap, ...] = ()
     provenance: Provenance | None = None
     error: str | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,12 +10,15 @@ from numpy.typing import NDArray
 
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.surface_map import SurfaceMap
+from dvhkit.results import MarginMap
 
 if TYPE_CHECKING:
     from dvhkit.targets.achieved import MarginMeasure
 
 # Degrees between columns; 5 gives cells of a few mm on a target of a few cm.
 _STEP_DEG = 5.0
+# A record keeps hundredths of a mm, a tenth of what contours resolve.
+_DIGITS = 2
 
 
 def surface_map(measure: MarginMeasure) -> SurfaceMap:
@@ -48,3 +52,39 @@ def _extreme(values: FloatArray, cell: NDArray[np.int64], shape: tuple[int, int]
     (np.minimum if least else np.maximum).at(out, cell, values)
     out[~np.isfinite(out)] = np.nan
     return out.reshape(shape)
+
+
+def map_record(measure: MarginMeasure, caption: str) -> MarginMap:
+    """Return the unrolled map of a check as a record keeps it."""
+    picture = surface_map(measure)
+    return MarginMap(
+        title=picture.title,
+        limit=picture.limit,
+        caption=caption,
+        height_mm=tuple(round(float(z), _DIGITS) for z in picture.height_mm),
+        margin_mm=_rows(picture.margin_mm),
+        lacking_mm=_rows(picture.lacking_mm),
+    )
+
+
+def joined(first: MarginMap, second: MarginMap) -> MarginMap:
+    """Return one map of two checks of the same structures: what is lacking to either limit.
+
+    So a margin that is asked for axis by axis makes one picture.
+    """
+    if second.limit == first.limit:
+        return first
+    pairs = zip(first.lacking_mm, second.lacking_mm, strict=True)
+    return replace(
+        first,
+        limit=f"{first.limit}; {second.limit}",
+        lacking_mm=tuple(tuple(_larger(a, b) for a, b in zip(one, other, strict=True)) for one, other in pairs),
+    )
+
+
+def _larger(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else max(a, b)
+
+
+def _rows(values: FloatArray) -> tuple[tuple[float | None, ...], ...]:
+    return tuple(tuple(None if np.isnan(v) else round(float(v), _DIGITS) for v in row) for row in values)
