@@ -272,7 +272,7 @@ def _repair(text: str) -> tuple[str, ...]:
         return ()
     if row.takes is Dimension.NONE:
         return tuple(f"{row.name}[{unit.value}]" for unit in row.gives_units[:1])
-    if not number:
+    if not number or row.takes is Dimension.NUMBER:
         return tuple(form for form in FORMS if form.startswith(row.name) and form[len(row.name)].isdigit())[:2]
     parsed = quantity(float(number), unit_text) if unit_text else None
     if parsed is not None and parsed.unit in row.takes.units:

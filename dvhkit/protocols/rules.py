@@ -17,11 +17,11 @@ STATUS_MEANING = {
     "T": "read in a documented transcription of the primary text",
     "S2": "read in two or more independent copies that agree",
     "S1": "unverified: read in one secondary copy only",
-    "C": "computed or inferred from verified numbers",
+    "C": "unverified: computed or inferred from numbers that were read",
     "X": "unverified: copies disagree",
     "B": "unverified: from background knowledge, not read in a source",
 }
-UNVERIFIED = frozenset({"S1", "X", "B"})
+UNVERIFIED = frozenset({"S1", "C", "X", "B"})
 
 ContextValue = bool | float | str
 
