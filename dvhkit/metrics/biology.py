@@ -147,9 +147,7 @@ def geud_gy(dvh: Dvh, a: float) -> float:
     return float(reference * math.exp(math.log(float(np.dot(part[positive], np.exp(terms)))) / a))
 
 
-@metric(
-    "gEUD", takes=Dimension.NUMBER, gives=Dimension.DOSE, source="Niemierko 1999, Med Phys 26:1100"
-)
+@metric("gEUD", takes=Dimension.NUMBER, gives=Dimension.DOSE, source="Niemierko 1999, Med Phys 26:1100")
 def generalised_equivalent_uniform_dose(dvh: Dvh, a: float) -> float:
     """Return the generalised equivalent uniform dose in Gy with the exponent `a`, as `geud_gy`."""
     return geud_gy(dvh, a)
