@@ -25,7 +25,7 @@ from dvhkit.protocols.context import PRESCRIPTION, unknown_keys
 from dvhkit.protocols.evaluate import ImageFacts, MarginFact, StructureFact, evaluate_protocol
 from dvhkit.protocols.load import Protocol, load_protocol
 from dvhkit.protocols.names import fold
-from dvhkit.protocols.regions import Region, RoiRef, is_expression, parse_region
+from dvhkit.protocols.regions import Grown, Region, RoiRef, is_expression, parse_region
 from dvhkit.protocols.rules import StructureSelector
 from dvhkit.protocols.select import select
 from dvhkit.results import AuditRecord, Curve, InputFile, MarginMap, MetricResult, Provenance, Verdict
@@ -79,9 +79,12 @@ class CaseNumbers:
         self._structures: dict[Region, Structure] = {}
         self._dvhs: dict[Region, Dvh] = {}
         self._margin_maps: dict[tuple[RoiRef, RoiRef], MarginMap] = {}
+        self._findings: list[Finding] = []
 
     def region(self, roi: str | int) -> Region:
-        """Return what `roi` names: a structure, ``#number``, or an expression such as ``Liver - GTV``.
+        """Return what `roi` names: a structure, ``#number``, or an expression.
+
+        Expressions follow `dvhkit.targets.expression`: ``Liver - GTV``, ``PTV - (SpinalCanal + 3mm)``.
 
         Raises
         ------
@@ -89,7 +92,8 @@ class CaseNumbers:
             With the names there are.
         """
         if isinstance(roi, str) and roi not in self.case.structures and is_expression(roi):
-            selector = StructureSelector(derived=parse_region(roi), derived_text=roi)
+            expression = parse_region(roi, known=self.case.structures.names)
+            selector = StructureSelector(derived=expression, derived_text=roi)
             try:
                 return select(selector, _NO_PROTOCOL, self.structures())[0].region
             except NotEvaluable as lack:
@@ -110,6 +114,13 @@ class CaseNumbers:
     def _make(self, region: Region) -> Structure:
         if isinstance(region, RoiRef):
             return self._by_number(region)
+        if isinstance(region, Grown):
+            from dvhkit.targets.margin import grow, shrink
+
+            make = grow if region.sign == "+" else shrink
+            made = make(self.structure(region.part), region.margins, image=self.case.image, name=str(region))
+            self._findings += made.findings
+            return made.structure
         from dvhkit.engine.combine import combine
 
         sign = _OPERATOR_SIGN[region.operator]
@@ -280,7 +291,7 @@ class CaseNumbers:
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what is odd about the case and about each DVH computed so far, without repeats."""
-        met = (*self.case.findings, *(f for dvh in self._dvhs.values() for f in dvh.findings))
+        met = (*self.case.findings, *self._findings, *(f for dvh in self._dvhs.values() for f in dvh.findings))
         return tuple(dict.fromkeys(met))
 
     def curve(self, region: Region) -> Curve:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dvhkit.findings import Finding, Level
 from dvhkit.protocols.names import fold, nearest
 from dvhkit.protocols.organs import find_organ, is_target, known_names, side_of
-from dvhkit.protocols.regions import Expression, Name, Operation
+from dvhkit.protocols.regions import Expression, Margin, Name, Operation
 from dvhkit.protocols.rules import DoseCheck, MarginCheck, Protocol, Rule, StructureSelector
 
 _LONGEST_NAME = 16
@@ -86,6 +86,8 @@ def _names_in(expression: Expression) -> Iterator[str]:
     elif isinstance(expression, Operation):
         yield from _names_in(expression.left)
         yield from _names_in(expression.right)
+    elif isinstance(expression, Margin):
+        yield from _names_in(expression.base)
 
 
 CHECKS = (unknown_names, aliases, sides)

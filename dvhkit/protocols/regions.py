@@ -1,24 +1,23 @@
 """Structures that are made of others, such as `Liver - GTV`: the expression, and what it comes to in one case.
 
-::
-
-    Liver - GTV             the liver less every structure of type GTV
-    Lungs - (PTV | ITV)     A - B without B, A | B both together, A & B what they share; from left to right
-    "Kidney (left)" | Kidney_R
-
-An operator has blanks round it (``Liver-GTV`` is a name). The bare words GTV, CTV, ITV and PTV stand for all
-structures of that type together; in quotes they are names like any other.
+The grammar is that of `dvhkit.targets.expression`, margins included. One word differs in rules: bare GTV, CTV, ITV and
+PTV stand for all structures of that type together, whatever they are called; in quotes they are names like any other.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Container
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-TARGET_TYPES = ("GTV", "CTV", "ITV", "PTV")
+from dvhkit.errors import InputError
+from dvhkit.targets import expression as grammar
+
+if TYPE_CHECKING:
+    from dvhkit.targets.margin import Margins
+
+TARGET_TYPES = grammar.TARGET_TYPES
 OPERATORS = {"-": "difference", "|": "union", "&": "intersection"}
-_TOKEN = re.compile(r'\s*(?:"(?P<quoted>[^"]+)"|(?P<paren>[()])|(?P<op>[|&])|(?P<minus>-)(?=\s))')
-_NAME = re.compile(r'\s*((?:(?!\s+-\s|\s*[|&()"]).)+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,16 @@ class Operation:
     right: Expression
 
 
-Expression = Name | OfType | Operation
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """A region grown (``+``) or shrunk (``-``) by a margin."""
+
+    base: Expression
+    sign: str
+    margins: Margins
+
+
+Expression = Name | OfType | Operation | Margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,52 +82,44 @@ class Combination:
         return self.text
 
 
-Region = RoiRef | Combination
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """A region of the case grown (sign ``+``) or shrunk (``-``) by a margin."""
+
+    part: Region
+    sign: str
+    margins: Margins
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Region = RoiRef | Combination | Grown
 
 
 def is_expression(text: str) -> bool:
     """Whether `text` is made of several names rather than being one."""
-    return isinstance(_parse_or_none(text), Operation)
+    return grammar.is_expression(text)
 
 
-def parse_region(text: str) -> Expression:
-    """Return the expression that `text` spells; ValueError, with what is wrong, if it spells none."""
-    expression, rest = _sequence(text, 0)
-    if text[rest:].strip():
-        raise ValueError(f"{text[rest:].strip()!r} is too much in the structure expression {text!r}")
-    return expression
+def parse_region(text: str, *, known: Container[str] = ()) -> Expression:
+    """Return the expression that `text` spells; ValueError, with what is wrong, if it spells none.
 
-
-def _parse_or_none(text: str) -> Expression | None:
+    A bare type word that is among the `known` names is that name: who speaks of one case means its structures.
+    """
     try:
-        return parse_region(text)
-    except ValueError:
-        return None
+        return _as_rules_mean_it(grammar.parse_expression(text), known)
+    except InputError as error:
+        place = f" ({error.where})" if error.where else ""
+        raise ValueError(error.message.rstrip(".") + place) from None
 
 
-def _sequence(text: str, at: int) -> tuple[Expression, int]:
-    left, at = _operand(text, at)
-    while True:
-        match = _TOKEN.match(text, at)
-        sign = match and (match["op"] or match["minus"])
-        if not match or not sign:
-            return left, at
-        right, at = _operand(text, match.end())
-        left = Operation(OPERATORS[sign], left, right)
-
-
-def _operand(text: str, at: int) -> tuple[Expression, int]:
-    match = _TOKEN.match(text, at)
-    if match and match["quoted"]:
-        return Name(match["quoted"]), match.end()
-    if match and match["paren"] == "(":
-        inner, at = _sequence(text, match.end())
-        closing = _TOKEN.match(text, at)
-        if not closing or closing["paren"] != ")":
-            raise ValueError(f"a closing parenthesis is missing in the structure expression {text!r}")
-        return inner, closing.end()
-    word = _NAME.match(text, at)
-    if match or not word or not word[1].strip():
-        raise ValueError(f"a structure name is missing in the structure expression {text!r}")
-    name = word[1].strip()
-    return (OfType(name) if name in TARGET_TYPES else Name(name)), word.end()
+def _as_rules_mean_it(expression: grammar.Expression, known: Container[str]) -> Expression:
+    if isinstance(expression, grammar.Operation):
+        left, right = (_as_rules_mean_it(side, known) for side in (expression.left, expression.right))
+        return Operation(OPERATORS[expression.operator], left, right)
+    if isinstance(expression, grammar.Margin):
+        return Margin(_as_rules_mean_it(expression.base, known), expression.sign, expression.margins)
+    is_type = expression.name in TARGET_TYPES and not expression.quoted and expression.name not in known
+    return OfType(expression.name) if is_type else Name(expression.name)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.protocols.facts import StructureFact
 from dvhkit.protocols.names import Match, match_name, structures_of_type, suggestions
-from dvhkit.protocols.regions import Combination, Expression, Name, OfType, Region, RoiRef
+from dvhkit.protocols.regions import Combination, Expression, Grown, Margin, Name, OfType, Region, RoiRef
 from dvhkit.protocols.rules import Protocol, StructureSelector
+from dvhkit.targets.margin import margins_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +64,17 @@ def _any_of(selector: StructureSelector, protocol: Protocol, structures: Sequenc
 def _derive(selector: StructureSelector, protocol: Protocol, structures: Sequence[StructureFact]) -> Target:
     assert selector.derived is not None
     region = _resolve(selector.derived, protocol, structures)
-    if isinstance(region, Combination):
-        region = Combination(operator=region.operator, parts=region.parts, text=selector.derived_text)
+    if not isinstance(region, RoiRef):
+        region = replace(region, text=selector.derived_text)
     note = f"no structure {selector.name!r}; made as {selector.derived_text}" if selector.name else ""
     return Target(region=region, note=note)
 
 
 def _resolve(expression: Expression, protocol: Protocol, structures: Sequence[StructureFact]) -> Region:
     if isinstance(expression, Name):
+        numbered = [s for s in structures if expression.name == f"#{s.number}"]
+        if len(numbered) == 1:
+            return RoiRef(numbered[0].number, numbered[0].name)
         match = match_name(expression.name, structures, protocol.aliases_of(expression.name))
         if not match.found:
             raise _missing(expression.name, structures, is_type=False)
@@ -79,6 +83,10 @@ def _resolve(expression: Expression, protocol: Protocol, structures: Sequence[St
         return RoiRef(match.found[0].number, match.found[0].name)
     if isinstance(expression, OfType):
         return _all_of_type(expression.rt_roi_type, structures)
+    if isinstance(expression, Margin):
+        part = _resolve(expression.base, protocol, structures)
+        text = f"({part} {expression.sign} {margins_text(expression.margins)})"
+        return Grown(part, expression.sign, expression.margins, text)
     left = _resolve(expression.left, protocol, structures)
     right = _resolve(expression.right, protocol, structures)
     return Combination(operator=expression.operator, parts=(left, right), text=f"({left}, {right})")

@@ -160,7 +160,7 @@ class _Parser:
         if quoted is not None and quoted[1].strip():
             self.at = quoted.end()
             return Name(quoted[1], quoted=True)
-        word = _NAME.match(self.text, self.at)
+        word = None if _SIGN.match(self.text, self.at) else _NAME.match(self.text, self.at)
         if word is None or not word[0].strip():
             raise self.error("a structure name is missing")
         self.at = word.end()

@@ -109,3 +109,35 @@ def test_an_audit_of_the_same_files_gives_the_same_numbers(demo_case_dir):
     assert first.rules == second.rules
     assert first.metrics == second.metrics
     assert first.provenance.inputs == second.provenance.inputs
+
+
+@pytest.mark.parametrize(
+    ("roi", "law"),
+    [
+        ("(PTV + 5mm) - PTV", lambda v: 20 < v < 60),
+        ("PTV - PTV", lambda v: v is None),
+        ("PTV & #3", lambda v: v == pytest.approx(14.55, rel=0.03)),
+        ('"Kidney_L" | Kidney_R', lambda v: v == pytest.approx(282.2, rel=0.01)),
+    ],
+)
+def test_one_grammar_of_expressions_is_used_where_a_structure_is_named(demo_case_dir, roi, law):
+    case = dvhkit.read_case(demo_case_dir)
+    assert law(dvhkit.evaluate_metric(case, roi, "Volume[cc]").value)
+
+
+def test_a_rule_may_derive_its_structure_with_a_margin(demo_case_dir, tmp_path):
+    protocol = tmp_path / "p.yaml"
+    protocol.write_text(
+        "id: p\nversion: '1'\ntitle: P\nrules:\n"
+        "  - {id: A, title: Shell, structure: {name: Shell, derived: '(PTV + 5mm) - PTV'}, metric: 'Mean[Gy]', "
+        "goal: '<= 50 Gy'}\n"
+    )
+    (rule,) = dvhkit.audit_case(dvhkit.read_case(demo_case_dir), protocol).rules
+    assert 20 < rule.value < 50
+
+
+def test_every_value_lies_in_its_band(demo_case_dir):
+    record = dvhkit.audit_case(dvhkit.read_case(demo_case_dir), PROTOCOL)
+    banded = [row for row in record.metrics if row.value is not None]
+    assert banded
+    assert all(row.low <= row.value <= row.high for row in banded)

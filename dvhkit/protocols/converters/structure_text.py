@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dvhkit.protocols.regions import TARGET_TYPES, Expression, Name, OfType, Operation
+from dvhkit.protocols.regions import TARGET_TYPES, Expression, Margin, Name, OfType, Operation
 
 _WORDS = {"difference": "SUB", "union": "OR", "intersection": "AND"}
 _SIGNS = {"SUB": "-", "OR": "|", "AND": "&"}
@@ -14,7 +14,9 @@ _DEEPEST = 20
 
 
 def derived_text(expression: Expression) -> str:
-    """Return an expression in that form."""
+    """Return an expression in that form. Raises ValueError for a margin; see `can_be_spelled`."""
+    if isinstance(expression, Margin):
+        raise ValueError("margins are not written in that form")
     if isinstance(expression, Operation):
         left, right = derived_text(expression.left), derived_text(expression.right)
         return f"({left}) {_WORDS[expression.operator]} ({right})"
@@ -96,9 +98,11 @@ def _quoted(name: str) -> str:
 
 
 def can_be_spelled(expression: Expression) -> bool:
-    """Whether all names of an expression can stand in that form: brackets, bars and its own words cannot."""
+    """Whether an expression can stand in that form: names with brackets, bars or its own words cannot, nor margins."""
     if isinstance(expression, Operation):
         return can_be_spelled(expression.left) and can_be_spelled(expression.right)
+    if isinstance(expression, Margin):
+        return False
     name = expression.name if isinstance(expression, Name) else expression.rt_roi_type
     is_type_word = isinstance(expression, Name) and name in TARGET_TYPES
     return not is_type_word and not re.search(r"[()|]|\b(AND|OR|SUB)\b", name)
@@ -108,4 +112,6 @@ def is_type(expression: Expression) -> bool:
     """Whether an expression speaks of all structures of a type, which the form cannot say."""
     if isinstance(expression, Operation):
         return is_type(expression.left) or is_type(expression.right)
+    if isinstance(expression, Margin):
+        return is_type(expression.base)
     return isinstance(expression, OfType)
