@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+PEERS  := .venv-peers
 STAMP  := $(VENV)/.setup-stamp
 OUT    ?= audit-demo
 
-.PHONY: help setup audit test test-all fuzz lint format demo-data clean
+.PHONY: help setup audit test test-all fuzz bench validate lint format demo-data clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -33,6 +34,19 @@ test-all: setup  ## run the slow tests too
 fuzz: setup  ## read the shipped plan in 50,000 damaged ways (some minutes)
 	@$(BIN)/python scripts/fuzz_readers.py
 
+# Peers that cannot be had are left out; the report says which and why.
+bench: setup  ## time engine, margins and readers beside other programs; writes benchmarks/results.md (about 3 minutes)
+	@test -x $(PEERS)/bin/python || $(BIN)/python -m venv $(PEERS)
+	@$(PEERS)/bin/python -c 'import dicompylercore' 2>/dev/null || \
+	  $(PEERS)/bin/python -m pip install -qq --disable-pip-version-check 'dicompyler-core==0.5.6' 'pydicom<3' || \
+	  echo 'dicompyler-core cannot be had here; going on without it.'
+	@command -v plastimatch >/dev/null || apt-get install -y plastimatch >/dev/null 2>&1 || \
+	  echo 'plastimatch cannot be installed here; going on without it.'
+	@$(BIN)/python benchmarks/run_all.py --peers $(PEERS)/bin/python
+
+validate: setup  ## measure engine and margins against known truths; writes docs/validation.md (under 3 minutes)
+	@$(BIN)/python scripts/validate.py
+
 lint: setup  ## ruff, mypy, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -47,4 +61,4 @@ demo-data: setup  ## make test_data/ anew
 	@$(BIN)/python scripts/make_demo_data.py
 
 clean:  ## remove the environment and everything made
-	rm -rf $(VENV) $(OUT) .pytest_cache .mypy_cache .ruff_cache htmlcov .coverage
+	rm -rf $(VENV) $(PEERS) $(OUT) .pytest_cache .mypy_cache .ruff_cache htmlcov .coverage

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 import SimpleITK
+from timing import table
 
 from dvhkit.model.structure import Structure
 from dvhkit.phantoms.shapes import structure
@@ -62,8 +63,8 @@ def section_volume_error_pct(made: Structure, truth_mm: float) -> float:
     return 100 * (abs(areas) / truth - 1)
 
 
-def main() -> None:
-    radius_mm = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
+def report(radius_mm: float = 60.0) -> str:
+    """Return the table of one run."""
     truth_mm = radius_mm + MARGIN_MM
     planes = np.arange(-200, 200) * SLICES_MM + 0.7
     drawn = structure("Ball", 1, sphere((0, 0, 0), radius_mm), planes)
@@ -76,16 +77,23 @@ def main() -> None:
     full_s, grown = best_of(1, lambda: distance_and_threshold(full))
     mask_cc = float(SimpleITK.GetArrayViewFromImage(grown).sum()) * VOXEL_MM**3 / 1000
     mask_pct = 100 * (mask_cc / (4 / 3 * np.pi * truth_mm**3 / 1000) - 1)
-    print(f"ball of {radius_mm:g} mm + {MARGIN_MM:g} mm, slices {SLICES_MM:g} mm, working grid {VOXEL_MM:g} mm")
+    rows = []
     for name, seconds, result in (("dvhkit at 1 mm", ours_s, made), ("dvhkit, its own step", fine_s, fine)):
         errors = radial_errors_mm(result, truth_mm)
-        volume = section_volume_error_pct(result, truth_mm)
-        print(
-            f"  {name:34} {1e3 * seconds:8.0f} ms   radius {errors.min():+.3f}..{errors.max():+.3f} mm, {volume:+.2f} %"
+        volume = f"{section_volume_error_pct(result, truth_mm):+.2f}"
+        rows.append(
+            [name, 1e3 * seconds, 1.0 * seconds / ours_s, f"{errors.min():+.3f} to {errors.max():+.3f}", volume]
         )
-    print(f"  {'SimpleITK on the cropped grid':34} {1e3 * cropped_s:8.0f} ms   volume {mask_pct:+.2f} %")
-    print(f"  {'SimpleITK on a CT of 512 x 512 x 160':34} {1e3 * full_s:8.0f} ms")
-    print(f"  times faster than cropped {cropped_s / ours_s:.2f}, than the whole CT {full_s / ours_s:.1f}")
+    rows.append(["SimpleITK on the cropped grid", 1e3 * cropped_s, cropped_s / ours_s, "", f"{mask_pct:+.2f}"])
+    rows.append(["SimpleITK on a CT of 512 x 512 x 160", 1e3 * full_s, full_s / ours_s, "", f"{mask_pct:+.2f}"])
+    title = (
+        f"Ball of {radius_mm:g} mm grown by {MARGIN_MM:g} mm, slices of {SLICES_MM:g} mm, working grid {VOXEL_MM:g} mm."
+    )
+    return f"{title}\n\n" + table(["how", "ms", "times dvhkit", "radius off / mm", "volume off / %"], rows)
+
+
+def main() -> None:
+    print(report(float(sys.argv[1]) if len(sys.argv) > 1 else 60.0))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,8 @@ of 20 MB is made and read. Times are the best of several runs, with files in the
 from __future__ import annotations
 
 import argparse
-import gc
 import tempfile
-import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,26 +16,16 @@ import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ImplicitVRLittleEndian
+from timing import ROOT, best, table
 
 from dvhkit.readers.case import read_case
 from dvhkit.readers.index import scan
 from dvhkit.readers.roles import Role
 from dvhkit.readers.rtstruct import read_structures
 
-ROOT = Path(__file__).resolve().parents[1]
 
-
-def best(action: Callable[[], object], runs: int) -> float:
-    times = []
-    for _ in range(runs):
-        gc.collect()
-        start = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
-def bench_case(folder: Path) -> None:
+def bench_case(folder: Path) -> list[list[object]]:
+    """Return the rows of one case."""
     index = scan(folder)
     images = [entry.path for entry in index.of_role(Role.IMAGE)]
     roles = (Role.RTSTRUCT, Role.RTPLAN, Role.RTDOSE)
@@ -51,11 +38,11 @@ def bench_case(folder: Path) -> None:
             pydicom.dcmread(path)
 
     ours, theirs = best(lambda: read_case(folder), 15), best(plain, 15)
-    print(f"case of {len(images)} slices and {len(objects)} RT objects")
-    print(f"  pydicom, headers of slices and RT objects, nothing decoded: {theirs * 1e3:8.1f} ms")
-    print(
-        f"  dvhkit, found, linked, decoded, checked:                    {ours * 1e3:8.1f} ms  ({ours / theirs:.2f} x)"
-    )
+    what = f"case of {len(images)} slices and {len(objects)} RT objects"
+    return [
+        [f"{what}: pydicom, headers and RT objects, nothing decoded", 1e3 * theirs, 1.0],
+        [f"{what}: dvhkit, found, linked, decoded, checked", 1e3 * ours, ours / theirs],
+    ]
 
 
 def large_structure_set(path: Path, megabytes: int = 20) -> None:
@@ -86,7 +73,8 @@ def large_structure_set(path: Path, megabytes: int = 20) -> None:
         data.save_as(path, enforce_file_format=True)
 
 
-def bench_structures() -> None:
+def bench_structures() -> list[list[object]]:
+    """Return the rows of a large structure set."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "structures"
         large_structure_set(path)
@@ -98,16 +86,22 @@ def bench_structures() -> None:
                     np.array(contour.ContourData, dtype=float)
 
         ours, theirs = best(lambda: read_structures(path), 3), best(plain, 2)
-        print(f"structure set of {path.stat().st_size / 1e6:.0f} MB")
-        print(f"  pydicom, element access to arrays: {theirs * 1e3:8.0f} ms")
-        print(f"  dvhkit:                            {ours * 1e3:8.0f} ms  ({theirs / ours:.1f} x faster)")
+        what = f"structure set of {path.stat().st_size / 1e6:.0f} MB"
+        return [
+            [f"{what}: pydicom, every contour into an array", 1e3 * theirs, 1.0],
+            [f"{what}: dvhkit", 1e3 * ours, ours / theirs],
+        ]
+
+
+def report(folder: Path = ROOT / "test_data" / "liver_sbrt") -> str:
+    """Return the table of one run."""
+    return table(["what", "ms", "times pydicom"], [*bench_case(folder), *bench_structures()])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "test_data" / "liver_sbrt")
-    bench_case(parser.parse_args().folder)
-    bench_structures()
+    print(report(parser.parse_args().folder))
 
 
 if __name__ == "__main__":
