@@ -55,7 +55,7 @@ TableOption = Annotated[
 PictureOption = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option(
-        "--picture", metavar="FILE", help="Draw compartments, GTV and CTV: .svg with the rules, or .png without words."
+        "--picture", metavar="FILE", help="Draw compartments, GTV and CTV with the rules beside them: .svg or .png."
     ),
 ]
 

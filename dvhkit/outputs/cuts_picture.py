@@ -1,16 +1,17 @@
-"""Cuts through a patient: coloured regions, outlines, and a table beside them; as SVG, or as PNG without words."""
+"""Cuts through a patient: coloured regions, outlines, and a table beside them; as SVG or PNG."""
 
 from __future__ import annotations
 
-import struct
-import zlib
 from base64 import b64encode
 from dataclasses import dataclass
 from html import escape
+from textwrap import wrap
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dvhkit.outputs.letters import ADVANCE, LINE, draw_words
+from dvhkit.outputs.png import png_bytes
 from dvhkit.outputs.text import clean
 
 Rgb = tuple[int, int, int]
@@ -19,6 +20,12 @@ PIXELS_PER_MM = 4.0
 _GAP, _TOP, _LINE = 16, 34, 17
 _BACKGROUND: Rgb = (245, 245, 245)
 _TABLE_WIDTH = 620
+_INK: Rgb = (0, 0, 0)
+_GREY: Rgb = (96, 96, 96)
+_RED: Rgb = (170, 0, 0)
+_SQUARE = 14
+# Names out of DICOM have no end of their own; the canvas needs one.
+_LONGEST = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,16 +59,64 @@ class CutsPicture:
 
 
 def cuts_png(picture: CutsPicture) -> bytes:
-    """Return the cuts side by side, without words, for places that take no SVG."""
+    """Return the cuts with titles, key, table and remarks as a PNG, for places that take no SVG.
+
+    The cuts stand where they stand in the SVG. Letters are Latin without accents.
+    """
     panes = [_pixels(cut) for cut in picture.cuts]
-    height = max(len(pane) for pane in panes)
-    width = sum(pane.shape[1] for pane in panes) + _GAP * (len(panes) - 1)
-    sheet = np.full((height, width, 3), 255, dtype=np.uint8)
-    x = 0
-    for pane in panes:
-        sheet[: len(pane), x : x + pane.shape[1]] = pane
-        x += pane.shape[1] + _GAP
-    return _png(sheet)
+    x = _GAP + sum(pane.shape[1] + _GAP for pane in panes)
+    lines = _words(picture)
+    lowest = max(_TOP + 22 + max(len(pane) for pane in panes), _TOP + 22 + len(lines) * LINE)
+    title = clean(picture.title, longest=_LONGEST)
+    widest = max(x + max(line.width for line in lines), _GAP + ADVANCE * len(title))
+    sheet = np.full((lowest + _GAP, widest + _GAP, 3), 255, dtype=np.uint8)
+    draw_words(sheet, title, x=_GAP, y=_GAP // 2, colour=_INK)
+    left = _GAP
+    for cut, pane in zip(picture.cuts, panes, strict=True):
+        # A narrow cut has no room for the whole of its title; a cut is marked by three dots.
+        shown = clean(cut.title, longest=max(1, pane.shape[1] // ADVANCE - 2))
+        draw_words(sheet[:, : left + pane.shape[1]], shown, x=left, y=_TOP, colour=_GREY)
+        sheet[_TOP + 22 : _TOP + 22 + len(pane), left : left + pane.shape[1]] = pane
+        left += pane.shape[1] + _GAP
+    for n, line in enumerate(lines):
+        line.draw(sheet, x, _TOP + 22 + n * LINE)
+    return png_bytes(sheet)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """A line beside the cuts: cells at their places in pixels, with a coloured square before them or not."""
+
+    cells: tuple[tuple[int, str], ...] = ()
+    colour: Rgb = _INK
+    square: Rgb | None = None
+
+    @property
+    def width(self) -> int:
+        return max((left + ADVANCE * len(cell) for left, cell in self.cells), default=0)
+
+    def draw(self, sheet: NDArray[np.uint8], x: int, y: int) -> None:
+        if self.square is not None:
+            sheet[y : y + _SQUARE, x : x + _SQUARE] = self.square
+        for left, cell in self.cells:
+            draw_words(sheet, cell, x=x + left, y=y, colour=self.colour)
+
+
+def _words(picture: CutsPicture) -> list[_Line]:
+    """Return key, table and remarks line by line."""
+    table = [tuple(clean(cell, longest=_LONGEST) for cell in row) for row in (picture.head, *picture.rows)]
+    widths = [max(len(row[c]) for row in table) + 2 for c in range(len(picture.head))]
+    lefts = [ADVANCE * sum(widths[:c]) for c in range(len(widths))]
+    remarks = [
+        part for words in picture.remarks for part in wrap(clean(words, longest=10 * _LONGEST), max(40, sum(widths)))
+    ]
+    return [
+        *(_Line(cells=((_SQUARE + 8, clean(name, longest=_LONGEST)),), square=colour) for colour, name in picture.key),
+        _Line(),
+        *(_Line(cells=tuple(zip(lefts, row, strict=True)), colour=_INK if n else _GREY) for n, row in enumerate(table)),
+        _Line(),
+        *(_Line(cells=((0, words),), colour=_RED) for words in remarks),
+    ]
 
 
 def cuts_svg(picture: CutsPicture) -> str:
@@ -69,7 +124,7 @@ def cuts_svg(picture: CutsPicture) -> str:
     panes = [_pixels(cut) for cut in picture.cuts]
     x, body = _GAP, []
     for cut, pane in zip(picture.cuts, panes, strict=True):
-        data = b64encode(_png(pane)).decode("ascii")
+        data = b64encode(png_bytes(pane)).decode("ascii")
         size = f'width="{pane.shape[1]}" height="{pane.shape[0]}"'
         body.append(f'<text x="{x}" y="{_TOP + 14}" fill="#444">{_text(cut.title)}</text>')
         body.append(f'<image x="{x}" y="{_TOP + 22}" {size} href="data:image/png;base64,{data}"/>')
@@ -151,17 +206,6 @@ def _edge(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
         width = core.shape[1]
         kept &= core[2:-2, 2 + shift : width - 2 + shift] & core[2:-2, 2 - shift : width - 2 - shift]
     return np.asarray(inside & ~kept)
-
-
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    rows = np.concatenate([np.zeros((len(pixels), 1), np.uint8), pixels.reshape(len(pixels), -1)], axis=1)
-    header = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 8, 2, 0, 0, 0)
-    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in parts)
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def _text(words: str) -> str:

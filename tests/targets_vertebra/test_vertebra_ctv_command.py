@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 from dvhkit.cli.ctv import ctv_app
 from dvhkit.errors import InputError
+from dvhkit.outputs.letters import words_mask
 from dvhkit.phantoms.dicom_set import write_set
 from dvhkit.phantoms.phantom_set import PhantomImage, PhantomSet, axial_grid
 from dvhkit.phantoms.shapes import structure
@@ -228,13 +230,38 @@ def test_picture_shows_the_parts_and_tells_the_rules(folder, tmp_path):
     assert len(list(root.iter("{http://www.w3.org/2000/svg}image"))) == 2
 
 
-def test_png_holds_both_cuts_with_their_colours(folder, tmp_path):
-    target = tmp_path / "ctv.png"
-    run("vertebra", folder, "--gtv", "GTV_lamina", "--picture", target)
-    pixels = sitk.GetArrayFromImage(sitk.ReadImage(str(target)))
-    colours = {tuple(c) for c in np.unique(pixels.reshape(-1, 3), axis=0).tolist()}
-    # The lesion lies in the right lamina: that colour, the red of the GTV and the black of the CTV are there.
-    assert {(217, 150, 90), (200, 0, 0), (0, 0, 0)} <= colours
-    assert isinstance(
-        run("vertebra", folder, "--gtv", "GTV_body", "--picture", tmp_path / "a.jpg").exception, InputError
-    )
+def test_png_holds_the_cuts_of_the_svg_and_the_rules_in_words(folder, tmp_path):
+    svg, png = tmp_path / "ctv.svg", tmp_path / "ctv.png"
+    for target in (svg, png):
+        assert run("vertebra", folder, "--gtv", "GTV_lamina", "--picture", target).exit_code == 0
+    pixels = sitk.GetArrayFromImage(sitk.ReadImage(str(png)))
+    cuts = list(ElementTree.fromstring(svg.read_text(encoding="utf-8")).iter("{http://www.w3.org/2000/svg}image"))
+    assert len(cuts) == 2
+    for cut in cuts:
+        x, y, width, height = (int(cut.get(key)) for key in ("x", "y", "width", "height"))
+        inner = tmp_path / "cut.png"
+        inner.write_bytes(b64decode(cut.get("href").split(",")[1]))
+        there = pixels[y : y + height, x : x + width]
+        assert np.array_equal(there, sitk.GetArrayFromImage(sitk.ReadImage(str(inner))))
+        # The red of the GTV and the black of the CTV are in either.
+        assert {(200, 0, 0), (0, 0, 0)} <= {tuple(c) for c in np.unique(there.reshape(-1, 3), axis=0).tolist()}
+    beside = np.all(pixels[:, x + width :] < 100, axis=2)
+    for words in ("L03 lamina_R", "required by V3(R)", "body", "transverse_L", "In the CTV"):
+        assert holds(beside, words_mask(words)), words
+    assert not holds(beside, words_mask("required by V9(R)"))
+
+
+def holds(ink, words):
+    """Whether a text stands somewhere, exactly: as much ink as its own, and none on its background."""
+    rows = np.flatnonzero(words.any(axis=1))
+    words = words[rows[0] : rows[-1] + 1]
+    windows = np.lib.stride_tricks.sliding_window_view(ink, words.shape)
+    # Only places where the first column with ink matches are looked at whole.
+    first = int(np.flatnonzero(words.any(axis=0))[0])
+    near = np.argwhere(np.all(windows[:, :, :, first] == words[:, first], axis=2))
+    return any(np.array_equal(windows[k, i], words) for k, i in near)
+
+
+def test_a_picture_of_another_kind_is_refused(folder, tmp_path):
+    result = run("vertebra", folder, "--gtv", "GTV_body", "--picture", tmp_path / "a.jpg")
+    assert isinstance(result.exception, InputError)
