@@ -60,6 +60,9 @@ def dvh(
     rx: RxOption = None,
     fractions: FractionsOption = None,
     engine: EngineOption = None,
+    compare_profiles: Annotated[
+        bool, typer.Option("--compare-profiles", help="Compute with every engine profile and show the spread.")
+    ] = False,
     uncovered: UncoveredOption = "refuse",
 ) -> None:
     r"""Compute DVHs and metrics of one plan.
@@ -67,10 +70,13 @@ def dvh(
     [dim]Example:[/dim]  dvhkit dvh plans/case7 --roi PTV --metric 'D95%\[Gy]' --metric 'V20Gy\[%]' --csv ptv.csv
     """
     from dvhkit.audit import CaseNumbers
+    from dvhkit.cli import profile_view
     from dvhkit.metrics.expression import parse_metric
     from dvhkit.outputs import records, tables
     from dvhkit.outputs.metric_grid import metric_view
 
+    if compare_profiles:
+        profile_view.refuse_with_profiles(engine=engine, csv=csv, curves=curves)
     metrics = [parse_metric(text) for text in (metric or DEFAULT_METRICS)]
     case = open_case(
         path,
@@ -84,6 +90,9 @@ def dvh(
         fractions=fractions,
     )
     announce_first_run()
+    if compare_profiles:
+        profile_view.show_profiles(profile_view.compare_profiles(case, roi, metrics, uncovered=uncovered), json)
+        return
     numbers = CaseNumbers(case, engine=engine, uncovered=uncovered)
     regions = [numbers.region(name) for name in roi] if roi else numbers.every_roi()
     numbers.prepare(regions)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Optional
 import typer
 
 from dvhkit.cli.streams import reading_progress
+from dvhkit.engine.options import PROFILES
 from dvhkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,7 +37,11 @@ FractionsOption = Annotated[
 ]
 EngineOption = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option("--engine", metavar="PROFILE", help="How the engine fills in between and beyond slices."),
+    typer.Option(
+        "--engine",
+        metavar="PROFILE",
+        help=f"How the engine fills in between and beyond slices: {', '.join(PROFILES)}.",
+    ),
 ]
 UncoveredOption = Annotated[
     Literal["refuse", "exclude"],

@@ -1,0 +1,152 @@
+"""`dvhkit dvh --compare-profiles`: what each of the engine's conventions makes of the same plan, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from dvhkit.cli.streams import STDOUT, note_console, out_console, write_json
+from dvhkit.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from dvhkit.audit import Uncovered
+    from dvhkit.findings import Finding
+    from dvhkit.metrics.expression import Metric
+    from dvhkit.model.case import Case
+    from dvhkit.results import MetricResult
+
+_LONGEST_NAME = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileRows:
+    """The metrics of one engine profile, the same structures and metrics in the same order for each profile."""
+
+    profile: str
+    rows: tuple[MetricResult, ...]
+    findings: tuple[Finding, ...]
+
+
+def refuse_with_profiles(*, engine: str | None, csv: str | None, curves: str | None) -> None:
+    """Raise `InputError` for options that speak of one profile where all are compared."""
+    given = {"--engine": engine, "--csv": csv, "--curves": curves}
+    for option, value in given.items():
+        if value is not None:
+            raise InputError(
+                f"{option} is about one profile, --compare-profiles about all.",
+                remedy=f"Leave one of them out; --compare-profiles writes --json {STDOUT} or a file.",
+            )
+
+
+def compare_profiles(
+    case: Case, roi: Sequence[str] | None, metrics: Sequence[Metric], *, uncovered: Uncovered
+) -> list[ProfileRows]:
+    """Return the metrics of every profile, the default one first; `roi` None takes all structures."""
+    from dvhkit.audit import CaseNumbers
+    from dvhkit.engine.options import PROFILES
+
+    found = []
+    for name in PROFILES:
+        numbers = CaseNumbers(case, engine=name, uncovered=uncovered)
+        regions = [numbers.region(text) for text in roi] if roi else numbers.every_roi()
+        numbers.prepare(regions)
+        rows = tuple(numbers.metric(region, metric) for region in regions for metric in metrics)
+        found.append(ProfileRows(profile=name, rows=rows, findings=numbers.findings()))
+    return found
+
+
+def show_profiles(compared: Sequence[ProfileRows], json: str | None) -> None:
+    """Write the comparison to `json` (a file, or ``-``), and as a table to the terminal unless JSON goes there."""
+    if json:
+        write_json(json, profiles_document(compared))
+    if json != STDOUT:
+        out_console().print(spread_table(compared))
+        for text in _remarks(compared):
+            out_console().print(text, markup=False)
+    if json and json != STDOUT:
+        note_console().print(f"wrote {json}", markup=False)
+
+
+def profiles_document(compared: Sequence[ProfileRows]) -> dict[str, object]:
+    """Return the metric rows of all profiles as `dvhkit dvh --json` has them, each with the key ``profile``.
+
+    ``spread`` says for every structure and metric where its value lies over all profiles; null where a profile has
+    none.
+    """
+    from dvhkit.outputs import records
+
+    rows: list[dict[str, object]] = []
+    schema: object = None
+    for each in compared:
+        document = records.metrics_document(each.rows)
+        schema = document["schema"]
+        rows += [{**row, "profile": each.profile} for row in document["rows"]]  # type: ignore[attr-defined]
+    return {"schema": schema, "rows": rows, "spread": _spreads(compared), "findings": _findings(compared)}
+
+
+def _spreads(compared: Sequence[ProfileRows]) -> list[dict[str, object]]:
+    spreads: list[dict[str, object]] = []
+    for same in zip(*(each.rows for each in compared), strict=True):
+        known = _known(same)
+        low, high = (min(known), max(known)) if known else (None, None)
+        first = same[0]
+        spreads.append({"roi": first.roi, "metric": first.metric, "unit": first.unit, "low": low, "high": high})
+    return spreads
+
+
+def _known(same: Sequence[MetricResult]) -> list[float]:
+    """Return the values of one metric over the profiles; nothing where one of them is missing."""
+    values = [row.value for row in same if row.value is not None]
+    return values if len(values) == len(same) else []
+
+
+def _findings(compared: Sequence[ProfileRows]) -> list[dict[str, str]]:
+    """Return what is odd about the data, once: profiles find the same."""
+    return [asdict(finding) for finding in dict.fromkeys(f for each in compared for f in each.findings)]
+
+
+def spread_table(compared: Sequence[ProfileRows]) -> Table:
+    """Return a row a structure and metric, a column a profile, and last how far apart they are."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from dvhkit.outputs.text import clean
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Structure", overflow="fold", min_width=9)
+    table.add_column("Metric", no_wrap=True)
+    for each in compared:
+        # A name that is too wide for its numbers is broken at its first hyphen.
+        table.add_column(Text(each.profile.replace("-", "-\n", 1)), justify="right", no_wrap=True)
+    table.add_column(Text("spread\n%"), justify="right", no_wrap=True)
+    for same in zip(*(each.rows for each in compared), strict=True):
+        name = Text(clean(same[0].roi, longest=_LONGEST_NAME))
+        table.add_row(name, Text(same[0].metric), *map(_value, same), _spread_pct(same))
+    return table
+
+
+def _value(row: MetricResult) -> str:
+    from dvhkit.outputs.number_format import number
+
+    return "-" if row.value is None else number(row.value, row.unit)
+
+
+def _spread_pct(same: Sequence[MetricResult]) -> str:
+    """Return greatest minus least value in percent of the default profile's; none where that is 0."""
+    known = _known(same)
+    if not known or not known[0]:
+        return "-"
+    return f"{100 * (max(known) - min(known)) / abs(known[0]):.2f}"
+
+
+def _remarks(compared: Sequence[ProfileRows]) -> list[str]:
+    """Return why values are missing, each once."""
+    from dvhkit.outputs.text import clean
+
+    missing = (row for each in compared for row in each.rows if row.value is None)
+    lines = [f"{clean(row.roi, longest=_LONGEST_NAME)}: {clean(row.reason)}" for row in missing]
+    return list(dict.fromkeys(lines))
