@@ -62,7 +62,7 @@ def margin_map_png(picture: SurfaceMap) -> bytes:
 def _row_height(picture: SurfaceMap) -> int:
     rows = len(picture.height_mm)
     step = float(picture.height_mm[1]) - float(picture.height_mm[0]) if rows > 1 else _ROW_H_MM
-    return int(max(3, min(round(min(4 * step, 24.0)), _MOST_HEIGHT // rows)))
+    return int(max(3, min(round(min(max(4 * step, 0.0), 24.0)), _MOST_HEIGHT // rows)))
 
 
 def _colours(picture: SurfaceMap) -> NDArray[np.uint8]:

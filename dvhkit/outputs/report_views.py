@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dvhkit.findings import Finding, Level
 from dvhkit.outputs.number_format import limit_text
 from dvhkit.outputs.plot import DvhPlot, plot_curves
+from dvhkit.outputs.report_maps import MapView, map_views
 from dvhkit.outputs.report_metrics import MetricsView, metrics_view
 from dvhkit.outputs.report_numbers import NumberView, rule_margin, rule_value
 from dvhkit.outputs.text import clean, sentence_case
@@ -139,6 +140,7 @@ class CaseView:
     findings: list[FindingView]
     context: list[tuple[str, str]]
     plot: DvhPlot | None
+    maps: list[MapView]
     metrics: MetricsView | None
     provenance: ProvenanceView | None
 
@@ -164,6 +166,7 @@ def case_view(record: AuditRecord, *, anchor: str) -> CaseView:
         findings=_finding_views(record.findings),
         context=[(_name(key), _context_text(value)) for key, value in (record.context or {}).items()],
         plot=plot_curves(record.curves, record.rules),
+        maps=map_views(record.margin_maps),
         metrics=metrics_view(record.metrics),
         provenance=_provenance_view(record.provenance) if record.provenance else None,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from dvhkit.findings import Finding, Level
-from dvhkit.results import AuditRecord, Curve, MetricResult, RuleResult, Verdict
+from dvhkit.results import AuditRecord, Curve, MarginMap, MetricResult, RuleResult, Verdict
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -21,6 +21,23 @@ def curves_through(points: list[tuple[float, float]]) -> st.SearchStrategy[Curve
         volume_cc=numbers,
         dose_gy=st.just(tuple(dose for dose, _ in points)),
         volume_pct=st.just(tuple(volume for _, volume in points)),
+    )
+
+
+def margin_maps_of(size: tuple[int, int]) -> st.SearchStrategy[MarginMap]:
+    def many(element: st.SearchStrategy[object], count: int) -> st.SearchStrategy[tuple[object, ...]]:
+        return st.tuples(*[element] * count)
+
+    rows, columns = size
+    table = many(many(maybe, columns), rows)
+    return st.builds(
+        MarginMap,
+        title=texts,
+        limit=texts,
+        caption=texts,
+        height_mm=many(numbers, rows),
+        margin_mm=table,
+        lacking_mm=table,
     )
 
 
@@ -59,5 +76,8 @@ records = st.builds(
         st.builds(Finding, level=st.sampled_from(Level), code=texts, message=texts, where=texts), max_size=2
     ).map(tuple),
     curves=st.lists(st.lists(st.tuples(numbers, numbers), max_size=5).flatmap(curves_through), max_size=2).map(tuple),
+    margin_maps=st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)).flatmap(margin_maps_of), max_size=2).map(
+        tuple
+    ),
     error=st.none() | texts,
 )
