@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _LONGEST_TITLE = 88
 _LONGEST_LIMIT = 110
 _LONGEST_CAPTION = 600
+# Of no use inside a page of HTML, which so holds no address of any kind.
+_NAMESPACE = ' xmlns="http://www.w3.org/2000/svg"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,7 @@ def map_views(maps: Iterable[MarginMap]) -> list[MapView]:
     return [
         MapView(
             # Made here of numbers and of texts that are cleaned and escaped on the way.
-            svg=Markup(margin_map_svg(as_surface_map(one), tips=False)),
+            svg=Markup(margin_map_svg(as_surface_map(one), tips=False).replace(_NAMESPACE, "", 1)),
             caption=sentence_case(clean(one.caption, longest=_LONGEST_CAPTION)),
         )
         for one in maps

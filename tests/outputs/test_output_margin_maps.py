@@ -43,8 +43,9 @@ def test_the_report_draws_the_map_with_title_limit_and_caption() -> None:
     assert "<h2>Drawn margins</h2>" in page
     assert "<figcaption>drawn as" not in page
     assert "<figcaption>Drawn as 4 mm all round</figcaption>" in page
-    words = [node.text for node in drawing(DRAWN).iter("{http://www.w3.org/2000/svg}text")]
+    words = [node.text for node in drawing(DRAWN).iter("text")]
     assert {"Margin from CTV to PTV", "2..5 mm asked for", "posterior"} <= set(words)
+    assert "http://" not in page
     assert "Drawn margins" not in html_report([LIVER])
 
 
