@@ -55,8 +55,14 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("part", EXPECTED)
-@pytest.mark.parametrize("source", [compartments, whole])
+@pytest.mark.parametrize(
+    ("source", "part"),
+    [
+        *((compartments, part) for part in EXPECTED),
+        (whole, P.PEDICLE_L),
+        *(pytest.param(whole, part, marks=pytest.mark.slow) for part in EXPECTED if part is not P.PEDICLE_L),
+    ],
+)
 def test_a_lesion_in_one_compartment_gives_the_ctv_of_the_rule(drawn, part, source):
     gtv = lesion(PHANTOM.middle_of(part), 2.5)
     plan = plan_ctv(scene_of(source(drawn), gtv), load_profile())
@@ -217,6 +223,7 @@ def test_without_an_image_a_grid_is_laid_over_the_contours(drawn):
     assert set(plan.levels[0].involvement.involved) == {P.PEDICLE_R}
 
 
+@pytest.mark.slow
 def test_two_levels_are_judged_each_by_itself(drawn):
     upper = VertebraPhantom(centre_mm=(4.0, -3.0, 41.0))
     grid = axial_grid(shape_zyx=(60, 130, 136), spacing_xyz_mm=(1.0, 1.1, 3.0), first_xyz_mm=(-67.5, -71.0, -66.0))
@@ -237,6 +244,7 @@ def test_two_levels_are_judged_each_by_itself(drawn):
         assert np.all(plan.ctv[window][np.asarray(result.vertebra.parts[P.BODY], dtype=bool)] > 0.99)
 
 
+@pytest.mark.slow
 def test_sub_region_labels_decide_what_they_know(drawn):
     truth = PHANTOM.labels_on(GRID)
     regions = np.zeros_like(truth)
@@ -265,6 +273,7 @@ def test_sub_region_labels_decide_what_they_know(drawn):
     assert set(plan_ctv(scene, load_profile()).levels[0].involvement.involved) == {P.TRANSVERSE_L}
 
 
+@pytest.mark.slow
 def test_a_neighbour_that_cannot_be_cut_does_not_matter_unless_the_gtv_touches_it(drawn):
     labels = np.where(PHANTOM.labels_on(GRID) % CANAL_NUMBER > 0, 22, 0)
     points_z = GRID.origin_mm[2] + GRID.offsets_mm

@@ -44,9 +44,9 @@ def test_phantom_and_partition_number_the_parts_alike():
     ("shape", "tilt_deg", "slice_mm", "scale"),
     [
         pytest.param(LUMBAR, (0, 0, 0), 1.0, 1.0, marks=pytest.mark.slow),
-        (LUMBAR, (20, 0, 0), 3.0, 1.0),
+        pytest.param(LUMBAR, (20, 0, 0), 3.0, 1.0, marks=pytest.mark.slow),
         pytest.param(LUMBAR, (-20, 0, 8), 2.0, 1.1, marks=pytest.mark.slow),
-        (LUMBAR, (0, 20, 0), 3.0, 0.9),
+        pytest.param(LUMBAR, (0, 20, 0), 3.0, 0.9, marks=pytest.mark.slow),
         (THORACIC, (14, -14, -20), 2.0, 1.0),
         pytest.param(THORACIC, (-20, 0, 0), 3.0, 1.0, marks=pytest.mark.slow),
         pytest.param(THORACIC, (12, 12, 10), 1.5, 0.85, marks=pytest.mark.slow),
@@ -70,7 +70,7 @@ def test_parts_are_found_whatever_the_pose_size_and_slices(shape, tilt_deg, slic
         pytest.param(THORACIC_2, (20, 0, 0), 2.0, marks=pytest.mark.slow),
         pytest.param(THORACIC_2, (8, -16, 10), 3.0, marks=pytest.mark.slow),
         pytest.param(THORACIC_2, (3.2, 11.7, -13.1), 1.0, marks=pytest.mark.slow),
-        (THORACIC_2, (-6.2, -14.8, 3.6), 2.5),
+        pytest.param(THORACIC_2, (-6.2, -14.8, 3.6), 2.5, marks=pytest.mark.slow),
     ],
 )
 def test_parts_of_a_vertebra_drawn_in_another_way_are_found_too(shape, tilt_deg, slice_mm):
@@ -85,7 +85,8 @@ def test_parts_of_a_vertebra_drawn_in_another_way_are_found_too(shape, tilt_deg,
     assert_parts_agree(made.labels, truth)
 
 
-@pytest.mark.parametrize("gap_mm", [pytest.param(1.0, marks=pytest.mark.slow), 3.0])
+@pytest.mark.slow
+@pytest.mark.parametrize("gap_mm", [1.0, 3.0])
 def test_a_narrow_gap_in_the_arch_is_bridged_and_told(gap_mm):
     phantom = VertebraPhantom(centre_mm=(0.5, 0.0, 0.0), tilt_deg=(10, 0, 0))
     grid, truth, mask, _ = on_grid(phantom)
@@ -97,7 +98,8 @@ def test_a_narrow_gap_in_the_arch_is_bridged_and_told(gap_mm):
     assert_parts_agree(made.labels, np.where(slit, 0, truth), {**LEAST, Compartment.SPINOUS: 0.8})
 
 
-@pytest.mark.parametrize("tilt_deg", [pytest.param((20, 0, 0), marks=pytest.mark.slow), (-10, 17, 0)])
+@pytest.mark.slow
+@pytest.mark.parametrize("tilt_deg", [(20, 0, 0), (-10, 17, 0)])
 def test_axes_are_those_of_the_phantom(tilt_deg):
     phantom = VertebraPhantom(tilt_deg=tilt_deg)
     grid, _, mask, canal = on_grid(phantom)
@@ -119,6 +121,7 @@ def test_left_and_right_stay_the_patients_in_a_turned_image():
     assert_parts_agree(partition_vertebra(mask, grid).labels, truth)
 
 
+@pytest.mark.slow
 def test_a_vertebra_cut_by_the_end_of_the_scan_is_cut_as_well_as_it_can_and_says_so():
     phantom = VertebraPhantom()
     grid, truth, mask, _ = on_grid(phantom)
@@ -168,6 +171,7 @@ def test_a_vertebra_with_its_back_to_the_front_is_refused():
         partition_vertebra(mask, grid)
 
 
+@pytest.mark.slow
 def test_share_near_a_cut_is_small_for_the_body_and_large_for_the_pedicles():
     phantom = VertebraPhantom()
     grid, _, mask, _ = on_grid(phantom)
@@ -195,13 +199,13 @@ def real_vertebra(real_data):
         n_rows=instances.shape[1],
         n_columns=instances.shape[2],
     )
-    return grid, instances == 22, regions
+    mask = instances == 22
+    return mask, regions, partition_vertebra(mask, grid, level="L3").labels
 
 
 @pytest.mark.real
 def test_real_lumbar_vertebra_agrees_with_its_own_labels(real_vertebra):
-    grid, mask, regions = real_vertebra
-    made = partition_vertebra(mask, grid, level="L3")
+    mask, regions, made = real_vertebra
     truth = {
         Compartment.BODY: (49, 50),
         Compartment.SPINOUS: (42,),
@@ -210,18 +214,17 @@ def test_real_lumbar_vertebra_agrees_with_its_own_labels(real_vertebra):
     }
     least = {Compartment.BODY: 0.85, Compartment.SPINOUS: 0.75}
     for part, numbers in truth.items():
-        score = dice(made.labels == PART_NUMBER[part], mask & np.isin(regions, numbers))
+        score = dice(made == PART_NUMBER[part], mask & np.isin(regions, numbers))
         assert score >= least.get(part, 0.75), (part, score)
     # Pedicles and laminae are one label there, articular processes others.
-    arch = np.isin(made.labels, [PART_NUMBER[p] for p in Compartment if p.value[:-2] in ("pedicle", "lamina")])
+    arch = np.isin(made, [PART_NUMBER[p] for p in Compartment if p.value[:-2] in ("pedicle", "lamina")])
     assert dice(arch, mask & np.isin(regions, (41, 45, 46, 47, 48))) >= 0.85
 
 
 @pytest.mark.real
 def test_real_articular_processes_lie_on_their_own_side(real_vertebra):
-    grid, mask, regions = real_vertebra
-    made = partition_vertebra(mask, grid)
+    mask, regions, made = real_vertebra
     for numbers, wrong in (((45, 47), "_R"), ((46, 48), "_L")):
-        there = made.labels[mask & np.isin(regions, numbers)]
+        there = made[mask & np.isin(regions, numbers)]
         strays = np.isin(there, [PART_NUMBER[p] for p in Compartment if p.value.endswith(wrong)])
         assert not strays.any()
