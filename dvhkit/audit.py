@@ -20,7 +20,7 @@ from dvhkit.findings import Finding, Level
 from dvhkit.metrics.evaluate import evaluate_metric as metric_of_dvh
 from dvhkit.metrics.expression import Metric, parse_metric
 from dvhkit.metrics.prescribed import prescriptions_for
-from dvhkit.model.plan import Prescription
+from dvhkit.model.plan import Plan, Prescription
 from dvhkit.protocols.context import PRESCRIPTION, unknown_keys
 from dvhkit.protocols.evaluate import ImageFacts, MarginFact, StructureFact, evaluate_protocol
 from dvhkit.protocols.load import Protocol, load_protocol
@@ -280,6 +280,10 @@ class CaseNumbers:
         columns_mm, rows_mm = (float(s) for s in grid.spacing_mm)
         gaps_mm = [float(b - a) for a, b in pairwise(grid.offsets_mm)]
         return columns_mm, rows_mm, max(gaps_mm)
+
+    def plan(self) -> Plan | None:
+        """Return the plan that rules on delivery look at; None if there is none."""
+        return self.case.plan
 
     def prescriptions(self) -> tuple[Prescription, ...]:
         """Return the prescriptions that percent doses and rules on dose refer to."""

@@ -32,7 +32,17 @@ class Prescription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beam:
-    """One beam, as far as an audit looks at it."""
+    """One beam, as far as an audit looks at it.
+
+    Attributes
+    ----------
+    gantry_rotation
+        CW or CC if the gantry turns while the beam is on, NONE if it stands, empty where the plan does not say.
+    leaves_move
+        Whether leaf positions differ between control points; None where the plan holds no leaf positions.
+    scan_mode
+        Of an ion beam: NONE, UNIFORM, MODULATED or MODULATED_SPEC; else empty.
+    """
 
     number: int
     name: str
@@ -41,6 +51,9 @@ class Beam:
     nominal_energies: tuple[float, ...]
     machine: str
     delivery_type: str = ""
+    gantry_rotation: str = ""
+    leaves_move: bool | None = None
+    scan_mode: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dvhkit.errors import MetricSyntaxError
 from dvhkit.metrics.expression import Metric, parse_metric
-from dvhkit.protocols.limits import Limit, parse_limit
+from dvhkit.protocols.limits import Limit, parse_limit, parse_words
 from dvhkit.protocols.names import nearest
+from dvhkit.protocols.plan_words import WORDS
 from dvhkit.protocols.regions import parse_region
 from dvhkit.protocols.rules import (
     Check,
@@ -86,7 +87,7 @@ class _Builder:
         if made is None:
             return None
         check, unit, bare_ok = made
-        goal = self._try((*place, "goal"), lambda: parse_limit(model.goal, unit=unit, bare_ok=bare_ok))
+        goal = self._goal((*place, "goal"), model, check, unit, bare_ok=bare_ok)
         if goal is None:
             return None
         text = model.variation
@@ -128,7 +129,21 @@ class _Builder:
         knots = tuple((float(value), float(points)) for value, points in model.score)
         return self._try((*place, "score"), lambda: ScoreCurve(knots))
 
+    def _goal(self, place: Place, model: RuleModel, check: Check, unit: Unit, *, bare_ok: bool) -> Limit | None:
+        if not (isinstance(check, PropertyCheck) and check.is_text):
+            return self._try(place, lambda: parse_limit(model.goal, unit=unit, bare_ok=bare_ok))
+        if model.score is not None:
+            self._problem((*place[:-1], "score"), f"{check.name} is a text, and points are for numbers")
+        goal = self._try(place, lambda: parse_words(model.goal))
+        known = WORDS.get(check.name, ())
+        for word in goal.words if goal is not None and known else ():
+            if word.casefold() not in {k.casefold() for k in known}:
+                self._problem(place, f"{check.name} is never {word!r}; it is one of {', '.join(known)}")
+        return goal
+
     def _variation(self, place: Place, text: str, goal: Limit, *, bare_ok: bool) -> Limit | None:
+        if goal.words:
+            return self._try(place, lambda: parse_words(text))
         return self._try(place, lambda: parse_limit(text, unit=goal.unit, like=goal, bare_ok=bare_ok))
 
     def _check(self, place: Place, model: RuleModel) -> tuple[Check, Unit, bool] | None:
@@ -167,7 +182,7 @@ class _Builder:
             if key is not None and key != "number":
                 self._problem(place, f"{name} is declared as {key}; only a number can be held against a limit")
             return Unit.NONE
-        if name == "prescription.fractions":
+        if name == "prescription.fractions" or name.startswith("plan."):
             return Unit.NONE
         return Unit.MM if name.startswith(("image.", "dose.")) else Unit.GY
 

@@ -8,9 +8,18 @@ from dataclasses import dataclass, replace
 
 from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.protocols.applies import why_not_applicable, why_other_fractionation
-from dvhkit.protocols.facts import CaseFacts, DoseGridFacts, ImageFacts, MarginFact, MarginFacts, StructureFact
+from dvhkit.protocols.facts import (
+    CaseFacts,
+    DoseGridFacts,
+    ImageFacts,
+    MarginFact,
+    MarginFacts,
+    PlanFacts,
+    StructureFact,
+)
 from dvhkit.protocols.joint import with_joint_rows
 from dvhkit.protocols.margins import expected_margin, margin_pairs
+from dvhkit.protocols.plan_words import in_words, judged_words, plan_texts, plan_values
 from dvhkit.protocols.properties import dose_value, image_value, prescription_value
 from dvhkit.protocols.regions import RoiRef
 from dvhkit.protocols.rules import DoseCheck, MarginCheck, PropertyCheck, Protocol, Rule, StructureSelector
@@ -102,6 +111,8 @@ class _Judge:
             facts = self.facts
             value, note = dose_value(facts.dose_spacing_mm() if isinstance(facts, DoseGridFacts) else None)
             yield _decided(rule, value, atol=LENGTH_ATOL_MM, note=note)
+        elif check.name.startswith("plan."):
+            yield from self._plan_rows(rule, check)
         elif check.name.startswith("prescription."):
             yield from self._prescription_rows(rule, check)
         else:
@@ -128,6 +139,19 @@ class _Judge:
                 if allowed.verdict is Verdict.PASS:
                     fact = replace(fact, verdict=Verdict.VARIATION)
             yield _hold_back(_margin_row(rule, roi, fact), rule)
+
+    def _plan_rows(self, rule: Rule, check: PropertyCheck) -> Iterator[RuleResult]:
+        plan = self.facts.plan() if isinstance(self.facts, PlanFacts) else None
+        if not check.is_text:
+            for value, note in plan_values(check.name, plan):
+                yield _decided(rule, value, note=note)
+            return
+        found = plan_texts(check.name, plan)
+        verdict, reason = judged_words(found, rule.goal, rule.variation)
+        code = Reason.NO_PLAN if verdict is Verdict.NOT_EVALUABLE else None
+        yield _hold_back(
+            _row(rule, verdict=verdict, reason_code=code, reason=reason, note=f"the plan: {in_words(found)}"), rule
+        )
 
     def _prescription_rows(self, rule: Rule, check: PropertyCheck) -> Iterator[RuleResult]:
         """Yield a row for each prescription: every lesion is to get its dose."""

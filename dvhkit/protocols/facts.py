@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from dvhkit.metrics.expression import Metric
-from dvhkit.model.plan import Prescription
+from dvhkit.model.plan import Plan, Prescription
 from dvhkit.protocols.regions import Region, RoiRef
 from dvhkit.results import MetricResult, Verdict
 
@@ -81,6 +81,14 @@ class DoseGridFacts(Protocol):
 
     def dose_spacing_mm(self) -> tuple[float, float, float] | None:
         """Return the distances between dose columns, rows and planes; None without a dose, or with one plane."""
+
+
+@runtime_checkable
+class PlanFacts(Protocol):
+    """A case that can also tell how it is delivered; where it cannot, rules on that are not evaluable."""
+
+    def plan(self) -> Plan | None:
+        """Return the plan; None if there is none."""
 
 
 @runtime_checkable

@@ -26,14 +26,19 @@ class Limit:
         The bounds; None on a side that is open.
     strict
         Whether a value just at the bound is outside (`<`, `>`).
+    words
+        What a text must be one of; then there are no bounds, and no value has a distance from it.
     """
 
     low: float | None
     high: float | None
     unit: Unit
     strict: bool = False
+    words: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        if self.words:
+            return f"one of {', '.join(self.words)}"
         unit = f" {self.unit.value}" if self.unit not in (Unit.NONE, Unit.COUNT) else ""
         low, high = (None if bound is None else number_text(bound) for bound in (self.low, self.high))
         if low is not None and high is not None:
@@ -45,7 +50,7 @@ class Limit:
     @property
     def is_upper(self) -> bool:
         """Whether it bounds from above only."""
-        return self.low is None
+        return self.low is None and not self.words
 
     @property
     def is_range(self) -> bool:
@@ -91,6 +96,8 @@ class Limit:
 
     def is_looser_than(self, other: Limit) -> bool:
         """Whether every value that meets `other` meets this one, and some more do."""
+        if self.words:
+            return set(self.words) > set(other.words)
         looser_low = self.low is None or (other.low is not None and self.low <= other.low)
         looser_high = self.high is None or (other.high is not None and self.high >= other.high)
         return (
@@ -136,6 +143,15 @@ def parse_limit(text: str | float, *, unit: Unit, like: Limit | None = None, bar
         unit=unit,
         strict=operator in ("<", ">"),
     )
+
+
+def parse_words(text: str) -> Limit:
+    """Return the limit that ``one of VMAT, IMRT`` spells for a text; ValueError if it spells none."""
+    match = re.fullmatch(r"\s*one of\s+(\S.*)", text, re.IGNORECASE)
+    words = tuple(dict.fromkeys(word.strip() for word in match[1].split(","))) if match else ()
+    if not all(words) or not words:
+        raise ValueError(f"the goal {text!r} of a text cannot be read; write 'one of VMAT, IMRT'")
+    return Limit(low=None, high=None, unit=Unit.NONE, words=words)
 
 
 def _range(text: str, operator: str, low: float, high: float, unit: Unit) -> Limit:

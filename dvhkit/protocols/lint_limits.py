@@ -35,7 +35,7 @@ def variation(rule: Rule) -> Iterator[tuple[Level, str, str]]:
         return
     if goal.is_upper != allowed.is_upper or goal.is_range != allowed.is_range:
         yield Level.SERIOUS, "variation-direction", f"the variation {allowed} points another way than the goal {goal}."
-    elif (goal.low, goal.high) == (allowed.low, allowed.high):
+    elif (goal.low, goal.high, goal.words) == (allowed.low, allowed.high, allowed.words):
         yield Level.WARNING, "variation-equal", f"the variation {allowed} allows nothing that the goal does not."
     elif not allowed.is_looser_than(goal):
         yield Level.SERIOUS, "variation-stricter", f"the variation {allowed} is stricter than the goal {goal}."

@@ -123,7 +123,7 @@ class DoseCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PropertyCheck:
-    """Look at a property of image, dose, prescription or clinical context, such as ``image.slice_spacing``.
+    """Look at a property of image, dose, plan, prescription or clinical context, such as ``image.slice_spacing``.
 
     `target` narrows a property of the prescription to that of certain structures; None takes every prescription.
     """
@@ -135,6 +135,11 @@ class PropertyCheck:
     def quantity(self) -> str:
         """The property's name."""
         return self.name
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a text, which must be one of certain words."""
+        return self.name in ("plan.technique", "plan.machine", "plan.approval")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

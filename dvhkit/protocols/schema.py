@@ -46,6 +46,7 @@ StatusCode = Literal["P", "T", "S2", "S1", "C", "X", "B"]
 # What rules may look at beside structures; N in bedN and eqd2_N is the alpha/beta in Gy.
 PROPERTY = re.compile(
     r"image\.(slice_spacing|pixel_spacing)|dose\.grid_spacing"
+    r"|plan\.(technique|energy|machine|beam_count|approval)"
     r"|prescription\.(dose|fractions|dose_per_fraction|(bed|eqd2_)[1-9]\d*(\.\d+)?)"
     r"|context\.[a-z][a-z0-9_]*"
 )
@@ -53,6 +54,11 @@ PROPERTIES = (
     "image.slice_spacing",
     "image.pixel_spacing",
     "dose.grid_spacing",
+    "plan.technique",
+    "plan.energy",
+    "plan.machine",
+    "plan.beam_count",
+    "plan.approval",
     "prescription.dose",
     "prescription.fractions",
     "prescription.dose_per_fraction",

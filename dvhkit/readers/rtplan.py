@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from dvhkit.errors import DicomReadError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.plan import Beam, FractionGroup, Plan, Prescription
 from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading
-from dvhkit.readers.elements import charset_of, integer, items, name_text, number, text
+from dvhkit.readers.elements import charset_of, integer, items, name_text, number, raw_bytes, text
 from dvhkit.readers.headers import references
 from dvhkit.readers.roles import ION_PLAN_CLASS, Role, require_role
 
@@ -131,10 +132,9 @@ def _beams(data: Dataset, read: _Numbers, charset: tuple[str, ...], *, is_ion: b
     control_points = "IonControlPointSequence" if is_ion else "ControlPointSequence"
     beams = []
     for item in items(data, "IonBeamSequence" if is_ion else "BeamSequence", path=read.path):
+        points = items(item, control_points, path=read.path)
         energies = dict.fromkeys(
-            energy
-            for point in items(item, control_points, path=read.path)
-            if (energy := read.number(point, "NominalBeamEnergy")) is not None
+            energy for point in points if (energy := read.number(point, "NominalBeamEnergy")) is not None
         )
         beams.append(
             Beam(
@@ -145,9 +145,45 @@ def _beams(data: Dataset, read: _Numbers, charset: tuple[str, ...], *, is_ion: b
                 nominal_energies=tuple(energies),
                 machine=name_text(item, "TreatmentMachineName", charset),
                 delivery_type=text(item, "TreatmentDeliveryType").upper(),
+                gantry_rotation=_gantry_rotation(points),
+                leaves_move=_leaves_move(points, read),
+                scan_mode=text(item, "ScanMode").upper() if is_ion else "",
             )
         )
     return tuple(beams)
+
+
+def _gantry_rotation(points: Sequence[Dataset]) -> str:
+    """Return CW or CC if the gantry turns after any control point, NONE if it stands, empty if nothing says.
+
+    A control point without a direction keeps that of the one before (PS3.3 C.8.8.14.5). The last one leads nowhere.
+    """
+    stated = [text(point, "GantryRotationDirection").upper() for point in points[:-1] or points]
+    turning = next((direction for direction in stated if direction in ("CW", "CC")), "")
+    return turning or ("NONE" if "NONE" in stated else "")
+
+
+def _leaves_move(points: Sequence[Dataset], read: _Numbers) -> bool | None:
+    """Return whether leaf positions change; None where no control point holds any.
+
+    A control point without them keeps those of the one before.
+    """
+    known: dict[str, tuple[float, ...]] = {}
+    for point in points:
+        for device in items(point, "BeamLimitingDevicePositionSequence", path=read.path):
+            kind = text(device, "RTBeamLimitingDeviceType").upper()
+            leaves = _leaves(device) if kind.startswith("MLC") else ()
+            if leaves and known.setdefault(kind, leaves) != leaves:
+                return True
+    return False if known else None
+
+
+def _leaves(device: Dataset) -> tuple[float, ...]:
+    """Return the stored positions; nothing where one is no number, since no dose-volume number rests on them."""
+    try:
+        return tuple(float(part) for part in raw_bytes(device, "LeafJawPositions").split(b"\\"))
+    except ValueError:
+        return ()
 
 
 def _broken_numbers(read: _Numbers) -> list[Finding]:
