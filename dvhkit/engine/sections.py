@@ -314,7 +314,7 @@ def _levels(
         links.size_mm,
         links.thick_mm,
         links.is_hole,
-        np.empty((len(points), 5)),
+        np.empty((len(points), 6)),
         np.empty(nodes, np.int32),
         np.empty(nodes),
         np.empty(nodes, np.int32),

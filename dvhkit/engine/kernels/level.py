@@ -182,7 +182,7 @@ def plane_levels(
     ring_x, ring_y, ring_size, ring_thick, ring_hole
         Centroid in mm, radius of the circle of equal area and half-thickness in mm, and whether the ring is a hole.
     edges, nearest, distance2, winding, waiting, queue
-        Scratch: (points, 5), four times (node rows, node columns) with `waiting` all false, and one more than nodes.
+        Scratch: (points, 6), four times (node rows, node columns) with `waiting` all false, and one more than nodes.
     level, radius, ring
         Output (planes, node rows, node columns): the level in mm2, the distance r that it was made with (negative for
         holes), and the nearest ring.
@@ -198,6 +198,11 @@ def plane_levels(
         _measure(points, following, begin, end, hu, hv, edges)
         _spread(points, following, edges, begin, end, hu, hv, band * band, nearest, distance2, waiting, queue)
         _windings(points, following, begin, end, winding)
+        for own in range(plane_ring[plane], plane_ring[plane + 1]):
+            for edge in range(ring_start[own], ring_start[own + 1]):
+                edges[edge, 5] = _reach(
+                    edges, edge, ring_x[own], ring_y[own], ring_size[own], ring_thick[own], ring_hole[own]
+                )
         for row in range(n_rows):
             seen = -1
             for column in range(n_columns):
@@ -210,31 +215,33 @@ def plane_levels(
                     radius[slot, row, column] = band
                     continue
                 # Neighbours handed on their own nearest edge: walk on along the ring to the node's.
-                for direction in range(2):
-                    while True:
-                        other = following[edge] if direction == 0 else _before(edge, ring_start, point_ring)
-                        found = _distance2(edges, other, column * hu, row * hv)
-                        if found >= distance2[row, column]:
-                            break
-                        distance2[row, column] = found
-                        edge = other
-                d = min(band, sqrt(distance2[row, column]))
+                x = column * hu
+                y = row * hv
+                least = distance2[row, column]
+                after = _distance2(edges, following[edge], x, y)
+                while after < least:
+                    least = after
+                    edge = following[edge]
+                    after = _distance2(edges, following[edge], x, y)
+                before = _distance2(edges, _before(edge, ring_start, point_ring), x, y)
+                if before < least:
+                    while before < least:
+                        least = before
+                        edge = _before(edge, ring_start, point_ring)
+                        before = _distance2(edges, _before(edge, ring_start, point_ring), x, y)
+                    after = _distance2(edges, following[edge], x, y)
+                d = min(band, sqrt(least))
                 if inside:
                     d = -d
                 own = point_ring[edge]
                 seen = own
                 ring[slot, row, column] = own
-                r = _reach(edges, edge, ring_x[own], ring_y[own], ring_size[own], ring_thick[own], ring_hole[own])
+                r = edges[edge, 5]
                 # At a corner the nearest point belongs to two edges, and repeated points make edges of no length.
-                for direction in range(2):
-                    other = following[edge] if direction == 0 else _before(edge, ring_start, point_ring)
-                    if _distance2(edges, other, column * hu, row * hv) <= distance2[row, column] * (1.0 + 1e-9):
-                        r = max(
-                            r,
-                            _reach(
-                                edges, other, ring_x[own], ring_y[own], ring_size[own], ring_thick[own], ring_hole[own]
-                            ),
-                        )
+                if after <= least * (1.0 + 1e-9):
+                    r = max(r, edges[following[edge], 5])
+                if before <= least * (1.0 + 1e-9):
+                    r = max(r, edges[_before(edge, ring_start, point_ring), 5])
                 if ring_hole[own]:
                     level[slot, row, column] = r * r if d > r else d * (2.0 * r - d)
                     radius[slot, row, column] = -r
