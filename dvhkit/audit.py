@@ -23,6 +23,7 @@ from dvhkit.metrics.prescribed import prescriptions_for
 from dvhkit.model.plan import Plan, Prescription
 from dvhkit.protocols.context import PRESCRIPTION, unknown_keys
 from dvhkit.protocols.evaluate import ImageFacts, MarginFact, StructureFact, evaluate_protocol
+from dvhkit.protocols.facts import ContainmentFact
 from dvhkit.protocols.load import Protocol, load_protocol
 from dvhkit.protocols.names import fold
 from dvhkit.protocols.regions import Grown, Region, RoiRef, is_expression, parse_region
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from dvhkit.model.dose import StoredDvh
     from dvhkit.model.dvh import Dvh
     from dvhkit.model.structure import Structure
+    from dvhkit.targets.containment import Containment, TargetPair
 
 Uncovered = Literal["refuse", "exclude"]
 
@@ -248,6 +250,18 @@ class CaseNumbers:
         reason = None if check.verdict is Verdict.PASS else "; ".join(check.reasons)
         return MarginFact(verdict=check.verdict, value_mm=value, low_mm=low, high_mm=high, reason=reason, note=note)
 
+    def containment(self, between: tuple[str, str] | None) -> tuple[ContainmentFact, ...]:
+        """Return how much of each target lies outside the structure that was drawn round it."""
+        from dvhkit.targets.containment import target_links
+
+        image = self.case.image
+        links = target_links(
+            self.case.structures.structures,
+            between=between,
+            slice_spacing_mm=(image.grid.plane_spacing_mm or None) if image is not None else None,
+        )
+        return tuple(_containment_fact(pair, held) for pair, held in links)
+
     def margin_maps(self) -> tuple[MarginMap, ...]:
         """Return a map of each pair of structures whose margin was asked for so far."""
         return tuple(self._margin_maps.values())
@@ -311,6 +325,29 @@ class CaseNumbers:
             dose_gy=tuple(float(d) for d in doses),
             volume_pct=tuple(float(v) for v in percent),
         )
+
+
+def _containment_fact(pair: TargetPair, held: Containment | None) -> ContainmentFact:
+    """Return a link between targets as rules see it; which structures belong together is not guessed."""
+    if pair.rivals:
+        names = ([pair.outer.name] if pair.outer is not None else []) + list(pair.rivals)
+        reason = f"it is not plain which of {', '.join(names)} was drawn round {pair.inner.name}; name them alike."
+        return ContainmentFact(roi=pair.inner.name, reason_code=Reason.AMBIGUOUS_STRUCTURE.value, reason=reason)
+    if pair.outer is None:
+        return ContainmentFact(roi=pair.inner.name, reason_code=Reason.NO_STRUCTURE.value, reason=f"{pair.how}.")
+    roi = f"{pair.inner.name} in {pair.outer.name}"
+    if held is None:
+        reason = f"the contours of {pair.inner.name} or {pair.outer.name} enclose no volume; look at them."
+        return ContainmentFact(roi=roi, reason_code=Reason.NO_VOLUME.value, reason=reason)
+    if held.is_kept:
+        found = (
+            f"{held.outside_cc:.3g} cc, up to {held.worst_mm:.2g} mm deep, is the rounding of contours that coincide"
+        )
+        note = pair.how if held.outside_cc == 0 else f"{pair.how}; {found}"
+        return ContainmentFact(roi=roi, outside_cc=0.0, note=note)
+    place = "" if held.place is None else f" at z = {held.place.slice_mm:.1f} mm, {held.place.direction}"
+    where = f"up to {held.worst_mm:.1f} mm{place}"
+    return ContainmentFact(roi=roi, outside_cc=held.outside_cc, place=where, note=pair.how)
 
 
 def _engine_options(engine: str | None) -> EngineOptions:

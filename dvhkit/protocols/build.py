@@ -17,6 +17,7 @@ from dvhkit.protocols.regions import parse_region
 from dvhkit.protocols.rules import (
     Check,
     Condition,
+    ContainmentCheck,
     ContextKey,
     ContextValue,
     DoseCheck,
@@ -40,6 +41,8 @@ Problem = tuple[Place, str]
 Made = TypeVar("Made")
 
 _MOST_FRACTIONS = 100
+# What may be drawn round each kind of target.
+OUTER_KINDS = {"GTV": ("CTV", "ITV", "PTV"), "CTV": ("ITV", "PTV"), "ITV": ("PTV",), "PTV": ("EXTERNAL",)}
 _CONTEXT_TYPES: dict[str, type | tuple[type, ...]] = {"bool": bool, "number": (int, float), "text": str}
 
 
@@ -161,6 +164,17 @@ class _Builder:
             if inner is None or outer is None:
                 return None
             return MarginCheck(inner=inner, outer=outer, direction=model.margin.direction or ""), Unit.MM, True
+        if model.target is not None:
+            return self._containment((*place, "target"), model.target), Unit.CC, True
+        return self._property(place, model)
+
+    def _containment(self, place: Place, text: str) -> ContainmentCheck:
+        inner, _, outer = text.partition(" in ")
+        if outer and outer not in OUTER_KINDS[inner]:
+            self._problem(place, f"{text!r}: what is drawn round a {inner} is {' or '.join(OUTER_KINDS[inner])}")
+        return ContainmentCheck(between=(inner, outer) if outer else None)
+
+    def _property(self, place: Place, model: RuleModel) -> tuple[Check, Unit, bool] | None:
         assert model.property is not None  # the schema lets nothing else through
         unit = self._property_unit((*place, "property"), model.property)
         target = None
@@ -286,5 +300,7 @@ def _is_in_own_unit(text: str, metric: Metric) -> bool:
 def _default_title(check: Check, goal: Limit) -> str:
     if isinstance(check, DoseCheck):
         return f"{check.structure} {check.quantity} {goal}"
+    if isinstance(check, ContainmentCheck):
+        return f"{check.link}: {check.quantity} {goal}"
     of_target = f"{check.target} " if isinstance(check, PropertyCheck) and check.target is not None else ""
     return f"{of_target}{check.quantity} {goal}"

@@ -10,6 +10,7 @@ from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.protocols.applies import why_not_applicable, why_other_fractionation
 from dvhkit.protocols.facts import (
     CaseFacts,
+    ContainmentFacts,
     DoseGridFacts,
     ImageFacts,
     MarginFact,
@@ -22,7 +23,15 @@ from dvhkit.protocols.margins import expected_margin, margin_pairs
 from dvhkit.protocols.plan_words import in_words, judged_words, plan_texts, plan_values
 from dvhkit.protocols.properties import dose_value, image_value, prescription_value
 from dvhkit.protocols.regions import RoiRef
-from dvhkit.protocols.rules import DoseCheck, MarginCheck, PropertyCheck, Protocol, Rule, StructureSelector
+from dvhkit.protocols.rules import (
+    ContainmentCheck,
+    DoseCheck,
+    MarginCheck,
+    PropertyCheck,
+    Protocol,
+    Rule,
+    StructureSelector,
+)
 from dvhkit.protocols.select import Target, select
 from dvhkit.results import RuleResult, Verdict
 from dvhkit.units import Unit, number_text
@@ -104,7 +113,13 @@ class _Judge:
             yield from [_best(rows, check.structure)] if check.structure.need_one else rows
         elif isinstance(check, MarginCheck):
             yield from self._margin_rows(rule, check)
-        elif check.name.startswith("image."):
+        elif isinstance(check, ContainmentCheck):
+            yield from self._containment_rows(rule, check)
+        else:
+            yield from self._property_rows(rule, check)
+
+    def _property_rows(self, rule: Rule, check: PropertyCheck) -> Iterator[RuleResult]:
+        if check.name.startswith("image."):
             value, note = image_value(check.name, self.facts.image())
             yield _decided(rule, value, atol=LENGTH_ATOL_MM, note=note)
         elif check.name.startswith("dose."):
@@ -139,6 +154,25 @@ class _Judge:
                 if allowed.verdict is Verdict.PASS:
                     fact = replace(fact, verdict=Verdict.VARIATION)
             yield _hold_back(_margin_row(rule, roi, fact), rule)
+
+    def _containment_rows(self, rule: Rule, check: ContainmentCheck) -> Iterator[RuleResult]:
+        """Yield a row for each target; a failure names the pair and the place."""
+        facts = self.facts.containment(check.between) if isinstance(self.facts, ContainmentFacts) else None
+        if facts is None:
+            raise NotEvaluable("how targets lie in each other is not yet evaluable.", reason=Reason.NOT_IMPLEMENTED)
+        if not facts:
+            kind = "target" if check.between is None else check.between[0]
+            raise NotEvaluable(f"no {kind} is drawn.", reason=Reason.NO_STRUCTURE)
+        for fact in facts:
+            if fact.outside_cc is None:
+                yield _row(rule, roi=fact.roi, reason_code=fact.reason_code, reason=fact.reason, note=fact.note)
+                continue
+            row = _decided(rule, fact.outside_cc, roi=fact.roi, note=fact.note)
+            if row.verdict in (Verdict.FAIL, Verdict.VARIATION):
+                inner, _, outer = fact.roi.partition(" in ")
+                said = f"{number_text(fact.outside_cc, digits=3)} cc of {inner} lie outside {outer}, {fact.place}."
+                row = replace(row, reason=said)
+            yield row
 
     def _plan_rows(self, rule: Rule, check: PropertyCheck) -> Iterator[RuleResult]:
         plan = self.facts.plan() if isinstance(self.facts, PlanFacts) else None

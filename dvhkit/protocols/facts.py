@@ -75,6 +75,38 @@ class MarginFacts(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainmentFact:
+    """How much of a target lies outside the structure that was drawn round it.
+
+    Attributes
+    ----------
+    roi
+        The pair, such as ``GTV in CTV``.
+    outside_cc
+        None where it could not be measured; then `reason_code` and `reason` say why.
+    place
+        Where most of it lies, and how far out, in words; empty where nothing does.
+    note
+        How the two were found to belong together.
+    """
+
+    roi: str
+    outside_cc: float | None = None
+    place: str = ""
+    reason_code: str | None = None
+    reason: str | None = None
+    note: str = ""
+
+
+@runtime_checkable
+class ContainmentFacts(Protocol):
+    """A case that can also tell how targets lie in each other; where it cannot, rules on that are not evaluable."""
+
+    def containment(self, between: tuple[str, str] | None) -> tuple[ContainmentFact, ...]:
+        """Return a fact for each target; `between` is the kinds of inner and outer, None for all of the chain."""
+
+
 @runtime_checkable
 class DoseGridFacts(Protocol):
     """A case that can also tell its dose grid; where it cannot, rules on that are not evaluable."""

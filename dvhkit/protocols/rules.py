@@ -160,7 +160,27 @@ class MarginCheck:
         return f"margin from {self.inner} to {self.outer}{along}"
 
 
-Check = DoseCheck | PropertyCheck | MarginCheck
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainmentCheck:
+    """Measure how much of each target lies outside the structure that was drawn round it.
+
+    `between` is the kinds of inner and outer, such as ``("GTV", "CTV")``; None takes the whole chain, up to the body.
+    """
+
+    between: tuple[str, str] | None = None
+
+    @property
+    def link(self) -> str:
+        """What is asked for, as protocols write it."""
+        return "containment" if self.between is None else " in ".join(self.between)
+
+    @property
+    def quantity(self) -> str:
+        """What is measured, in words."""
+        return "outside volume"
+
+
+Check = DoseCheck | PropertyCheck | MarginCheck | ContainmentCheck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

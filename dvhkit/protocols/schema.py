@@ -42,6 +42,7 @@ Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")
 ContextName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 TargetType = Literal["GTV", "CTV", "ITV", "PTV", "ORGAN", "EXTERNAL", "AVOIDANCE"]
+Link = Annotated[str, Field(pattern=r"^(containment|(GTV|CTV|ITV|PTV) in (CTV|ITV|PTV|EXTERNAL))$")]
 StatusCode = Literal["P", "T", "S2", "S1", "C", "X", "B"]
 # What rules may look at beside structures; N in bedN and eqd2_N is the alpha/beta in Gy.
 PROPERTY = re.compile(
@@ -129,7 +130,7 @@ class MarginModel(Strict):
 
 
 class RuleModel(Strict):
-    """One rule: a metric on a structure, a property, or a margin; and the goal that it must keep to."""
+    """One rule: a metric on a structure, a property, a margin, or how targets lie; and the goal to keep to."""
 
     id: Identifier
     title: Text | None = None
@@ -137,6 +138,7 @@ class RuleModel(Strict):
     metric: Name | None = None
     property: Name | None = None
     margin: MarginModel | None = None
+    target: Link | None = None
     goal: Spelled
     variation: Spelled | None = None
     priority: Annotated[int, Field(ge=1, le=9)] = 1
@@ -152,10 +154,10 @@ class RuleModel(Strict):
 
     @model_validator(mode="after")
     def _asks_one_thing(self) -> RuleModel:
-        kinds = [k for k in ("metric", "property", "margin") if getattr(self, k) is not None]
+        kinds = [k for k in ("metric", "property", "margin", "target") if getattr(self, k) is not None]
         if len(kinds) != 1:
             given = " and ".join(kinds) or "none"
-            raise ValueError(f"a rule has exactly one of metric, property and margin; here: {given}")
+            raise ValueError(f"a rule has exactly one of metric, property, margin and target; here: {given}")
         of_target = self.property is not None and self.property.startswith("prescription.")
         if (self.metric is not None) != (self.structure is not None) and not (of_target and self.structure):
             raise ValueError("structure and metric belong together (a property of the prescription may name one, too)")

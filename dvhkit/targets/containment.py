@@ -112,14 +112,38 @@ def containment_chain(
 
     Targets for which there is no such structure, or whose contours mean nothing in space, are left out.
     """
-    targets = _Targets(tuple(structures), slice_spacing_mm)
-    found = []
+    links = target_links(structures, slice_spacing_mm=slice_spacing_mm)
+    return tuple(held for _, held in links if held is not None)
+
+
+def target_links(
+    structures: Iterable[Structure],
+    *,
+    between: tuple[str, str] | None = None,
+    slice_spacing_mm: float | None = None,
+) -> tuple[tuple[TargetPair, Containment | None], ...]:
+    """Return each target with the structure that was drawn round it, and how it lies in there.
+
+    Parameters
+    ----------
+    between
+        Kinds of the inner and the outer structure, such as ``("GTV", "CTV")``, where only these are looked at.
+
+    Returns
+    -------
+    tuple
+        The latter is None where there is no outer structure, or contours mean nothing in space.
+    """
+    drawn = tuple(s for s in structures if between is None or kind_of(s) in between)
+    targets = _Targets(drawn, slice_spacing_mm)
+    links: list[tuple[TargetPair, Containment | None]] = []
     for pair in targets.pairs():
+        if between is not None and kind_of(pair.inner) != between[0]:
+            continue
         inner = targets.surface(pair.inner)
         outer = targets.surface(pair.outer) if pair.outer is not None else None
-        if inner is not None and outer is not None:
-            found.append(_contained(pair, inner, outer))
-    return tuple(found)
+        links.append((pair, _contained(pair, inner, outer) if inner is not None and outer is not None else None))
+    return tuple(links)
 
 
 def _contained(pair: TargetPair, inner: Surface, outer: Surface) -> Containment:

@@ -110,7 +110,7 @@ def test_there_and_back_keeps_what_the_format_holds(tmp_path):
 def test_what_the_format_cannot_hold_is_listed():
     text, findings = constraint_csv(load_protocol("oligoprogressive-liver-2025"))
     listed = {f.where.split("rule ")[-1]: f.message for f in findings if f.where}
-    assert set(listed) == {"W25-I1", "W25-I2", "W25-D1", "S25-D8", "W25-M3", "W25-C2", "W25-Q1"}
+    assert set(listed) == {"W25-I1", "W25-I2", "W25-D1", "S25-D8", "W25-M2", "W25-M3", "W25-C2", "W25-Q1"}
     assert "when" in listed["W25-C2"]
     assert "Liver - GTV" in listed["W25-C2"]
     assert "type PTV" in listed["S25-D8"]

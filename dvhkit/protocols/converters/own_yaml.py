@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from dvhkit.protocols.rules import DoseCheck, MarginCheck, Protocol, Rule, StructureSelector
+from dvhkit.protocols.rules import ContainmentCheck, DoseCheck, MarginCheck, Protocol, Rule, StructureSelector
 
 if TYPE_CHECKING:
     from dvhkit.yaml_text import Plain
@@ -46,6 +46,8 @@ def _rule(rule: Rule) -> dict[str, Any]:
     elif isinstance(rule.check, MarginCheck):
         inner, outer = _structure(rule.check.inner), _structure(rule.check.outer)
         data["margin"] = _given(**{"from": inner, "to": outer, "direction": rule.check.direction})
+    elif isinstance(rule.check, ContainmentCheck):
+        data["target"] = rule.check.link
     else:
         data["property"] = rule.check.name
         data["structure"] = _structure(rule.check.target) if rule.check.target is not None else None
