@@ -17,7 +17,7 @@ from dvhkit.cli.dvh import dvh
 from dvhkit.cli.export import export
 from dvhkit.cli.inspect import inspect
 from dvhkit.cli.margin import margin_app
-from dvhkit.cli.names import names
+from dvhkit.cli.names import names_app
 from dvhkit.cli.protocol import protocol_app
 from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE
 from dvhkit.cli.sum import sum_
@@ -36,8 +36,8 @@ app.command()(audit)
 app.command()(dvh)
 app.command()(inspect)
 app.command()(export)
-app.command()(names)
 app.command("sum")(sum_)
+app.add_typer(names_app)
 app.add_typer(protocol_app)
 app.add_typer(margin_app)
 app.add_typer(target_app)

@@ -60,3 +60,38 @@ def test_a_spelling_is_learned_and_then_known(demo_case_dir, tmp_path):
 def test_learning_needs_a_file_and_a_pair(demo_case_dir, tmp_path):
     assert isinstance(names(demo_case_dir, "--learn", "A=B").exception, InputError)
     assert isinstance(names(demo_case_dir, "--learn", "A", "--aliases", tmp_path / "x.yaml").exception, InputError)
+
+
+@pytest.mark.parametrize("words", [("{}",), ("show", "{}"), ("--json", "-", "{}"), ("show", "{}", "--json", "-")])
+def test_a_path_alone_shows_its_names(demo_case_dir, words):
+    ended = names(*(word.format(demo_case_dir) for word in words))
+    assert ended.exit_code == 0
+    assert "Kidney_L" in ended.output
+
+
+def test_the_group_tells_of_both_commands():
+    for words in ((), ("--help",)):
+        shown = names(*words).output
+        assert "learn" in shown
+        assert "show" in shown
+    assert "--file" in names("learn", "--help").output
+
+
+def test_learn_writes_spellings_of_the_plan_and_lists_what_is_left(demo_case_dir, tmp_path):
+    clinic = tmp_path / "clinic.yaml"
+    listed = names("learn", demo_case_dir, "--file", clinic)
+    assert listed.exit_code == 0
+    assert "not known: Isocentre" in listed.output
+    assert not clinic.exists()
+    grown = names("learn", demo_case_dir, "--file", clinic, "SpinalCord=Isocentre")
+    assert "learned: Isocentre is SpinalCord" in grown.output
+    assert "not known: Isocentre" not in grown.output
+    assert clinic.read_text() == "SpinalCord:\n- Isocentre\n"
+
+
+def test_what_cannot_be_learned_leaves_the_file_alone(demo_case_dir, tmp_path):
+    clinic = tmp_path / "clinic.yaml"
+    for words in ((), ("SpinalCord=Medulla",), ("Isocentre",), ("Kidney_R=Kidney_L",)):
+        where = ("--file", clinic) if words else ()
+        assert isinstance(names("learn", demo_case_dir, *where, *words).exception, InputError), words
+    assert not clinic.exists()
