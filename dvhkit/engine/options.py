@@ -86,10 +86,8 @@ def admissible(options: EngineOptions) -> tuple[EngineOptions, ...]:
     Upright walls instead of a smooth surface, and ends that lie anywhere between the last slice and the next, empty
     one. They use fewer cells on another lattice, so that the engine's own error shows in the spread too.
     """
-    fewer = max(1, options.cells_target // 3)
-    prism = EngineOptions(
-        profile="prism", between=Between.PRISM, end_cap=EndCap.HALF_SLICE, cells_target=options.cells_target
-    )
+    fewer = max(1, options.cells_target // 8)
+    prism = EngineOptions(profile="prism", between=Between.PRISM, end_cap=EndCap.HALF_SLICE, cells_target=3 * fewer)
     smooth = EngineOptions(cells_target=fewer, subdivision_max=options.subdivision_max)
     return (
         prism,
