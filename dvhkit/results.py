@@ -31,6 +31,9 @@ class MetricResult:
         The band; None where it is not computed.
     note
         What the value rests on, such as the prescription that percent doses refer to.
+    band_open_code
+        Why some reading of the slices has no value where this one has (a reason code), so that the band is open; or,
+        where `value` is None, the same code if another reading has one. None where all readings agree.
     """
 
     roi: str
@@ -42,6 +45,7 @@ class MetricResult:
     reason_code: str | None = None
     reason: str | None = None
     note: str = ""
+    band_open_code: str | None = None
 
 
 class Verdict(StrEnum):

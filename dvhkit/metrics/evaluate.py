@@ -137,15 +137,19 @@ class _Question:
 def with_band(row: MetricResult, others: Sequence[MetricResult]) -> MetricResult:
     """Return `row` with the band that it and `others`, the same metric on the DVH's variants, span.
 
-    A variant without a value, such as one too small for the volume that the metric asks for, opens no band; the note
-    says so. Without a value in `row` there is no band.
+    A variant without a value, such as one too small for the volume that the metric asks for, leaves the band open; the
+    note and `band_open_code` say so. Without a value in `row` there is no band.
     """
-    if row.value is None or not others:
+    if row.value is None:
+        has_value = any(other.value is not None for other in others)
+        return replace(row, band_open_code=row.reason_code) if has_value else row
+    if not others:
         return row
     values = [row.value, *(other.value for other in others if other.value is not None)]
     lacking = next((other.reason for other in others if other.value is None and other.reason), None)
     note = row.note if lacking is None else "; ".join(filter(None, (row.note, f"as the slices are read, {lacking}")))
-    return replace(row, low=min(values), high=max(values), note=note)
+    code = next((other.reason_code for other in others if other.value is None), None)
+    return replace(row, low=min(values), high=max(values), note=note, band_open_code=code)
 
 
 def _widened(row: MetricResult, metric: Metric, dvh: Dvh, prescription: PrescriptionChoice) -> MetricResult:

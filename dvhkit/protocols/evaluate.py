@@ -139,8 +139,17 @@ class _Judge:
         note = "; ".join(part for part in (target.note, measured.note) if part)
         if measured.value is None:
             row = _row(rule, roi=roi, reason_code=measured.reason_code, reason=measured.reason, note=note)
-            return replace(row, verdict=Verdict.FAIL) if _is_insufficient(check, rule, row) else row
-        return _decided(rule, measured.value, roi=roi, low=measured.low, high=measured.high, note=note)
+            if not _is_insufficient(check, rule, row.reason_code):
+                return row
+            if measured.band_open_code is None:
+                return replace(row, verdict=Verdict.FAIL)
+            reason = f"{row.reason} As the slices are read otherwise, the volume suffices."
+            return replace(row, verdict=Verdict.INDETERMINATE, reason=reason)
+        open_to = None
+        if measured.band_open_code is not None:
+            fails = _is_insufficient(check, rule, measured.band_open_code)
+            open_to = Verdict.FAIL if fails else Verdict.NOT_EVALUABLE
+        return _decided(rule, measured.value, roi=roi, low=measured.low, high=measured.high, note=note, open_to=open_to)
 
     def _margin_rows(self, rule: Rule, check: MarginCheck) -> Iterator[RuleResult]:
         facts = self.facts
@@ -243,14 +252,14 @@ def _best(rows: list[RuleResult], selector: StructureSelector) -> RuleResult:
     return replace(best, note="; ".join(part for part in (note, best.note) if part))
 
 
-def _is_insufficient(check: DoseCheck, rule: Rule, row: RuleResult) -> bool:
+def _is_insufficient(check: DoseCheck, rule: Rule, reason_code: str | None) -> bool:
     """Whether a volume was to be spared that the structure does not even have: that is a failure, no lack of data.
 
     So a liver of 690 cc fails `DC700cc[Gy] <= 15`: 700 cc of it cannot stay below any dose.
     """
     at = check.metric.at
     asks_to_spare = check.metric.kind == "DC" and at is not None and at.unit is Unit.CC and rule.goal.is_upper
-    return asks_to_spare and row.reason_code == Reason.VOLUME_TOO_SMALL
+    return asks_to_spare and reason_code == Reason.VOLUME_TOO_SMALL
 
 
 def _decided(
@@ -262,12 +271,15 @@ def _decided(
     high: float | None = None,
     atol: float = 0.0,
     note: str = "",
+    open_to: Verdict | None = None,
 ) -> RuleResult:
-    """Return the row of a rule whose value is known."""
+    """Return the row of a rule whose value is known; `open_to` is what a reading without a value comes to."""
     row = replace(_row(rule, roi=roi, note=note), value=value, low=low, high=high, margin=rule.goal.margin(value))
     row = replace(row, margin_pct=rule.goal.margin_pct(value), score=rule.score(value) if rule.score else None)
     verdict = _verdict(rule, value, atol)
-    others = sorted({_verdict(rule, other, atol).value for other in _band_values(rule, low, high)} - {verdict.value})
+    reached = {_verdict(rule, other, atol).value for other in _band_values(rule, low, high)}
+    reached |= {open_to.value} if open_to is not None else set()
+    others = sorted(reached - {verdict.value})
     if others:
         reason = f"the value alone would be a {verdict.value}, but its band reaches {' and '.join(others)}."
         return _hold_back(replace(row, verdict=Verdict.INDETERMINATE, reason=reason), rule)
