@@ -20,6 +20,7 @@ from dvhkit.protocols.facts import (
 )
 from dvhkit.protocols.joint import with_joint_rows
 from dvhkit.protocols.margins import expected_margin, margin_pairs
+from dvhkit.protocols.one_of import best_row
 from dvhkit.protocols.plan_words import in_words, judged_words, plan_texts, plan_values
 from dvhkit.protocols.properties import dose_value, image_value, prescription_value
 from dvhkit.protocols.regions import RoiRef
@@ -110,7 +111,7 @@ class _Judge:
         if isinstance(check, DoseCheck):
             targets = select(check.structure, self.protocol, self.facts.structures())
             rows = [self._dose_row(rule, check, target) for target in targets]
-            yield from [_best(rows, check.structure)] if check.structure.need_one else rows
+            yield from [best_row(rows, check.structure)] if check.structure.need_one else rows
         elif isinstance(check, MarginCheck):
             yield from self._margin_rows(rule, check)
         elif isinstance(check, ContainmentCheck):
@@ -234,22 +235,6 @@ class _Judge:
                 reason=Reason.NO_CONTEXT,
             )
         return float(stated)
-
-
-# Of several structures of which one suffices, the row that settles it comes first; an open one before a failed one,
-# since it might have passed.
-_SETTLES = (Verdict.PASS, Verdict.VARIATION, Verdict.INDETERMINATE, Verdict.NOT_EVALUABLE, Verdict.FAIL)
-
-
-def _best(rows: list[RuleResult], selector: StructureSelector) -> RuleResult:
-    """Return the row that decides where one of several structures suffices."""
-    best = min(rows, key=lambda row: (_SETTLES.index(row.verdict), -(row.margin or 0.0)))
-    missing = len(selector.any_of) - len(rows)
-    if missing > 0 and best.verdict is Verdict.FAIL:
-        reason = f"{missing} of {', '.join(selector.any_of)} are not drawn and might keep to it."
-        best = replace(best, verdict=Verdict.NOT_EVALUABLE, reason_code=Reason.NO_STRUCTURE.value, reason=reason)
-    note = f"one of {', '.join(selector.any_of)} is enough"
-    return replace(best, note="; ".join(part for part in (note, best.note) if part))
 
 
 def _is_insufficient(check: DoseCheck, rule: Rule, reason_code: str | None) -> bool:
