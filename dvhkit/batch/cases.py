@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dvhkit.audit import Uncovered, audit_case
+from dvhkit.audit import audit_case
+from dvhkit.case_numbers import Uncovered
 from dvhkit.errors import DvhkitError, EngineError
 from dvhkit.model.case import Case
 from dvhkit.protocols.load import Protocol

@@ -69,7 +69,7 @@ def dvh(
 
     [dim]Example:[/dim]  dvhkit dvh plans/case7 --roi PTV --metric 'D95%\[Gy]' --metric 'V20Gy\[%]' --csv ptv.csv
     """
-    from dvhkit.audit import CaseNumbers
+    from dvhkit.case_numbers import CaseNumbers
     from dvhkit.cli import profile_view
     from dvhkit.metrics.expression import parse_metric
     from dvhkit.outputs import records, tables

@@ -12,7 +12,7 @@ from dvhkit.errors import InputError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from dvhkit.audit import Uncovered
+    from dvhkit.case_numbers import Uncovered
     from dvhkit.findings import Finding
     from dvhkit.metrics.expression import Metric
     from dvhkit.model.case import Case
@@ -45,7 +45,7 @@ def compare_profiles(
     case: Case, roi: Sequence[str] | None, metrics: Sequence[Metric], *, uncovered: Uncovered
 ) -> list[ProfileRows]:
     """Return the metrics of every profile, the default one first; `roi` None takes all structures."""
-    from dvhkit.audit import CaseNumbers
+    from dvhkit.case_numbers import CaseNumbers
     from dvhkit.engine.options import PROFILES
 
     found = []

@@ -65,8 +65,8 @@ def sum_(
     """
     from dataclasses import asdict, replace
 
-    from dvhkit.audit import CaseNumbers
     from dvhkit.batch.cases import with_user_prescription
+    from dvhkit.case_numbers import CaseNumbers
     from dvhkit.cli.dvh import DEFAULT_METRICS
     from dvhkit.metrics.courses import eqd2_sum, physical_sum
     from dvhkit.metrics.expression import parse_metric

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 import dvhkit
-from dvhkit.audit import CaseNumbers
+from dvhkit.case_numbers import CaseNumbers
 from dvhkit.results import Verdict
 
 

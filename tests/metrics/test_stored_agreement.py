@@ -7,7 +7,7 @@ import pytest
 from shapely.geometry import Polygon
 
 import dvhkit
-from dvhkit.audit import CaseNumbers
+from dvhkit.case_numbers import CaseNumbers
 from dvhkit.findings import Level
 from dvhkit.metrics.agreement import disagreement
 from dvhkit.model.dose import StoredDvh

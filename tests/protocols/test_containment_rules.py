@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dvhkit.audit import CaseNumbers
+from dvhkit.case_numbers import CaseNumbers
 from dvhkit.errors import ProtocolError, Reason
 from dvhkit.model.structure import Contour, Structure
 from dvhkit.protocols.converters.own_yaml import protocol_yaml

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 import dvhkit
-from dvhkit.audit import CaseNumbers
+from dvhkit.case_numbers import CaseNumbers
 from dvhkit.errors import ProtocolError, Reason
 from dvhkit.model.plan import Beam, Plan
 from dvhkit.protocols.converters.own_yaml import protocol_yaml

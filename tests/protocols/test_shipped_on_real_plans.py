@@ -3,7 +3,7 @@
 import pytest
 
 import dvhkit
-from dvhkit.audit import CaseNumbers
+from dvhkit.case_numbers import CaseNumbers
 from dvhkit.protocols.evaluate import evaluate_protocol
 from dvhkit.protocols.joint import is_joint
 from dvhkit.protocols.load import list_protocols, load_protocol

@@ -9,7 +9,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from dvhkit.audit import CaseNumbers, audit_case
+from dvhkit.audit import audit_case
+from dvhkit.case_numbers import CaseNumbers
 from dvhkit.cli.margin_check import check
 from dvhkit.errors import InputError
 from dvhkit.protocols.regions import RoiRef
