@@ -196,21 +196,22 @@ def find_files(root: Path) -> list[Path]:
     """Return all regular files at or under `root`, sorted; a folder that links to one already seen is passed over."""
     if root.is_file():
         return [root]
-    return sorted(_walk(root))
+    # Texts are joined, asked and sorted several times faster than paths; archives hold many files.
+    return [Path(name) for name in sorted(_walk(root), key=lambda name: name.split(os.sep))]  # noqa: PTH206
 
 
-def _walk(root: Path) -> Iterator[Path]:
+def _walk(root: Path) -> Iterator[str]:
     seen: set[tuple[int, int]] = set()
     for folder, folders, names in os.walk(root, followlinks=True):
-        here = Path(folder)
-        status = here.stat()
+        status = os.stat(folder)  # noqa: PTH116 -- see find_files
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
         folders.sort()
         # A pipe or device would block; a dangling link is no file.
-        yield from (here / name for name in names if (here / name).is_file())
+        full = [os.path.join(folder, name) for name in names]  # noqa: PTH118
+        yield from filter(os.path.isfile, full)
 
 
 def _try_entry(path: Path) -> FileEntry | DvhkitError | None:
