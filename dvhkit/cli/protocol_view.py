@@ -58,7 +58,7 @@ def _rule_view(rule: Rule) -> Iterator[RenderableType]:
         yield _line(f"holds together with the others of {rule.group}")
     if rule.note:
         yield _line(rule.note)
-    status = STATUS_MEANING.get(rule.status, "no status stated")
+    status = STATUS_MEANING.get(rule.weakest_status, "no status stated")
     yield _line(f"{rule.source or 'no source stated'} [{status}]")
 
 

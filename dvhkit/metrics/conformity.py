@@ -39,6 +39,18 @@ def paddick_ci(*, target_cc: float, isodose_cc: float, covered_target_cc: float)
     )
 
 
+def new_ci(*, target_cc: float, isodose_cc: float, covered_target_cc: float) -> float:
+    """Return TV PIV / TVp^2, 1 or more: the reciprocal of `paddick_ci` (Nakamura 2001, IJROBP 51:1313)."""
+    return _ratio(target_cc, covered_target_cc, "the covered part of the target") * _ratio(
+        isodose_cc, covered_target_cc, "the covered part of the target"
+    )
+
+
+def volume_ratio(*, above_cc: float, below_cc: float) -> float:
+    """Return one volume at a dose over another."""
+    return _ratio(above_cc, below_cc, "the part at the second dose")
+
+
 def paddick_gi(*, isodose_cc: float, half_isodose_cc: float) -> float:
     """Return PIV50 / PIV: how far half the prescription reaches (Paddick and Lippitz 2006, J Neurosurg 105 Suppl:194).
 

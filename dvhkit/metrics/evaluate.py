@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dvhkit.errors import NotEvaluable, Reason
-from dvhkit.metrics.biology import LQ_DISPUTED_ABOVE_GY, bed_dvh, eqd2_dvh
-from dvhkit.metrics.dose_at_volume import require_volume
-from dvhkit.metrics.expression import Effect, Metric, parse_metric
-from dvhkit.metrics.prescribed import PrescriptionChoice, describe, the_prescription
-from dvhkit.metrics.registry import Dimension, IndexInput, IndexSpec, MetricSpec, index_spec, spec
+from dvhkit.metrics.expression import Metric, parse_metric
+from dvhkit.metrics.index_value import Around, index_value
+from dvhkit.metrics.measurement import MAX_UNCOVERED_FRAC, Measurement, Uncovered, in_effect
+from dvhkit.metrics.prescribed import PrescriptionChoice, the_prescription
+from dvhkit.metrics.registry import Dimension, MetricSpec, index_spec, spec
 from dvhkit.model.dvh import Dvh
 from dvhkit.results import MetricResult
-from dvhkit.units import Unit, number_text
+from dvhkit.units import Unit
 
-Uncovered = Literal["refuse", "exclude"]
-
-# Above this share of the volume outside the dose grid a number is refused rather than computed on the rest.
-MAX_UNCOVERED_FRAC = 0.01
-# Below this share the gap is rounding of the volume sums, not a part of the structure.
-_ROUNDING_FRAC = 1e-9
+__all__ = ["MAX_UNCOVERED_FRAC", "Uncovered", "evaluate_metric", "with_band"]
 
 
 def evaluate_metric(
@@ -70,22 +63,15 @@ def evaluate_metric(
         `value` None has `reason_code` and `reason`. A V above the maximum dose is 0, and is a value.
     """
     metric = parse_metric(metric) if isinstance(metric, str) else metric
-    around = _Around(prescription, body, beyond)
-    ask = _Question(metric, roi, around, uncovered, volume_cc, fractions, targets)
+    around = Around(prescription, body, beyond, fractions)
+    ask = _Question(metric, roi, around, uncovered, volume_cc, targets)
     row = ask.answer(dvh)
-    if dvh is None or index_spec(metric.kind) is not None:
+    index = index_spec(metric.kind)
+    if dvh is None or (index is not None and not index.on_variants):
         return row
     banded = with_band(row, [ask.answer(variant) for variant in dvh.variants])
-    return banded if metric.effect is not None else _widened(banded, metric, dvh, prescription)
-
-
-@dataclass(frozen=True, slots=True)
-class _Around:
-    """What a metric may need beside the structure's DVH."""
-
-    prescription: PrescriptionChoice
-    body: Callable[[], Dvh] | None
-    beyond: Callable[[float], Dvh] | None
+    in_own_dose = metric.effect is None and index is None
+    return _widened(banded, metric, dvh, prescription) if in_own_dose else banded
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +80,9 @@ class _Question:
 
     metric: Metric
     roi: str
-    around: _Around
+    around: Around
     uncovered: Uncovered
     volume_cc: float | None
-    fractions: int | None
     targets: int
 
     def answer(self, dvh: Dvh | None) -> MetricResult:
@@ -122,7 +107,7 @@ class _Question:
         metric = self.metric
         index = index_spec(metric.kind)
         if index is not None:
-            value = _index_value(index, metric, dvh, self.around, notes)
+            value = index_value(index, metric, dvh, self.around, notes)
             if index.needs_body and self.targets > 1:
                 notes.append(
                     f"the plan has {self.targets} target volumes, whose isodoses this index does not tell apart"
@@ -130,8 +115,8 @@ class _Question:
             return value
         row = spec(metric.kind)
         dvh = dvh if dvh is not None else _volume_only(row, self.roi, self.volume_cc)
-        dvh = dvh if metric.effect is None else _in_effect(dvh, metric.effect, self.fractions, notes)
-        return _Measurement(metric, row, dvh, self.around.prescription, notes).value(self.uncovered)
+        dvh = dvh if metric.effect is None else in_effect(dvh, metric.effect, self.around.fractions, notes)
+        return Measurement(metric, row, dvh, self.around.prescription, notes).value(self.uncovered)
 
 
 def with_band(row: MetricResult, others: Sequence[MetricResult]) -> MetricResult:
@@ -178,136 +163,3 @@ def _volume_only(row: MetricSpec, roi: str, volume_cc: float | None) -> Dvh:
         raise NotEvaluable("the volume of the structure is not known.", reason=Reason.NO_VOLUME)
     nothing = np.empty(0)
     return Dvh(roi=roi, dose_gy=nothing, part_cc=nothing, volume_cc=volume_cc, min_gy=None, max_gy=None)
-
-
-def _index_value(index: IndexSpec, metric: Metric, dvh: Dvh | None, around: _Around, notes: list[str]) -> float:
-    """Return an index of a target; it needs the whole target inside the dose grid."""
-    if dvh is None:
-        raise NotEvaluable("there is no dose.", reason=Reason.NO_DOSE)
-    whole = _Measurement(parse_metric("Mean[Gy]"), spec("Mean"), dvh, around.prescription, notes)
-    whole.value("refuse")  # raises for what is empty or outside
-
-    def the_body() -> Dvh:
-        if around.body is None:
-            raise NotEvaluable("the body is not known, so isodose volumes are not.", reason=Reason.NO_STRUCTURE)
-        found = around.body()
-        note = f"isodose volumes within {found.roi}"
-        if found.uncovered_frac > MAX_UNCOVERED_FRAC:
-            note += f", {number_text(100 * found.uncovered_frac, digits=3)} % of which lie outside the dose grid"
-        if note not in notes:
-            notes.append(note)
-        return found
-
-    def far(distance_mm: float) -> Dvh:
-        if around.beyond is None:
-            raise NotEvaluable("the body around the target is not known.", reason=Reason.NO_STRUCTURE)
-        return around.beyond(distance_mm)
-
-    value = index.function(IndexInput(target=dvh, prescribed_gy=whole.prescribed_gy, body=the_body, beyond=far))
-    if metric.unit is Unit.PERCENT and index.units[0] is Unit.GY:
-        value *= 100 / whole.prescribed_gy()
-    if not math.isfinite(value):
-        raise NotEvaluable("the dose of the structure is not a number everywhere.", reason=Reason.NO_DOSE)
-    return value
-
-
-def _in_effect(dvh: Dvh, effect: Effect, fractions: int | None, notes: list[str]) -> Dvh:
-    """Return the DVH in a biological dose, and note what it rests on."""
-    if fractions is None or fractions < 1:
-        raise NotEvaluable(
-            f"{effect.kind} needs the number of fractions, and nobody states it.", reason=Reason.NO_FRACTIONS
-        )
-    convert = eqd2_dvh if effect.kind == "EQD2" else bed_dvh
-    per_fraction_gy = (dvh.max_gy or 0.0) / fractions
-    doubt = (
-        f"; the model is disputed above {LQ_DISPUTED_ABOVE_GY:g} Gy per fraction and there are "
-        f"{number_text(per_fraction_gy, digits=3)} Gy here"
-    )
-    notes.append(
-        f"{effect.kind} by the linear-quadratic model, alpha/beta {number_text(effect.alpha_beta_gy)} Gy, "
-        f"{fractions} fraction{'' if fractions == 1 else 's'}"
-        f"{doubt if per_fraction_gy > LQ_DISPUTED_ABOVE_GY else ''}"
-    )
-    return convert(dvh, fractions, effect.alpha_beta_gy)
-
-
-@dataclass(frozen=True, slots=True)
-class _Measurement:
-    """One metric on one DVH, and the notes that arise on the way."""
-
-    metric: Metric
-    row: MetricSpec
-    dvh: Dvh
-    prescription: PrescriptionChoice
-    notes: list[str] = field(default_factory=list)
-
-    def value(self, uncovered: Uncovered) -> float:
-        """Return the value in the metric's unit; raises `NotEvaluable`."""
-        if not self.dvh.volume_cc > 0:
-            raise NotEvaluable("the structure is empty: it has no volume.", reason=Reason.EMPTY_STRUCTURE)
-        at = self._native_argument()
-        if self._asks_cc:
-            require_volume(self.dvh, at, name=self.row.name)
-        if self.row.needs_dose:
-            self._require_coverage(at, uncovered)
-        return self._in_unit(self.row.function(self.dvh, at))
-
-    @property
-    def _asks_cc(self) -> bool:
-        at = self.metric.at
-        return self.row.takes is Dimension.VOLUME and at is not None and at.unit is Unit.CC
-
-    def _native_argument(self) -> float:
-        """Return the argument in Gy or cc: percent of the prescription, or of the volume inside the dose grid."""
-        at = self.metric.at
-        if at is None:
-            return 0.0
-        if at.unit is not Unit.PERCENT:
-            return at.value
-        whole = self.prescribed_gy() if self.row.takes is Dimension.DOSE else self.dvh.covered_cc
-        return at.value / 100 * whole
-
-    def _in_unit(self, native: float) -> float:
-        """Return Gy or cc in the unit that was asked for."""
-        if not math.isfinite(native):
-            raise NotEvaluable("the dose of the structure is not a number everywhere.", reason=Reason.NO_DOSE)
-        if self.metric.unit is not Unit.PERCENT:
-            return native
-        whole = self.prescribed_gy() if self.row.gives is Dimension.DOSE else self.dvh.covered_cc
-        return 100 * native / whole
-
-    def prescribed_gy(self) -> float:
-        """Return the one prescribed dose, and note where it is from; raises `NotEvaluable`."""
-        chosen = the_prescription(self.prescription)
-        if describe(chosen) not in self.notes:
-            self.notes.append(describe(chosen))
-        return chosen.dose_gy
-
-    def _require_coverage(self, at: float, uncovered: Uncovered) -> None:
-        """Refuse, or note, what lies outside the dose grid: it has no dose, and 0 Gy would be a lie."""
-        dvh = self.dvh
-        if not dvh.covered_cc > 0:
-            raise NotEvaluable(
-                f"all of the structure's {number_text(dvh.volume_cc, digits=5)} cc lie outside the dose grid.",
-                reason=Reason.OUTSIDE_DOSE_GRID,
-            )
-        if dvh.uncovered_frac <= _ROUNDING_FRAC:
-            return
-        outside = (
-            f"{number_text(dvh.volume_cc - dvh.covered_cc, digits=4)} cc "
-            f"({number_text(100 * dvh.uncovered_frac, digits=3)} %) of the structure lie outside the dose grid"
-        )
-        if self._asks_cc and at > dvh.covered_cc * (1 + _ROUNDING_FRAC):
-            asked = number_text(at, digits=5)
-            raise NotEvaluable(
-                f"{outside}; the rest is less than the {asked} cc that the metric asks for.",
-                reason=Reason.OUTSIDE_DOSE_GRID,
-            )
-        if dvh.uncovered_frac > MAX_UNCOVERED_FRAC and uncovered == "refuse":
-            inside = number_text(self._in_unit(self.row.function(dvh, at)), digits=5)
-            raise NotEvaluable(
-                f"{outside}, where there is no dose; on the part inside {self.metric} is "
-                f"{inside} {self.metric.unit.value}.",
-                reason=Reason.OUTSIDE_DOSE_GRID,
-            )
-        self.notes.append(f"{outside}; the value is that of the part inside")

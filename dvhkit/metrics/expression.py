@@ -20,25 +20,29 @@ with that alpha/beta in Gy: ``EQD2_3:D0.03cc[Gy]``.
 
 Indices of a target are plain numbers under their authors' names: ``CI_Paddick``, ``CI_RTOG``, ``Selectivity_Lomax``,
 ``GI_Paddick``, ``GI_UKSABR``, ``R50``, ``HI_ICRU83``, ``HI_ICRU62``, ``HI_RTOG``, ``HI_D5D95``; with units
-``D2cm[%]``, ``Spill105[%]``, ``GradientDistance[mm]``. A bare CI or HI is refused: there are many.
+``D2cm[%]``, ``Spill105[%]``, ``GradientDistance[mm]``. A bare CI or HI is refused: there are many. Some take
+parameters, by name or in their order: ``CI_Paddick(at=95%)``, ``HI_Spread(hot=2%,cold=98%,over=60Gy)``,
+``NTCP_LKB(TD50=45.8Gy,m=0.12,n=0.97)``; ``NTCP(liver-rild-metastases)`` is a shipped model with its source.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from rapidfuzz import fuzz, process
 
 # Each of these files enters its functions in the table when it is imported.
 from dvhkit.errors import MetricSyntaxError
-from dvhkit.metrics import biology, dose_at_volume, indices, statistics, volume_at_dose
-from dvhkit.metrics.registry import Dimension, MetricSpec, find_index, find_spec, specs
+from dvhkit.metrics import biology, dose_at_volume, indices, outcome, statistics, volume_at_dose
+from dvhkit.metrics.index_text import Arguments, IndexText, Misread, arguments_text, read_index
+from dvhkit.metrics.outcome_models import OutcomeModel, find_model
+from dvhkit.metrics.registry import Dimension, IndexSpec, MetricSpec, find_spec, index_spec, specs
 from dvhkit.metrics.registry import indices as index_rows
 from dvhkit.units import Quantity, Unit, number_text, parse_unit, quantity
 
-METRIC_FILES = (dose_at_volume, volume_at_dose, statistics, biology, indices)
+METRIC_FILES = (dose_at_volume, volume_at_dose, statistics, biology, indices, outcome)
 
 FORMS = (
     "D95%[Gy]",
@@ -54,10 +58,11 @@ FORMS = (
     "Median[Gy]",
     "SD[Gy]",
     "gEUD8[Gy]",
+    "NTCP_LKB(TD50=45.8Gy,m=0.12,n=0.97)[%]",
     "Volume[cc]",
 )
 
-_MAX_LENGTH = 60
+_MAX_LENGTH = 200
 _ARGUMENTS = {
     Dimension.VOLUME: "a volume in % or cc",
     Dimension.DOSE: "a dose in Gy or %",
@@ -69,10 +74,12 @@ _EFFECT = re.compile(
 _UNIT_TEXT = r"%|[a-zA-Z]+[³3]?"
 _GRAMMAR = re.compile(
     rf"""\s*(?P<name>[a-zA-Z]+(?:[ _][a-zA-Z]+)?)
-         (?:\s*(?P<number>[-+]?(?:\d+\.?\d*|\.\d+))\s*(?P<unit>{_UNIT_TEXT})?)?
-         \s*(?:\[\s*(?P<bracket>[^\[\]]*?)\s*\]|_\s*(?P<suffix>{_UNIT_TEXT}))?\s*""",
-    re.VERBOSE,
+         (?:[\s_]*(?P<number>[-+]?(?:\d+\.?\d*|\.\d+))\s*(?P<unit>{_UNIT_TEXT})?)?
+         \s*(?:\[\s*(?P<bracket>[^\[\]]*?)\s*\]|\(\s*(?P<round>{_UNIT_TEXT})\s*\)|_\s*(?P<suffix>{_UNIT_TEXT}))?\s*""",
+    re.VERBOSE | re.ASCII,
 )
+# gEUD(8) and gEUD(a=8) are gEUD8.
+_EXPONENT_IN_BRACKETS = re.compile(r"(\s*gEUD)\s*\(\s*(?:a\s*=\s*)?([-+]?[\d.]+)\s*\)", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,19 +107,34 @@ class Metric:
         Unit of the result: Gy, cc or %.
     effect
         The biological dose that all Gy are of; None for physical dose.
+    arguments
+        Of an index: its parameters by name, defaults included.
+    model
+        ID of the shipped outcome model that it was named by; empty where it was not.
     """
 
     kind: str
     at: Quantity | None
     unit: Unit
     effect: Effect | None = None
+    arguments: Arguments = ()
+    model: str = ""
 
     @property
     def canonical(self) -> str:
         """The expression as dvhkit prints it, such as ``D95%[Gy]``; reading it gives the same metric."""
+        if self.model:
+            return f"NTCP({self.model})[{self.unit.value}]"
         effect = "" if self.effect is None else f"{self.effect}:"
         at = "" if self.at is None else number_text(self.at.value) + self.at.unit.value
+        row = index_spec(self.kind)
+        at += "" if row is None else arguments_text(row, self.arguments)
         return f"{effect}{self.kind}{at}[{self.unit.value}]" if self.unit else f"{effect}{self.kind}{at}"
+
+    @property
+    def outcome_model(self) -> OutcomeModel | None:
+        """The shipped model with its source, where it is named."""
+        return find_model(self.model) if self.model else None
 
     def __str__(self) -> str:
         return self.canonical
@@ -134,11 +156,12 @@ def parse_metric(text: str) -> Metric:
     """
     if len(text) > _MAX_LENGTH:
         raise _error(text[:_MAX_LENGTH] + "...", 1, f"a metric has at most {_MAX_LENGTH} characters")
-    index = _index(text)
-    if index is not None:
-        return index
+    text = _EXPONENT_IN_BRACKETS.sub(r"\1\2", text)
     prefix = _EFFECT.match(text)
     begin = prefix.end() if prefix else 0
+    index = _index(text, prefix, begin)
+    if index is not None:
+        return index
     match = _GRAMMAR.match(text, begin)
     if match is None:
         raise _error(text, begin + 1, "a metric begins with a name such as D, V or Mean")
@@ -151,25 +174,43 @@ def parse_metric(text: str) -> Metric:
     return Metric(kind=row.name, at=at, unit=unit, effect=effect)
 
 
-def _index(text: str) -> Metric | None:
+def _index(text: str, prefix: re.Match[str] | None, begin: int) -> Metric | None:
     """Return the index that `text` names, with its unit; None if it names none."""
-    match = re.fullmatch(r"\s*(?P<name>[^\[\]]*?)\s*(?:\[\s*(?P<unit>[^\[\]]*?)\s*\])?\s*", text)
-    row = None if match is None else find_index(re.sub(r"\s+", "", match["name"]))
-    if match is None or row is None:
+    try:
+        found = read_index(text, begin)
+    except Misread as bad:
+        raise _error(text, bad.position + 1, bad.why, bad.instead) from None
+    if isinstance(found, OutcomeModel):
+        if prefix is not None:
+            raise _error(text, begin + 1, "a shipped model converts the dose by itself", (f"NTCP({found.id})",))
+        return replace(parse_metric(found.formula), model=found.id)
+    if found is None:
         return None
-    if not match["unit"]:
-        return Metric(kind=row.name, at=None, unit=row.units[0])
-    parsed = parse_unit(match["unit"])
-    if parsed is None or parsed[0] not in row.units:
-        allowed = " or ".join(unit.value or "a plain number" for unit in row.units)
-        raise _error(text, match.start("unit") + 1, f"{row.name} gives {allowed}, not {match['unit']!r}")
-    return Metric(kind=row.name, at=None, unit=parsed[0])
+    effect = None if prefix is None else _effect_on_index(text, prefix, found)
+    return Metric(kind=found.row.name, at=None, unit=found.unit, effect=effect, arguments=found.arguments)
 
 
-def _effect(text: str, prefix: re.Match[str], row: MetricSpec, at: Quantity | None, unit: Unit) -> Effect:
+def _effect_on_index(text: str, prefix: re.Match[str], found: IndexText) -> Effect:
+    if not found.row.convertible:
+        raise _error(text, prefix.end() + 1, f"{found.row.name} is not computed in converted dose", (found.row.name,))
+    if any(at.unit is Unit.PERCENT and Unit.GY in _units_of(found.row, name) for name, at in found.arguments):
+        raise _error(text, prefix.end() + 1, "percent of the prescription is not converted; use Gy")
+    return _alpha_beta(text, prefix)
+
+
+def _units_of(row: IndexSpec, name: str) -> tuple[Unit, ...]:
+    return next(parameter.units for parameter in row.parameters if parameter.name == name)
+
+
+def _alpha_beta(text: str, prefix: re.Match[str]) -> Effect:
     alpha_beta_gy = float(prefix["ab"])
     if not alpha_beta_gy > 0:
         raise _error(text, prefix.start("ab") + 1, "alpha/beta must be more than 0 Gy")
+    return Effect(kind="EQD2" if prefix["kind"] else "BED", alpha_beta_gy=alpha_beta_gy)
+
+
+def _effect(text: str, prefix: re.Match[str], row: MetricSpec, at: Quantity | None, unit: Unit) -> Effect:
+    effect = _alpha_beta(text, prefix)
     if not row.needs_dose:
         raise _error(text, prefix.end() + 1, f"{row.name} has nothing to do with dose")
     of_prescription = (row.takes is Dimension.DOSE and at is not None and at.unit is Unit.PERCENT) or (
@@ -177,7 +218,7 @@ def _effect(text: str, prefix: re.Match[str], row: MetricSpec, at: Quantity | No
     )
     if of_prescription:
         raise _error(text, prefix.end() + 1, "percent of the prescription is not converted; use Gy")
-    return Effect(kind="EQD2" if prefix["kind"] else "BED", alpha_beta_gy=alpha_beta_gy)
+    return effect
 
 
 def _row(text: str, match: re.Match[str]) -> MetricSpec:
@@ -226,7 +267,7 @@ def _can_occur(row: MetricSpec, at: Quantity) -> bool:
 
 
 def _result_unit(text: str, match: re.Match[str], row: MetricSpec) -> Unit:
-    group = "bracket" if match["bracket"] is not None else "suffix"
+    group = next((name for name in ("bracket", "round") if match[name] is not None), "suffix")
     spelling = match[group]
     if spelling is None:
         return row.gives_units[0]
@@ -237,11 +278,11 @@ def _result_unit(text: str, match: re.Match[str], row: MetricSpec) -> Unit:
     return parsed[0]
 
 
-def _error(text: str, position: int, why: str) -> MetricSyntaxError:
+def _error(text: str, position: int, why: str, instead: tuple[str, ...] = ()) -> MetricSyntaxError:
     return MetricSyntaxError(
         f"the metric {text!r} cannot be read: {why}.",
         where=f"position {position}",
-        remedy=f"Did you mean {' or '.join(_nearest(text))}?",
+        remedy=f"Did you mean {' or '.join(instead or _nearest(text))}?",
     )
 
 

@@ -27,6 +27,20 @@ def d5_d95_hi(dvh: Dvh) -> float:
     return _ratio(_d(dvh, 5), _d(dvh, 95), "D95%")
 
 
+def max_min_mean_hi(dvh: Dvh) -> float:
+    """Return (Max - Min) / Mean; ideal 0."""
+    low, high = _extremes(dvh)
+    return _ratio(high - low, dvh.mean_gy, "the mean dose")
+
+
+def spread_hi(dvh: Dvh, *, hot_cc: float, cold_cc: float, over_gy: float) -> float:
+    """Return the dose to the hottest `hot_cc` less that to the hottest `cold_cc`, over a dose; ideal 0.
+
+    With 1 % and 99 % over the prescription it is what scorecards call the homogeneity index.
+    """
+    return _ratio(dvh.dose_to_hottest_gy(hot_cc) - dvh.dose_to_hottest_gy(cold_cc), over_gy, "the reference dose")
+
+
 def _d(dvh: Dvh, percent: float) -> float:
     return dvh.dose_to_hottest_gy(percent / 100 * dvh.covered_cc)
 

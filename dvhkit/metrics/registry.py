@@ -1,13 +1,19 @@
-"""The table of metrics: a new one is one function with `@metric` on it, in a file named in `expression.py`."""
+"""The table of metrics: a new one is one function with `@metric` on it, in a file named in `expression.py`.
+
+Beside it stands the table of indices, entered with `@index`: numbers of a structure that need more than its DVH and one
+argument, such as the body around a target or the parameters of an outcome model.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.model.dvh import Dvh
-from dvhkit.units import Unit
+from dvhkit.units import Quantity, Unit
 
 
 class Dimension(StrEnum):
@@ -113,34 +119,90 @@ def find_spec(spelling: str) -> MetricSpec | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A number that an index is asked with, as in ``HI_Spread(hot=2%,cold=98%)``.
+
+    Attributes
+    ----------
+    units
+        The units that it may come in; the first is meant where a plain number is enough.
+    default
+        What it is where nobody says; None where it must be said.
+    may_be_negative
+        Whether numbers below 0 have a meaning.
+    """
+
+    name: str
+    units: tuple[Unit, ...]
+    default: Quantity | None = None
+    may_be_negative: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexInput:
-    """What an index of a target is made of.
+    """What an index is made of.
 
     Attributes
     ----------
     target
-        DVH of the target.
+        DVH of the structure.
     prescribed_gy
         Gives the one prescribed dose; raises `NotEvaluable` where it is not known.
     body
         Gives the DVH of the whole body, where isodose volumes are measured; raises `NotEvaluable` without one.
     beyond
         Gives the DVH of the body farther than so many mm from the target; raises `NotEvaluable` likewise.
+    arguments
+        The index's parameters by name, those with a default included.
+    fractions
+        Number of fractions that the dose is given in; None where nobody says.
     """
 
     target: Dvh
     prescribed_gy: Callable[[], float]
     body: Callable[[], Dvh]
     beyond: Callable[[float], Dvh]
+    arguments: Mapping[str, Quantity] = field(default_factory=dict)
+    fractions: int | None = None
+
+    def number(self, name: str) -> float:
+        """Return a parameter without unit, or in its own."""
+        return self.arguments[name].value
+
+    def dose_gy(self, name: str) -> float:
+        """Return a parameter that is a dose, in Gy; percent is of the prescription."""
+        asked = self.arguments[name]
+        return asked.value / 100 * self.prescribed_gy() if asked.unit is Unit.PERCENT else asked.value
+
+    def volume_cc(self, name: str) -> float:
+        """Return a parameter that is a volume, in cc; percent is of the structure. Raises if there is less."""
+        asked = self.arguments[name]
+        whole = self.target.covered_cc
+        volume_cc = asked.value / 100 * whole if asked.unit is Unit.PERCENT else asked.value
+        if volume_cc > whole * (1 + 1e-9):
+            raise NotEvaluable(
+                f"insufficient volume: the structure has {whole:.5g} cc with dose, less than {volume_cc:g} cc.",
+                reason=Reason.VOLUME_TOO_SMALL,
+            )
+        return volume_cc
 
     def isodose_cc(self, percent: float = 100.0) -> float:
-        """Return the volume in the body that receives so many percent of the prescription or more."""
-        dose_gy = percent / 100 * self.prescribed_gy()
+        """Return the volume in the body that receives so many percent of `at` (else the prescription) or more."""
+        dose_gy = percent / 100 * self._at_gy()
         return self.body().volume_at_least_cc(dose_gy)
 
     def covered_target_cc(self) -> float:
-        """Return the volume of the target that receives the prescription or more."""
-        return self.target.volume_at_least_cc(self.prescribed_gy())
+        """Return the volume of the target that receives `at` (else the prescription) or more."""
+        return self.target.volume_at_least_cc(self._at_gy())
+
+    def _at_gy(self) -> float:
+        return self.dose_gy("at") if "at" in self.arguments else self.prescribed_gy()
+
+    def counted_fractions(self) -> int:
+        """Return the number of fractions; raises `NotEvaluable` where nobody states it."""
+        if self.fractions is None or self.fractions < 1:
+            raise NotEvaluable("it needs the number of fractions, and nobody states it.", reason=Reason.NO_FRACTIONS)
+        return self.fractions
 
 
 # Gives a plain number, or one in the first of the index's units. May raise NotEvaluable.
@@ -149,10 +211,20 @@ IndexFunction = Callable[[IndexInput], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexSpec:
-    """One row of the table of indices: numbers of a target, such as conformity; under their authors' names.
+    """One row of the table of indices: numbers under their authors' names, such as conformity.
 
-    `units` are those that the result may come in, the function's own first; doses may also be asked for in percent of
-    the prescription.
+    Attributes
+    ----------
+    units
+        What the result may come in, the function's own first.
+    parameters
+        What it may or must be asked with, in the order in which they may stand without their names.
+    needs_body
+        Whether it looks at isodoses outside the structure, which may be another target's.
+    on_variants
+        Whether it is computed on the DVH's variants, too, so that it has a band.
+    convertible
+        Whether the dose may be converted to EQD2 or BED first: it must look at the structure's own dose alone.
     """
 
     name: str
@@ -160,6 +232,10 @@ class IndexSpec:
     spellings: tuple[str, ...]
     needs_body: bool
     units: tuple[Unit, ...] = (Unit.NONE,)
+    parameters: tuple[Parameter, ...] = ()
+    on_variants: bool = True
+    convertible: bool = False
+    source: str = ""
 
 
 _INDICES: dict[str, IndexSpec] = {}
@@ -171,12 +247,27 @@ def index(
     spellings: tuple[str, ...] = (),
     needs_body: bool = False,
     units: tuple[Unit, ...] = (Unit.NONE,),
+    parameters: tuple[Parameter, ...] = (),
+    on_variants: bool = True,
+    convertible: bool = False,
+    source: str = "",
 ) -> Callable[[IndexFunction], IndexFunction]:
     """Enter the decorated function in the table of indices under `name`."""
 
     def enter(function: IndexFunction) -> IndexFunction:
-        known = (name.lower(), *spellings)
-        _INDICES[name] = IndexSpec(name=name, function=function, spellings=known, needs_body=needs_body, units=units)
+        if name in _INDICES:
+            raise ValueError(f"an index named {name} is already in the table")
+        _INDICES[name] = IndexSpec(
+            name=name,
+            function=function,
+            spellings=tuple(_folded(spelling) for spelling in (name, *spellings)),
+            needs_body=needs_body,
+            units=units,
+            parameters=parameters,
+            on_variants=on_variants,
+            convertible=convertible,
+            source=source,
+        )
         return function
 
     return enter
@@ -193,5 +284,10 @@ def index_spec(name: str) -> IndexSpec | None:
 
 
 def find_index(spelling: str) -> IndexSpec | None:
-    """Return the index that `spelling` names, whatever its case, or None."""
-    return next((row for row in _INDICES.values() if spelling.lower() in row.spellings), None)
+    """Return the index that `spelling` names, whatever its case, blanks and underscores, or None."""
+    folded = _folded(spelling)
+    return next((row for row in _INDICES.values() if folded in row.spellings), None)
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\s_]+", "", name).casefold()

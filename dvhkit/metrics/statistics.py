@@ -36,7 +36,7 @@ def median_dose(dvh: Dvh, _: float) -> float:
     return dvh.dose_to_hottest_gy(0.5 * dvh.covered_cc)
 
 
-@metric("SD", gives=Dimension.DOSE, spellings=("std", "stdev", "dsd"), source="ICRU 83, sec. 3.3")
+@metric("SD", gives=Dimension.DOSE, spellings=("std", "stdev", "stddev", "dsd"), source="ICRU 83, sec. 3.3")
 def standard_deviation(dvh: Dvh, _: float) -> float:
     """Return the standard deviation of dose in Gy over the volume (of the population: no n - 1)."""
     weights = dvh.part_cc / dvh.covered_cc

@@ -296,7 +296,7 @@ def _hold_back(row: RuleResult, rule: Rule) -> RuleResult:
         score=None,
         verdict=Verdict.NOT_EVALUABLE,
         reason_code=Reason.UNVERIFIED.value,
-        reason=f"the limit was not checked against its source (status {rule.status}); "
+        reason=f"the limit was not checked against its source (status {rule.weakest_status}); "
         f"if it were right, this would be a {row.verdict.value}.",
     )
 
@@ -346,7 +346,7 @@ def _row(
         reason_code=None if reason_code is None else str(reason_code),
         reason=reason,
         source=rule.source,
-        status=rule.status,
+        status=rule.weakest_status,
         priority=rule.priority,
         note="; ".join(part for part in (note, rule.note) if part),
         score_max=rule.score.most if rule.score is not None else None,

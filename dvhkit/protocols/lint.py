@@ -53,7 +53,8 @@ def unverified(protocol: Protocol) -> Iterator[Finding]:
     """Find limits that nobody has checked against the source."""
     for rule in protocol.rules:
         if rule.is_unverified:
-            message = f"{STATUS_MEANING[rule.status]} (status {rule.status}); it never passes or fails a plan."
+            status = rule.weakest_status
+            message = f"{STATUS_MEANING[status]} (status {status}); it never passes or fails a plan."
             yield _finding(Level.WARNING, "unverified", message, rule)
         elif rule.source and not rule.status:
             yield _finding(Level.INFO, "no-status", "no status says how far the number was checked.", rule)

@@ -237,9 +237,15 @@ class Rule:
         return f"line {self.line}, rule {self.id}"
 
     @property
+    def weakest_status(self) -> str:
+        """The status of the limit or, where that is weaker, of the outcome model that it is a limit on."""
+        model = self.check.metric.outcome_model if isinstance(self.check, DoseCheck) else None
+        return model.status if model is not None and model.status in UNVERIFIED else self.status
+
+    @property
     def is_unverified(self) -> bool:
-        """Whether nobody has yet checked the limit against its source well enough to pass a plan on it."""
-        return self.status in UNVERIFIED
+        """Whether nobody has yet checked its numbers against their source well enough to pass a plan on them."""
+        return self.weakest_status in UNVERIFIED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
