@@ -1,0 +1,66 @@
+"""Every code that a finding about a case can bear stands in docs/findings.md, and nothing else does."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+
+_ROOT = Path(__file__).parents[2]
+_PACKAGE = _ROOT / "dvhkit"
+_DOCS = _ROOT / "docs" / "findings.md"
+# Remarks on protocol files explain themselves, and no case ever bears them.
+_ABOUT_FILES = ("protocols/lint", "protocols/converters")
+_CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
+
+
+def _trees() -> dict[str, ast.Module]:
+    paths = {path.relative_to(_PACKAGE).as_posix(): path for path in _PACKAGE.rglob("*.py")}
+    return {name: ast.parse(path.read_text()) for name, path in paths.items() if not name.startswith(_ABOUT_FILES)}
+
+
+def _called(call: ast.Call) -> str:
+    return ast.unparse(call.func).rsplit(".", 1)[-1]
+
+
+def _makers(tree: ast.Module) -> set[str]:
+    """Return the functions of a file that hand a code of their caller's to `Finding`."""
+    return {
+        function.name
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call)
+        and _called(call) == "Finding"
+        and any(k.arg == "code" and not isinstance(k.value, ast.Constant) for k in call.keywords)
+    }
+
+
+def _codes(trees: dict[str, ast.Module]) -> set[str]:
+    found = set()
+    for tree in trees.values():
+        makers = _makers(tree) | {"Finding"}
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and _called(call) in makers:
+                parts = [*call.args, *(k.value for k in call.keywords if k.arg == "code")]
+                found |= {p.value for p in parts if isinstance(p, ast.Constant) and isinstance(p.value, str)}
+    return {text for text in found if _CODE.fullmatch(text)}
+
+
+def test_every_code_of_a_finding_is_documented() -> None:
+    documented = set(re.findall(r"^\| `([a-z0-9-]+)`", _DOCS.read_text(encoding="utf-8"), re.MULTILINE))
+    used = _codes(_trees())
+    assert len(used) > 60  # the search still finds them
+    assert used - documented == set()
+
+
+def test_no_code_is_documented_that_nothing_bears() -> None:
+    documented = set(re.findall(r"^\| `([a-z0-9-]+)`", _DOCS.read_text(encoding="utf-8"), re.MULTILINE))
+    texts = {
+        node.value
+        for tree in _trees().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert documented - texts == set()
