@@ -7,7 +7,8 @@ import pytest
 
 from dvhkit.errors import Reason
 from dvhkit.metrics.expression import parse_metric
-from dvhkit.metrics.registry import specs
+from dvhkit.metrics.outcome_models import outcome_models
+from dvhkit.metrics.registry import indices, specs
 from dvhkit.protocols.context import load_context
 from dvhkit.protocols.lint import lint_protocol
 from dvhkit.protocols.load import list_protocols, load_protocol
@@ -59,6 +60,16 @@ def test_every_key_verdict_status_and_shipped_protocol_is_named():
 
 
 def test_reason_codes_of_metrics_are_those_of_the_code():
-    codes = re.findall(r"^\| `([a-z-]+)` \|", METRICS, re.MULTILINE)
+    section = METRICS.split("## Where there is no value")[1]
+    codes = re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE)
     assert len(codes) == 7
     assert all(Reason(code) for code in codes)
+
+
+def test_every_index_and_every_shipped_outcome_model_is_named_with_its_formula_and_status():
+    for row in indices():
+        assert f"`{row.name}" in METRICS
+    for model in outcome_models():
+        listed = next(line for line in METRICS.splitlines() if line.startswith(f"| `{model.id}` |"))
+        assert f"`{model.formula}`" in listed
+        assert listed.rstrip().endswith(f"| {model.status} |")
