@@ -6,7 +6,6 @@ import ast
 import re
 from pathlib import Path
 
-
 _ROOT = Path(__file__).parents[2]
 _PACKAGE = _ROOT / "dvhkit"
 _DOCS = _ROOT / "docs" / "findings.md"
