@@ -1,8 +1,9 @@
-"""Single values out of a pydicom data set, straight from the stored bytes.
+"""Single values out of a data set, straight from the stored bytes.
 
 pydicom turns each number into an object of its own and warns about each letter that the standard does not allow. An
 archive is full of such letters, so values are taken here from the raw element: numbers by numpy, texts by decoding.
 A missing or empty element is None, an empty tuple or an empty string; a broken one raises `DicomReadError`.
+A data set is a `PlainItem`, or pydicom's `Dataset` where the file was not plain.
 """
 
 from __future__ import annotations
@@ -11,31 +12,31 @@ import math
 import re
 import struct
 import warnings
-from functools import cache, lru_cache
+from functools import lru_cache
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
-from pydicom.charset import convert_encodings, decode_bytes
-from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.filereader import read_sequence
-from pydicom.sequence import Sequence
-from pydicom.tag import BaseTag, Tag
 
 from dvhkit.errors import DicomReadError
 from dvhkit.model.arrays import FloatArray
+from dvhkit.readers.charsets import codecs_of, decoded
+from dvhkit.readers.plain import PlainItem
+from dvhkit.readers.tags import tag_of, vr_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pydicom.dataset import Dataset
 
+DataSet: TypeAlias = "PlainItem | Dataset"
+
 # VR -> (struct code, bytes).
 _BINARY = {"US": ("H", 2), "SS": ("h", 2), "UL": ("I", 4), "SL": ("i", 4), "FL": ("f", 4), "FD": ("d", 8)}
 # From here on numpy's parser wins over float().
 _LONG_TEXT = 512
-_ESCAPE = b"\x1b"  # switches character sets
 _PADDING = b" \x00\r\n\t"
+_UNDEFINED = 0xFFFFFFFF
 _BACKSLASH = ord("\\")
 _PLAIN = b"0123456789.-+eE\\"
 _REMEDY = "Export the object again, or leave it out."
@@ -43,15 +44,9 @@ _REMEDY = "Export the object again, or leave it out."
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
-@cache
-def tag_of(keyword: str) -> BaseTag:
-    """Return the tag of a DICOM keyword."""
-    tag = tag_for_keyword(keyword)
-    assert tag is not None, keyword
-    return Tag(tag)
-
-
-def _element(data: Dataset, keyword: str) -> Any:  # noqa: ANN401 -- RawDataElement, DataElement or None
+def _element(data: DataSet, keyword: str) -> Any:  # noqa: ANN401 -- PlainElement, RawDataElement, DataElement or None
+    if type(data) is PlainItem:
+        return data.get_item(tag_of(keyword))
     try:
         return data.get_item(tag_of(keyword))
     except KeyError:
@@ -64,18 +59,43 @@ def where(keyword: str) -> str:
     return f"{keyword} ({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
-def has(data: Dataset, keyword: str) -> bool:
+def has(data: DataSet, keyword: str) -> bool:
     """Return whether the element is there at all, empty or not."""
     return tag_of(keyword) in data
 
 
-def raw_bytes(data: Dataset, keyword: str) -> bytes:
+def raw_bytes(data: DataSet, keyword: str) -> bytes:
     """Return the stored bytes of a text element, without padding; empty if it is missing."""
     element = _element(data, keyword)
     return b"" if element is None else _stored_bytes(element)
 
 
-def _stored_bytes(element: Any) -> bytes:  # noqa: ANN401 -- RawDataElement or DataElement
+class StoredView(NamedTuple):
+    """The bytes of a large element, uncopied: pixels.
+
+    Attributes
+    ----------
+    is_open
+        Whether the element has no length of its own, as compressed pixels have none.
+    """
+
+    value: memoryview
+    is_open: bool = False
+    is_little_endian: bool = True
+
+
+def stored_view(data: DataSet, keyword: str) -> StoredView | None:
+    """Return the stored bytes of an element that is no sequence; None if it is missing or was converted already."""
+    if isinstance(data, PlainItem):
+        view = data.view(tag_of(keyword))
+        return None if view is None else StoredView(view)
+    element = _element(data, keyword)
+    if not isinstance(getattr(element, "value", None), bytes) or not hasattr(element, "length"):
+        return None
+    return StoredView(memoryview(element.value), element.length == _UNDEFINED, element.is_little_endian)
+
+
+def _stored_bytes(element: Any) -> bytes:  # noqa: ANN401 -- see _element
     value = element.value
     if isinstance(value, bytes):
         return value.strip(_PADDING)
@@ -91,54 +111,38 @@ def visible(value: str) -> str:
     return value if value.isprintable() else _CONTROL.sub("\ufffd", value)
 
 
-def text(data: Dataset, keyword: str) -> str:
+def text(data: DataSet, keyword: str) -> str:
     """Return a text of the default repertoire (UI, CS, DS, IS, ...), stripped; empty if it is missing."""
     return visible(raw_bytes(data, keyword).decode("latin-1"))
 
 
-def texts(data: Dataset, keyword: str) -> tuple[str, ...]:
+def texts(data: DataSet, keyword: str) -> tuple[str, ...]:
     """Return the values of a multi-valued text."""
     stored = text(data, keyword)
     return tuple(part.strip(" \x00") for part in stored.split("\\")) if stored else ()
 
 
-def name_text(data: Dataset, keyword: str, charset: tuple[str, ...]) -> str:
+def name_text(data: DataSet, keyword: str, charset: tuple[str, ...]) -> str:
     """Return a free text in the file's character set, with control characters made visible as U+FFFD."""
     element = _element(data, keyword)
     if element is None:
         return ""
     stored = _stored_bytes(element)
-    if not isinstance(element.value, bytes):
-        decoded = stored.decode("utf-8")
-    elif stored.isascii() and _ESCAPE not in stored:
-        decoded = stored.decode("ascii")
-    else:
-        try:
-            decoded = decode_bytes(stored, list(charset), set())
-        except (LookupError, UnicodeError):
-            decoded = stored.decode("utf-8", errors="replace")
-    return visible(decoded).strip(" ")
+    value = decoded(stored, charset) if isinstance(element.value, bytes) else stored.decode("utf-8")
+    return visible(value).strip(" ")
 
 
-def charset_of(data: Dataset) -> tuple[str, ...]:
-    """Return the Python encodings that SpecificCharacterSet (0008,0005) names; unknown ones fall back to UTF-8."""
-    return _encodings(texts(data, "SpecificCharacterSet"))
+def charset_of(data: DataSet) -> tuple[str, ...]:
+    """Return the Python codecs that SpecificCharacterSet (0008,0005) names; unknown ones fall back to UTF-8."""
+    return codecs_of(texts(data, "SpecificCharacterSet"))
 
 
-@lru_cache(maxsize=64)
-def _encodings(named: tuple[str, ...]) -> tuple[str, ...]:
-    try:
-        return tuple(convert_encodings(list(named))) if named else ("utf_8",)
-    except (LookupError, ValueError):
-        return ("utf_8",)
-
-
-def numbers(data: Dataset, keyword: str, *, path: Path | str | None = None) -> tuple[float, ...]:
+def numbers(data: DataSet, keyword: str, *, path: Path | str | None = None) -> tuple[float, ...]:
     """Return all numbers of an element, text or binary; empty if it is missing. Each must be finite."""
     element = _element(data, keyword)
     if element is None or not element.value:
         return _present_zero(element)
-    vr = _vr(element, tag_of(keyword))
+    vr = vr_of(keyword) if element.VR in (None, "UN") else str(element.VR)
     if vr in _BINARY and isinstance(element.value, bytes):
         values = _binary(element, vr, keyword, path)
     elif not (stored := _stored_bytes(element)):
@@ -162,16 +166,6 @@ def _present_zero(element: Any) -> tuple[float, ...]:  # noqa: ANN401
     """Return the 0 of an element that was converted already; a raw one without bytes has no value."""
     value = None if element is None else element.value
     return (float(value),) if isinstance(value, int | float) else ()
-
-
-def _vr(element: Any, tag: int) -> str:  # noqa: ANN401 -- RawDataElement or DataElement
-    vr = getattr(element, "VR", None)
-    if vr is None or vr == "UN":
-        try:
-            return dictionary_VR(tag)
-        except KeyError:
-            return "UN"
-    return str(vr)
 
 
 def _binary(element: Any, vr: str, keyword: str, path: Path | str | None) -> tuple[float, ...]:  # noqa: ANN401
@@ -243,13 +237,13 @@ def _fast_numbers(stored: bytes) -> FloatArray:
             return np.empty(0)
 
 
-def number(data: Dataset, keyword: str, *, path: Path | str | None = None) -> float | None:
+def number(data: DataSet, keyword: str, *, path: Path | str | None = None) -> float | None:
     """Return the first number of an element, or None if it is missing."""
     values = numbers(data, keyword, path=path)
     return values[0] if values else None
 
 
-def integer(data: Dataset, keyword: str, *, path: Path | str | None = None) -> int | None:
+def integer(data: DataSet, keyword: str, *, path: Path | str | None = None) -> int | None:
     """Return the first number of an element as an integer, or None if it is missing.
 
     ``"20.0"`` is taken for 20, since writers pad; ``"20.5"`` is refused.
@@ -262,8 +256,19 @@ def integer(data: Dataset, keyword: str, *, path: Path | str | None = None) -> i
     return int(value)
 
 
-def items(data: Dataset, keyword: str, *, path: Path | str | None = None) -> tuple[Dataset, ...]:
+def items(data: DataSet, keyword: str, *, path: Path | str | None = None) -> tuple[DataSet, ...]:
     """Return the items of a sequence; empty if it is missing or empty."""
+    found = data.items(tag_of(keyword)) if isinstance(data, PlainItem) else _items(data, keyword)
+    if found is None:
+        raise DicomReadError("is no sequence.", path=path, where=where(keyword), remedy=_REMEDY)
+    return found
+
+
+def _items(data: Dataset, keyword: str) -> tuple[Dataset, ...] | None:
+    """Return the items of a sequence that pydicom has read; None if the element is something else."""
+    from pydicom.filereader import read_sequence
+    from pydicom.sequence import Sequence
+
     element = _element(data, keyword)
     if element is None or element.value is None or element.value in (b"", ""):
         return ()
@@ -273,12 +278,10 @@ def items(data: Dataset, keyword: str, *, path: Path | str | None = None) -> tup
         stored = element.value
         return tuple(read_sequence(BytesIO(stored), True, True, len(stored), list(charset_of(data))))
     value = data[tag_of(keyword)].value
-    if not isinstance(value, Sequence):
-        raise DicomReadError("is no sequence.", path=path, where=where(keyword), remedy=_REMEDY)
-    return tuple(value)
+    return tuple(value) if isinstance(value, Sequence) else None
 
 
-def require_numbers(data: Dataset, keyword: str, count: int, *, path: Path | str | None) -> tuple[float, ...]:
+def require_numbers(data: DataSet, keyword: str, count: int, *, path: Path | str | None) -> tuple[float, ...]:
     """Return exactly `count` numbers, or raise `DicomReadError`."""
     values = numbers(data, keyword, path=path)
     if len(values) == count:
@@ -287,7 +290,7 @@ def require_numbers(data: Dataset, keyword: str, count: int, *, path: Path | str
     raise DicomReadError(found, path=path, where=where(keyword), remedy=_REMEDY)
 
 
-def require_integer(data: Dataset, keyword: str, *, path: Path | str | None) -> int:
+def require_integer(data: DataSet, keyword: str, *, path: Path | str | None) -> int:
     """Return the integer of an element, or raise `DicomReadError`."""
     value = integer(data, keyword, path=path)
     if value is None:

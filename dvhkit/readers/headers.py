@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dvhkit.readers.elements import (
+    DataSet,
     charset_of,
     integer,
     items,
     name_text,
     number,
     numbers,
-    tag_of,
     text,
 )
+from dvhkit.readers.tags import tag_of
 
 if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
     from pydicom.tag import BaseTag
 
 # Beams that deliver treatment; the others (SETUP, portal films) have no dose.
@@ -141,7 +141,7 @@ _KEYWORDS = (
 HEADER_TAGS: list[BaseTag | int] = [tag_of(keyword) for keyword in _KEYWORDS]
 
 
-def image_header(data: Dataset, path: Path, *, room: int | None = None) -> ImageHeader:
+def image_header(data: DataSet, path: Path, *, room: int | None = None) -> ImageHeader:
     """Return the geometry of an image slice, or of each frame of a multi-frame image.
 
     `room` is the number of bytes that the file has for its pixels, where they are not compressed.
@@ -169,7 +169,7 @@ def image_header(data: Dataset, path: Path, *, room: int | None = None) -> Image
     return replace(header, frames=tuple(_frame(header, (one, *shared), path) for one in per_frame))
 
 
-def _frame(header: ImageHeader, groups: tuple[Dataset, ...], path: Path) -> ImageHeader:
+def _frame(header: ImageHeader, groups: tuple[DataSet, ...], path: Path) -> ImageHeader:
     """Return the geometry of one frame: what is its own comes before what all frames share."""
 
     def found(sequence: str, keyword: str) -> tuple[float, ...]:
@@ -186,7 +186,7 @@ def _frame(header: ImageHeader, groups: tuple[Dataset, ...], path: Path) -> Imag
     )
 
 
-def structure_set_header(data: Dataset, path: Path) -> StructureSetHeader:
+def structure_set_header(data: DataSet, path: Path) -> StructureSetHeader:
     """Return what a structure set refers to."""
     frames, series = frames_and_series(data, path)
     return StructureSetHeader(
@@ -202,11 +202,11 @@ def structure_set_header(data: Dataset, path: Path) -> StructureSetHeader:
     )
 
 
-def frames_and_series(data: Dataset, path: Path) -> tuple[tuple[str, ...], list[Dataset]]:
+def frames_and_series(data: DataSet, path: Path) -> tuple[tuple[str, ...], list[DataSet]]:
     """Return the frames of reference that a structure set names, that of most ROIs first, and its series items."""
     rois = items(data, "StructureSetROISequence", path=path)
     frames = [uid for uid, _ in Counter(text(roi, "ReferencedFrameOfReferenceUID") for roi in rois).most_common()]
-    series: list[Dataset] = []
+    series: list[DataSet] = []
     for frame in items(data, "ReferencedFrameOfReferenceSequence", path=path):
         frames.append(text(frame, "FrameOfReferenceUID"))
         for study in items(frame, "RTReferencedStudySequence", path=path):
@@ -214,7 +214,7 @@ def frames_and_series(data: Dataset, path: Path) -> tuple[tuple[str, ...], list[
     return _unique(frames), series
 
 
-def plan_header(data: Dataset, path: Path, *, is_ion: bool) -> PlanHeader:
+def plan_header(data: DataSet, path: Path, *, is_ion: bool) -> PlanHeader:
     """Return what a plan refers to."""
     return PlanHeader(
         label=name_text(data, "RTPlanLabel", charset_of(data)),
@@ -225,7 +225,7 @@ def plan_header(data: Dataset, path: Path, *, is_ion: bool) -> PlanHeader:
     )
 
 
-def _groups(data: Dataset, path: Path, *, is_ion: bool) -> tuple[tuple[int, tuple[int, ...]], ...]:
+def _groups(data: DataSet, path: Path, *, is_ion: bool) -> tuple[tuple[int, tuple[int, ...]], ...]:
     beams = items(data, "IonBeamSequence" if is_ion else "BeamSequence", path=path)
     silent = {
         integer(beam, "BeamNumber", path=path)
@@ -240,7 +240,7 @@ def _groups(data: Dataset, path: Path, *, is_ion: bool) -> tuple[tuple[int, tupl
     return tuple(groups)
 
 
-def dose_header(data: Dataset, path: Path) -> DoseHeader:
+def dose_header(data: DataSet, path: Path) -> DoseHeader:
     """Return what a dose grid is and refers to."""
     plans = items(data, "ReferencedRTPlanSequence", path=path)
     groups = [group for plan in plans for group in items(plan, "ReferencedFractionGroupSequence", path=path)]
@@ -264,13 +264,13 @@ def dose_header(data: Dataset, path: Path) -> DoseHeader:
     )
 
 
-def registration_header(data: Dataset, path: Path) -> RegistrationHeader:
+def registration_header(data: DataSet, path: Path) -> RegistrationHeader:
     """Return the frames that a spatial registration joins: its own and those it maps from."""
     mapped = [text(item, "FrameOfReferenceUID") for item in items(data, "RegistrationSequence", path=path)]
     return RegistrationHeader(frame_uids=_unique([text(data, "FrameOfReferenceUID"), *mapped]))
 
 
-def references(data: Dataset, keyword: str) -> tuple[str, ...]:
+def references(data: DataSet, keyword: str) -> tuple[str, ...]:
     """Return the SOP instance UIDs that a reference sequence names."""
     return _unique([text(item, "ReferencedSOPInstanceUID") for item in items(data, keyword)])
 

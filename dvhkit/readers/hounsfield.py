@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +10,13 @@ from numpy.typing import NDArray
 from dvhkit.errors import DicomReadError
 from dvhkit.model.image import ImageSeries
 from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading, transfer_syntax
-from dvhkit.readers.elements import items, number
+from dvhkit.readers.elements import (
+    DataSet,
+    items,
+    number,
+)
 from dvhkit.readers.headers import image_header
 from dvhkit.readers.pixels import stored_pixels
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
 
 
 def read_hu(image: ImageSeries) -> NDArray[np.float32]:
@@ -52,7 +52,7 @@ def _read_planes(path: Path, wanted: list[int], image: ImageSeries, values: NDAr
         values[plane] = pixels[frame] * np.float64(slope) + intercept
 
 
-def _frame_of_plane(data: Dataset, path: Path, wanted: list[int], image: ImageSeries) -> dict[int, int]:
+def _frame_of_plane(data: DataSet, path: Path, wanted: list[int], image: ImageSeries) -> dict[int, int]:
     """Return which frame of a multi-frame file lies on each plane, by its distance along the normal."""
     grid = image.grid
     positions = np.array([frame.position_mm for frame in image_header(data, path).frames])
@@ -60,7 +60,7 @@ def _frame_of_plane(data: Dataset, path: Path, wanted: list[int], image: ImageSe
     return {plane: int(np.abs(along - grid.offsets_mm[plane]).argmin()) for plane in wanted}
 
 
-def _rescale(data: Dataset, frame: int, path: Path) -> tuple[float, float]:
+def _rescale(data: DataSet, frame: int, path: Path) -> tuple[float, float]:
     """Return slope and intercept; an enhanced image has them by frame or shared."""
     per_frame = items(data, "PerFrameFunctionalGroupsSequence", path=path)[frame : frame + 1]
     groups = (*per_frame, *items(data, "SharedFunctionalGroupsSequence", path=path)[:1])

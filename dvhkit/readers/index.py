@@ -9,11 +9,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dvhkit.errors import DicomReadError, DvhkitError, InputError
-from dvhkit.readers.dicom_file import HeaderRead, quiet_pydicom, read_header, reading
-from dvhkit.readers.elements import charset_of, name_text, tag_of, text
+from dvhkit.readers.dicom_file import quiet_pydicom, reading
+from dvhkit.readers.elements import (
+    DataSet,
+    charset_of,
+    name_text,
+    text,
+)
+from dvhkit.readers.header_file import HeaderRead, read_header
 from dvhkit.readers.headers import (
     HEADER_TAGS,
     DoseHeader,
@@ -29,9 +34,7 @@ from dvhkit.readers.headers import (
     structure_set_header,
 )
 from dvhkit.readers.roles import ION_PLAN_CLASS, Role, role_of
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+from dvhkit.readers.tags import tag_of
 
 # Waiting for a network drive overlaps; parsing holds the interpreter's lock, so few files are read faster in turn.
 _THREADS = 4
@@ -275,7 +278,7 @@ def _header(read: HeaderRead, role: Role, sop_class: str, path: Path) -> Header 
             return None
 
 
-def _patient_key(data: Dataset) -> str:
+def _patient_key(data: DataSet) -> str:
     identity = text(data, "PatientID") or text(data, "PatientName")
     return hashlib.sha256(identity.encode()).hexdigest()[:16] if identity else ""
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataelem import RawDataElement
 
 from dvhkit.errors import DicomReadError
-from dvhkit.readers.elements import has, integer, require_integer, tag_of, visible, where
+from dvhkit.readers.elements import DataSet, StoredView, has, integer, require_integer, stored_view, visible, where
+from dvhkit.readers.plain import PlainItem
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 _MAX_EXPANSION = 64
 # JPEG codecs pack smooth content tighter; this bounds what a hostile file may unfold to.
 _MAX_VOXELS = 1 << 30
-_UNDEFINED = 0xFFFFFFFF
 _REMEDY = "Copy or export the file again."
 
 
-def stored_pixels(data: Dataset, path: Path, *, syntax: str) -> NDArray[Any]:
+def stored_pixels(data: DataSet, path: Path, *, syntax: str) -> NDArray[Any]:
     """Return the stored integers of a grey image, (n_frames, n_rows, n_columns), not yet scaled.
 
     Raises
@@ -32,23 +31,23 @@ def stored_pixels(data: Dataset, path: Path, *, syntax: str) -> NDArray[Any]:
         If there are no pixels, they do not fit the stated size, or nothing here decodes their compression.
     """
     shape, dtype = _layout(data, path)
-    element = _pixel_element(data, path)
-    value: bytes = element.value
+    pixels = _pixel_bytes(data, path)
     needed = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    if element.length == _UNDEFINED:
+    if pixels.is_open:
+        assert not isinstance(data, PlainItem)  # such a file is not plain
         return _decode(data, syntax, shape, dtype, path)
-    if len(value) < needed:
+    if len(pixels.value) < needed:
         raise DicomReadError(
-            f"has {len(value)} bytes, but {shape[0]} frames of {shape[1]} × {shape[2]} pixels need {needed}.",
+            f"has {len(pixels.value)} bytes, but {shape[0]} frames of {shape[1]} × {shape[2]} pixels need {needed}.",
             path=path,
             where=where("PixelData"),
             remedy=_REMEDY,
         )
-    stored = dtype if element.is_little_endian else dtype.newbyteorder(">")
-    return np.frombuffer(value, dtype=stored, count=needed // dtype.itemsize).reshape(shape)
+    stored = dtype if pixels.is_little_endian else dtype.newbyteorder(">")
+    return np.frombuffer(pixels.value, dtype=stored, count=needed // dtype.itemsize).reshape(shape)
 
 
-def _layout(data: Dataset, path: Path) -> tuple[tuple[int, int, int], np.dtype[Any]]:
+def _layout(data: DataSet, path: Path) -> tuple[tuple[int, int, int], np.dtype[Any]]:
     frames = integer(data, "NumberOfFrames", path=path)
     shape = (
         1 if frames is None else frames,
@@ -83,15 +82,15 @@ def _layout(data: Dataset, path: Path) -> tuple[tuple[int, int, int], np.dtype[A
     return shape, np.dtype(f"<{'i' if signed else 'u'}{bits // 8}")
 
 
-def _pixel_element(data: Dataset, path: Path) -> Any:  # noqa: ANN401 -- a RawDataElement with bytes in it
+def _pixel_bytes(data: DataSet, path: Path) -> StoredView:
     if not has(data, "PixelData"):
         raise DicomReadError(
             "is missing: the file holds no values.", path=path, where=where("PixelData"), remedy=_REMEDY
         )
-    element: Any = data.get_item(tag_of("PixelData"))
-    if not isinstance(element, RawDataElement) or not element.value:
+    found = stored_view(data, "PixelData")
+    if found is None or not found.value:
         raise DicomReadError("is empty.", path=path, where=where("PixelData"), remedy=_REMEDY)
-    return element
+    return found
 
 
 def _decode(data: Dataset, syntax: str, shape: tuple[int, int, int], dtype: np.dtype[Any], path: Path) -> NDArray[Any]:
@@ -99,7 +98,7 @@ def _decode(data: Dataset, syntax: str, shape: tuple[int, int, int], dtype: np.d
     from pydicom.pixels.utils import pixel_array
     from pydicom.uid import UID, RLELossless
 
-    n_bytes = len(_pixel_element(data, path).value)
+    n_bytes = len(_pixel_bytes(data, path).value)
     needed = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if syntax == RLELossless and needed > n_bytes * _MAX_EXPANSION:
         raise DicomReadError(

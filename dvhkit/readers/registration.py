@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,10 +12,13 @@ from dvhkit.model.arrays import FloatArray
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import Structure
 from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading
-from dvhkit.readers.elements import items, require_numbers, text, where
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+from dvhkit.readers.elements import (
+    DataSet,
+    items,
+    require_numbers,
+    text,
+    where,
+)
 
 # Matrices are decimal texts; those of careless writers keep four decimals.
 _RIGID_ATOL = 1e-3
@@ -66,7 +68,7 @@ def read_rigid_map(path: Path, *, source: str, target: str) -> RigidMap | None:
         return RigidMap(rotation=matrix[:3, :3], shift_mm=matrix[:3, 3])
 
 
-def _matrix(item: Dataset, path: Path) -> FloatArray:
+def _matrix(item: DataSet, path: Path) -> FloatArray:
     total = np.eye(4)
     for steps in items(item, "MatrixRegistrationSequence", path=path):
         for step in items(steps, "MatrixSequence", path=path):
@@ -74,7 +76,7 @@ def _matrix(item: Dataset, path: Path) -> FloatArray:
     return total
 
 
-def _rigid(step: Dataset, path: Path) -> FloatArray:
+def _rigid(step: DataSet, path: Path) -> FloatArray:
     kind = text(step, "FrameOfReferenceTransformationMatrixType").upper()
     stored = require_numbers(step, "FrameOfReferenceTransformationMatrix", 16, path=path)
     matrix = np.array(stored).reshape(4, 4)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dvhkit.errors import DicomReadError
-from dvhkit.readers.elements import text
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+from dvhkit.readers.elements import (
+    DataSet,
+    text,
+)
 
 _DICOM_ROOT = "1.2.840.10008."
 _SOP_PREFIX = "1.2.840.10008.5.1.4.1.1."
@@ -68,7 +67,7 @@ def role_of(sop_class: str, modality: str) -> Role:
     return _MODALITY_ROLES.get(modality.upper(), Role.OTHER)
 
 
-def require_role(data: Dataset, role: Role, path: Path) -> None:
+def require_role(data: DataSet, role: Role, path: Path) -> None:
     """Raise `DicomReadError` if an object plays another role than `role`."""
     modality = text(data, "Modality").upper()
     if role_of(text(data, "SOPClassUID"), modality) is not role:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,15 +11,19 @@ from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dose import Dose, DoseType
 from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading, transfer_syntax
-from dvhkit.readers.elements import number, numbers, require_numbers, text, where
+from dvhkit.readers.elements import (
+    DataSet,
+    number,
+    numbers,
+    require_numbers,
+    text,
+    where,
+)
 from dvhkit.readers.geometry import along_patient_axes, make_grid, plane_axes
 from dvhkit.readers.headers import references
 from dvhkit.readers.pixels import stored_pixels
 from dvhkit.readers.roles import Role, require_role
 from dvhkit.readers.stored_dvh import read_stored_dvhs
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
 
 _REMEDY = "Export the dose again."
 # Offsets and positions are decimal texts; this is finer than any grid and coarser than their rounding.
@@ -78,7 +81,7 @@ def read_dose(path: Path) -> tuple[Dose, tuple[Finding, ...]]:
     return dose, tuple(findings)
 
 
-def _require_gy(data: Dataset, path: Path) -> None:
+def _require_gy(data: DataSet, path: Path) -> None:
     units = text(data, "DoseUnits").upper()
     if units == "GY":
         return
@@ -91,7 +94,7 @@ def _require_gy(data: Dataset, path: Path) -> None:
     )
 
 
-def _scaling(data: Dataset, path: Path) -> float:
+def _scaling(data: DataSet, path: Path) -> float:
     scaling = number(data, "DoseGridScaling", path=path)
     if scaling is None or scaling <= 0:
         found = "is missing" if scaling is None else f"is {scaling:g}"
@@ -101,7 +104,7 @@ def _scaling(data: Dataset, path: Path) -> float:
     return scaling
 
 
-def _dose_type(data: Dataset, path: Path) -> tuple[DoseType, list[Finding]]:
+def _dose_type(data: DataSet, path: Path) -> tuple[DoseType, list[Finding]]:
     stated = text(data, "DoseType").upper()
     if stated == DoseType.ERROR:
         raise DicomReadError(
@@ -120,7 +123,7 @@ def _dose_type(data: Dataset, path: Path) -> tuple[DoseType, list[Finding]]:
     return DoseType.PHYSICAL, [Finding(level=Level.WARNING, code="dose-type-unknown", message=message, where=path.name)]
 
 
-def frame_offsets(data: Dataset, axes: FloatArray, n_frames: int, path: Path) -> tuple[FloatArray, list[Finding]]:
+def frame_offsets(data: DataSet, axes: FloatArray, n_frames: int, path: Path) -> tuple[FloatArray, list[Finding]]:
     """Return the position of each frame along the normal, from ImagePositionPatient, in stored order.
 
     GridFrameOffsetVector comes in two forms (PS3.3 C.8.8.3.2). Relative: the first value is 0 and the others count
@@ -147,7 +150,7 @@ def frame_offsets(data: Dataset, axes: FloatArray, n_frames: int, path: Path) ->
 
 
 def _absolute_offsets(
-    data: Dataset, stored: FloatArray, axes: FloatArray, path: Path
+    data: DataSet, stored: FloatArray, axes: FloatArray, path: Path
 ) -> tuple[FloatArray, list[Finding]]:
     z_mm = require_numbers(data, "ImagePositionPatient", 3, path=path)[2]
     along_z = float(axes[2, 2])

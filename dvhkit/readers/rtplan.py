@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dvhkit.errors import DicomReadError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.plan import Beam, FractionGroup, Plan, Prescription
 from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading
-from dvhkit.readers.elements import charset_of, integer, items, name_text, number, raw_bytes, text
+from dvhkit.readers.elements import (
+    DataSet,
+    charset_of,
+    has,
+    integer,
+    items,
+    name_text,
+    number,
+    raw_bytes,
+    text,
+)
 from dvhkit.readers.headers import references
 from dvhkit.readers.roles import ION_PLAN_CLASS, Role, require_role
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
 
 _GIVE_DOSE = "Give the prescribed dose yourself, on the command line with --rx."
 
@@ -31,7 +37,7 @@ class _Numbers:
     path: Path
     broken: list[str] = field(default_factory=list)
 
-    def number(self, item: Dataset, keyword: str) -> float | None:
+    def number(self, item: DataSet, keyword: str) -> float | None:
         """Return a number, or None."""
         try:
             return number(item, keyword, path=self.path)
@@ -39,7 +45,7 @@ class _Numbers:
             self.broken.append(error.where or keyword)
             return None
 
-    def integer(self, item: Dataset, keyword: str) -> int | None:
+    def integer(self, item: DataSet, keyword: str) -> int | None:
         """Return a whole number, or None."""
         try:
             return integer(item, keyword, path=self.path)
@@ -54,7 +60,7 @@ def read_plan(path: Path) -> tuple[Plan, tuple[Finding, ...]]:
         data = parse(read_bytes(path))
         require_role(data, Role.RTPLAN, path)
         charset, read = charset_of(data), _Numbers(path)
-        is_ion = text(data, "SOPClassUID") == ION_PLAN_CLASS or "IonBeamSequence" in data
+        is_ion = text(data, "SOPClassUID") == ION_PLAN_CLASS or has(data, "IonBeamSequence")
         plan = Plan(
             sop_instance_uid=text(data, "SOPInstanceUID"),
             label=name_text(data, "RTPlanLabel", charset),
@@ -69,7 +75,7 @@ def read_plan(path: Path) -> tuple[Plan, tuple[Finding, ...]]:
     return plan, (*_broken_numbers(read), *_findings(plan))
 
 
-def _prescriptions(data: Dataset, read: _Numbers, charset: tuple[str, ...]) -> tuple[Prescription, ...]:
+def _prescriptions(data: DataSet, read: _Numbers, charset: tuple[str, ...]) -> tuple[Prescription, ...]:
     """Return the total doses to targets; those of the fraction group only where the plan has none of its own."""
     numbered: dict[int | None, Prescription] = {}
     found = []
@@ -85,7 +91,7 @@ def _prescriptions(data: Dataset, read: _Numbers, charset: tuple[str, ...]) -> t
     return tuple({(p.dose_gy, p.roi_number, p.description): p for p in stated}.values())
 
 
-def _prescription(item: Dataset, read: _Numbers, charset: tuple[str, ...], *, origin: str) -> Prescription:
+def _prescription(item: DataSet, read: _Numbers, charset: tuple[str, ...], *, origin: str) -> Prescription:
     bound = text(item, "DoseReferenceStructureType").upper() in ("VOLUME", "POINT")
     return Prescription(
         dose_gy=read.number(item, "TargetPrescriptionDose") or 0.0,
@@ -95,7 +101,7 @@ def _prescription(item: Dataset, read: _Numbers, charset: tuple[str, ...], *, or
     )
 
 
-def _group_prescriptions(data: Dataset, read: _Numbers, numbered: dict[int | None, Prescription]) -> list[Prescription]:
+def _group_prescriptions(data: DataSet, read: _Numbers, numbered: dict[int | None, Prescription]) -> list[Prescription]:
     groups = items(data, "FractionGroupSequence", path=read.path)
     if len(groups) != 1:
         return []
@@ -115,7 +121,7 @@ def _group_prescriptions(data: Dataset, read: _Numbers, numbered: dict[int | Non
     return found
 
 
-def _group(item: Dataset, read: _Numbers) -> FractionGroup:
+def _group(item: DataSet, read: _Numbers) -> FractionGroup:
     beams = [
         (read.integer(beam, "ReferencedBeamNumber"), read.number(beam, "BeamDose"))
         for beam in items(item, "ReferencedBeamSequence", path=read.path)
@@ -128,7 +134,7 @@ def _group(item: Dataset, read: _Numbers) -> FractionGroup:
     )
 
 
-def _beams(data: Dataset, read: _Numbers, charset: tuple[str, ...], *, is_ion: bool) -> tuple[Beam, ...]:
+def _beams(data: DataSet, read: _Numbers, charset: tuple[str, ...], *, is_ion: bool) -> tuple[Beam, ...]:
     control_points = "IonControlPointSequence" if is_ion else "ControlPointSequence"
     beams = []
     for item in items(data, "IonBeamSequence" if is_ion else "BeamSequence", path=read.path):
@@ -153,7 +159,7 @@ def _beams(data: Dataset, read: _Numbers, charset: tuple[str, ...], *, is_ion: b
     return tuple(beams)
 
 
-def _gantry_rotation(points: Sequence[Dataset]) -> str:
+def _gantry_rotation(points: Sequence[DataSet]) -> str:
     """Return CW or CC if the gantry turns after any control point, NONE if it stands, empty if nothing says.
 
     A control point without a direction keeps that of the one before (PS3.3 C.8.8.14.5). The last one leads nowhere.
@@ -163,7 +169,7 @@ def _gantry_rotation(points: Sequence[Dataset]) -> str:
     return turning or ("NONE" if "NONE" in stated else "")
 
 
-def _leaves_move(points: Sequence[Dataset], read: _Numbers) -> bool | None:
+def _leaves_move(points: Sequence[DataSet], read: _Numbers) -> bool | None:
     """Return whether leaf positions change; None where no control point holds any.
 
     A control point without them keeps those of the one before.
@@ -178,7 +184,7 @@ def _leaves_move(points: Sequence[Dataset], read: _Numbers) -> bool | None:
     return False if known else None
 
 
-def _leaves(device: Dataset) -> tuple[float, ...]:
+def _leaves(device: DataSet) -> tuple[float, ...]:
     """Return the stored positions; nothing where one is no number, since no dose-volume number rests on them."""
     try:
         return tuple(float(part) for part in raw_bytes(device, "LeafJawPositions").split(b"\\"))

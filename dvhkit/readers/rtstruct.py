@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Contour, ContourKind, Structure, StructureSet
 from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading
 from dvhkit.readers.elements import (
+    DataSet,
     charset_of,
     count_numbers,
     has,
@@ -32,9 +32,6 @@ from dvhkit.readers.headers import frames_and_series
 from dvhkit.readers.roles import Role, require_role
 from dvhkit.readers.wording import counted, listed
 
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
-
 _REMEDY = "Export the structure set again."
 
 
@@ -52,7 +49,7 @@ class _Oddities:
 class _Rois:
     """Items of the three sequences that together describe one ROI, by ROI number."""
 
-    contours: dict[int, list[Dataset]]
+    contours: dict[int, list[DataSet]]
     observed_types: dict[int, str]
     odd: _Oddities
 
@@ -90,14 +87,14 @@ def read_structures(path: Path) -> tuple[StructureSet, tuple[Finding, ...]]:
     return structure_set, tuple(findings)
 
 
-def _contour_items(data: Dataset, path: Path) -> dict[int, list[Dataset]]:
-    found: dict[int, list[Dataset]] = {}
+def _contour_items(data: DataSet, path: Path) -> dict[int, list[DataSet]]:
+    found: dict[int, list[DataSet]] = {}
     for item in items(data, "ROIContourSequence", path=path):
         found.setdefault(require_integer(item, "ReferencedROINumber", path=path), []).append(item)
     return found
 
 
-def _observed_types(data: Dataset, path: Path) -> dict[int, str]:
+def _observed_types(data: DataSet, path: Path) -> dict[int, str]:
     """Return the interpreted type by ROI number; the first that says anything where several observe one ROI."""
     found: dict[int, str] = {}
     for item in items(data, "RTROIObservationsSequence", path=path):
@@ -108,7 +105,7 @@ def _observed_types(data: Dataset, path: Path) -> dict[int, str]:
     return found
 
 
-def _structure(roi: Dataset, rois: _Rois, charset: tuple[str, ...], path: Path) -> Structure:
+def _structure(roi: DataSet, rois: _Rois, charset: tuple[str, ...], path: Path) -> Structure:
     number = require_integer(roi, "ROINumber", path=path)
     name = name_text(roi, "ROIName", charset)
     contours: list[Contour] = []
@@ -126,7 +123,7 @@ def _structure(roi: Dataset, rois: _Rois, charset: tuple[str, ...], path: Path) 
     )
 
 
-def _color(item: Dataset) -> tuple[int, int, int] | None:
+def _color(item: DataSet) -> tuple[int, int, int] | None:
     try:
         stored = numbers(item, "ROIDisplayColor")
     except DicomReadError:
@@ -137,7 +134,7 @@ def _color(item: Dataset) -> tuple[int, int, int] | None:
     return red, green, blue
 
 
-def _contours(item: Dataset, roi: str, odd: _Oddities, path: Path) -> list[Contour]:
+def _contours(item: DataSet, roi: str, odd: _Oddities, path: Path) -> list[Contour]:
     """Return the contours of one ROI; all their numbers are parsed at once."""
     stored = items(item, "ContourSequence", path=path)
     texts = [raw_bytes(contour, "ContourData") for contour in stored]
@@ -161,7 +158,7 @@ def _contours(item: Dataset, roi: str, odd: _Oddities, path: Path) -> list[Conto
     return [contour for contour in contours if contour is not None]
 
 
-def _contour(item: Dataset, points_mm: FloatArray, roi: str, odd: _Oddities, path: Path) -> Contour | None:
+def _contour(item: DataSet, points_mm: FloatArray, roi: str, odd: _Oddities, path: Path) -> Contour | None:
     if not len(points_mm):
         return None
     declared = integer(item, "NumberOfContourPoints", path=path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +11,16 @@ from numpy.typing import NDArray
 from dvhkit.errors import DicomReadError
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
-from dvhkit.readers.elements import integer, items, number, require_integer, require_numbers, where
+from dvhkit.readers.elements import (
+    DataSet,
+    integer,
+    items,
+    number,
+    require_integer,
+    require_numbers,
+    where,
+)
 from dvhkit.readers.geometry import REACH_MM, make_grid, plane_axes
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
 
 # Positions and cosines are decimal texts of 16 characters; frames of one lattice agree far better than this.
 _POSITION_ATOL_MM = 0.01
@@ -45,7 +49,7 @@ class _Frame:
     segment: int
 
 
-def frame_places(data: Dataset, path: Path, *, most_voxels: int, with_segments: bool) -> FramePlaces:
+def frame_places(data: DataSet, path: Path, *, most_voxels: int, with_segments: bool) -> FramePlaces:
     """Return the lattice of all frames.
 
     Planes between the first and the last without a frame are empty ones that were left out. One empty plane more is
@@ -86,7 +90,7 @@ def frame_places(data: Dataset, path: Path, *, most_voxels: int, with_segments: 
     return FramePlaces(grid=grid, planes=planes, segments=segments)
 
 
-def _frames(data: Dataset, path: Path, *, with_segments: bool) -> list[_Frame]:
+def _frames(data: DataSet, path: Path, *, with_segments: bool) -> list[_Frame]:
     stated = integer(data, "NumberOfFrames", path=path)
     own = items(data, "PerFrameFunctionalGroupsSequence", path=path)
     if not own or stated != len(own):
@@ -100,7 +104,7 @@ def _frames(data: Dataset, path: Path, *, with_segments: bool) -> list[_Frame]:
     return [_frame(item, shared[0] if shared else None, path, with_segments=with_segments) for item in own]
 
 
-def _frame(own: Dataset, shared: Dataset | None, path: Path, *, with_segments: bool) -> _Frame:
+def _frame(own: DataSet, shared: DataSet | None, path: Path, *, with_segments: bool) -> _Frame:
     measures = _group("PixelMeasuresSequence", own, shared, path)
     segment = 0
     if with_segments:
@@ -118,7 +122,7 @@ def _frame(own: Dataset, shared: Dataset | None, path: Path, *, with_segments: b
     )
 
 
-def _group(keyword: str, own: Dataset, shared: Dataset | None, path: Path) -> Dataset:
+def _group(keyword: str, own: DataSet, shared: DataSet | None, path: Path) -> DataSet:
     """Return a functional group of a frame: its own, or else the one that all frames share."""
     for source in (own, shared):
         found = items(source, keyword, path=path) if source is not None else ()

@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataelem import RawDataElement
 
 from dvhkit.errors import DicomReadError
 from dvhkit.model.grid import Grid
 from dvhkit.readers.dicom_file import looks_like_dicom, parse, quiet_pydicom, read_bytes, reading, transfer_syntax
-from dvhkit.readers.elements import charset_of, has, integer, items, name_text, require_integer, tag_of, text, where
+from dvhkit.readers.elements import (
+    DataSet,
+    charset_of,
+    integer,
+    items,
+    name_text,
+    require_integer,
+    stored_view,
+    text,
+    where,
+)
 from dvhkit.readers.geometry import along_patient_axes
 from dvhkit.readers.pixels import stored_pixels
 from dvhkit.readers.segment_frames import FramePlaces, frame_places
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
 
 _SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 # One bit a voxel comes uncompressed; deflated files are unfolded before they are parsed.
@@ -147,7 +153,7 @@ def read_segmentation(path: Path) -> Segmentation:
         )
 
 
-def _kind(data: Dataset, path: Path) -> str:
+def _kind(data: DataSet, path: Path) -> str:
     if text(data, "SOPClassUID") not in _SEG_CLASSES:
         raise DicomReadError(
             "is no segmentation.",
@@ -166,7 +172,7 @@ def _kind(data: Dataset, path: Path) -> str:
     return kind
 
 
-def _segments(data: Dataset, path: Path) -> tuple[Segment, ...]:
+def _segments(data: DataSet, path: Path) -> tuple[Segment, ...]:
     charset = charset_of(data)
     found: list[Segment] = []
     for item in items(data, "SegmentSequence", path=path):
@@ -190,7 +196,7 @@ def _segments(data: Dataset, path: Path) -> tuple[Segment, ...]:
     return tuple(s for s in found if s.number > 0)
 
 
-def _pixels(data: Dataset, path: Path, kind: str, n_frames: int, syntax: str) -> NDArray[Any]:
+def _pixels(data: DataSet, path: Path, kind: str, n_frames: int, syntax: str) -> NDArray[Any]:
     if kind == "LABELMAP":
         pixels = stored_pixels(data, path, syntax=syntax)
         if pixels.dtype.kind != "u" or pixels.dtype.itemsize > 2:
@@ -206,8 +212,7 @@ def _pixels(data: Dataset, path: Path, kind: str, n_frames: int, syntax: str) ->
     return _bits(data, path, n_frames, syntax)
 
 
-def _bits(data: Dataset, path: Path, n_frames: int, syntax: str) -> NDArray[np.uint8]:
-    element: Any = data.get_item(tag_of("PixelData")) if has(data, "PixelData") else None
+def _bits(data: DataSet, path: Path, n_frames: int, syntax: str) -> NDArray[np.uint8]:
     if syntax not in _UNCOMPRESSED:
         raise DicomReadError(
             "is compressed, or of high bytes first; bits are read uncompressed only.",
@@ -215,12 +220,13 @@ def _bits(data: Dataset, path: Path, n_frames: int, syntax: str) -> NDArray[np.u
             where=where("PixelData"),
             remedy="Export the segmentation uncompressed (Explicit VR Little Endian).",
         )
-    value = element.value if isinstance(element, RawDataElement) else None
+    found = stored_view(data, "PixelData")
+    value = b"" if found is None else found.value
     n_pixels = n_frames * (integer(data, "Rows", path=path) or 0) * (integer(data, "Columns", path=path) or 0)
     needed = -(-n_pixels // 8)
-    if not isinstance(value, bytes) or len(value) < needed:
+    if len(value) < needed:
         raise DicomReadError(
-            f"has {len(value or b'')} bytes, but {n_frames} frames need {needed}.",
+            f"has {len(value)} bytes, but {n_frames} frames need {needed}.",
             path=path,
             where=where("PixelData"),
             remedy="Copy or export the file again.",

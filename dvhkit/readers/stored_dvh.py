@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,17 +10,23 @@ from dvhkit.errors import DicomReadError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dose import StoredDvh
-from dvhkit.readers.elements import integer, items, number, parse_numbers, raw_bytes, text, where
+from dvhkit.readers.elements import (
+    DataSet,
+    integer,
+    items,
+    number,
+    parse_numbers,
+    raw_bytes,
+    text,
+    where,
+)
 from dvhkit.readers.wording import counted
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
 
 # A stored mean that is further than this from the mean of its own curve is in some other unit.
 _MEAN_RTOL = 0.1
 
 
-def read_stored_dvhs(data: Dataset, path: Path) -> tuple[tuple[StoredDvh, ...], list[Finding]]:
+def read_stored_dvhs(data: DataSet, path: Path) -> tuple[tuple[StoredDvh, ...], list[Finding]]:
     """Return the DVHs of DVHSequence (3004,0050) in Gy and cc, and findings on those that cannot be used.
 
     A stored DVH is never needed, so a broken one is a finding and not an error.
@@ -47,7 +52,7 @@ def read_stored_dvhs(data: Dataset, path: Path) -> tuple[tuple[StoredDvh, ...], 
     return tuple(found), findings
 
 
-def _read_one(item: Dataset, path: Path) -> StoredDvh:
+def _read_one(item: DataSet, path: Path) -> StoredDvh:
     roi_number = _only_roi(item, path)
     if text(item, "DoseUnits").upper() != "GY":
         raise DicomReadError(f"DoseUnits is {text(item, 'DoseUnits') or 'missing'}.")
@@ -70,7 +75,7 @@ def _read_one(item: Dataset, path: Path) -> StoredDvh:
     )
 
 
-def _only_roi(item: Dataset, path: Path) -> int:
+def _only_roi(item: DataSet, path: Path) -> int:
     rois = items(item, "DVHReferencedROISequence", path=path)
     included = [r for r in rois if text(r, "DVHROIContributionType").upper() in ("INCLUDED", "")]
     if len(rois) != 1 or len(included) != 1:
@@ -81,7 +86,7 @@ def _only_roi(item: Dataset, path: Path) -> int:
     return roi_number
 
 
-def _bins(item: Dataset, path: Path) -> tuple[FloatArray, FloatArray]:
+def _bins(item: DataSet, path: Path) -> tuple[FloatArray, FloatArray]:
     """Return bin widths in Gy and volumes. DVHDoseScaling scales the widths only (PS3.3 C.8.8.4)."""
     scaling = number(item, "DVHDoseScaling", path=path)
     scaling = 1.0 if scaling is None else scaling
