@@ -11,11 +11,16 @@ from dvhkit.model.arrays import FloatArray
 from dvhkit.targets.vertebra_local import LocalVolume
 
 # The lamina begins where the canal, behind its widest place, has narrowed to this fraction of its width.
-_NARROWED_FRAC = 0.85
+_NARROWED_FRAC = 0.9
 # It begins, too, where the bone beside the canal is taller than the pedicle at its narrowest, by this factor.
 _TALLER_FACTOR = 1.5
+# The outer wall of pedicle and pillar: sought this far beyond the canal, where the area has fallen to this fraction of
+# the way from its largest to that of the process; a process has at least so many slices of 1 mm.
+_PILLAR_REACH_MM = 14.0
+_FALLEN_FRAC = 0.2
+_LEAST_TAIL = 2
 # Of the bone between canal and the laminae's outer surface in the midline, the front part counts as lamina.
-ROOT_FRAC = 0.7
+ROOT_FRAC = 0.85
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +32,7 @@ class Cuts:
     wall_v
         Back wall of the body.
     lamina_v
-        End of the pedicle and beginning of the lamina of each side.
+        End of the pedicles and beginning of the laminae.
     pedicle_u
         Outer wall of the pedicle of each side, as a distance from the midline: beyond it is transverse process.
     pedicle_w
@@ -43,7 +48,7 @@ class Cuts:
     """
 
     wall_v: float
-    lamina_v: tuple[float, float]
+    lamina_v: float
     pedicle_u: tuple[float, float]
     pedicle_w: tuple[float, float]
     root_v: FloatArray
@@ -55,9 +60,8 @@ class Cuts:
 def find_cuts(volume: LocalVolume) -> Cuts:
     """Return where the parts of the vertebra in `volume` end."""
     wall_v, closing_v, back_v = _canal_marks(volume.frame.canal_uv)
-    pedicle_u = (_pedicle_wall(volume, 1, wall_v, closing_v), _pedicle_wall(volume, -1, wall_v, closing_v))
-    left_end, left_w = _pedicle_end(volume, 1, pedicle_u[0], wall_v, closing_v)
-    right_end, right_w = _pedicle_end(volume, -1, pedicle_u[1], wall_v, closing_v)
+    pedicle_u = (_arch_wall(volume, 1, wall_v), _arch_wall(volume, -1, wall_v))
+    lamina_v, pedicle_w = _pedicle_end(volume, pedicle_u, wall_v, closing_v)
     half = _spinous_half(volume, back_v)
     root_v, outer_v = _spinous_root(volume, half, back_v)
     in_body = volume.mask[:, volume.v_mm < wall_v - 4.0]
@@ -65,9 +69,9 @@ def find_cuts(volume: LocalVolume) -> Cuts:
     height = float(np.percentile(columns[columns > 0], 75)) if np.any(columns) else 0.0
     return Cuts(
         wall_v=wall_v,
-        lamina_v=(left_end, right_end),
+        lamina_v=lamina_v,
         pedicle_u=pedicle_u,
-        pedicle_w=(min(left_w[0], right_w[0]), max(left_w[1], right_w[1])),
+        pedicle_w=pedicle_w,
         root_v=root_v,
         outer_v=outer_v,
         spinous_half=half,
@@ -92,33 +96,49 @@ def _canal_marks(canal_uv: FloatArray) -> tuple[float, float, float]:
     return float(np.median(fronts)) - 0.5, closing - 0.5, float(np.median(backs)) + 0.5
 
 
-def _pedicle_wall(volume: LocalVolume, side: int, wall_v: float, lamina_v: float) -> float:
-    """Return how far from the midline the pedicle's outer wall lies, at its narrowest."""
-    on_side = volume.u_mm * side > 0
-    rows = np.flatnonzero((volume.v_mm > wall_v + 0.5) & (volume.v_mm < max(lamina_v, wall_v + 3.5)))
-    u = np.abs(volume.u_mm[on_side])
-    reach = []
-    for row in rows:
-        count = volume.mask[:, row, on_side].sum(axis=0)
-        filled = np.flatnonzero(count >= max(2.0, 0.25 * count.max()))
-        if len(filled):
-            reach.append(u[filled].max() + 0.5)
-    return float(min(reach)) if reach else float(np.abs(volume.frame.canal_uv[:, 0]).max()) + 8.0
+def _arch_wall(volume: LocalVolume, side: int, wall_v: float) -> float:
+    """Return how far from the midline the outer wall of pedicle and articular pillar lies.
+
+    Seen in sagittal slices from the pillar outwards the bone's area falls to that of the transverse process: the wall
+    is where it has fallen by four fifths of that. A pedicle that runs askew, or an articular process that bulges, leaves
+    the place of that fall where it is.
+    """
+    canal = float(np.abs(volume.frame.canal_uv[:, 0]).max())
+    columns = np.flatnonzero(volume.u_mm * side > canal - 1.0)
+    columns = columns[np.argsort(np.abs(volume.u_mm[columns]))]
+    u = np.abs(volume.u_mm[columns])
+    areas = volume.mask[:, volume.v_mm > wall_v + 0.5][:, :, columns].sum(axis=(0, 1)).astype(float)
+    near = np.flatnonzero(u < canal + _PILLAR_REACH_MM)
+    if len(near) == 0 or areas[near].max() == 0:
+        return canal + 8.0
+    pillar = int(near[np.argmax(areas[near])])
+    tip = int(np.flatnonzero(areas > 0)[-1])
+    tail = areas[pillar + int(np.ceil(0.4 * (tip - pillar))) : tip]
+    process = float(np.median(tail)) if len(tail) > _LEAST_TAIL else 0.0
+    low = process + _FALLEN_FRAC * (areas[pillar] - process)
+    fallen = np.flatnonzero(areas[pillar:] < low)
+    return float(u[pillar + fallen[0]]) - 0.5 if len(fallen) else float(u[-1]) + 0.5
 
 
 def _pedicle_end(
-    volume: LocalVolume, side: int, outer_u: float, wall_v: float, closing_v: float
+    volume: LocalVolume, outer_u: tuple[float, float], wall_v: float, closing_v: float
 ) -> tuple[float, tuple[float, float]]:
-    """Return where one side's pedicle ends behind, and its lower and upper end where it is narrowest."""
+    """Return where the pedicles end behind, and their lower and upper end where they are narrowest.
+
+    The two sides are looked at together, in each coronal slice the larger: where tumour has eaten bone away, the
+    other side tells.
+    """
     rows = np.flatnonzero((volume.v_mm > wall_v + 0.5) & (volume.v_mm < max(closing_v, wall_v + 3.5)))
-    beside = (volume.u_mm * side > 0) & (volume.u_mm * side < outer_u)
-    areas = volume.mask[:, rows][:, :, beside].sum(axis=(0, 2)).astype(float)
+    beside = [(volume.u_mm * s > 0) & (volume.u_mm * s < u) for s, u in zip((1, -1), outer_u, strict=True)]
+    profiles = [volume.mask[:, rows][:, :, one].sum(axis=2) for one in beside]
+    areas = np.max([p.sum(axis=0) for p in profiles], axis=0).astype(float)
     if len(rows) == 0 or areas.max() == 0:
         return closing_v, (-np.inf, np.inf)
     narrow = int(np.argmin(np.where(areas > 0, areas, np.inf)))
     taller = np.flatnonzero(areas[narrow:] > _TALLER_FACTOR * areas[narrow])
     end = float(volume.v_mm[rows[narrow + taller[0]]]) - 0.5 if len(taller) else closing_v
-    low, high = _main_run(volume.mask[:, rows[narrow]][:, beside].sum(axis=1))
+    runs = [_main_run(p[:, narrow]) for p in profiles if p[:, narrow].any()]
+    low, high = min(r[0] for r in runs), max(r[1] for r in runs)
     return min(end, closing_v), (float(volume.w_mm[low]) - 0.5, float(volume.w_mm[high]) + 0.5)
 
 

@@ -23,7 +23,9 @@ _COARSE_PIXEL_MM = 1.5
 _LEAN_MAX_DEG = 40
 # The bony canal is 12-30 mm wide: a hole below this area is a foramen or a gap in the mask.
 _HOLE_LEAST_MM2 = 60.0
-_TURN_MAX_DEG = 25
+# How far a vertebra may be turned about its canal; scoliosis turns it by up to 30 degrees.
+_TURN_MAX_DEG = 42
+_TURN_STEP_DEG = 3
 _SIDEWARD_MOST_DEG = 8.0
 # Where the hole is as wide as this fraction of its widest, and how far from there it is looked at.
 _NEARLY_FRAC = 0.85
@@ -31,6 +33,8 @@ _CENTRED_DEG = 12.0
 # The hole's middle and the drawn canal's middle agree to this; foramina lie further aside.
 _STRAY_MM = 10.0
 _LEAST_POINTS = 50
+# Within the canal's width, the body has so many times the bone of laminae and spinous process or more.
+_FRONT_LEAST = 1.1
 # So many points of the bone tell its symmetry as well as all do.
 _MIRROR_POINTS = 12_000
 _SLIT_HALF_MM = 1.6
@@ -120,13 +124,15 @@ def find_frame(mask: Mask, grid: Grid, canal: Mask | None = None) -> VertebraFra
         hole, bare = (_hole_seen(part, along) for part in fine)
         canal_mm, seen = _canal_points(hole, drawn, along)
         middle = canal_mm.mean(axis=0)
-        axes, shift, likeness = _mirror(points - middle, along, _backwards(middle))
+        axes, shift, likeness = _mirror(points - middle, along)
         along = _upright(points - middle - shift * axes[0], axes)
     middle = middle + shift * axes[0]
+    canal_uv = ((canal_mm - middle) @ axes.T)[:, :2]
+    _require_body_in_front(points - middle, axes, canal_uv)
     return VertebraFrame(
         origin_mm=centre + middle,
         axes=axes,
-        canal_uv=((canal_mm - middle) @ axes.T)[:, :2],
+        canal_uv=canal_uv,
         canal_seen=seen,
         arch_closed=hole is None or (bare is not None and bare.area_mm2 > _CLOSED_FRAC * hole.area_mm2),
         mirror_frac=likeness,
@@ -276,29 +282,37 @@ def _canal_points(hole: Hole | None, drawn: _DrawnCanal | None, along: FloatArra
     return np.asarray(pixels @ view), False
 
 
-def _backwards(middle: FloatArray) -> FloatArray:
-    """Return the unit vector from the vertebra's bulk, its body, to the canal."""
-    length = float(np.linalg.norm(middle))
-    if length < 1.0 or middle[1] < 0.3 * length:
+def _require_body_in_front(points: FloatArray, axes: FloatArray, canal_uv: FloatArray) -> None:
+    """Raise if there is not more bone in front of the canal, where the body is, than behind it."""
+    half = 0.35 * float(np.ptp(canal_uv[:, 0]))
+    u, v = points @ axes[0], points @ axes[1]
+    near = np.abs(u) < half
+    front, behind = (np.count_nonzero(near & side) for side in (v < 0, v > 0))
+    if front <= _FRONT_LEAST * behind:
         raise GeometryError(
             "the vertebra's bulk does not lie in front of its canal.",
             remedy="Check that the mask holds a whole vertebra and that the image's orientation is right.",
         )
-    return np.asarray(middle / length)
 
 
-def _mirror(points: FloatArray, along: FloatArray, back: FloatArray) -> tuple[FloatArray, float, float]:
-    """Return the axes, the shift to the left and the likeness of the plane that best mirrors the vertebra."""
-    left = np.cross(back, along)
+def _mirror(points: FloatArray, along: FloatArray) -> tuple[FloatArray, float, float]:
+    """Return the axes, the shift to the left and the likeness of the plane that best mirrors the vertebra.
+
+    The search goes from the patient's own sagittal plane to either side, first in strides, then in degrees.
+    """
+    left, back = across_axes(along)
     u, v = points @ left, points @ back
-    best = (0.0, 0.0, -1.0)
-    for turn in np.radians(np.arange(-_TURN_MAX_DEG, _TURN_MAX_DEG + 1.0, 1.0)):
-        c, s = np.cos(turn), np.sin(turn)
-        shift, likeness = _likeness(c * u - s * v, c * v + s * u)
-        if likeness > best[2]:
-            best = (float(turn), shift, likeness)
-    c, s = np.cos(best[0]), np.sin(best[0])
-    return np.array([c * left - s * back, c * back + s * left, along]), best[1], best[2]
+    best, best_of_pass, shift, likeness = 0.0, 0.0, 0.0, -1.0
+    strides = np.arange(-_TURN_MAX_DEG, _TURN_MAX_DEG + 1.0, _TURN_STEP_DEG)
+    for turns in (strides, np.arange(1.0 - _TURN_STEP_DEG, _TURN_STEP_DEG, 1.0)):
+        for turn in best + np.radians(turns):
+            c, s = np.cos(turn), np.sin(turn)
+            moved, found = _likeness(c * u - s * v, c * v + s * u)
+            if found > likeness:
+                best_of_pass, shift, likeness = float(turn), moved, found
+        best = best_of_pass
+    c, s = np.cos(best), np.sin(best)
+    return np.array([c * left - s * back, c * back + s * left, along]), shift, likeness
 
 
 def _centred(points: FloatArray, along: FloatArray) -> FloatArray:

@@ -35,6 +35,8 @@ _ALIKE_LEAST = 0.85
 # One side of the arch at most this much larger than the other.
 _UNEVEN_MOST = 2.0
 _PIECE_LEAST_FRAC = 0.01
+# A mask that holds more of the canal than this was drawn round it, not along the bone.
+_FILLED_FRAC = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,6 +77,7 @@ def partition_vertebra(mask: Mask, grid: Grid, *, canal: Mask | None = None, lev
         Where the canal cannot be found, or the level has no body and arch to tell apart.
     """
     _check_level(level)
+    mask, was_filled = _without_canal(mask, canal)
     whole, pieces = _whole_piece(mask)
     frame = find_frame(whole, grid, canal)
     # A slit would cut a process in two halves, one of which would be given away as a stray piece.
@@ -85,7 +88,7 @@ def partition_vertebra(mask: Mask, grid: Grid, *, canal: Mask | None = None, lev
     index = volume.index_of(mask_points_mm(mask, grid))
     labels[mask] = local[index[:, 0], index[:, 1], index[:, 2]]
     _fill_rim(labels, mask)
-    findings = (*_doubts(frame, mask, level, pieces), *_odd_parts(labels))
+    findings = (*_doubts(frame, mask, level, pieces, was_filled), *_odd_parts(labels))
     return Partition(labels=labels, frame=frame, cuts=cuts, near_cut_frac=_near_cut(local), findings=findings)
 
 
@@ -97,11 +100,24 @@ def _check_level(level: str) -> None:
         )
 
 
+def _without_canal(mask: Mask, canal: Mask | None) -> tuple[Mask, bool]:
+    """Return the mask without the canal where it was drawn over it, and whether it was."""
+    if canal is None:
+        return mask, False
+    beside = canal & mask.any(axis=(1, 2))[:, None, None]
+    both = beside & mask
+    filled = np.count_nonzero(both) > _FILLED_FRAC * np.count_nonzero(beside)
+    return (mask & ~canal, True) if filled else (mask, False)
+
+
 def _whole_piece(mask: Mask) -> tuple[Mask, int]:
     """Return the largest connected piece, and the number of pieces that are no specks."""
     whole, sizes = largest_piece(mask, corners=True)
     if len(sizes) == 0:
-        raise GeometryError("the vertebra is empty.", remedy="Check its name and the image it was drawn on.")
+        raise GeometryError(
+            "the vertebra is empty.",
+            remedy="Check its name, the image it was drawn on, and that it is more than the canal.",
+        )
     return whole, int(np.count_nonzero(sizes > _PIECE_LEAST_FRAC * sizes.sum()))
 
 
@@ -117,7 +133,7 @@ def _assign(volume: LocalVolume, cuts: Cuts) -> Labels:
         (v < cuts.wall_v, Compartment.BODY),
         (crest | behind, Compartment.SPINOUS),
         (side > wall_u, Compartment.TRANSVERSE_L),
-        (v < np.where(u >= 0, cuts.lamina_v[0], cuts.lamina_v[1]), Compartment.PEDICLE_L),
+        (v < cuts.lamina_v, Compartment.PEDICLE_L),
         (volume.mask, Compartment.LAMINA_L),
     )
     labels = np.zeros(volume.mask.shape, dtype=np.uint8)
@@ -195,7 +211,7 @@ def _near_cut(local: Labels) -> dict[Compartment, float]:
     }
 
 
-def _doubts(frame: VertebraFrame, mask: Mask, level: str, pieces: int) -> tuple[Finding, ...]:
+def _doubts(frame: VertebraFrame, mask: Mask, level: str, pieces: int, was_filled: bool) -> tuple[Finding, ...]:
     """Return what makes the cut less sure than usual."""
     faces = [mask.take(end, axis=axis).any() for axis in range(3) for end in (0, -1)]
     told = (
@@ -203,6 +219,7 @@ def _doubts(frame: VertebraFrame, mask: Mask, level: str, pieces: int) -> tuple[
         (not frame.arch_closed, "vertebra-arch-open", _ARCH_OPEN),
         (frame.mirror_frac < _ALIKE_LEAST, "vertebra-uneven", _MIDLINE.format(100 * frame.mirror_frac)),
         (any(faces), "vertebra-cropped", _CROPPED),
+        (was_filled, "vertebra-canal-filled", _FILLED),
         (pieces > 1, "vertebra-in-pieces", _PIECES.format(pieces)),
         (level.upper().startswith("C"), "vertebra-cervical", _CERVICAL),
     )
@@ -220,6 +237,7 @@ _MIDLINE = (
     "The halves of the vertebra are alike to {:.0f} % only, so the midline is in doubt. Check left and right parts."
 )
 _CROPPED = "The vertebra reaches the edge of the image, so parts of it may be missing. Check the compartments."
+_FILLED = "The vertebra was drawn over the canal, which was taken out of it. Check the outline of the bone."
 _PIECES = "The vertebra is in {} pieces; the axes were found from the largest. Check the mask."
 _CERVICAL = (
     "A cervical vertebra has its transverse processes beside the body, where these cuts do not look. "

@@ -118,7 +118,8 @@ def _share_out(made: VertebraParts, filled: FloatArray) -> VertebraParts:
         return made
     near = filled[made.window]
     labels = made.partition.labels.copy()
-    spread_labels(labels, near > 0)
+    # Fuller voxels without a label are the canal that was taken out.
+    spread_labels(labels, (labels > 0) | ((near > 0) & (near < 0.5)))
     parts: dict[Compartment, FloatArray | Mask] = {part: near * (labels == n) for part, n in PART_NUMBER.items()}
     return replace(made, parts=parts)
 
@@ -145,5 +146,4 @@ def _arch_parts(partition: Partition, points_mm: FloatArray) -> NDArray[np.uint8
     u, v, _ = partition.frame.to_local(points_mm).T
     front = np.where(u >= 0, PART_NUMBER[Compartment.PEDICLE_L], PART_NUMBER[Compartment.PEDICLE_R])
     back = np.where(u >= 0, PART_NUMBER[Compartment.LAMINA_L], PART_NUMBER[Compartment.LAMINA_R])
-    ends = np.where(u >= 0, partition.cuts.lamina_v[0], partition.cuts.lamina_v[1])
-    return np.where(v < ends, front, back).astype(np.uint8)
+    return np.where(v < partition.cuts.lamina_v, front, back).astype(np.uint8)
