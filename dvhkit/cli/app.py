@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -19,7 +19,7 @@ from dvhkit.cli.inspect import inspect
 from dvhkit.cli.margin import margin_app
 from dvhkit.cli.names import names_app
 from dvhkit.cli.protocol import protocol_app
-from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE
+from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE, never_fail_on_letters
 from dvhkit.cli.sum import sum_
 from dvhkit.cli.target import target_app
 from dvhkit.errors import DvhkitError, EngineError
@@ -63,8 +63,10 @@ def _root(
 
 def main() -> NoReturn:
     """Run the command line; every error ends in one line and an exit code, never in a traceback."""
+    never_fail_on_letters()
     try:
-        app(standalone_mode=True)
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
     except EngineError as error:
         _stop(f"A fault of ours, not of your data: {error}", EXIT_FAULT)
     except DvhkitError as error:
@@ -74,6 +76,8 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:  # the last door: a user must never see a traceback
+        if hasattr(error, "format_message"):
+            _stop_usage(error)
         if os.environ.get("DVHKIT_DEBUG"):
             raise
         _stop(
@@ -81,7 +85,18 @@ def main() -> NoReturn:
             "Please report it with the output of the same command run with DVHKIT_DEBUG=1.",
             EXIT_FAULT,
         )
-    sys.exit(0)
+    # Without its standalone mode typer returns the code of `typer.Exit`, or whatever the command returned.
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _stop_usage(error: Any) -> NoReturn:  # noqa: ANN401 -- typer's class has changed its home between versions
+    """Say in one line what is wrong with the words of the command, and where its help is."""
+    message = error.format_message().strip().replace(": Value error, ", ": ")
+    context = getattr(error, "ctx", None)
+    if not message:  # called without any words: the help has been printed
+        sys.exit(EXIT_UNUSABLE)
+    hint = f" Try: {context.command_path} --help" if context is not None else ""
+    _stop(message[:1].lower() + message[1:].rstrip(".") + "." + hint, EXIT_UNUSABLE)
 
 
 def _stop(message: str, code: int) -> NoReturn:

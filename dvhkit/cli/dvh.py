@@ -21,6 +21,7 @@ from dvhkit.cli.options import (
     open_case,
 )
 from dvhkit.cli.streams import STDOUT, announce_first_run, note_console, out_console, write_json, write_text
+from dvhkit.errors import InputError
 
 if TYPE_CHECKING:
     from dvhkit.findings import Finding
@@ -95,6 +96,10 @@ def dvh(
         return
     numbers = CaseNumbers(case, engine=engine, uncovered=uncovered)
     regions = [numbers.region(name) for name in roi] if roi else numbers.every_roi()
+    if not regions:
+        raise InputError(
+            "the structure set holds no structure.", remedy="Export it again, or name another: --rtstruct."
+        )
     numbers.prepare(regions)
     rows = [numbers.metric(region, m) for region in regions for m in metrics]
     if json:

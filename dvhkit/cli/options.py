@@ -27,9 +27,25 @@ SameFrameOption = Annotated[
     bool,
     typer.Option("--same-frame", help="Vouch that dose and structures share a frame although their UIDs differ."),
 ]
+# As in a context file: nobody prescribes more, and cGy for Gy is caught.
+_MOST_PRESCRIBED_GY = 300.0
+
+
+def _refuse_no_prescription(rx_gy: float | None) -> float | None:
+    """Refuse what is no prescribed dose: zero, less, infinite, not a number, or more than anybody prescribes."""
+    if rx_gy is not None and not 0.0 < rx_gy <= _MOST_PRESCRIBED_GY:
+        raise typer.BadParameter(f"a prescribed dose is more than 0 and at most {_MOST_PRESCRIBED_GY:g} Gy.")
+    return rx_gy
+
+
 RxOption = Annotated[
     Optional[float],  # noqa: UP045
-    typer.Option("--rx", metavar="GY", min=0.0, help="Prescribed total dose in Gy; overrides the plan's."),
+    typer.Option(
+        "--rx",
+        metavar="GY",
+        callback=_refuse_no_prescription,
+        help="Prescribed total dose in Gy; overrides the plan's.",
+    ),
 ]
 FractionsOption = Annotated[
     Optional[int],  # noqa: UP045

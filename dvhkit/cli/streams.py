@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +19,25 @@ EXIT_UNUSABLE = 2
 EXIT_FAULT = 3
 
 STDOUT = "-"
+
+
+# What tables and messages hold beyond ASCII, for streams whose encoding knows it not.
+_PLAIN = {"±": "+-", "×": "x", "…": "...", "–": "-", "·": "-", "≤": "<=", "≥": ">="}
+_PLAINLY = "dvhkit-plainly"
+
+
+def never_fail_on_letters() -> None:
+    """Let standard output and error take any text: a letter that their encoding lacks becomes a plain one, or `?`."""
+    codecs.register_error(_PLAINLY, _plainly)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_PLAINLY)
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_PLAIN.get(letter, "?") for letter in error.object[error.start : error.end]), error.end
 
 
 def out_console() -> Console:
@@ -56,9 +77,10 @@ def announce_first_run() -> None:
 
 
 def write_text(target: str, text: str) -> None:
-    """Write `text` to the file `target`, whole or not at all, or to standard output for ``-``."""
+    """Write `text` to the file `target`, whole or not at all, or to standard output for ``-``; in UTF-8 both."""
     if target == STDOUT:
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+        sys.stdout.buffer.write((text if text.endswith("\n") else text + "\n").encode("utf-8"))
         sys.stdout.flush()
         return
     from dvhkit.outputs.files import write_text_whole

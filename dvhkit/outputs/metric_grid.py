@@ -7,6 +7,7 @@ from math import ceil, floor, log10
 from typing import TYPE_CHECKING
 
 from rich import box
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -15,7 +16,7 @@ from dvhkit.outputs.terminal import metric_table
 from dvhkit.outputs.text import clean, sentence_case
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from dvhkit.results import MetricResult
 
@@ -27,36 +28,56 @@ _MOST_COLUMNS = 8
 def metric_view(rows: Sequence[MetricResult]) -> Iterator[RenderableType]:
     """Yield `rows` as a grid where every structure has the same few metrics, else as a list; then the remarks."""
     metrics = tuple(dict.fromkeys(row.metric for row in rows))
-    chunks = [rows[i : i + len(metrics)] for i in range(0, len(rows), len(metrics))]
+    chunks = [rows[i : i + len(metrics)] for i in range(0, len(rows), len(metrics))] if metrics else []
     regular = all(tuple(row.metric for row in chunk) == metrics for chunk in chunks)
     if not regular or not 1 < len(metrics) <= _MOST_COLUMNS:
         yield metric_table(rows)
         return
-    yield _grid(metrics, chunks)
-    if any(row.low is not None for row in rows):
-        yield Text("± reaches to the farther end of the band: what else the drawn slices allow.", style="dim")
-    yield from _remarks(chunks)
+    yield _MetricGrid(rows, metrics, chunks)
 
 
-def _grid(metrics: Sequence[str], chunks: Sequence[Sequence[MetricResult]]) -> Table:
+class _MetricGrid:
+    """The grid with its remarks; on a terminal too narrow for it, the list, whose rows say everything themselves."""
+
+    def __init__(
+        self, rows: Sequence[MetricResult], metrics: Sequence[str], chunks: Sequence[Sequence[MetricResult]]
+    ) -> None:
+        self.rows = rows
+        self.metrics = metrics
+        self.chunks = chunks
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        sign = "+-" if options.ascii_only else "±"
+        grid = _grid(self.metrics, self.chunks, sign)
+        # Measured without a limit: within one, a column that must not wrap says that it could be cut.
+        if Measurement.get(console, options.update(width=1000), grid).minimum > options.max_width:
+            yield metric_table(self.rows)
+            return
+        yield grid
+        if any(row.low is not None for row in self.rows):
+            yield Text(f"{sign} reaches to the farther end of the band: what else the drawn slices allow.", style="dim")
+        yield from _remarks(self.chunks)
+
+
+def _grid(metrics: Sequence[str], chunks: Sequence[Sequence[MetricResult]], sign: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Structure", overflow="fold")
     for metric in metrics:
         name, _, unit = metric.partition("[")
         table.add_column(Text(f"{name}\n{unit.rstrip(']')}"), justify="right", no_wrap=True)
     for chunk in chunks:
-        table.add_row(Text(clean(chunk[0].roi, longest=_LONGEST_NAME)), *map(_cell, chunk))
+        table.add_row(Text(clean(chunk[0].roi, longest=_LONGEST_NAME)), *(_cell(row, sign) for row in chunk))
     return table
 
 
-def _cell(row: MetricResult) -> Text:
+def _cell(row: MetricResult, sign: str) -> Text:
     """Return the value and, below it, how far its band reaches to the farther side."""
     if row.value is None:
         return Text("-")
     if row.low is None or row.high is None:
         return Text(number(row.value, row.unit))
     reach = max(row.high - row.value, row.value - row.low)
-    return Text.assemble(number(row.value, row.unit), "\n", (f"±{_reach_text(reach, row.unit)}", "dim"))
+    return Text.assemble(number(row.value, row.unit), "\n", (f"{sign}{_reach_text(reach, row.unit)}", "dim"))
 
 
 def _reach_text(reach: float, unit: str) -> str:

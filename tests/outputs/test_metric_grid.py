@@ -42,3 +42,15 @@ def test_eight_metrics_with_bands_fit_eighty_columns():
     assert "…" not in text
     assert "PTV" in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_terminal_too_narrow_for_the_grid_gets_the_list():
+    rows = [row(name, 64.21, 63.1, 65.3) for name in ("Min[Gy]", "D98%[Gy]", "D95%[Gy]", "Mean[Gy]", "Max[Gy]")]
+    text = shown(rows, width=34)
+    assert "…" not in text
+    assert text.count("64.21") == len(rows)
+    assert max(map(len, text.splitlines())) <= 34
+
+
+def test_no_rows_make_no_grid_and_no_fault():
+    assert "±" not in shown([])
