@@ -116,7 +116,7 @@ def spread_table(compared: Sequence[ProfileRows]) -> Table:
 
     from dvhkit.outputs.text import clean
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("Structure", overflow="fold", min_width=9)
     table.add_column("Metric", no_wrap=True)
     for each in compared:

@@ -69,3 +69,14 @@ def test_help_lists_the_profiles_and_imports_no_numba(dvhkit):
     assert ", ".join(PROFILES) in text
     program = "import sys; import dvhkit.cli.app, dvhkit.cli.dvh; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_the_spread_is_not_cut_off_on_eighty_columns(dvhkit, demo_case_dir, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = dvhkit("dvh", demo_case_dir, "--roi", "Body", "--metric", "Volume[cc]", "--compare-profiles").out
+    written = json.loads(
+        dvhkit("dvh", demo_case_dir, "--roi", "Body", "--metric", "Volume[cc]", "--compare-profiles", "--json", "-").out
+    )
+    (spread,) = written["spread"]
+    reference = next(row["value"] for row in written["rows"] if row["profile"] == "reference")
+    assert f"{100 * (spread['high'] - spread['low']) / reference:.2f}" in shown
