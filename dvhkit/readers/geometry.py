@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ _AXIS_ATOL = 1e-7
 _STEP_ATOL_MM = 1e-6
 # Cosines of six decimals are off by 5e-7, those of careless writers by 1e-3; a lattice that is more skewed is none.
 _COSINE_ATOL = 2e-3
+# Uneven planes are evened if their steps are multiples of the least one or of a small part of it (other steps come
+# from no regular grid), and if that makes no more than so many planes of each and so many voxels (1 GiB).
+_PARTS_OF_STEP = 4
+_MOST_FOR_EACH = 8
+_MOST_EVENED = 1 << 27
 # Nothing in a treatment room lies farther from its origin, and no pixel is finer or coarser.
 REACH_MM = 1e4
 _PIXEL_RANGE_MM = (1e-3, 1e3)
@@ -93,6 +99,43 @@ def make_grid(
         )
     except GeometryError as error:
         raise DicomReadError(error.message, path=path, remedy=_REMEDY) from error
+
+
+def evened(grid: Grid, values: NDArray[Any]) -> tuple[Grid, NDArray[Any]]:
+    """Return the same field on evenly spaced planes, where unevenly spaced ones are planes of a regular grid.
+
+    The planes that are not there are interpolated between their neighbours, which is what a field that is linear
+    between planes holds there anyway. So a dose from which planes were left out gives the same numbers as the whole
+    one, if nothing was lost with them. A grid that is even, or of which no part is regular, is returned as it is.
+    """
+    steps = np.diff(grid.offsets_mm)
+    if steps.size < 2 or np.ptp(steps) <= _STEP_ATOL_MM:
+        return grid, values
+    step = _common_step_mm(steps)
+    if step is None:
+        return grid, values
+    places = np.rint((grid.offsets_mm - grid.offsets_mm[0]) / step).astype(np.intp)
+    if (int(places[-1]) + 1) * grid.n_rows * grid.n_columns > _MOST_EVENED:
+        return grid, values
+    wanted = np.arange(places[-1] + 1)
+    after = np.clip(np.searchsorted(places, wanted), 1, len(places) - 1)
+    share = ((wanted - places[after - 1]) / (places[after] - places[after - 1]))[:, None, None]
+    filled = (1.0 - share) * values[after - 1] + share * values[after]
+    # Planes that are there stay what they are, to the last bit.
+    filled[places] = values
+    return replace(grid, offsets_mm=grid.offsets_mm[0] + step * wanted), filled
+
+
+def _common_step_mm(steps_mm: FloatArray) -> float | None:
+    """Return the greatest step of which all are multiples, or None if that would make too many planes."""
+    reach = float(steps_mm.sum())
+    for parts in range(1, _PARTS_OF_STEP + 1):
+        counts = np.rint(steps_mm * parts / steps_mm.min())
+        # The mean over all steps is truer than the least, which carries the rounding of two texts.
+        step = reach / float(counts.sum())
+        if np.abs(counts * step - steps_mm).max() <= _STEP_ATOL_MM:
+            return step if counts.sum() <= _MOST_FOR_EACH * (steps_mm.size + 1) else None
+    return None
 
 
 def along_patient_axes(grid: Grid, values: NDArray[Any]) -> tuple[Grid, NDArray[Any]]:

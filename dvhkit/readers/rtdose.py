@@ -10,6 +10,7 @@ from dvhkit.errors import DicomReadError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dose import Dose, DoseType
+from dvhkit.model.grid import Grid
 from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading, transfer_syntax
 from dvhkit.readers.elements import (
     DataSet,
@@ -19,7 +20,7 @@ from dvhkit.readers.elements import (
     text,
     where,
 )
-from dvhkit.readers.geometry import along_patient_axes, make_grid, plane_axes
+from dvhkit.readers.geometry import along_patient_axes, evened, make_grid, plane_axes
 from dvhkit.readers.headers import references
 from dvhkit.readers.pixels import stored_pixels
 from dvhkit.readers.roles import Role, require_role
@@ -62,7 +63,9 @@ def read_dose(path: Path) -> tuple[Dose, tuple[Finding, ...]]:
             n_columns=pixels.shape[2],
             path=path,
         )
-        grid, pixels = along_patient_axes(grid, pixels[order] if offsets[0] > offsets[-1] else pixels)
+        spacing_findings = plane_findings(grid, path)
+        grid, pixels = evened(grid, pixels[order] if offsets[0] > offsets[-1] else pixels)
+        grid, pixels = along_patient_axes(grid, pixels)
         dvhs, dvh_findings = read_stored_dvhs(data, path)
         dose = Dose(
             grid=grid,
@@ -77,7 +80,7 @@ def read_dose(path: Path) -> tuple[Dose, tuple[Finding, ...]]:
             stored_dvhs=dvhs,
             paths=(path,),
         )
-        findings += [*offset_findings, *dvh_findings, *_value_findings(dose, path)]
+        findings += [*offset_findings, *spacing_findings, *dvh_findings, *_value_findings(dose, path)]
     return dose, tuple(findings)
 
 
@@ -170,6 +173,18 @@ def _absolute_offsets(
         )
         findings = [Finding(level=Level.WARNING, code="dose-offsets-absolute", message=message, where=path.name)]
     return (stored - z_mm) * np.sign(along_z), findings
+
+
+def plane_findings(grid: Grid, path: Path) -> list[Finding]:
+    """Return a finding if dose planes are unevenly spaced."""
+    if grid.is_uniform:
+        return []
+    gaps = np.diff(grid.offsets_mm)
+    message = (
+        f"The dose planes are {gaps.min():g} to {gaps.max():g} mm apart. Between them dose is taken to be linear: make "
+        "sure that no plane is missing."
+    )
+    return [Finding(level=Level.WARNING, code="dose-planes-uneven", message=message, where=path.name)]
 
 
 def _value_findings(dose: Dose, path: Path) -> list[Finding]:

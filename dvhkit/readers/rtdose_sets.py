@@ -14,7 +14,8 @@ from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dose import Dose
 from dvhkit.model.grid import Grid
 from dvhkit.readers.dose_sets import Assembly
-from dvhkit.readers.rtdose import read_dose
+from dvhkit.readers.geometry import evened
+from dvhkit.readers.rtdose import plane_findings, read_dose
 
 _ATOL_MM = 1e-3
 # Beams that differ from their plan by more than this fraction of its maximum belong to another calculation.
@@ -32,7 +33,7 @@ def read_dose_set(paths: tuple[Path, ...], assembly: Assembly) -> tuple[Dose, tu
         doses.append(dose)
         findings += [f for f in found if f.code not in ("dose-single-plane", "dose-all-zero")]
     _require_alike(doses)
-    joined = _stack(doses) if assembly is Assembly.PLANES else _sum(doses)
+    joined = _stack(doses, findings) if assembly is Assembly.PLANES else _sum(doses)
     return replace(joined, paths=paths, stored_dvhs=()), tuple(findings)
 
 
@@ -56,7 +57,7 @@ def _sum(doses: list[Dose]) -> Dose:
     return replace(first, values_gy=total, quantum_gy=max(dose.quantum_gy for dose in doses))
 
 
-def _stack(doses: list[Dose]) -> Dose:
+def _stack(doses: list[Dose], findings: list[Finding]) -> Dose:
     """Return planes one above the other; each file holds one, at its own ImagePositionPatient."""
     first = doses[0]
     normal = first.grid.normal
@@ -65,7 +66,8 @@ def _stack(doses: list[Dose]) -> Dose:
     )
     order = np.argsort(heights)
     grid = replace(first.grid, offsets_mm=heights[order])
-    values = np.concatenate([doses[i].values_gy for i in order])
+    findings += plane_findings(grid, first.paths[0])
+    grid, values = evened(grid, np.concatenate([doses[i].values_gy for i in order]))
     return replace(first, grid=grid, values_gy=values, quantum_gy=max(dose.quantum_gy for dose in doses))
 
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.interpolate import interp1d
 
 from dvhkit.errors import DicomReadError
 from dvhkit.model.grid import Grid
-from dvhkit.readers.geometry import along_patient_axes, make_grid, plane_axes
+from dvhkit.readers import geometry
+from dvhkit.readers.geometry import along_patient_axes, evened, make_grid, plane_axes
 
 # All ways to lay a right-handed triple along the patient's axes.
 FRAMES = [
@@ -99,3 +101,37 @@ def test_a_lattice_that_the_model_refuses_is_a_reading_error_with_its_file():
             path=Path("slice"),
         )
     assert caught.value.path == "slice"
+
+
+@pytest.mark.parametrize("places", [[0, 1, 3, 4, 9], [0, 2, 5, 7], [0, 3, 7, 10, 14], [1, 2, 9]])
+def test_planes_between_are_interpolated_and_the_others_stay_to_the_last_bit(places):
+    offsets = -3.0 + 2.4 * np.array(places, dtype=float)
+    grid = lattice(FRAMES[5], offsets)
+    values = np.random.default_rng(4).integers(0, 1 << 30, grid.shape_zyx)
+    even, filled = evened(grid, values)
+    assert even.is_uniform
+    assert even.offsets_mm == pytest.approx(-3.0 + 2.4 * np.arange(places[0], places[-1] + 1), abs=1e-9)
+    assert np.array_equal(filled[np.array(places) - places[0]], values)
+    known = interp1d(offsets, values, axis=0)
+    assert filled == pytest.approx(known(np.clip(even.offsets_mm, offsets[0], offsets[-1])), rel=1e-12)
+    assert np.array_equal(even.origin_mm, grid.origin_mm)
+
+
+@pytest.mark.parametrize(
+    "offsets",
+    [[0.0, 3.0], [0.0, 3.0, 6.0], [0.0, 3.0, 7.31, 9.0], [0.0, 1.0, 60.0]],
+    ids=["two", "even", "no regular grid", "too many"],
+)
+def test_planes_that_are_even_or_of_no_regular_grid_are_returned_as_they_are(offsets):
+    grid = lattice(FRAMES[0], np.array(offsets))
+    values = np.zeros(grid.shape_zyx)
+    assert evened(grid, values) == (grid, values)
+
+
+def test_a_grid_is_not_evened_beyond_its_bound(monkeypatch):
+    grid = lattice(FRAMES[0], np.array([0.0, 1.0, 4.0]))
+    values = np.zeros(grid.shape_zyx)
+    monkeypatch.setattr(geometry, "_MOST_EVENED", 5 * 15 - 1)
+    assert evened(grid, values)[1] is values
+    monkeypatch.setattr(geometry, "_MOST_EVENED", 5 * 15)
+    assert len(evened(grid, values)[1]) == 5

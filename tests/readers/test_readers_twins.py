@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_sets import ORIENTATIONS, PLANES_MM, MadeSet, Uids, ct_slices, dose, dose_at, dose_planes, plan, structure_set
+from made_sets import (
+    DOSE_SPACING_MM,
+    ORIENTATIONS,
+    PLANES_MM,
+    MadeSet,
+    Uids,
+    ct_slices,
+    dose,
+    dose_at,
+    dose_planes,
+    plan,
+    structure_set,
+)
 
+from dvhkit.audit import compute_dvh as compute_case_dvh
 from dvhkit.engine.dvh import compute_dvh
 from dvhkit.readers.case import read_case
 
@@ -99,23 +112,68 @@ def test_dose_planes_need_not_be_axial(tmp_path, plain_dvhs, plane):
     assert_same_dvhs(case, plain_dvhs)
 
 
-def test_uneven_planes_that_are_not_axial_stay_as_they_are_stored(tmp_path, plain_dvhs):
-    MadeSet(tmp_path).write_plain(plane="sagittal", keep=np.array([0, 3, 4, 9, 12, 20, 28, 36, 40]))
+@pytest.mark.parametrize(
+    ("plane", "keep"),
+    [
+        ("axial", [0, 1, 3, 4, 6, 9, 10, 13, 16]),
+        ("axial", [0, 2, 5, 7, 10, 12, 14, 16]),
+        ("sagittal", [0, 3, 4, 9, 12, 20, 28, 36, 40]),
+        ("coronal", [0, 2, 5, 9, 12, 17, 24]),
+    ],
+    ids=["axial", "no step of one", "sagittal", "coronal"],
+)
+@pytest.mark.parametrize("descending", [False, True], ids=["rising", "falling"])
+def test_planes_left_out_of_a_linear_dose_change_nothing(tmp_path, plain, plain_dvhs, plane, keep, descending):
+    MadeSet(tmp_path).write_plain(plane=plane, keep=np.array(keep), descending=descending)
     case = read_case(tmp_path)
-    assert abs(case.dose.grid.axes[2, 0]) == 1.0
     assert_right_dose(case)
-    # Another lattice, on which the engine samples anew: its own accuracy is the bound.
-    assert_same_dvhs(case, plain_dvhs, rel=1e-4)
+    assert voxels(case.dose.grid) == pytest.approx(voxels(plain.dose.grid), abs=1e-9)
+    assert_same_dvhs(case, plain_dvhs)
+    assert "dose-planes-uneven" in {f.code for f in case.findings}
 
 
-@pytest.mark.parametrize("descending", [False, True])
-def test_uneven_dose_planes_stay_where_they_are(tmp_path, plain_dvhs, descending):
-    MadeSet(tmp_path).write_plain(keep=np.array([0, 1, 3, 4, 6, 9, 10, 13, 16]), descending=descending)
+def test_planes_of_no_regular_grid_stay_where_they_are(tmp_path, plain_dvhs):
+    made = MadeSet(tmp_path).write_plain()
+    data = dose(made.uids)
+    stored = np.frombuffer(data.PixelData, dtype="<u4").reshape(-1, data.Rows, data.Columns).astype(np.int64)
+    heights = np.array([0, 2.7, 6.1, 9.4, 12, 16.3, 19, 24, 27.7, 31, 36.9, 40, 44.5, 48])
+    data.NumberOfFrames, data.GridFrameOffsetVector = len(heights), heights.tolist()
+    values = stored[0] + (stored[1] - stored[0]) / DOSE_SPACING_MM[2] * heights[:, None, None]
+    data.PixelData = np.rint(values).astype("<u4").tobytes()
+    made.write("dose", data)
     case = read_case(tmp_path)
     assert not case.dose.grid.is_uniform
     assert_right_dose(case)
-    # Fewer planes make another lattice, on which the engine samples anew: its own accuracy is the bound.
-    assert_same_dvhs(case, plain_dvhs, rel=1e-4)
+    assert "dose-planes-uneven" in {f.code for f in case.findings}
+    # The engine keeps 8192 bins over the dose around a structure, here up to 20 Gy; its samples are others.
+    assert_same_dvhs(case, plain_dvhs, rel=2 * 20 / 8192 / 10)
+
+
+@pytest.mark.parametrize("extra_mm", [[37.5, 40.5, 43.5], [60.75], [24.0, 72.0]], ids=["between", "one", "beyond"])
+def test_uneven_image_slices_change_no_dvh(tmp_path, plain_dvhs, extra_mm):
+    made = MadeSet(tmp_path).write_plain()
+    for number, data in enumerate(ct_slices(made.uids, z_mm=np.array(extra_mm))):
+        data.SOPInstanceUID += ".9"
+        made.write(f"extra{number}", data)
+    case = read_case(tmp_path)
+    assert len(case.image.paths) == len(PLANES_MM) + len(extra_mm)
+    assert {"image-uneven-spacing", "image-gap"} & {f.code for f in case.findings}
+    assert_same_dvhs(case, plain_dvhs)
+    for name, expected in plain_dvhs.items():
+        assert compute_case_dvh(case, name).volume_cc == pytest.approx(expected.volume_cc, rel=1e-9)
+
+
+def test_a_lost_file_of_one_file_a_plane_is_told(tmp_path, plain_dvhs):
+    made = MadeSet(tmp_path)
+    for number, data in enumerate(dose_planes(made.uids)):
+        if number != 7:
+            made.write(f"dose/{number}", data)
+    made.write("rs", structure_set(made.uids))
+    made.write("rp", plan(made.uids))
+    case = read_case(tmp_path)
+    assert "dose-planes-uneven" in {f.code for f in case.findings}
+    # This dose is linear, so that nothing is lost here; the finding says that it might be.
+    assert_same_dvhs(case, plain_dvhs)
 
 
 @pytest.mark.parametrize("position", ["HFS", "FFP"])
