@@ -1,7 +1,7 @@
 """Grow and shrink a structure by a margin: Minkowski sum and difference with an ellipsoid of six semi-axes.
 
 The margin starts from the contours, not from voxels. In each plane the gauge distance is exact from the polygon's
-edges (`engine.kernels.distance.gauge_field`); across the planes the lower envelope of asymmetric parabolas takes the
+edges (`engine.kernels.gauge`); across the planes the lower envelope of asymmetric parabolas takes the
 least of all planes, refined on the surface that runs straight between neighbours; the planes are the drawn slices and
 as many sections between and beyond them as the shape asks for (`engine.loft`).
 """
@@ -16,10 +16,12 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from dvhkit.engine.kernels.distance import across_planes, gauge_field
-from dvhkit.engine.loft import Section, flat_rings, loft
+from dvhkit.engine.kernels.envelope import across_planes
+from dvhkit.engine.kernels.gauge import gauge_field
+from dvhkit.engine.loft import loft
+from dvhkit.engine.loft_parts import Section, flat_rings
 from dvhkit.engine.planes import PlaneStack, Runs
-from dvhkit.engine.trace import trace_zero
+from dvhkit.engine.trace import Tracer
 from dvhkit.errors import GeometryError
 from dvhkit.model.arrays import FloatArray
 
@@ -35,7 +37,11 @@ _BEYOND_MM = 1.0
 # Stands for a margin of nothing, where a semi-axis of 0 would divide by it.
 _NOTHING_MM = 1e-3
 _CELLS_MAX = 60_000_000
-_BAND_ROWS = 16
+# Work is handed to threads in pieces of as many rows, source planes or target planes.
+_BAND_ROWS, _BAND_SOURCES, _BAND_PLANES = 16, 8, 16
+# Gauges are refined as far from the margin's surface as a node beside it may lie.
+_NEAR_NODES = 2.0
+_DEEP_NODES = 3.0
 # The kernels let go of the interpreter; more threads than this only wait for memory.
 _THREADS = min(4, os.cpu_count() or 1)
 
@@ -93,8 +99,7 @@ def grown_sections(
     step = step_mm or _choose_step(stack, margins, grows=True)
     sources = loft(stack, runs, step_mm=step)
     window = _window(stack, margins, step, len(sources))
-    field = _across(sources, heights_mm, margins, window)
-    return _traced(field - 1.0, heights_mm, window)
+    return _traced(_across(sources, heights_mm, margins, window), heights_mm, window)
 
 
 def shrunk_sections(
@@ -109,8 +114,7 @@ def shrunk_sections(
     sources = loft(stack, runs, step_mm=step)
     window = _window(stack, None, step, len(sources))
     outside = [Section(w_mm=s.w_mm, rings=tuple(ring[::-1] for ring in s.rings)) for s in sources]
-    field = _across(outside, heights_mm, margins.mirrored(), window, complement=True)
-    return _traced(1.0 - field, heights_mm, window)
+    return _traced(_across(outside, heights_mm, margins.mirrored(), window, complement=True), heights_mm, window)
 
 
 def _choose_step(stack: PlaneStack, margins: FrameMargins, *, grows: bool) -> float:
@@ -148,45 +152,50 @@ def _across(
     *,
     complement: bool = False,
 ) -> NDArray[np.float32]:
-    fields = np.empty((len(sources), window.n_rows, window.n_columns), np.float32)
+    """Return, at each height, the gauge less 1; with `complement` 1 less the gauge of what lies outside."""
     in_nodes = np.maximum(np.array(margins.in_plane), _NOTHING_MM) / window.step_mm
-
-    def fill(pair: tuple[Section, NDArray[np.float32]]) -> None:
-        _fill(*pair, window=window, in_nodes=in_nodes, complement=complement)
-
-    with ThreadPoolExecutor(_THREADS) as pool:
-        # Each plane, and each band of rows, is its own: the result is the same for any number of threads.
-        list(pool.map(fill, zip(sources, fields, strict=True)))
-    bracket, weight = _brackets(np.array([s.w_mm for s in sources]), heights_mm)
+    fields = _gauges(sources, window, in_nodes, complement=complement)
+    heights = np.array([s.w_mm for s in sources])
+    bracket, weight = _brackets(heights, heights_mm)
     if complement:
         # Beyond both ends everything is outside, as it is on the empty sections that stand there.
         bracket = np.where(heights_mm < sources[0].w_mm, 0, np.where(bracket < 0, len(sources) - 1, bracket))
         weight = np.where((bracket == 0) | (bracket == len(sources) - 1), 0.0, weight)
-    out = np.empty((len(heights_mm), window.n_rows, window.n_columns), np.float32)
-    heights = np.array([s.w_mm for s in sources])
+    targets = np.ascontiguousarray(heights_mm)
     across = max(margins.w_up, _NOTHING_MM), max(margins.w_down, _NOTHING_MM)
+    near, sign = _NEAR_NODES / float(in_nodes.min()), -1.0 if complement else 1.0
+    out = np.empty((len(heights_mm), window.n_rows, window.n_columns), np.float32)
 
     def carry(first: int) -> None:
         stop = min(first + _BAND_ROWS, window.n_rows)
-        across_planes(fields, heights, np.ascontiguousarray(heights_mm), bracket, weight, *across, first, stop, out)
+        across_planes(fields, heights, targets, bracket, weight, *across, near, sign, first, stop, out)
 
     with ThreadPoolExecutor(_THREADS) as pool:
+        # Each plane, and each band of rows, is its own: the result is the same for any number of threads.
         list(pool.map(carry, range(0, window.n_rows, _BAND_ROWS)))
-    return np.clip(out, -1e3, 1e3, out=out)
+    return out
 
 
-def _fill(
-    section: Section, field: NDArray[np.float32], *, window: _Window, in_nodes: FloatArray, complement: bool
-) -> None:
-    """Write one plane's gauge distances."""
-    if not section.rings:
-        field[:] = -1e30 if complement else 1e30
-        return
-    points, starts = flat_rings((ring - window.origin_uv) / window.step_mm for ring in section.rings)
-    inside = np.full(field.shape, fill_value=False)
-    # A first column set turns the even-odd rule inside out.
-    inside[:, 0] = complement
-    gauge_field(points, starts, in_nodes, 2.0 + _BEYOND_MM / window.step_mm, inside, field)
+def _gauges(sources: list[Section], window: _Window, in_nodes: FloatArray, *, complement: bool) -> NDArray[np.float32]:
+    """Return the in-plane gauge of each source, (rows, sources, columns)."""
+    fields = np.empty((window.n_rows, len(sources), window.n_columns), np.float32)
+    beyond = 2.0 + _BEYOND_MM / window.step_mm
+    # Where no margin is as small as a few nodes, what lies inside is never beside a node where the gauge is 1.
+    depth = 2.0 if float(in_nodes.min()) < _DEEP_NODES else 0.0
+
+    def fill(first: int) -> None:
+        inside = np.empty((window.n_rows, window.n_columns), np.bool_)
+        for index in range(first, min(first + _BAND_SOURCES, len(sources))):
+            if sources[index].rings:
+                points, starts = flat_rings(sources[index].rings)
+                points = (points - window.origin_uv) / window.step_mm
+                gauge_field(points, starts, in_nodes, beyond, depth, complement, inside, fields[:, index])
+            else:
+                fields[:, index] = -1e30 if complement else 1e30
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(fill, range(0, len(sources), _BAND_SOURCES)))
+    return fields
 
 
 def _brackets(sources_mm: FloatArray, heights_mm: FloatArray) -> tuple[NDArray[np.int64], FloatArray]:
@@ -202,11 +211,19 @@ def _brackets(sources_mm: FloatArray, heights_mm: FloatArray) -> tuple[NDArray[n
 
 
 def _traced(values: NDArray[np.float32], heights_mm: FloatArray, window: _Window) -> list[Section]:
-    sections = []
-    for w, plane in zip(heights_mm, values, strict=True):
-        border = max(plane[0].min(), plane[-1].min(), plane[:, 0].min(), plane[:, -1].min())
-        if border < 0:
-            raise GeometryError("the margin left its working grid.", remedy="Report this with the structure's size.")
-        rings = trace_zero(np.asarray(plane, np.float64), origin_uv=window.origin_uv, step_mm=window.step_mm)
-        sections.append(Section(w_mm=float(w), rings=tuple(rings)))
-    return sections
+    def trace(first: int) -> list[Section]:
+        tracer = Tracer(values.shape[1:])
+        planes = range(first, min(first + _BAND_PLANES, len(values)))
+        origin, step = window.origin_uv, window.step_mm
+        return [
+            Section(w_mm=float(heights_mm[p]), rings=tuple(tracer.rings(values[p], origin_uv=origin, step_mm=step)))
+            for p in planes
+        ]
+
+    try:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return [s for found in pool.map(trace, range(0, len(values), _BAND_PLANES)) for s in found]
+    except ValueError as error:
+        raise GeometryError(
+            "the margin left its working grid.", remedy="Report this with the structure's size."
+        ) from error

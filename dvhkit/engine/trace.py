@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dvhkit.engine.kernels.trace import count_crossings, trace_rings
+from dvhkit.engine.kernels.trace import link_crossings, touches_border, walk_rings
 from dvhkit.model.arrays import FloatArray
 
 # Rings of less area than this many cells are noise of the field.
@@ -13,35 +13,44 @@ _LEAST_CELLS = 1e-4
 _SAME_CELLS = 1e-3
 
 
+class Tracer:
+    """Traces fields of one shape one after the other, in the same work space; not to be shared between threads."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        size = 2 * shape[0] * shape[1]
+        self._following = np.full(size, -1, np.int32)
+        self._edges = np.empty(size, np.int32)
+
+    def rings(self, values: np.ndarray, *, origin_uv: FloatArray, step_mm: float) -> list[FloatArray]:
+        """Return the rings where a field crosses zero, each (n, 2), with the negative side on their left.
+
+        Parameters
+        ----------
+        values : (n_rows, n_columns)
+            Field at nodes; positive all along the border. Crossings are linear between nodes.
+        origin_uv : (2,)
+            Place of node ``[0, 0]``; columns run along u, rows along v.
+        step_mm
+            Distance between nodes.
+
+        Raises
+        ------
+        ValueError
+            If the field is negative somewhere along its border.
+        """
+        if touches_border(values):
+            raise ValueError("the field is negative at its border.")
+        count = link_crossings(values, self._following, self._edges)
+        if count == 0:
+            return []
+        points = np.empty((count, 2))
+        starts = np.empty(count + 1, np.int64)
+        found = walk_rings(values, self._following, self._edges, count, _SAME_CELLS, _LEAST_CELLS, points, starts)
+        points *= step_mm
+        points += origin_uv
+        return [points[starts[r] : starts[r + 1]] for r in range(found)]
+
+
 def trace_zero(values: FloatArray, *, origin_uv: FloatArray, step_mm: float) -> list[FloatArray]:
-    """Return the rings where a field crosses zero, each (n, 2), with the negative side on their left.
-
-    Parameters
-    ----------
-    values : (n_rows, n_columns)
-        Field at nodes; positive all along the border. Crossings are linear between nodes.
-    origin_uv : (2,)
-        Place of node ``[0, 0]``; columns run along u, rows along v.
-    step_mm
-        Distance between nodes.
-    """
-    crossings = count_crossings(values)
-    if crossings == 0:
-        return []
-    points = np.empty((crossings, 2))
-    starts = np.empty(crossings + 1, np.int64)
-    following = np.full(2 * values.size, -1, np.int64)
-    count = trace_rings(values, following, points, starts)
-    rings = [points[starts[r] : starts[r + 1]] for r in range(count)]
-    kept = [_thinned(ring) for ring in rings]
-    return [origin_uv + step_mm * ring for ring in kept if len(ring) >= 3 and abs(_area(ring)) > _LEAST_CELLS]
-
-
-def _thinned(ring: FloatArray) -> FloatArray:
-    apart = np.abs(ring - np.roll(ring, 1, axis=0)).max(axis=1) > _SAME_CELLS
-    return ring if apart.all() else ring[apart]
-
-
-def _area(ring: FloatArray) -> float:
-    x, y = (ring - ring[0]).T
-    return 0.5 * float(x @ np.roll(y, -1) - np.roll(x, -1) @ y)
+    """Return the rings where one field crosses zero; parameters as in `Tracer.rings`."""
+    return Tracer((values.shape[0], values.shape[1])).rings(values, origin_uv=origin_uv, step_mm=step_mm)

@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 
 from dvhkit.engine.distance import FrameMargins, grown_sections, shrunk_sections
-from dvhkit.engine.loft import Section
+from dvhkit.engine.loft_parts import Section
 from dvhkit.engine.planes import PlaneStack, Runs, find_runs, repaired, stack_planes
 from dvhkit.engine.repair import compose, rings_of
 from dvhkit.errors import GeometryError, InputError
