@@ -17,6 +17,8 @@ _BASE_DECIMALS = {
 # A margin may be that small and real; a value below the second is rounding noise around 0.
 _MOST_DECIMALS = 9
 _NOISE = 1e-6
+# A number without unit that is whole and at least this counts something; an index of just 1 or 0 keeps its decimals.
+_COUNTS_FROM = 2.0
 # No dose or volume is that large; written out it would only break the table.
 _TOO_LONG = 1e9
 _WHOLE_PCT = 10.0
@@ -31,6 +33,7 @@ _COMPARATOR = re.compile(r"<=|>=|=<|=>")
 def decimals_for(value: float, unit: str, *, margin: float | None = None) -> int:
     """Return how many decimals show `value` honestly.
 
+    A whole number without unit, such as a count of beams, gets none; other plain numbers 3.
     Doses, percentages and lengths get 2, volumes 1 from 100 cc on, 2 from 1 cc on and 3 significant digits below; a
     number too small for that gets one significant digit. With `margin`, the distance to a limit, as many as let a
     margin other than 0 be seen: 15.003 Gy is not shown as 15.00 Gy where the limit is 15 Gy.
@@ -40,6 +43,8 @@ def decimals_for(value: float, unit: str, *, margin: float | None = None) -> int
         decimals = _volume_decimals(value)
     elif unit == Unit.COUNT.value and value != round(value):
         decimals = 2
+    elif unit == Unit.NONE.value and abs(value) >= _COUNTS_FROM and float(value).is_integer():
+        decimals = 0
     elif abs(value) >= _NOISE:
         decimals = max(decimals, -_exponent(value))
     if margin is not None and abs(margin) >= 10.0**-_MOST_DECIMALS:

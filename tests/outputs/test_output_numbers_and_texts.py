@@ -31,11 +31,19 @@ from dvhkit.units import Unit
         (2.5, "mm", "2.50"),
         (7.0, "count", "7"),
         (1.0423, "", "1.042"),
+        (1.0, "", "1.000"),
+        (12.0, "", "12"),
+        (12.5, "", "12.500"),
         (3.0, "furlong", "3.000"),
     ],
 )
 def test_each_unit_has_its_digits(value: float, unit: str, shown: str) -> None:
     assert number(value, unit) == shown
+
+
+def test_a_count_and_its_margin_have_no_decimals() -> None:
+    assert (number(2.0, "", margin=-1.0), signed(-1.0, "", value=2.0)) == ("2", "-1")
+    assert (number(2.0, "", margin=-0.5), signed(-0.5, "", value=2.0)) == ("2.0", "-0.5")
 
 
 @settings(deadline=None)
