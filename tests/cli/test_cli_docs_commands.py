@@ -1,0 +1,74 @@
+"""Commands and Python that the README and the documentation show run as they stand."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+# What the examples call their plans: the demo plan stands for each.
+PLANS = ("case7", "first", "boost")
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    """Return the code blocks of a page that are marked with `language`; empty stands for none."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return [block for marked, block in fenced if marked == language]
+
+
+def commands(path: Path) -> list[str]:
+    """Return the lines of a page's code blocks that call dvhkit, without those that only show the form."""
+    lines = [line for block in blocks(path, "sh") + blocks(path, "") for line in block.splitlines()]
+    return [line for line in lines if line.startswith("dvhkit ") and "PATH" not in line and "[--" not in line]
+
+
+@pytest.fixture
+def clinic(tmp_path, monkeypatch, demo_case_dir):
+    """Stand in a folder with plans as the examples name them; `many` holds one plan only, to keep a batch short."""
+    (tmp_path / "plans").mkdir()
+    for name in PLANS:
+        (tmp_path / "plans" / name).symlink_to(demo_case_dir, target_is_directory=True)
+    (tmp_path / "test_data").symlink_to(ROOT / "test_data", target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run_as_shown(dvhkit, line: str) -> None:
+    words = shlex.split(line, comments=True)
+    if words[1] == "audit":
+        (Path("plans") / "boost").unlink()
+        (Path("plans") / "first").unlink()
+    ended = dvhkit(*words[1:])
+    assert ended.code <= 1, ended.err  # 1: the demo plan breaks some rules on purpose
+    for option in ("--out", "--csv"):
+        if option in words:
+            assert Path(words[words.index(option) + 1]).exists()
+
+
+@pytest.mark.parametrize("line", commands(README))
+def test_the_commands_of_the_readme_run(dvhkit, clinic, line):
+    run_as_shown(dvhkit, line)
+
+
+@pytest.mark.parametrize("line", [c for page in sorted((ROOT / "docs").glob("*.md")) for c in commands(page)])
+def test_the_commands_of_the_documentation_run(dvhkit, clinic, line):
+    run_as_shown(dvhkit, line)
+
+
+@pytest.mark.parametrize("page", ["margins.md", "margin-check.md", "protocols.md", "outputs.md"])
+def test_the_python_of_the_documentation_runs(dvhkit, clinic, page):
+    if page == "outputs.md":
+        dvhkit("audit", "plans/case7", "--protocol", "song-2025", "--out", "results")
+    shown = blocks(ROOT / "docs" / page, "python")
+    assert shown
+    for block in shown:
+        exec(compile(block, page, "exec"), {})
+
+
+def test_the_pages_show_commands():
+    shown = [c for page in (README, *(ROOT / "docs").glob("*.md")) for c in commands(page)]
+    assert len(shown) > 12
