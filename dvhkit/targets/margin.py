@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 
 from dvhkit.engine.distance import FrameMargins, grown_sections, shrunk_sections
-from dvhkit.engine.loft_parts import Section
+from dvhkit.engine.loft_parts import Section, ring_polygons
 from dvhkit.engine.planes import PlaneStack, Runs, find_runs, repaired, stack_planes
 from dvhkit.engine.repair import compose, rings_of
 from dvhkit.errors import GeometryError, InputError
@@ -265,15 +265,13 @@ def margins_text(margins: Margins) -> str:
 def _mended(stack: PlaneStack) -> PlaneStack:
     """Put rings right that cross themselves or overlap, with a finding that says so."""
     signed = stack.areas_mm2()
-    bad = []
-    for plane in range(stack.n_planes):
-        rings = stack.rings(plane)
-        crosses = not all(shapely.is_valid(shapely.Polygon(ring)) for ring in rings)
-        if not crosses and len(rings) > 1:
-            crosses = abs(shapely.area(stack.section(plane)) - signed[plane]) > max(0.01, 1e-3 * abs(signed[plane]))
-        if crosses:
-            bad.append(plane)
-    return (repaired(stack, np.array(bad)) or stack) if bad else stack
+    valid = np.logical_and.reduceat(shapely.is_valid(ring_polygons(stack)), stack.plane_ring[:-1])
+    bad = np.flatnonzero(~valid).tolist()
+    for plane in np.flatnonzero(valid & (np.diff(stack.plane_ring) > 1)):
+        off = abs(shapely.area(stack.section(int(plane))) - signed[plane])
+        if off > max(0.01, 1e-3 * abs(signed[plane])):
+            bad.append(int(plane))
+    return (repaired(stack, np.array(sorted(bad))) or stack) if bad else stack
 
 
 def _runs(stack: PlaneStack, image: ImageSeries | None, name: str) -> Runs:
@@ -350,19 +348,29 @@ def _kept_true(section: Section, stack: PlaneStack, *, shrinks: bool) -> Section
 
 def to_contours(stack: PlaneStack, sections: list[Section]) -> tuple[Contour, ...]:
     """Return sections in a stack's planes as contours; of kind CLOSEDPLANAR_XOR where one has a hole."""
-    kept = [(s, [r for r in s.rings if abs(_area_mm2(r)) > _SLIVER_MM2]) for s in sections]
-    has_hole = any(_area_mm2(ring) < 0 for _, rings in kept for ring in rings)
+    areas = [[_area_mm2(ring) for ring in s.rings] for s in sections]
+    kept = [
+        (s.w_mm, ring)
+        for s, found in zip(sections, areas, strict=True)
+        for ring, area in zip(s.rings, found, strict=True)
+        if abs(area) > _SLIVER_MM2
+    ]
+    if not kept:
+        return ()
+    has_hole = any(area < -_SLIVER_MM2 for found in areas for area in found)
     kind = ContourKind.CLOSEDPLANAR_XOR if has_hole else ContourKind.CLOSED_PLANAR
-    return tuple(
-        Contour(points_mm=stack.frame.to_patient(np.column_stack([ring, np.full(len(ring), s.w_mm)])), kind=kind)
-        for s, rings in kept
-        for ring in rings
-    )
+    counts = [len(ring) for _, ring in kept]
+    uvw = np.empty((sum(counts), 3))
+    uvw[:, :2] = np.concatenate([ring for _, ring in kept])
+    uvw[:, 2] = np.repeat([w for w, _ in kept], counts)
+    split = np.split(stack.frame.to_patient(uvw), np.cumsum(counts)[:-1])
+    return tuple(Contour(points_mm=points, kind=kind) for points in split)
 
 
 def _area_mm2(ring: FloatArray) -> float:
+    # Counted from the first point, so that the edge that closes the ring adds nothing.
     x, y = (ring - ring[0]).T
-    return 0.5 * float(x @ np.roll(y, -1) - np.roll(x, -1) @ y)
+    return 0.5 * float(x[:-1] @ y[1:] - x[1:] @ y[:-1])
 
 
 def _empty(name: str) -> Finding:

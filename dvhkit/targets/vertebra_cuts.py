@@ -19,6 +19,8 @@ _TALLER_FACTOR = 1.5
 _PILLAR_REACH_MM = 14.0
 _FALLEN_FRAC = 0.2
 _LEAST_TAIL = 2
+# Broad bone in the midline that begins farther behind the canal is the fork of a spinous process, not the laminae.
+_FORK_FROM_MM = 6
 # Of the bone between canal and the laminae's outer surface in the midline, the front part counts as lamina.
 ROOT_FRAC = 0.85
 
@@ -100,8 +102,8 @@ def _arch_wall(volume: LocalVolume, side: int, wall_v: float) -> float:
     """Return how far from the midline the outer wall of pedicle and articular pillar lies.
 
     Seen in sagittal slices from the pillar outwards the bone's area falls to that of the transverse process: the wall
-    is where it has fallen by four fifths of that. A pedicle that runs askew, or an articular process that bulges, leaves
-    the place of that fall where it is.
+    is where it has fallen by four fifths of that. A pedicle that runs askew, or an articular process that bulges,
+    leaves the place of that fall where it is.
     """
     canal = float(np.abs(volume.frame.canal_uv[:, 0]).max())
     columns = np.flatnonzero(volume.u_mm * side > canal - 1.0)
@@ -183,11 +185,19 @@ def _spinous_root(volume: LocalVolume, half: float, back_v: float) -> tuple[Floa
         if len(bone) == 0:
             continue
         inner = volume.v_mm[bone[0]] - 0.5
-        broad = bone[width[n, bone] > wide]
-        end = volume.v_mm[broad[-1]] + 0.5 if len(broad) else inner
+        end = volume.v_mm[bone[0] + _broad_for(width[n, bone[0] :] > wide)] - 0.5
         begins[n], outer[n] = inner + ROOT_FRAC * (end - inner), end
     fallback = back_v + 4.0
     return _smooth(begins, fallback), _smooth(outer, fallback)
+
+
+def _broad_for(broad: NDArray[np.bool_]) -> int:
+    """Return for how many cubes from the canal backwards the midline bone is broad; a forked end does not count."""
+    first = int(np.argmax(broad)) if broad.any() else len(broad)
+    if first > _FORK_FROM_MM:
+        return 0
+    narrow = np.flatnonzero(~broad[first:])
+    return first + int(narrow[0]) if len(narrow) else len(broad) - 1
 
 
 def _smooth(values: FloatArray, fallback: float) -> FloatArray:

@@ -2,7 +2,7 @@
 
 The definitions, since anatomy books draw no planes: the body ends at the front of the canal; the pedicle runs from
 there to where the bone beside the canal grows taller or the canal begins to close behind; bone further out than the
-pedicle's outer wall is transverse process; the spinous process begins in the midline where most of the laminae's
+pillar's outer wall is transverse process; the spinous process begins in the midline where most of the laminae's
 thickness lies in front; all else, articular processes included, is lamina.
 """
 
@@ -20,6 +20,7 @@ from dvhkit.model.grid import Grid
 from dvhkit.targets.vertebra_cuts import Cuts, find_cuts
 from dvhkit.targets.vertebra_frame import Mask, VertebraFrame, find_frame, mask_points_mm, without_slits
 from dvhkit.targets.vertebra_local import LocalVolume, to_local_volume
+from dvhkit.targets.vertebra_neck import NeckCuts, find_neck, neck_sides
 from dvhkit.targets.vertebra_pieces import largest_piece
 from dvhkit.targets.vertebra_rules import Compartment
 
@@ -35,6 +36,10 @@ _ALIKE_LEAST = 0.85
 # One side of the arch at most this much larger than the other.
 _UNEVEN_MOST = 2.0
 _PIECE_LEAST_FRAC = 0.01
+# What is left of the laminae's outer rim where there is no spinous process is no longer than this.
+_STUMP_MM = 6.0
+# Of its width, a body is 0.5 to 0.75 high.
+_TALL_FRAC = 0.95
 # A mask that holds more of the canal than this was drawn round it, not along the bone.
 _FILLED_FRAC = 0.5
 
@@ -83,13 +88,26 @@ def partition_vertebra(mask: Mask, grid: Grid, *, canal: Mask | None = None, lev
     # A slit would cut a process in two halves, one of which would be given away as a stray piece.
     volume = to_local_volume(mask if frame.arch_closed else without_slits(mask, grid), grid, frame)
     cuts = find_cuts(volume)
-    local = _tidy(_assign(volume, cuts))
+    neck = _neck(volume, cuts, level)
+    local = _tidy(_assign(volume, cuts, neck))
     labels = np.zeros(mask.shape, dtype=np.uint8)
     index = volume.index_of(mask_points_mm(mask, grid))
     labels[mask] = local[index[:, 0], index[:, 1], index[:, 2]]
     _fill_rim(labels, mask)
-    findings = (*_doubts(frame, mask, level, pieces, was_filled), *_odd_parts(labels))
+    doubts = _doubts(frame, neck, mask, level, pieces, was_filled=was_filled, too_tall=_is_too_tall(volume, cuts))
+    findings = (*doubts, *_odd_parts(labels))
     return Partition(labels=labels, frame=frame, cuts=cuts, near_cut_frac=_near_cut(local), findings=findings)
+
+
+def _neck(volume: LocalVolume, cuts: Cuts, level: str) -> NeckCuts | None:
+    """Return the cuts of the neck for cervical levels; where no level is said, if foramina are seen on both sides."""
+    if level and not _is_cervical(level):
+        return None
+    return find_neck(volume, cuts.wall_v, cuts.pedicle_w, assume=bool(level))
+
+
+def _is_cervical(level: str) -> bool:
+    return level.upper().startswith("C")
 
 
 def _check_level(level: str) -> None:
@@ -104,7 +122,7 @@ def _without_canal(mask: Mask, canal: Mask | None) -> tuple[Mask, bool]:
     """Return the mask without the canal where it was drawn over it, and whether it was."""
     if canal is None:
         return mask, False
-    beside = canal & mask.any(axis=(1, 2))[:, None, None]
+    beside = canal & np.any(mask, axis=(1, 2), keepdims=True)
     both = beside & mask
     filled = np.count_nonzero(both) > _FILLED_FRAC * np.count_nonzero(beside)
     return (mask & ~canal, True) if filled else (mask, False)
@@ -121,27 +139,49 @@ def _whole_piece(mask: Mask) -> tuple[Mask, int]:
     return whole, int(np.count_nonzero(sizes > _PIECE_LEAST_FRAC * sizes.sum()))
 
 
-def _assign(volume: LocalVolume, cuts: Cuts) -> Labels:
+def _assign(volume: LocalVolume, cuts: Cuts, neck: NeckCuts | None = None) -> Labels:
     """Give each cube of bone to a compartment by the cuts alone; earlier parts take precedence."""
     _, v, u = np.meshgrid(volume.w_mm, volume.v_mm, volume.u_mm, indexing="ij", sparse=True)
     left, side = np.broadcast_to(u >= 0, volume.mask.shape), np.abs(u)
     wall_u = np.where(u >= 0, cuts.pedicle_u[0], cuts.pedicle_u[1])
     crest = (v >= cuts.root_v[:, None, None]) & (side <= cuts.spinous_half + 0.5)
     behind = (v >= cuts.outer_v[:, None, None]) & (side < max(3 * cuts.spinous_half, 10.0))
-    rules: tuple[tuple[Mask, Compartment], ...] = (
-        (_shoulders(volume, cuts), Compartment.PEDICLE_L),
-        (v < cuts.wall_v, Compartment.BODY),
-        (crest | behind, Compartment.SPINOUS),
-        (side > wall_u, Compartment.TRANSVERSE_L),
-        (v < cuts.lamina_v, Compartment.PEDICLE_L),
-        (volume.mask, Compartment.LAMINA_L),
-    )
+    rules: tuple[tuple[Mask, Compartment], ...]
+    if neck is None:
+        rules = (
+            (_shoulders(volume, cuts), Compartment.PEDICLE_L),
+            (v < cuts.wall_v, Compartment.BODY),
+            (crest | behind, Compartment.SPINOUS),
+            (side > wall_u, Compartment.TRANSVERSE_L),
+            (v < cuts.lamina_v, Compartment.PEDICLE_L),
+            (volume.mask, Compartment.LAMINA_L),
+        )
+    else:
+        inside, pillars = neck_sides(volume, neck)
+        rules = (
+            (_shoulders(volume, cuts) & inside, Compartment.PEDICLE_L),
+            (inside & (v < cuts.wall_v), Compartment.BODY),
+            (crest | behind, Compartment.SPINOUS),
+            (pillars & (side < wall_u), Compartment.LAMINA_L),
+            (inside & (v < neck.pillar_v), Compartment.PEDICLE_L),
+            (volume.mask, Compartment.TRANSVERSE_L),
+        )
     labels = np.zeros(volume.mask.shape, dtype=np.uint8)
     for where, part in rules:
         fresh = volume.mask & (labels == 0) & where
         labels[fresh & left] = PART_NUMBER[part]
         labels[fresh & ~left] = PART_NUMBER[part.mirrored]
+    _drop_stump(labels, volume, left)
     return labels
+
+
+def _drop_stump(labels: Labels, volume: LocalVolume, left: Mask) -> None:
+    """Give a spinous process that hardly leaves the laminae back to them: it was removed, or was eaten away."""
+    spinous = labels == PART_NUMBER[Compartment.SPINOUS]
+    rows = np.repeat(volume.v_mm, spinous.sum(axis=(0, 2)))
+    if len(rows) and np.percentile(rows, 95) - np.percentile(rows, 5) < _STUMP_MM:
+        labels[spinous & left] = PART_NUMBER[Compartment.LAMINA_L]
+        labels[spinous & ~left] = PART_NUMBER[Compartment.LAMINA_R]
 
 
 def _shoulders(volume: LocalVolume, cuts: Cuts) -> Mask:
@@ -211,7 +251,16 @@ def _near_cut(local: Labels) -> dict[Compartment, float]:
     }
 
 
-def _doubts(frame: VertebraFrame, mask: Mask, level: str, pieces: int, was_filled: bool) -> tuple[Finding, ...]:
+def _doubts(
+    frame: VertebraFrame,
+    neck: NeckCuts | None,
+    mask: Mask,
+    level: str,
+    pieces: int,
+    *,
+    was_filled: bool,
+    too_tall: bool,
+) -> tuple[Finding, ...]:
     """Return what makes the cut less sure than usual."""
     faces = [mask.take(end, axis=axis).any() for axis in range(3) for end in (0, -1)]
     told = (
@@ -220,8 +269,10 @@ def _doubts(frame: VertebraFrame, mask: Mask, level: str, pieces: int, was_fille
         (frame.mirror_frac < _ALIKE_LEAST, "vertebra-uneven", _MIDLINE.format(100 * frame.mirror_frac)),
         (any(faces), "vertebra-cropped", _CROPPED),
         (was_filled, "vertebra-canal-filled", _FILLED),
+        (too_tall, "vertebra-too-tall", _TOO_TALL),
         (pieces > 1, "vertebra-in-pieces", _PIECES.format(pieces)),
-        (level.upper().startswith("C"), "vertebra-cervical", _CERVICAL),
+        (neck is not None and neck.foramina_seen, "vertebra-cervical", _CERVICAL),
+        (neck is not None and not neck.foramina_seen, "vertebra-cervical-unseen", _CERVICAL_UNSEEN),
     )
     return tuple(
         Finding(level=Level.WARNING, code=code, message=text, where=level) for holds, code, text in told if holds
@@ -237,12 +288,29 @@ _MIDLINE = (
     "The halves of the vertebra are alike to {:.0f} % only, so the midline is in doubt. Check left and right parts."
 )
 _CROPPED = "The vertebra reaches the edge of the image, so parts of it may be missing. Check the compartments."
+_TOO_TALL = (
+    "The body is taller than one vertebra's: two levels may be fused, or stand in one mask. Check every compartment, "
+    "or draw one level alone."
+)
 _FILLED = "The vertebra was drawn over the canal, which was taken out of it. Check the outline of the bone."
 _PIECES = "The vertebra is in {} pieces; the axes were found from the largest. Check the mask."
 _CERVICAL = (
-    "A cervical vertebra has its transverse processes beside the body, where these cuts do not look. "
-    "Check every compartment."
+    "A cervical vertebra: the holes of its transverse processes were seen, and told the parts beside the body. "
+    "Its pedicles are small; check every compartment."
 )
+_CERVICAL_UNSEEN = (
+    "A cervical vertebra whose transverse processes show no holes: pedicles and transverse processes were parted where "
+    "the holes usually lie. Check every compartment."
+)
+
+
+def _is_too_tall(volume: LocalVolume, cuts: Cuts) -> bool:
+    """Whether the bone in front of the canal is about as tall as wide, end to end, as no single body is."""
+    w, _, u = np.nonzero(volume.mask & (volume.v_mm < cuts.wall_v - 3.0)[None, :, None])
+    if len(w) == 0:
+        return False
+    height, width = (float(np.ptp(np.percentile(mm, (2, 98)))) for mm in (volume.w_mm[w], volume.u_mm[u]))
+    return height > _TALL_FRAC * width
 
 
 def _odd_parts(labels: Labels) -> tuple[Finding, ...]:
