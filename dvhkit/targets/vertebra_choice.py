@@ -17,8 +17,11 @@ from dvhkit.targets.vertebra_source import LabelSource, labelled_levels
 
 def catalogue_of(structures: StructureSet) -> list[tuple[NamedPart, Structure]]:
     """Return the structures whose names mean a part of a vertebra, with what they mean."""
-    named = ((parse_name(s.name), s) for s in structures if not s.is_empty)
-    return [(part, s) for part, s in named if part is not None]
+    named = ((parse_name(s.name), s) for s in structures if not s.is_empty and s.rt_roi_type.upper() != "EXTERNAL")
+    found = [(part, s) for part, s in named if part is not None]
+    # "Body" alone is the patient's outline, unless other compartments without a level stand beside it.
+    others = any(isinstance(n.part, Compartment) and not n.level and n.part is not Compartment.BODY for n, _ in found)
+    return [(n, s) for n, s in found if others or not (n.part is Compartment.BODY and not n.level)]
 
 
 Chosen = dict[str, dict[str, Structure]]
