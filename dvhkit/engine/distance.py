@@ -40,7 +40,7 @@ _CELLS_MAX = 60_000_000
 # Work is handed to threads in pieces of as many rows, source planes or target planes.
 _BAND_ROWS, _BAND_SOURCES, _BAND_PLANES = 16, 8, 16
 # Gauges are refined as far from the margin's surface as a node beside it may lie.
-_NEAR_NODES = 2.0
+_NEAR_NODES = 1.5
 _DEEP_NODES = 3.0
 # The kernels let go of the interpreter; more threads than this only wait for memory.
 _THREADS = min(4, os.cpu_count() or 1)
@@ -99,7 +99,8 @@ def grown_sections(
     step = step_mm or _choose_step(stack, margins, grows=True)
     sources = loft(stack, runs, step_mm=step)
     window = _window(stack, margins, step, len(sources))
-    return _traced(_across(sources, heights_mm, margins, window), heights_mm, window)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return _traced(_across(sources, heights_mm, margins, window, pool), heights_mm, window, pool)
 
 
 def shrunk_sections(
@@ -114,7 +115,9 @@ def shrunk_sections(
     sources = loft(stack, runs, step_mm=step)
     window = _window(stack, None, step, len(sources))
     outside = [Section(w_mm=s.w_mm, rings=tuple(ring[::-1] for ring in s.rings)) for s in sources]
-    return _traced(_across(outside, heights_mm, margins.mirrored(), window, complement=True), heights_mm, window)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        field = _across(outside, heights_mm, margins.mirrored(), window, pool, complement=True)
+        return _traced(field, heights_mm, window, pool)
 
 
 def _choose_step(stack: PlaneStack, margins: FrameMargins, *, grows: bool) -> float:
@@ -149,18 +152,19 @@ def _across(
     heights_mm: FloatArray,
     margins: FrameMargins,
     window: _Window,
+    pool: ThreadPoolExecutor,
     *,
     complement: bool = False,
 ) -> NDArray[np.float32]:
     """Return, at each height, the gauge less 1; with `complement` 1 less the gauge of what lies outside."""
     in_nodes = np.maximum(np.array(margins.in_plane), _NOTHING_MM) / window.step_mm
-    fields = _gauges(sources, window, in_nodes, complement=complement)
+    fields = _gauges(sources, window, in_nodes, pool, complement=complement)
     heights = np.array([s.w_mm for s in sources])
-    bracket, weight = _brackets(heights, heights_mm)
+    between, weight = _brackets(heights, heights_mm)
     if complement:
         # Beyond both ends everything is outside, as it is on the empty sections that stand there.
-        bracket = np.where(heights_mm < sources[0].w_mm, 0, np.where(bracket < 0, len(sources) - 1, bracket))
-        weight = np.where((bracket == 0) | (bracket == len(sources) - 1), 0.0, weight)
+        between[heights_mm < sources[0].w_mm] = 0
+        between[heights_mm > sources[-1].w_mm] = len(sources) - 1
     targets = np.ascontiguousarray(heights_mm)
     across = max(margins.w_up, _NOTHING_MM), max(margins.w_down, _NOTHING_MM)
     near, sign = _NEAR_NODES / float(in_nodes.min()), -1.0 if complement else 1.0
@@ -168,15 +172,16 @@ def _across(
 
     def carry(first: int) -> None:
         stop = min(first + _BAND_ROWS, window.n_rows)
-        across_planes(fields, heights, targets, bracket, weight, *across, near, sign, first, stop, out)
+        across_planes(fields, heights, targets, between, weight, *across, near, sign, first, stop, out)
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        # Each plane, and each band of rows, is its own: the result is the same for any number of threads.
-        list(pool.map(carry, range(0, window.n_rows, _BAND_ROWS)))
+    # Each plane, and each band of rows, is its own: the result is the same for any number of threads.
+    list(pool.map(carry, range(0, window.n_rows, _BAND_ROWS)))
     return out
 
 
-def _gauges(sources: list[Section], window: _Window, in_nodes: FloatArray, *, complement: bool) -> NDArray[np.float32]:
+def _gauges(
+    sources: list[Section], window: _Window, in_nodes: FloatArray, pool: ThreadPoolExecutor, *, complement: bool
+) -> NDArray[np.float32]:
     """Return the in-plane gauge of each source, (rows, sources, columns)."""
     fields = np.empty((window.n_rows, len(sources), window.n_columns), np.float32)
     beyond = 2.0 + _BEYOND_MM / window.step_mm
@@ -193,13 +198,15 @@ def _gauges(sources: list[Section], window: _Window, in_nodes: FloatArray, *, co
             else:
                 fields[:, index] = -1e30 if complement else 1e30
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(fill, range(0, len(sources), _BAND_SOURCES)))
+    list(pool.map(fill, range(0, len(sources), _BAND_SOURCES)))
     return fields
 
 
 def _brackets(sources_mm: FloatArray, heights_mm: FloatArray) -> tuple[NDArray[np.int64], FloatArray]:
-    """Return the source plane at or below each height, -1 beyond both ends, and the share of the way to the next."""
+    """Return the source planes below and above each height, (n, 2), and the share of the way to the upper.
+
+    The same plane twice where the height lies on it; -1 beyond both ends.
+    """
     below = np.searchsorted(sources_mm, heights_mm + 1e-9, side="right") - 1
     inside = (below >= 0) & (heights_mm <= sources_mm[-1] + 1e-9)
     below = np.clip(below, 0, len(sources_mm) - 1)
@@ -207,10 +214,14 @@ def _brackets(sources_mm: FloatArray, heights_mm: FloatArray) -> tuple[NDArray[n
     gap = sources_mm[above] - sources_mm[below]
     share = np.where(gap > 0, (heights_mm - sources_mm[below]) / np.where(gap > 0, gap, 1.0), 0.0)
     share = np.where(share < 1e-6, 0.0, np.minimum(share, 1.0))
-    return np.where(inside, below, -1), share
+    above = np.where(share == 0.0, below, above)
+    below = np.where(share == 1.0, above, below)
+    return np.where(inside[:, None], np.column_stack([below, above]), -1), share
 
 
-def _traced(values: NDArray[np.float32], heights_mm: FloatArray, window: _Window) -> list[Section]:
+def _traced(
+    values: NDArray[np.float32], heights_mm: FloatArray, window: _Window, pool: ThreadPoolExecutor
+) -> list[Section]:
     def trace(first: int) -> list[Section]:
         tracer = Tracer(values.shape[1:])
         planes = range(first, min(first + _BAND_PLANES, len(values)))
@@ -221,8 +232,7 @@ def _traced(values: NDArray[np.float32], heights_mm: FloatArray, window: _Window
         ]
 
     try:
-        with ThreadPoolExecutor(_THREADS) as pool:
-            return [s for found in pool.map(trace, range(0, len(values), _BAND_PLANES)) for s in found]
+        return [s for found in pool.map(trace, range(0, len(values), _BAND_PLANES)) for s in found]
     except ValueError as error:
         raise GeometryError(
             "the margin left its working grid.", remedy="Report this with the structure's size."

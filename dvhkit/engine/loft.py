@@ -49,8 +49,9 @@ def loft(stack: PlaneStack, runs: Runs, *, step_mm: float) -> list[Section]:
     size_mm = float(np.ptp(stack.points_mm, axis=0).max()) / 2
     sag_mm = float(np.clip(_SAG_FRAC * size_mm, *_SAG_MM))
     sections: list[Section] = []
+    all_planes = Plane.all_of(stack)
     for (first, stop), (below, above) in zip(runs.bounds, runs.end_gap_mm, strict=True):
-        planes = [Plane.of(stack, p) for p in range(first, stop)]
+        planes = all_planes[first:stop]
         heights = [planes[0].w_mm - below, *(p.w_mm for p in planes), planes[-1].w_mm + above]
         for k, (low, high) in enumerate(pairwise(heights)):
             gap = Gap(planes=planes, k=k - 1, low=low, high=high, step_mm=step_mm, sag_mm=sag_mm)

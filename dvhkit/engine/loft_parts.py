@@ -13,7 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 from dvhkit.engine.kernels.outline import fill_inside, signed_distance
-from dvhkit.engine.kernels.support import edge_normals
+from dvhkit.engine.kernels.support import edge_normals, is_convex
 from dvhkit.engine.planes import PlaneStack
 from dvhkit.engine.repair import rings_of
 from dvhkit.model.arrays import FloatArray
@@ -57,6 +57,12 @@ def _without_repeats(ring: FloatArray) -> FloatArray:
     return ring[~repeats] if repeats.any() else ring
 
 
+def ring_polygons(stack: PlaneStack) -> NDArray[np.object_]:
+    """Return each ring of a stack as a shapely polygon of its own, valid or not."""
+    index = np.repeat(np.arange(len(stack.ring_start) - 1), np.diff(stack.ring_start))
+    return np.asarray(shapely.polygons(shapely.linearrings(stack.points_mm, indices=index)))
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Outline:
     """A convex ring, anticlockwise, with the normals of its edges in the order of their angles."""
@@ -68,12 +74,15 @@ class Outline:
     @staticmethod
     def of(ring: Any) -> Outline | None:  # noqa: ANN401 -- a shapely linear ring
         """Return the outline of a ring that is convex, as far as rounding can tell; else None."""
-        hull = shapely.convex_hull(ring)
-        if hull.geom_type != "Polygon" or hull.area - shapely.area(shapely.Polygon(ring)) > _DENT_MM * hull.length:
-            return None
-        points = np.ascontiguousarray(shapely.get_coordinates(hull)[:-1])
-        if not shapely.is_ccw(shapely.get_exterior_ring(hull)):
+        points = np.ascontiguousarray(shapely.get_coordinates(ring)[:-1])
+        if not shapely.is_ccw(ring):
             points = np.ascontiguousarray(points[::-1])
+        if not is_convex(points):
+            hull = shapely.convex_hull(ring)
+            if hull.geom_type != "Polygon" or hull.area - shapely.Polygon(ring).area > _DENT_MM * hull.length:
+                return None
+            points = shapely.get_coordinates(hull.exterior)[:-1]
+            points = np.ascontiguousarray(points if hull.exterior.is_ccw else points[::-1])
         normals, angles = np.empty_like(points), np.empty(len(points))
         count = edge_normals(points, normals, angles)
         return Outline(points=points, normals=normals[:count], angles=angles[:count])
@@ -187,17 +196,20 @@ class Plane:
     parts: tuple[Part, ...] = field(default=())
 
     @staticmethod
-    def of(stack: PlaneStack, plane: int) -> Plane:
-        """Return a stack's plane; rings that do not cross are kept as they were drawn."""
-        rings = stack.rings(plane)
-        w = float(stack.offsets_mm[plane])
-        if len(rings) == 1:
-            simple = shapely.Polygon(rings[0])
-            if simple.is_valid:
-                return Plane(w_mm=w, rings=(rings[0],), parts=(Part(shape=simple),))
-        shape = stack.section(plane)
-        parts = tuple(Part(shape=p) for p in shapely.get_parts(shape) if p.geom_type == "Polygon")
-        return Plane(w_mm=w, rings=tuple(rings_of(shape)), parts=parts)
+    def all_of(stack: PlaneStack) -> list[Plane]:
+        """Return a stack's planes; rings that do not cross are kept as they were drawn."""
+        polygons = ring_polygons(stack)
+        simple = shapely.is_valid(polygons)
+        planes = []
+        for k, w in enumerate(stack.offsets_mm.tolist()):
+            first, stop = stack.plane_ring[k : k + 2]
+            if stop - first == 1 and simple[first]:
+                planes.append(Plane(w_mm=w, rings=tuple(stack.rings(k)), parts=(Part(shape=polygons[first]),)))
+                continue
+            shape = stack.section(k)
+            parts = tuple(Part(shape=p) for p in shapely.get_parts(shape) if p.geom_type == "Polygon")
+            planes.append(Plane(w_mm=w, rings=tuple(rings_of(shape)), parts=parts))
+        return planes
 
     def touching(self, shape: Any) -> Part | None:  # noqa: ANN401
         """Return all parts that overlap `shape`, as one; None if none does."""

@@ -29,48 +29,50 @@ def _crossing(ga, wa, gb, wb, up, down):
 
 
 @njit(cache=True, nogil=True)
-def _nearest_on_segment(ga, ya, gb, yb):
-    """Return the squared distance of the segment (ga, ya)-(gb, yb) from the origin."""
+def _towards(ga, ya, gb, yb):
+    """Return the squared distance from the origin of the segment that runs from (ga, ya) to (gb, yb)."""
     eg = gb - ga
     ey = yb - ya
-    length = eg * eg + ey * ey
-    t = 0.0
-    if length > 0.0:
-        t = min(1.0, max(0.0, -(ga * eg + ya * ey) / length))
+    falls = -(ga * eg + ya * ey)
+    if falls <= 0.0:
+        return ga * ga + ya * ya
+    t = min(1.0, falls / (eg * eg + ey * ey))
     g = ga + t * eg
     y = ya + t * ey
     return g * g + y * y
 
 
 @njit(cache=True, nogil=True)
-def _on_surface(ga, wa, gb, wb, w, margin_up, margin_down):
-    """Return the squared gauge from height `w` to the surface that runs straight from source `a` up to source `b`."""
-    ga = max(ga, 0.0)
-    gb = max(gb, 0.0)
-    if wb <= w:
-        return _nearest_on_segment(ga, (w - wa) / margin_up, gb, (w - wb) / margin_up)
-    if wa >= w:
-        return _nearest_on_segment(ga, (wa - w) / margin_down, gb, (wb - w) / margin_down)
-    here = ga + (gb - ga) * (w - wa) / (wb - wa)
-    below = _nearest_on_segment(ga, (w - wa) / margin_up, here, 0.0)
-    return min(below, _nearest_on_segment(here, 0.0, gb, (wb - w) / margin_down))
+def _bid_between(here, there, from_here, from_there, per_up, per_down):
+    """Return the squared gauge, at a height, to the surface that runs straight from one source plane to another.
+
+    `here`, `there`: the two gauges in their planes; `from_here`, `from_there`: how far the height lies above them.
+    """
+    if from_here * from_there >= 0.0:
+        per = per_up if from_here + from_there > 0.0 else per_down
+        return _towards(here, from_here * per, there, from_there * per)
+    # The height lies between the two: the surface crosses it there.
+    crossing = here + (there - here) * from_here / (from_here - from_there)
+    a = from_here * (per_up if from_here > 0.0 else per_down)
+    b = from_there * (per_up if from_there > 0.0 else per_down)
+    return min(_towards(here, a, crossing, 0.0), _towards(there, b, crossing, 0.0))
 
 
 @njit(cache=True, nogil=True)
-def _refined(values, sources, q, w, best, margin_up, margin_down, near):
+def _refined(values, sources, q, w, best, per_up, per_down, near):
     """Return the squared gauge to the surface that runs straight from source `q` to the planes beside it."""
-    here = sqrt(best)
-    if here < 1.0 - near:
+    if near < 1.0 and best < (1.0 - near) ** 2:
         return best
-    for other in (q - 1, q + 1):
-        if not 0 <= other < sources.size or values[other] >= _BIDS:
-            continue
-        a = min(q, other)
-        rise = (sources[a + 1] - sources[a]) / (margin_up if w > sources[q] else margin_down)
-        # Nowhere is the piece between the two nearer than by its own length.
-        if here - abs(max(values[a + 1], 0.0) - max(values[a], 0.0)) - rise > 1.0 + near:
-            continue
-        bid = _on_surface(values[a], sources[a], values[a + 1], sources[a + 1], w, margin_up, margin_down)
+    here = max(values[q], 0.0)
+    below = values[q - 1] if q > 0 else _FAR
+    above = values[q + 1] if q + 1 < sources.size else _FAR
+    if min(here, below, above) > 1.0 + near:
+        return best
+    if below < _BIDS:
+        bid = _bid_between(here, max(below, 0.0), w - sources[q], w - sources[q - 1], per_up, per_down)
+        best = min(best, bid)
+    if above < _BIDS:
+        bid = _bid_between(here, max(above, 0.0), w - sources[q], w - sources[q + 1], per_up, per_down)
         best = min(best, bid)
     return best
 
@@ -119,28 +121,27 @@ def _envelope(live, count, values, squared, sources, up, down, stack, since):
 
 
 @njit(cache=True, nogil=True)
-def _start_row(fields, j, bracket, weight, sign, out):
+def _start_row(fields, j, between, weight, sign, out):
     """Write where targets lie inside, with the in-plane measure, and that all else is far away."""
-    n = fields.shape[1]
-    for t in range(bracket.size):
-        b = bracket[t]
+    for t in range(weight.size):
+        a = between[t, 0]
+        b = between[t, 1]
         share = weight[t]
         for i in range(fields.shape[2]):
             out[t, j, i] = sign * _MOST
-        if b < 0:
+        if a < 0:
             continue
-        c = min(b + 1, n - 1)
         for i in range(fields.shape[2]):
-            g0 = fields[j, b, i]
-            g1 = fields[j, c, i]
-            if (g0 < 0.0 or share == 1.0) and (g1 < 0.0 or share == 0.0):
+            g0 = fields[j, a, i]
+            g1 = fields[j, b, i]
+            if g0 < 0.0 and g1 < 0.0:
                 inner = (1.0 - share) * max(g0, -_MOST) + share * max(g1, -_MOST)
                 out[t, j, i] = sign * max(inner - 1.0, -_MOST)
 
 
 @njit(cache=True, nogil=True)
 def across_planes(
-    fields, sources, targets, bracket, weight, margin_up, margin_down, near, sign, first_row, stop_row, out
+    fields, sources, targets, between, weight, margin_up, margin_down, near, sign, first_row, stop_row, out
 ):
     """Carry the in-plane gauge of each source plane across the planes: least of all bids, at each target plane.
 
@@ -148,15 +149,18 @@ def across_planes(
     refined on the surface that runs straight to its neighbours, so that planes may be far apart.
 
     `fields` (rows, sources, columns): as `gauge_field` writes; `sources`, `targets`: ascending heights in mm;
-    `bracket`, `weight`: the source below each target (-1 for none) and how far it lies towards the next. `near`: only
+    `between` (targets, 2), `weight`: the sources below and above each target, the same one twice where it lies on it
+    and -1 for none, and how far it lies towards the upper. `near`: only
     gauges that may lie nearer to 1 than this are exact. `out` (targets, rows, columns): ``sign * (gauge - 1)``, at
     most 1000 either way; where the target lies inside, with the negative in-plane measure as gauge. Only the rows from
     `first_row` to before `stop_row` are worked on, so that threads can share a field.
     """
     n = sources.size
     columns = fields.shape[2]
-    up = 1.0 / (margin_up * margin_up)
-    down = 1.0 / (margin_down * margin_down)
+    per_up = 1.0 / margin_up
+    per_down = 1.0 / margin_down
+    up = per_up * per_up
+    down = per_down * per_down
     stack = np.empty(n, np.int64)
     since = np.empty(n + 1)
     squared = np.empty(n)
@@ -168,27 +172,24 @@ def across_planes(
     first = np.searchsorted(targets, sources - margin_down * (1.0 + near) - rise[:n])
     last = np.searchsorted(targets, sources + margin_up * (1.0 + near) + rise[1:], side="right") - 1
     for j in range(first_row, stop_row):
-        _start_row(fields, j, bracket, weight, sign, out)
+        _start_row(fields, j, between, weight, sign, out)
         _live(fields, j, lists, counts)
         for i in range(columns):
             if counts[i] == 0:
                 continue
             values = fields[j, :, i]
             found = _envelope(lists[i], counts[i], values, squared, sources, up, down, stack, since)
+            t = 0
             for k in range(found):
                 q = stack[k]
-                for t in range(first[q], last[q] + 1):
-                    w = targets[t]
-                    if w <= since[k]:
-                        continue
-                    if w > since[k + 1]:
-                        break
-                    b = bracket[t]
-                    if b >= 0:
-                        lower = values[b] < 0.0 or weight[t] == 1.0
-                        if lower and (values[min(b + 1, n - 1)] < 0.0 or weight[t] == 0.0):
-                            continue
-                    dw = w - sources[q]
-                    best = squared[q] + dw * dw * (up if dw > 0.0 else down)
-                    best = _refined(values, sources, q, w, best, margin_up, margin_down, near)
-                    out[t, j, i] = sign * min(sqrt(best) - 1.0, _MOST)
+                t = max(t, first[q])
+                while t <= last[q] and targets[t] <= since[k]:
+                    t += 1
+                while t <= last[q] and targets[t] <= since[k + 1]:
+                    a = between[t, 0]
+                    if a < 0 or values[a] >= 0.0 or values[between[t, 1]] >= 0.0:
+                        dw = targets[t] - sources[q]
+                        best = squared[q] + dw * dw * (up if dw > 0.0 else down)
+                        best = _refined(values, sources, q, targets[t], best, per_up, per_down, near)
+                        out[t, j, i] = sign * min(sqrt(best) - 1.0, _MOST)
+                    t += 1

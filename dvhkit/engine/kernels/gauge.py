@@ -15,8 +15,8 @@ _EPS = 1e-6
 
 
 @njit(cache=True, nogil=True)
-def _fill(points, ring_start, inside, complement):
-    """Mark the nodes inside the rings by the even-odd rule, or those outside."""
+def _start(points, ring_start, complement, inside, field):
+    """Mark the nodes inside the rings by the even-odd rule, or those outside; the field is far on either side."""
     n_rows, n_columns = inside.shape
     inside[:] = False
     if complement:
@@ -41,6 +41,7 @@ def _fill(points, ring_start, inside, complement):
         for i in range(n_columns):
             odd ^= inside[j, i]
             inside[j, i] = odd
+            field[j, i] = -_FAR if odd else _FAR
 
 
 @njit(cache=True, nogil=True)
@@ -211,10 +212,7 @@ def gauge_field(points, ring_start, margins, beyond, depth, complement, inside, 
     semi-axes towards growing and falling columns, growing and falling rows, in nodes. `complement`: all that lies
     outside the rings is inside. `inside` (rows, columns): work space. `field`: +1e30 or -1e30 where nothing bids.
     """
-    _fill(points, ring_start, inside, complement)
-    for j in range(inside.shape[0]):
-        for i in range(inside.shape[1]):
-            field[j, i] = -_FAR if inside[j, i] else _FAR
+    _start(points, ring_start, complement, inside, field)
     span = np.empty(2)
     before = np.empty(5)
     edge = np.empty(5)

@@ -41,6 +41,22 @@ def edge_normals(ring, normals, angles):
 
 
 @njit(cache=True, nogil=True)
+def is_convex(ring):
+    """Return whether an anticlockwise ring that does not cross itself turns to its left at every corner."""
+    n = ring.shape[0]
+    ax = ring[n - 1, 0] - ring[n - 2, 0]
+    ay = ring[n - 1, 1] - ring[n - 2, 1]
+    for p in range(n):
+        bx = ring[p, 0] - ring[p - 1, 0]
+        by = ring[p, 1] - ring[p - 1, 1]
+        if ax * by - ay * bx < -_SAME * (abs(ax) + abs(ay)) * (abs(bx) + abs(by)):
+            return False
+        ax = bx
+        ay = by
+    return True
+
+
+@njit(cache=True, nogil=True)
 def merge_normals(normals_a, angles_a, normals_b, angles_b, normals):
     """Write the normals of two outlines in the order of their angles, each once; return how many."""
     i = 0
