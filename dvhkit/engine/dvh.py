@@ -11,11 +11,11 @@ from itertools import product
 import numpy as np
 
 from dvhkit.engine.histogram import atoms, empty_histogram
-from dvhkit.engine.kernels.book import book_dose, point_extremes, surface_extremes
+from dvhkit.engine.kernels.book import book_layers, point_extremes, surface_extremes
 from dvhkit.engine.lattice import Lattice, dose_lattice, end_halves_mm, rim_mm, volume_lattice
 from dvhkit.engine.options import EngineOptions, admissible
 from dvhkit.engine.planes import PlaneStack, next_in_ring
-from dvhkit.engine.sections import stream
+from dvhkit.engine.sections import fill
 from dvhkit.engine.solid import Links, Solid, make_solid, mended
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray, frozen_array
@@ -235,19 +235,11 @@ def _run(solid: Solid, lattice: Lattice, field: _Field) -> _Run:
     )
     place = (field.values_gy, field.offsets_mm, field.half_end_mm, field.to_dose)
     _surface(solid, lattice, place, run.extremes)
-    layer = np.zeros((lattice.n_rows, lattice.n_columns, 4))
-    layer_first = np.full(lattice.n_rows, lattice.n_columns)
-    layer_last = np.full(lattice.n_rows, -1)
-    open_layer = np.full(1, -1)
-    for chunk in stream(solid, lattice, run.excess):
-        book_dose(
-            chunk.area,
-            chunk.first,
-            chunk.last,
-            chunk.section,
-            chunk.lo_mm,
-            chunk.hi_mm,
-            chunk.layer,
+    for filled in fill(solid, lattice, run.excess):
+        book_layers(
+            filled.layers,
+            filled.begin,
+            filled.stop,
             lattice.layer_edges_mm,
             lattice.origin_mm,
             lattice.step_mm,
@@ -255,11 +247,6 @@ def _run(solid: Solid, lattice: Lattice, field: _Field) -> _Run:
             field.rim_mm,
             field.low_gy,
             field.high_gy,
-            layer,
-            layer_first,
-            layer_last,
-            open_layer,
-            chunk.is_last,
             run.hist,
             run.totals,
             run.extremes,

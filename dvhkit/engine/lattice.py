@@ -127,15 +127,20 @@ def _axis(stack: PlaneStack, grid: Grid, a: int) -> _Axis:
 
 
 def _parts(axes: list[_Axis], lo: FloatArray, hi: FloatArray, volume_mm3: float, options: EngineOptions) -> list[int]:
-    """Return into how many cells each axis divides a dose voxel."""
-    size = (volume_mm3 / options.cells_target) ** (1 / 3)
+    """Return into how many cells each axis divides a dose voxel: the coarsest axis first, until there are enough."""
+    parts = [1, 1, 1]
     while True:
-        parts = [min(options.subdivision_max, max(1, ceil(axis.pitch / size))) for axis in axes]
-        cells = [(hi[a] - lo[a]) / axes[a].pitch * parts[a] + 3 for a in range(3)]
-        fits = cells[0] * cells[1] <= _LAYER_CELLS_MAX and cells[0] * cells[1] * cells[2] <= _WINDOW_CELLS_MAX
-        if fits or max(parts) <= 2:
+        size = [axis.pitch / n for axis, n in zip(axes, parts, strict=True)]
+        if volume_mm3 / (size[0] * size[1] * size[2]) >= options.cells_target:
             return parts
-        size *= 1.3
+        finer = [n if n >= options.subdivision_max else n + 1 for n in parts]
+        a = max(range(3), key=lambda k: size[k] if finer[k] > parts[k] else 0.0)
+        tried = [finer[k] if k == a else parts[k] for k in range(3)]
+        cells = [(hi[k] - lo[k]) / axes[k].pitch * tried[k] + 3 for k in range(3)]
+        too_many = cells[0] * cells[1] > _LAYER_CELLS_MAX or cells[0] * cells[1] * cells[2] > _WINDOW_CELLS_MAX
+        if tried == parts or too_many:
+            return parts
+        parts = tried
 
 
 def _nodes(axis: _Axis, grid: Grid, bottom: float, top: float, *, follows_planes: bool) -> FloatArray:

@@ -7,7 +7,7 @@ import numpy as np
 from dvhkit.engine.kernels.book import book_field
 from dvhkit.engine.lattice import Lattice, end_halves_mm
 from dvhkit.engine.options import EngineOptions
-from dvhkit.engine.sections import stream
+from dvhkit.engine.sections import fill
 from dvhkit.engine.solid import Solid, make_solid, mended
 from dvhkit.errors import GeometryError
 from dvhkit.model.arrays import FloatArray, frozen_array
@@ -74,10 +74,8 @@ def _field(solid: Solid, grid: Grid) -> tuple[FloatArray, FloatArray]:
     )
     part = np.zeros((len(layers) - 1, v1 - v0, u1 - u0))
     excess = np.zeros(solid.stack.n_planes)
-    for chunk in stream(solid, lattice, excess):
-        inside = (chunk.layer >= 0) & (chunk.layer < len(layers) - 1)
-        slabs = (chunk.section[inside], chunk.lo_mm[inside], chunk.hi_mm[inside], chunk.layer[inside])
-        book_field(chunk.area, chunk.first, chunk.last, *slabs, layers, part)
+    for filled in fill(solid, lattice, excess):
+        book_field(filled.layers, filled.begin, filled.stop, layers, part)
     nu, nv = len(edges[0]) - 1, len(edges[1]) - 1
     field: FloatArray = np.zeros((part.shape[0], nv, nu))
     au, bu, av, bv = max(u0, 0), min(u1, nu), max(v0, 0), min(v1, nv)

@@ -20,6 +20,9 @@ from dvhkit.model.structure import Structure
 
 # A cell's coverage may leave [0, 1] by this much through rounded texts; more means that rings cross or overlap.
 EXCESS_FRAC = 1e-3
+# Distances are known at least and at most this many slice distances around a contour.
+_BAND_LEAST = 2.0
+_BAND_MOST = 6.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,8 +70,6 @@ class Solid:
         Where the slab of each plane begins and ends along w, the caps of its run included.
     links
         Only where the surface runs through the contours (`Between.SHAPE`).
-    band_mm
-        Distance from a contour beyond which its plane says nothing more.
     """
 
     stack: PlaneStack
@@ -77,7 +78,6 @@ class Solid:
     lo_mm: FloatArray
     hi_mm: FloatArray
     links: Links | None = None
-    band_mm: float = 0.0
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -88,6 +88,25 @@ class Solid:
     def margin_mm(self) -> float:
         """How far the solid may reach beyond its contours in their planes."""
         return 0.5 * max(max(gaps) for gaps in self.runs.end_gap_mm) if self.links else 0.0
+
+    def bands_mm(self) -> FloatArray:
+        """Return how far around its contours each plane has to know its distances.
+
+        Upright walls need little; where the next section is another, or none, as far as it has moved.
+        """
+        links, stack = self.links, self.stack
+        assert links is not None
+        moved = np.zeros(len(links.x_mm))
+        for onward in (links.above, links.below):
+            step = np.hypot(links.x_mm[onward] - links.x_mm, links.y_mm[onward] - links.y_mm)
+            step += np.abs(links.size_mm[onward] - links.size_mm)
+            moved = np.maximum(moved, np.where(onward >= 0, step, np.inf))
+        plane_of_ring = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
+        farthest = np.zeros(stack.n_planes + 2)
+        np.maximum.at(farthest, plane_of_ring + 1, moved)
+        around = np.maximum(farthest[1:-1], np.maximum(farthest[:-2], farthest[2:]))
+        usual = float(np.median(np.diff(stack.offsets_mm))) if stack.n_planes > 1 else self.runs.end_gap_mm[0][0]
+        return np.asarray(np.minimum(_BAND_LEAST * usual + around, _BAND_MOST * usual) + 1.0)
 
 
 def make_solid(
@@ -118,7 +137,6 @@ def _solid(stack: PlaneStack, runs: Runs, options: EngineOptions) -> Solid:
     for (first, stop), _ in zip(runs.bounds, runs.end_gap_mm, strict=True):
         lo[first] = stack.offsets_mm[first] - _tallest(links.down_mm, stack, first)
         hi[stop - 1] = stack.offsets_mm[stop - 1] + _tallest(links.up_mm, stack, stop - 1)
-    usual = float(np.median(np.diff(stack.offsets_mm))) if stack.n_planes > 1 else runs.end_gap_mm[0][0]
     return Solid(
         stack=stack,
         runs=runs,
@@ -126,7 +144,6 @@ def _solid(stack: PlaneStack, runs: Runs, options: EngineOptions) -> Solid:
         lo_mm=lo,
         hi_mm=hi,
         links=links,
-        band_mm=(3.0 if stack.n_planes <= 30 else 2.0) * usual + 1.0,
     )
 
 
@@ -190,7 +207,7 @@ def _links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: FloatArr
     link(stack.points_mm, stack.ring_start, stack.plane_ring, run_of_plane, is_hole, above, below)
     ring_plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
     sides: list[NDArray[Any]] = []
-    gap_below, gap_above = _gaps(stack, runs)
+    gap_below, gap_above = gaps_mm(stack, runs)
     scale_below, scale_above = options.flat_scale
     for onward, back, gap, scale in ((above, below, gap_above, scale_above), (below, above, gap_below, scale_below)):
         height, order = np.empty(n_rings), np.empty(n_rings, np.int64)
@@ -220,7 +237,7 @@ def _links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: FloatArr
     )
 
 
-def _gaps(stack: PlaneStack, runs: Runs) -> tuple[FloatArray, FloatArray]:
+def gaps_mm(stack: PlaneStack, runs: Runs) -> tuple[FloatArray, FloatArray]:
     """Return the distance from each plane to the one below and above, or to where it would be."""
     gaps = np.diff(stack.offsets_mm)
     below, above = np.concatenate([[0.0], gaps]), np.concatenate([gaps, [0.0]])

@@ -166,5 +166,5 @@ def test_it_does_not_matter_into_how_many_chunks_the_slabs_are_cut(name, monkeyp
 
 def test_each_kernel_compiled_once_for_all_that_came_before():
     compute_dvh(sphere(9.0, 2.0), dose(lambda x, y, z: 30 + x), options=PRISM)
-    for kernel in (book.book_dose, book.book_field, book.surface_extremes, coverage.plane_sections, rings.orient):
+    for kernel in (book.book_layers, book.book_field, book.surface_extremes, coverage.fill_prisms, rings.orient):
         assert len(kernel.signatures) <= 1, kernel

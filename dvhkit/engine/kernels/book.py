@@ -1,37 +1,26 @@
-"""Book what sections cover: volume by dose, or the filled share of each cell. Also the dose on a solid's walls.
-
-A section is a plane's coverage as kernel `coverage` writes it: covered area of each cell and its first moments, in cell
-units. Slabs of a section, sorted by height, fill layers; a layer's cells are booked when it is complete.
-"""
+"""Book what fills the layers: volume by dose, or the filled share of each cell. Also the dose on a solid's walls."""
 
 from math import ceil, floor, sqrt
 
 import numpy as np
 from numba import njit
 
+_inlined = njit(cache=True, nogil=True, forceinline=True)
 
-@njit(cache=True, nogil=True)
-def _add_slab(area, first, last, layer, layer_first, layer_last, dz, zc):
-    """Add a slab of height `dz` and mid-height `zc` with the given section to the layer's volumes and moments."""
-    for row in range(first.size):
-        if last[row] < 0:
-            continue
-        for column in range(first[row], last[row] + 1):
-            covered = min(1.0, max(0.0, area[0, row, column]))
-            if covered <= 0.0:
-                continue
-            volume = covered * dz
-            layer[row, column, 0] += volume
-            if covered == 1.0:
-                # The middle of a full cell needs no moments; sections may leave them out.
-                layer[row, column, 1] += 0.5 * dz
-                layer[row, column, 2] += 0.5 * dz
-            else:
-                layer[row, column, 1] += area[1, row, column] * dz
-                layer[row, column, 2] += area[2, row, column] * dz
-            layer[row, column, 3] += volume * zc
-        layer_first[row] = min(layer_first[row], first[row])
-        layer_last[row] = max(layer_last[row], last[row])
+
+@_inlined
+def _plane_below(offsets, cn):
+    """Index of the dose plane below offset `cn`, of the last but one at most."""
+    nk = offsets.size
+    if nk == 1:
+        return 0
+    k = int((cn - offsets[0]) * (nk - 1) / (offsets[nk - 1] - offsets[0]))
+    k = min(max(k, 0), nk - 2)
+    while k > 0 and cn < offsets[k]:
+        k -= 1
+    while k < nk - 2 and cn > offsets[k + 1]:
+        k += 1
+    return k
 
 
 @njit(cache=True, nogil=True)
@@ -48,14 +37,7 @@ def _dose_at(dose, offsets, half_end, to_dose, u, v, w, out):
         return False
     i = min(max(floor(ci), 0), max(ni - 2, 0))
     j = min(max(floor(cj), 0), max(nj - 2, 0))
-    k = 0
-    if nk > 1:
-        k = int((cn - offsets[0]) * (nk - 1) / (offsets[nk - 1] - offsets[0]))
-        k = min(max(k, 0), nk - 2)
-        while k > 0 and cn < offsets[k]:
-            k -= 1
-        while k < nk - 2 and cn > offsets[k + 1]:
-            k += 1
+    k = _plane_below(offsets, cn)
     i1 = min(i + 1, ni - 1)
     j1 = min(j + 1, nj - 1)
     k1 = min(k + 1, nk - 1)
@@ -102,7 +84,7 @@ def _dose_at(dose, offsets, half_end, to_dose, u, v, w, out):
     return True
 
 
-@njit(cache=True, nogil=True)
+@_inlined
 def _deposit(hist, low, high, dose, width, volume):
     """Book `volume` spread evenly over `width` around `dose`.
 
@@ -152,7 +134,7 @@ def _corners(dose, offsets, half_end, to_dose, u, v, w0, w1, hu, hv, out, extrem
             extremes[1] = max(extremes[1], out[0])
 
 
-@njit(cache=True, nogil=True)
+@_inlined
 def _share(start, size, low, high):
     """Share of the stretch from `start` to ``start + size`` that lies between `low` and `high`."""
     inside = min(start + size, high) - max(start, low)
@@ -160,190 +142,253 @@ def _share(start, size, low, high):
 
 
 @njit(cache=True, nogil=True)
-def _book_layer(
-    layer,
-    layer_first,
-    layer_last,
-    w0,
-    w1,
-    origin,
-    step,
-    dose,
-    offsets,
-    half_end,
-    to_dose,
-    rim,
-    low,
-    high,
-    hist,
-    totals,
-    extremes,
-):
-    """Evaluate the dose of each covered cell of a layer, book it, and hand the layer back empty."""
-    out = np.empty(4)
-    hu = step[0]
-    hv = step[1]
-    hw = w1 - w0
-    cell = hu * hv
-    for row in range(layer_first.size):
-        for column in range(layer_first[row], layer_last[row] + 1):
-            filled = layer[row, column, 0]
-            if filled <= 0.0:
-                continue
-            if filled >= hw * (1.0 - 1e-12):
-                cu = 0.5
-                cv = 0.5
-                w = 0.5 * (w0 + w1)
-            else:
-                part = 1.0 / filled
-                cu = min(max(layer[row, column, 1] * part, 0.0), 1.0)
-                cv = min(max(layer[row, column, 2] * part, 0.0), 1.0)
-                w = min(max(layer[row, column, 3] * part, w0), w1)
-            for a in range(4):
-                layer[row, column, a] = 0.0
-            volume = filled * cell
-            totals[0] += volume
-            u = origin[0] + hu * (column + cu)
-            v = origin[1] + hv * (row + cv)
-            share = _share(origin[0] + hu * column, hu, rim[0], rim[1])
-            share *= _share(origin[1] + hv * row, hv, rim[2], rim[3])
-            if share <= 0.0:
-                continue
-            if share < 1.0:
-                u = min(max(u, rim[0]), rim[1])
-                v = min(max(v, rim[2]), rim[3])
-                volume *= share
-            if not _dose_at(dose, offsets, half_end, to_dose, u, v, w, out):
-                continue
-            totals[1] += volume
-            totals[2] += volume * sqrt(out[1] * out[1] + out[2] * out[2] + out[3] * out[3])
-            d = out[0]
-            # A part of a cell reaches about as far beyond its centroid as the nearer face lies: exact for a part cut
-            # off along an axis, and never out of the cell.
-            su = out[1] * hu * 2.0 * min(cu, 1.0 - cu)
-            sv = out[2] * hv * 2.0 * min(cv, 1.0 - cv)
-            sw = out[3] * 2.0 * min(w - w0, w1 - w)
-            width = sqrt(su * su + sv * sv + sw * sw)
-            fraction = min(1.0, filled / hw)
-            _deposit(hist, low, high, d, width, volume)
-            if fraction > 0.05:
-                # How far a cut cell reaches towards the cut: 0.5 of the width if that lies across an axis, 0.35 if
-                # across a diagonal. Slivers are left out: their centroid is uncertain, and their neighbours show more.
-                reach = 0.35 * width if fraction > 0.5 else 0.0
-                extremes[0] = min(extremes[0], max(low, d - reach))
-                extremes[1] = max(extremes[1], min(high, d + reach))
-            if fraction > 1.0 - 1e-9:
-                reach = abs(su) + abs(sv) + abs(sw)
-                if d + reach > extremes[1] or d - reach < extremes[0]:
-                    _corners(dose, offsets, half_end, to_dose, u - hu * cu, v - hv * cv, w0, w1, hu, hv, out, extremes)
-        layer_first[row] = layer.shape[1]
-        layer_last[row] = -1
+def _node_line(dose, to_dose, offsets, v, w, first, last, line):
+    """Write dose and its slopes along v and w at the nodes ``first..last`` of the row of voxels through (v, w).
 
-
-@njit(cache=True, nogil=True)
-def book_dose(
-    sections,
-    first,
-    last,
-    slab_section,
-    slab_lo,
-    slab_hi,
-    slab_layer,
-    layer_edges,
-    origin,
-    step,
-    dose,
-    offsets,
-    half_end,
-    to_dose,
-    rim,
-    low,
-    high,
-    layer,
-    layer_first,
-    layer_last,
-    open_layer,
-    final,
-    hist,
-    totals,
-    extremes,
-):
-    """Add slabs to their layers and book the dose of each layer that is complete.
-
-    `rim` (least and greatest u, least and greatest v): where the outermost voxels end; a cell across it has dose in
-    its share within.
-
-    `slab_section` names the section of each slab, `slab_layer` its layer; both ascend. Unless `final`, the last layer
-    stays open for the next call in `layer`, `layer_first`, `layer_last`, its number in `open_layer` (1,). Outputs:
-    `hist` (bins, 9) as in `_deposit`; `totals`: volume, volume with dose (mm3), and volume times dose gradient
-    (Gy mm2); `extremes`: least and greatest dose met.
+    For lattices along the axes of the dose, u along columns. `line` (nodes, 3).
     """
-    for s in range(slab_lo.size):
-        if open_layer[0] >= 0 and slab_layer[s] != open_layer[0]:
-            _book_layer(
-                layer,
-                layer_first,
-                layer_last,
-                layer_edges[open_layer[0]],
-                layer_edges[open_layer[0] + 1],
-                origin,
-                step,
-                dose,
-                offsets,
-                half_end,
-                to_dose,
-                rim,
-                low,
-                high,
-                hist,
-                totals,
-                extremes,
-            )
-        open_layer[0] = slab_layer[s]
-        section = slab_section[s]
-        _add_slab(
-            sections[section],
-            first[section],
-            last[section],
-            layer,
-            layer_first,
-            layer_last,
-            slab_hi[s] - slab_lo[s],
-            0.5 * (slab_lo[s] + slab_hi[s]),
-        )
-    if final and open_layer[0] >= 0:
-        _book_layer(
-            layer,
-            layer_first,
-            layer_last,
-            layer_edges[open_layer[0]],
-            layer_edges[open_layer[0] + 1],
-            origin,
-            step,
-            dose,
-            offsets,
-            half_end,
-            to_dose,
-            rim,
-            low,
-            high,
-            hist,
-            totals,
-            extremes,
-        )
+    nk, nj, _ = dose.shape
+    cj = to_dose[1, 1] * v + to_dose[1, 3]
+    cn = to_dose[2, 2] * w + to_dose[2, 3]
+    j = min(max(floor(cj), 0), max(nj - 2, 0))
+    k = _plane_below(offsets, cn)
+    j1 = min(j + 1, nj - 1)
+    k1 = min(k + 1, nk - 1)
+    gap = offsets[k1] - offsets[k] if k1 > k else 1.0
+    fj = cj - j
+    fk = (cn - offsets[k]) / gap
+    sj = to_dose[1, 1]
+    sk = to_dose[2, 2] / gap
+    # The outer half voxel takes the value of the outermost centres: no data lie beyond them.
+    if fj < 0.0 or fj > 1.0 or j1 == j:
+        fj = min(max(fj, 0.0), 1.0)
+        sj = 0.0
+    if fk < 0.0 or fk > 1.0 or k1 == k:
+        fk = min(max(fk, 0.0), 1.0)
+        sk = 0.0
+    for i in range(first, last + 1):
+        d00 = dose[k, j, i]
+        d01 = dose[k, j1, i]
+        d10 = dose[k1, j, i]
+        d11 = dose[k1, j1, i]
+        b0 = d00 + fj * (d01 - d00)
+        b1 = d10 + fj * (d11 - d10)
+        line[i, 0] = b0 + fk * (b1 - b0)
+        line[i, 1] = sj * ((d01 - d00) + fk * ((d11 - d10) - (d01 - d00)))
+        line[i, 2] = sk * (b1 - b0)
+
+
+@_inlined
+def _from_line(line, to_dose, u):
+    """Return dose and its gradient along u, v, w from a line of nodes."""
+    n = line.shape[0]
+    ci = to_dose[0, 0] * u + to_dose[0, 3]
+    i = min(max(floor(ci), 0), max(n - 2, 0))
+    i1 = min(i + 1, n - 1)
+    f = ci - i
+    slope = to_dose[0, 0]
+    if f < 0.0 or f > 1.0 or i1 == i:
+        f = min(max(f, 0.0), 1.0)
+        slope = 0.0
+    rise = line[i1, 0] - line[i, 0]
+    return (
+        line[i, 0] + f * rise,
+        slope * rise,
+        line[i, 1] + f * (line[i1, 1] - line[i, 1]),
+        line[i, 2] + f * (line[i1, 2] - line[i, 2]),
+    )
+
+
+@_inlined
+def _book_full(d, gu, gv, gw, hu, hv, hw, volume, low, high, hist, totals, extremes):
+    """Book a full cell of the given size; return whether its corners may widen the extremes."""
+    su = gu * hu
+    sv = gv * hv
+    sw = gw * hw
+    totals[1] += volume
+    totals[2] += volume * sqrt(gu * gu + gv * gv + gw * gw)
+    _deposit(hist, low, high, d, sqrt(su * su + sv * sv + sw * sw), volume)
+    reach = 0.5 * (abs(su) + abs(sv) + abs(sw))
+    return d + reach > extremes[1] or d - reach < extremes[0]
+
+
+@_inlined
+def _book_part(out, size, place, fraction, volume, low, high, hist, totals, extremes):
+    """Book a cut cell, of which `fraction` is covered with its centroid at `place` (shares of its size)."""
+    totals[1] += volume
+    totals[2] += volume * sqrt(out[1] * out[1] + out[2] * out[2] + out[3] * out[3])
+    # A part of a cell reaches about as far beyond its centroid as the nearer face lies: exact for a part cut
+    # off along an axis, and never out of the cell.
+    square = 0.0
+    for a in range(3):
+        square += (out[a + 1] * size[a] * 2.0 * min(place[a], 1.0 - place[a])) ** 2
+    width = sqrt(square)
+    d = out[0]
+    _deposit(hist, low, high, d, width, volume)
+    if fraction > 0.05:
+        # How far a cut cell reaches towards the cut: 0.5 of the width if that lies across an axis, 0.35 if
+        # across a diagonal. Slivers are left out: their centroid is uncertain, and their neighbours show more.
+        reach = 0.35 * width if fraction > 0.5 else 0.0
+        extremes[0] = min(extremes[0], max(low, d - reach))
+        extremes[1] = max(extremes[1], min(high, d + reach))
+
+
+@_inlined
+def _inside_rim(u, v, size, rim):
+    """Share of a cell, given its lower corner, that lies within the outermost voxels."""
+    return _share(u, size[0], rim[0], rim[1]) * _share(v, size[1], rim[2], rim[3])
+
+
+@_inlined
+def _clear(part, moment, column):
+    part[column] = 0.0
+    moment[column, 0] = 0.0
+    moment[column, 1] = 0.0
+    moment[column, 2] = 0.0
 
 
 @njit(cache=True, nogil=True)
-def book_field(sections, first, last, slab_section, slab_lo, slab_hi, slab_layer, layer_edges, field):
-    """Add slabs to `field` (layers, rows, columns): the filled share of each cell of each layer."""
-    for s in range(slab_lo.size):
-        section = slab_section[s]
-        index = slab_layer[s]
-        share = (slab_hi[s] - slab_lo[s]) / (layer_edges[index + 1] - layer_edges[index])
-        for row in range(first.shape[1]):
-            for column in range(first[section, row], last[section, row] + 1):
-                covered = min(1.0, max(0.0, sections[section, 0, row, column]))
-                field[index, row, column] += covered * share
+def book_layers(
+    layers, begin, stop, edges, origin, step, dose, offsets, half_end, to_dose, rim, low, high, hist, totals, extremes
+):
+    """Evaluate the dose of each covered cell of the layers ``begin:stop``, book it, and hand the layers back empty.
+
+    Parameters
+    ----------
+    layers
+        See `Layers` in kernel `reconstruct`.
+    edges
+        Where layers begin and end along w.
+    rim
+        Least and greatest u, least and greatest v: where the outermost voxels end; a cell across it has dose in its
+        share within.
+    hist, totals, extremes
+        Output: (bins, 9) as in `_deposit`; volume, volume with dose (mm3), and volume times dose gradient (Gy mm2);
+        least and greatest dose met.
+    """
+    slots = layers.part.shape[0]
+    n_rows = layers.span.shape[1]
+    out = np.empty(4)
+    size = np.empty(3)
+    size[0] = step[0]
+    size[1] = step[1]
+    place = np.empty(3)
+    base = step[0] * step[1]
+    ni = dose.shape[2]
+    is_axial = rim[0] > -np.inf and to_dose[0, 0] != 0.0 and to_dose[1, 1] != 0.0 and to_dose[2, 2] != 0.0
+    line = np.empty((ni if is_axial else 0, 3))
+    for index in range(begin, stop):
+        slot = index % slots
+        w0 = edges[index]
+        w1 = edges[index + 1]
+        hw = w1 - w0
+        size[2] = hw
+        middle = 0.5 * (w0 + w1)
+        cn = to_dose[2, 2] * middle + to_dose[2, 3]
+        for row in range(n_rows):
+            first = layers.span[slot, row, 0]
+            last = layers.span[slot, row, 1]
+            if last < 0:
+                continue
+            layers.span[slot, row, 0] = layers.part.shape[2]
+            layers.span[slot, row, 1] = -1
+            part = layers.part[slot, row]
+            moment = layers.moment[slot, row]
+            run = layers.run[slot, row]
+            u0 = origin[0] + step[0] * first
+            v0 = origin[1] + step[1] * row
+            u1 = origin[0] + step[0] * (last + 1)
+            # Full cells wholly inside the voxels share the line of nodes through their middles.
+            in_line = (
+                is_axial
+                and v0 >= rim[2]
+                and v0 + step[1] <= rim[3]
+                and offsets[0] - half_end[0] <= cn <= offsets[offsets.size - 1] + half_end[1]
+            )
+            if in_line:
+                ia = to_dose[0, 0] * u0 + to_dose[0, 3]
+                ib = to_dose[0, 0] * u1 + to_dose[0, 3]
+                _node_line(
+                    dose,
+                    to_dose,
+                    offsets,
+                    v0 + 0.5 * step[1],
+                    middle,
+                    min(max(floor(min(ia, ib)), 0), ni - 1),
+                    min(max(floor(max(ia, ib)) + 1, 0), ni - 1),
+                    line,
+                )
+            height = 0.0
+            raised = 0.0
+            for column in range(first, last + 1):
+                height += run[column, 0]
+                raised += run[column, 1]
+                run[column, 0] = 0.0
+                run[column, 1] = 0.0
+                filled = height + part[column]
+                if filled <= hw * 1e-12:
+                    _clear(part, moment, column)
+                    continue
+                u = origin[0] + step[0] * column
+                if filled >= hw * (1.0 - 1e-12):
+                    if part[column] != 0.0:
+                        _clear(part, moment, column)
+                    volume = base * filled
+                    totals[0] += volume
+                    if in_line and u >= rim[0] and u + step[0] <= rim[1]:
+                        d, gu, gv, gw = _from_line(line, to_dose, u + 0.5 * step[0])
+                    else:
+                        share = _inside_rim(u, v0, size, rim)
+                        volume *= share
+                        uc = min(max(u + 0.5 * step[0], rim[0]), rim[1])
+                        vc = min(max(v0 + 0.5 * step[1], rim[2]), rim[3])
+                        if share <= 0.0 or not _dose_at(dose, offsets, half_end, to_dose, uc, vc, middle, out):
+                            continue
+                        d, gu, gv, gw = out[0], out[1], out[2], out[3]
+                    if _book_full(d, gu, gv, gw, step[0], step[1], hw, volume, low, high, hist, totals, extremes):
+                        _corners(dose, offsets, half_end, to_dose, u, v0, w0, w1, step[0], step[1], out, extremes)
+                    continue
+                one = 1.0 / filled
+                place[0] = min(max((moment[column, 0] + 0.5 * height) * one, 0.0), 1.0)
+                place[1] = min(max((moment[column, 1] + 0.5 * height) * one, 0.0), 1.0)
+                w = min(max((moment[column, 2] + raised) * one, w0), w1)
+                place[2] = (w - w0) / hw
+                _clear(part, moment, column)
+                volume = base * filled
+                totals[0] += volume
+                share = _inside_rim(u, v0, size, rim)
+                if share <= 0.0:
+                    continue
+                uc = min(max(u + step[0] * place[0], rim[0]), rim[1])
+                vc = min(max(v0 + step[1] * place[1], rim[2]), rim[3])
+                if _dose_at(dose, offsets, half_end, to_dose, uc, vc, w, out):
+                    _book_part(out, size, place, filled / hw, volume * share, low, high, hist, totals, extremes)
+            run[last + 1, 0] = 0.0
+            run[last + 1, 1] = 0.0
+
+
+@njit(cache=True, nogil=True)
+def book_field(layers, begin, stop, edges, field):
+    """Write to `field` (layers, rows, columns) the filled share of each cell of the layers ``begin:stop``."""
+    slots = layers.part.shape[0]
+    for index in range(begin, stop):
+        slot = index % slots
+        hw = edges[index + 1] - edges[index]
+        for row in range(layers.span.shape[1]):
+            height = 0.0
+            last = layers.span[slot, row, 1]
+            for column in range(layers.span[slot, row, 0], last + 1):
+                height += layers.run[slot, row, column, 0]
+                filled = height + layers.part[slot, row, column]
+                if filled > hw * 1e-12:
+                    field[index, row, column] = min(1.0, filled / hw)
+                layers.part[slot, row, column] = 0.0
+                layers.moment[slot, row, column] = 0.0
+                layers.run[slot, row, column] = 0.0
+            if last >= 0:
+                layers.run[slot, row, last + 1] = 0.0
+            layers.span[slot, row, 0] = layers.part.shape[2]
+            layers.span[slot, row, 1] = -1
 
 
 @njit(cache=True, nogil=True)

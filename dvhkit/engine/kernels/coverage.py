@@ -115,13 +115,75 @@ def coverage(points, ring_start, ring_lo, ring_hi, acc, first, last, area):
 
 
 @njit(cache=True, nogil=True)
-def plane_sections(points, ring_start, plane_ring, plane_lo, plane_hi, acc, first, last, area, excess):
-    """Write the coverage of planes ``plane_lo:plane_hi`` to ``area[0:]``, ``first[0:]``, ``last[0:]``; see `coverage`.
+def plane_excess(points, ring_start, plane_ring, acc, first, last, area, excess):
+    """Write to `excess` (planes,) by how much each plane's coverage leaves [0, 1]; `area` is scratch."""
+    for plane in range(excess.size):
+        excess[plane] = coverage(points, ring_start, plane_ring[plane], plane_ring[plane + 1], acc, first, last, area)
 
-    `excess` (planes,): by how much each plane's coverage leaves [0, 1].
+
+@njit(cache=True, nogil=True)
+def plane_covers(points, ring_start, plane_ring, plane_lo, plane_hi, acc, first, last, cover, area, excess):
+    """Write the coverage of planes ``plane_lo:plane_hi``, plane n to slot n modulo the number of slots.
+
+    `cover` (slots, rows, columns): 1 for full cells, -1 for empty ones, 0 for cut ones, of which `area` (slots, 3,
+    rows, columns) holds covered area and first moments. `excess` (planes,): by how much coverage leaves [0, 1].
     """
+    slots, n_rows, _ = cover.shape
     for plane in range(plane_lo, plane_hi):
-        slot = plane - plane_lo
+        slot = plane % slots
         excess[plane] = coverage(
-            points, ring_start, plane_ring[plane], plane_ring[plane + 1], acc, first[slot], last[slot], area[slot]
+            points, ring_start, plane_ring[plane], plane_ring[plane + 1], acc, first, last, area[slot]
         )
+        for row in range(n_rows):
+            cover[slot, row, :] = -1
+            for column in range(first[row], last[row] + 1):
+                covered = area[slot, 0, row, column]
+                cover[slot, row, column] = (abs(covered - 1.0) < 1e-12) - (abs(covered) < 1e-12)
+
+
+@njit(cache=True, nogil=True)
+def fill_prisms(
+    points, ring_start, plane_ring, slab_plane, slab_lo, slab_hi, slab_layer, acc, first, last, area, excess, layers
+):
+    """Add upright prisms over drawn planes to the layers; see `Layers` in kernel `reconstruct`.
+
+    `slab_plane`, `slab_lo`, `slab_hi`, `slab_layer`: plane, ends and layer of each slab, ascending. `acc`, `first`,
+    `last`, `area`: scratch as `coverage` wants it.
+    """
+    slots = layers.part.shape[0]
+    known = -1
+    for s in range(slab_plane.size):
+        plane = slab_plane[s]
+        if plane != known:
+            known = plane
+            excess[plane] = coverage(
+                points, ring_start, plane_ring[plane], plane_ring[plane + 1], acc, first, last, area
+            )
+        slot = slab_layer[s] % slots
+        height = slab_hi[s] - slab_lo[s]
+        middle = 0.5 * (slab_hi[s] + slab_lo[s])
+        run = layers.run[slot]
+        for row in range(first.size):
+            if last[row] < 0:
+                continue
+            layers.span[slot, row, 0] = min(layers.span[slot, row, 0], first[row])
+            layers.span[slot, row, 1] = max(layers.span[slot, row, 1], last[row])
+            was_full = False
+            for column in range(first[row], last[row] + 1):
+                covered = area[0, row, column]
+                is_full = abs(covered - 1.0) < 1e-12
+                if is_full != was_full:
+                    change = height if is_full else -height
+                    run[row, column, 0] += change
+                    run[row, column, 1] += change * middle
+                    was_full = is_full
+                if is_full or covered <= 1e-12:
+                    continue
+                volume = min(1.0, covered) * height
+                layers.part[slot, row, column] += volume
+                layers.moment[slot, row, column, 0] += area[1, row, column] * height
+                layers.moment[slot, row, column, 1] += area[2, row, column] * height
+                layers.moment[slot, row, column, 2] += volume * middle
+            if was_full:
+                run[row, last[row] + 1, 0] -= height
+                run[row, last[row] + 1, 1] -= height * middle

@@ -2,7 +2,7 @@
 
 The signed distance d to a contour (negative inside) is turned into d (d + 2 r), where r is the distance from the
 contour's centroid to the tangent at the nearest point. For circles that is |x - c|^2 - r^2: quadratic in z for spheres,
-cones and oblique cylinders alike, which a polynomial in z then reproduces exactly. Holes count as solids of their own.
+cones and oblique cylinders alike, which a polynomial in z then reproduces exactly. Holes come as solids of their own.
 """
 
 from math import ceil, floor, sqrt
@@ -39,55 +39,51 @@ def _distance2(edges, edge, x, y):
 
 
 @njit(cache=True, nogil=True)
-def _offer(edges, edge, hu, hv, row, column, nearest, distance2, waiting, queue, tail):
-    """Offer a node an edge; a node that takes it joins the queue. Return the queue's new end."""
-    found = _distance2(edges, edge, column * hu, row * hv)
-    if found < distance2[row, column]:
-        distance2[row, column] = found
-        nearest[row, column] = edge
-        if not waiting[row, column]:
-            waiting[row, column] = True
-            queue[tail] = row * nearest.shape[1] + column
-            tail = tail + 1 if tail + 1 < queue.size else 0
-    return tail
+def _offer(edges, edge, xs, row_y, row, first, last, nearest, distance2):
+    """Offer the nodes ``first..last`` of a row an edge; those that lie nearer to it than to their own take it."""
+    py = row_y - edges[edge, 1]
+    ax = edges[edge, 0]
+    dx = edges[edge, 2]
+    dy = edges[edge, 3]
+    along = py * dy
+    inverse = edges[edge, 4]
+    # No branch inside: the compiler then takes several nodes at once.
+    for column in range(first, last + 1):
+        px = xs[column] - ax
+        t = (px * dx + along) * inverse
+        t = 0.0 if t < 0.0 else t
+        t = 1.0 if t > 1.0 else t
+        ex = px - t * dx
+        ey = py - t * dy
+        found = ex * ex + ey * ey
+        known = distance2[row, column]
+        is_nearer = found < known
+        distance2[row, column] = found if is_nearer else known
+        nearest[row, column] = edge if is_nearer else nearest[row, column]
 
 
 @njit(cache=True, nogil=True)
-def _spread(points, following, edges, begin, end, hu, hv, band2, nearest, distance2, waiting, queue):
-    """Give every node within the band its nearest edge: from the nodes around each edge outwards."""
+def _nearest_edges(edges, begin, end, hu, hv, band, xs, nearest, distance2):
+    """Give every node within the band its nearest edge: each edge calls on the nodes of the box around it.
+
+    Long edges call piece by piece, so that the boxes of slanting ones stay small.
+    """
     n_rows, n_columns = nearest.shape
-    head = 0
-    tail = 0
     for edge in range(begin, end):
-        ax = points[edge, 0]
-        ay = points[edge, 1]
-        dx = points[following[edge], 0] - ax
-        dy = points[following[edge], 1] - ay
-        n = max(1, ceil(max(abs(dx), abs(dy))))
-        for s in range(n + 1):
-            column = floor(ax + dx * s / n)
-            row = floor(ay + dy * s / n)
-            for r in range(max(0, row), min(n_rows, row + 2)):
-                for c in range(max(0, column), min(n_columns, column + 2)):
-                    if nearest[r, c] != edge:
-                        tail = _offer(edges, edge, hu, hv, r, c, nearest, distance2, waiting, queue, tail)
-    while head != tail:
-        index = queue[head]
-        head = head + 1 if head + 1 < queue.size else 0
-        row = index // n_columns
-        column = index - row * n_columns
-        waiting[row, column] = False
-        if distance2[row, column] >= band2:
-            continue
-        edge = nearest[row, column]
-        if row > 0 and nearest[row - 1, column] != edge:
-            tail = _offer(edges, edge, hu, hv, row - 1, column, nearest, distance2, waiting, queue, tail)
-        if row + 1 < n_rows and nearest[row + 1, column] != edge:
-            tail = _offer(edges, edge, hu, hv, row + 1, column, nearest, distance2, waiting, queue, tail)
-        if column > 0 and nearest[row, column - 1] != edge:
-            tail = _offer(edges, edge, hu, hv, row, column - 1, nearest, distance2, waiting, queue, tail)
-        if column + 1 < n_columns and nearest[row, column + 1] != edge:
-            tail = _offer(edges, edge, hu, hv, row, column + 1, nearest, distance2, waiting, queue, tail)
+        dx = edges[edge, 2]
+        dy = edges[edge, 3]
+        n = max(1, ceil(max(abs(dx), abs(dy)) / (2.0 * band)))
+        for s in range(n):
+            xa = edges[edge, 0] + dx * s / n
+            ya = edges[edge, 1] + dy * s / n
+            xb = xa + dx / n
+            yb = ya + dy / n
+            first = max(0, ceil((min(xa, xb) - band) / hu))
+            last = min(n_columns - 1, floor((max(xa, xb) + band) / hu))
+            for row in range(
+                max(0, ceil((min(ya, yb) - band) / hv)), min(n_rows - 1, floor((max(ya, yb) + band) / hv)) + 1
+            ):
+                _offer(edges, edge, xs, row * hv, row, first, last, nearest, distance2)
 
 
 @njit(cache=True, nogil=True)
@@ -117,7 +113,7 @@ def _windings(points, following, begin, end, winding):
 
 
 @njit(cache=True, nogil=True)
-def _reach(edges, edge, cx, cy, size, half_thickness, is_hole):
+def _reach(edges, edge, cx, cy, size, half_thickness):
     """Distance in mm from a ring's centroid to the line of an edge, within bounds that the ring's own size sets.
 
     `size`: radius of the circle of the ring's area. `half_thickness`: see kernel `ring_shapes`.
@@ -125,12 +121,8 @@ def _reach(edges, edge, cx, cy, size, half_thickness, is_hole):
     dx = edges[edge, 2]
     dy = edges[edge, 3]
     length = sqrt(dx * dx + dy * dy)
-    reach = 0.0
-    if length > 0.0:
-        # Outer rings run anticlockwise, holes clockwise: away from the centroid is right of an outer edge.
-        reach = ((edges[edge, 0] - cx) * dy - (edges[edge, 1] - cy) * dx) / length
-        if is_hole:
-            reach = -reach
+    # Rings run anticlockwise: away from the centroid is right of an edge.
+    reach = ((edges[edge, 0] - cx) * dy - (edges[edge, 1] - cy) * dx) / length if length > 0.0 else 0.0
     # A concave stretch may face its centroid; a small radius of its own keeps its level in order. And far from the
     # centroid of a long, thin ring a small shift must not count as much as its whole thickness.
     return max(min(reach, 2.5 * half_thickness), 0.1 * size)
@@ -143,31 +135,72 @@ def _before(edge, ring_start, point_ring):
 
 
 @njit(cache=True, nogil=True)
+def _write_row(edges, following, ring_start, point_ring, ring_base, hv, row, xs, band, deep, sure, plane, out):
+    """Turn a row's nearest edges into levels.
+
+    `plane`: nearest, distance2, winding; `out`: level, radius, ring, sign.
+    """
+    nearest, distance2, winding = plane
+    level, radius, ring, sign = out
+    seen = -1
+    for column in range(xs.size):
+        edge = nearest[row, column]
+        inside = winding[row, column] > 0
+        if edge < 0:
+            # Deep inside, the ring met last on the way in stands for the nearest.
+            ring[row, column] = seen if inside else -1
+            level[row, column] = -deep * deep if inside else deep * deep
+            radius[row, column] = deep
+            sign[row, column] = 1 if inside else -1
+            continue
+        least = distance2[row, column]
+        d = min(band, sqrt(least))
+        own = ring_base + point_ring[edge]
+        seen = own
+        ring[row, column] = own
+        # At a corner the nearest point belongs to two edges, and repeated points make edges of no length.
+        r = edges[edge, 5]
+        after = following[edge]
+        before = _before(edge, ring_start, point_ring)
+        if _distance2(edges, after, xs[column], row * hv) <= least * (1.0 + 1e-9):
+            r = max(r, edges[after, 5])
+        if _distance2(edges, before, xs[column], row * hv) <= least * (1.0 + 1e-9):
+            r = max(r, edges[before, 5])
+        if inside:
+            value = -r * r if d > r else d * (d - 2.0 * r)
+        else:
+            value = d * (d + 2.0 * r)
+        level[row, column] = value
+        radius[row, column] = r
+        sign[row, column] = (value < -sure) - (value > sure)
+
+
+@njit(cache=True, nogil=True)
 def plane_levels(
     points,
     following,
     ring_start,
     point_ring,
+    ring_base,
     plane_ring,
     plane_lo,
     plane_hi,
     hu,
     hv,
-    band,
+    bands,
+    sure,
     ring_x,
     ring_y,
     ring_size,
     ring_thick,
-    ring_hole,
     edges,
     nearest,
     distance2,
     winding,
-    waiting,
-    queue,
     level,
     radius,
     ring,
+    sign,
 ):
     """Write the level function of planes ``plane_lo:plane_hi`` at the nodes of the lattice.
 
@@ -175,76 +208,52 @@ def plane_levels(
     ----------
     points
         Ring points in cell units; `following` the next point of the same ring, `point_ring` the ring of each.
+    ring_base
+        Number under which the first ring is written.
     hu, hv
         Size of a cell in mm.
-    band
-        Distance in mm beyond which distances are not told apart.
-    ring_x, ring_y, ring_size, ring_thick, ring_hole
-        Centroid in mm, radius of the circle of equal area and half-thickness in mm, and whether the ring is a hole.
-    edges, nearest, distance2, winding, waiting, queue
-        Scratch: (points, 6), four times (node rows, node columns) with `waiting` all false, and one more than nodes.
-    level, radius, ring
-        Output (planes, node rows, node columns): the level in mm2, the distance r that it was made with (negative for
-        holes), and the nearest ring.
+    bands
+        Distance in mm around each plane's contours beyond which distances are not told apart.
+    sure
+        Level in mm2 of each plane beyond which the next planes see no other sign.
+    ring_x, ring_y, ring_size, ring_thick
+        Centroid in mm, radius of the circle of equal area and half-thickness in mm.
+    edges, nearest, distance2, winding
+        Scratch: (points, 6), and three times (node rows, node columns).
+    level, radius, ring, sign
+        Output (slots, node rows, node columns), plane n in slot n modulo their number: the level in mm2, the distance
+        r that it was made with, the nearest ring (-1 for none), and 1 where the level stays negative up to the next
+        planes, -1 where positive, 0 where that is open.
     """
-    n_rows, n_columns = nearest.shape
+    slots, n_rows, n_columns = level.shape
+    xs = np.arange(n_columns) * hu
+    deep = bands.max()
     for plane in range(plane_lo, plane_hi):
-        slot = plane - plane_lo
+        slot = plane % slots
         begin = ring_start[plane_ring[plane]]
         end = ring_start[plane_ring[plane + 1]]
         nearest[:] = -1
         distance2[:] = np.inf
         winding[:] = 0
         _measure(points, following, begin, end, hu, hv, edges)
-        _spread(points, following, edges, begin, end, hu, hv, band * band, nearest, distance2, waiting, queue)
+        _nearest_edges(edges, begin, end, hu, hv, bands[plane], xs, nearest, distance2)
         _windings(points, following, begin, end, winding)
         for own in range(plane_ring[plane], plane_ring[plane + 1]):
             for edge in range(ring_start[own], ring_start[own + 1]):
-                edges[edge, 5] = _reach(
-                    edges, edge, ring_x[own], ring_y[own], ring_size[own], ring_thick[own], ring_hole[own]
-                )
+                edges[edge, 5] = _reach(edges, edge, ring_x[own], ring_y[own], ring_size[own], ring_thick[own])
         for row in range(n_rows):
-            seen = -1
-            for column in range(n_columns):
-                edge = nearest[row, column]
-                inside = winding[row, column] > 0
-                if edge < 0:
-                    # Deep inside, the ring met last on the way in stands for the nearest.
-                    ring[slot, row, column] = seen if inside else -1
-                    level[slot, row, column] = -band * band if inside else band * band
-                    radius[slot, row, column] = band
-                    continue
-                # Neighbours handed on their own nearest edge: walk on along the ring to the node's.
-                x = column * hu
-                y = row * hv
-                least = distance2[row, column]
-                after = _distance2(edges, following[edge], x, y)
-                while after < least:
-                    least = after
-                    edge = following[edge]
-                    after = _distance2(edges, following[edge], x, y)
-                before = _distance2(edges, _before(edge, ring_start, point_ring), x, y)
-                if before < least:
-                    while before < least:
-                        least = before
-                        edge = _before(edge, ring_start, point_ring)
-                        before = _distance2(edges, _before(edge, ring_start, point_ring), x, y)
-                    after = _distance2(edges, following[edge], x, y)
-                d = min(band, sqrt(least))
-                if inside:
-                    d = -d
-                own = point_ring[edge]
-                seen = own
-                ring[slot, row, column] = own
-                r = edges[edge, 5]
-                # At a corner the nearest point belongs to two edges, and repeated points make edges of no length.
-                if after <= least * (1.0 + 1e-9):
-                    r = max(r, edges[following[edge], 5])
-                if before <= least * (1.0 + 1e-9):
-                    r = max(r, edges[_before(edge, ring_start, point_ring), 5])
-                if ring_hole[own]:
-                    level[slot, row, column] = r * r if d > r else d * (2.0 * r - d)
-                    radius[slot, row, column] = -r
-                else:
-                    level[slot, row, column] = -r * r if d < -r else d * (d + 2.0 * r)
-                    radius[slot, row, column] = r
+            _write_row(
+                edges,
+                following,
+                ring_start,
+                point_ring,
+                ring_base,
+                hv,
+                row,
+                xs,
+                bands[plane],
+                deep,
+                sure[plane],
+                (nearest, distance2, winding),
+                (level[slot], radius[slot], ring[slot], sign[slot]),
+            )

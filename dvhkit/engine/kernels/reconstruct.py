@@ -1,7 +1,9 @@
-"""Sections between and beyond drawn planes, where an interpolated level function is negative.
+"""What lies between and beyond drawn planes: where an interpolated level function is negative, summed into layers.
 
 On a drawn plane a section is the exact coverage. Elsewhere it is the area where the level, interpolated along z at the
 four corners of a cell, is negative, plus the difference that the same estimate leaves on the drawn planes around.
+
+Planes and layers are kept in rings of slots: plane or layer n lies in slot n modulo the number of slots.
 """
 
 from math import sqrt
@@ -9,88 +11,104 @@ from math import sqrt
 import numpy as np
 from numba import njit
 
+_inlined = njit(cache=True, nogil=True, forceinline=True)
 
-@njit(cache=True, nogil=True)
-def _negative_part(a, b, c, d, out):
-    """Write area and first moments of the part of a unit cell where the level is negative.
 
-    Corners (0, 0), (1, 0), (1, 1), (0, 1) in that order; the level changes linearly along the borders.
+@_inlined
+def _triangle(here, along_x, along_y, right, top):
+    """Return area and first moments of the triangle that a corner with another sign than its neighbours cuts off."""
+    s = here / (here - along_x)
+    t = here / (here - along_y)
+    area = 0.5 * s * t
+    return area, area * (1.0 - s / 3.0 if right else s / 3.0), area * (1.0 - t / 3.0 if top else t / 3.0)
+
+
+@_inlined
+def _between(a, b, c, d, ina, inb):
+    """Return area and first moments of the part on the negative side where two neighbouring corners are negative."""
+    if ina == inb:
+        left = a / (a - d)
+        right = b / (b - c)
+    else:
+        left = a / (a - b)
+        right = d / (d - c)
+    area = 0.5 * (left + right)
+    across = (left * left + left * right + right * right) / 6.0
+    along = left / 6.0 + right / 3.0
+    # The shares above are those of the side of corner a; the other side is the rest of the cell.
+    if not ina:
+        area = 1.0 - area
+        along = 0.5 - along
+        across = 0.5 - across
+    if ina == inb:
+        return area, along, across
+    return area, across, along
+
+
+@_inlined
+def _negative_part(a, b, c, d):
+    """Return area and first moments of the part of a unit cell where the level is negative.
+
+    Corners (0, 0), (1, 0), (1, 1), (0, 1) in that order; the level changes linearly along the borders. Where opposite
+    corners are negative, they are taken to be joined.
     """
-    inside = (a < 0.0) + (b < 0.0) + (c < 0.0) + (d < 0.0)
+    ina = a < 0.0
+    inb = b < 0.0
+    inc = c < 0.0
+    ind = d < 0.0
+    inside = int(ina) + int(inb) + int(inc) + int(ind)
     if inside == 0:
-        out[0] = 0.0
-        out[1] = 0.0
-        out[2] = 0.0
-        return
+        return 0.0, 0.0, 0.0
     if inside == 4:
-        out[0] = 1.0
-        out[1] = 0.5
-        out[2] = 0.5
-        return
-    corner_x = (0.0, 1.0, 1.0, 0.0)
-    corner_y = (0.0, 0.0, 1.0, 1.0)
-    level = (a, b, c, d)
+        return 1.0, 0.5, 0.5
+    if inside == 2 and ina != inc:
+        return _between(a, b, c, d, ina, inb)
+    few = inside == 1
     area = 0.0
     mx = 0.0
     my = 0.0
-    x0 = 0.0
-    y0 = 0.0
-    first_x = 0.0
-    first_y = 0.0
-    n = 0
-    for k in range(4):
-        here = level[k]
-        there = level[(k + 1) % 4]
-        for half in range(2):
-            if half == 0:
-                if here >= 0.0:
-                    continue
-                x1 = corner_x[k]
-                y1 = corner_y[k]
-            else:
-                if (here < 0.0) == (there < 0.0):
-                    continue
-                t = here / (here - there)
-                x1 = corner_x[k] + t * (corner_x[(k + 1) % 4] - corner_x[k])
-                y1 = corner_y[k] + t * (corner_y[(k + 1) % 4] - corner_y[k])
-            if n == 0:
-                first_x = x1
-                first_y = y1
-            else:
-                cross = x0 * y1 - x1 * y0
-                area += cross
-                mx += (x0 + x1) * cross
-                my += (y0 + y1) * cross
-            x0 = x1
-            y0 = y1
-            n += 1
-    cross = x0 * first_y - first_x * y0
-    out[0] = 0.5 * (area + cross)
-    out[1] = (mx + (x0 + first_x) * cross) / 6.0
-    out[2] = (my + (y0 + first_y) * cross) / 6.0
+    if ina == few:
+        t = _triangle(a, b, d, False, False)
+        area += t[0]
+        mx += t[1]
+        my += t[2]
+    if inb == few:
+        t = _triangle(b, a, c, True, False)
+        area += t[0]
+        mx += t[1]
+        my += t[2]
+    if inc == few:
+        t = _triangle(c, d, b, True, True)
+        area += t[0]
+        mx += t[1]
+        my += t[2]
+    if ind == few:
+        t = _triangle(d, c, a, False, True)
+        area += t[0]
+        mx += t[1]
+        my += t[2]
+    if few:
+        return area, mx, my
+    return 1.0 - area, 0.5 - mx, 0.5 - my
 
 
-@njit(cache=True, nogil=True)
-def _cap(l0, l1, l2, g1, g2, order, bend, out):
-    """Write slope and half curvature of a level beyond its last plane from its values on the last three planes."""
-    out[0] = 0.0
-    out[1] = 0.0
+@_inlined
+def _cap(l0, l1, l2, g1, g2, order, bend):
+    """Return slope and half curvature of a level beyond its last plane from its values on the last three planes."""
     if order == 0:
-        return
+        return 0.0, 0.0
     f1 = (l0 - l1) / g1
     if order == 1:
-        out[0] = f1
-    elif order == 2:
+        return f1, 0.0
+    if order == 2:
         # A ball that only two slices cut has its widest section between them: beyond, it narrows.
-        out[0] = max(0.0, f1 + g1)
-        out[1] = 1.0
-    else:
-        f2 = (l1 - l2) / g2
-        out[1] = min(bend, max(-bend, (f1 - f2) / (g1 + g2)))
-        out[0] = f1 + out[1] * g1
+        return max(0.0, f1 + g1), 1.0
+    f2 = (l1 - l2) / g2
+    half = min(bend, max(-bend, (f1 - f2) / (g1 + g2)))
+    return f1 + half * g1, half
 
 
-@njit(cache=True, nogil=True)
+@_inlined
 def _beyond(level, slope, bend, tau):
     """Level at `tau` beyond a plane; what has begun to close does not open again."""
     if slope > 0.0 and bend < 0.0:
@@ -98,391 +116,285 @@ def _beyond(level, slope, bend, tau):
     return level + tau * (slope + tau * bend)
 
 
-@njit(cache=True, nogil=True)
+@_inlined
 def _half_curvature(la, lb, lc, ga, gb, bend):
     """Half curvature of the parabola through three values, bounded."""
     return min(bend, max(-bend, ((lc - lb) / gb - (lb - la) / ga) / (ga + gb)))
 
 
-@njit(cache=True, nogil=True)
+@_inlined
 def _distance(level, radius):
     """Turn a level back into a signed distance, which is what changes linearly across a cell."""
-    if radius < 0.0:
-        return level / (-radius + sqrt(max(0.0, radius * radius - level)))
     return level / (radius + sqrt(max(0.0, radius * radius + level)))
 
 
-@njit(cache=True, nogil=True)
-def _node_levels(
-    level,
-    radius,
-    ring,
-    row,
-    column,
-    base,
-    lower,
-    upper,
-    run_lo,
-    run_hi,
-    offsets,
-    above,
-    below,
-    up_height,
-    up_order,
-    down_height,
-    down_order,
-    hole,
-    bend,
-    stretch,
-    far,
-    z_lo,
-    z_hi,
-    mids,
-    cap,
-    phi,
-):
-    """Interpolate the level of one node for heights `mids` between planes `lower` and `upper` (-1: none)."""
-    gap = z_hi - z_lo
-    end_up = 0.0
-    end_down = 0.0
-    up_stretch = 1.0
-    down_stretch = 1.0
-    up_slope = 0.0
-    up_bend = 0.0
-    down_slope = 0.0
-    down_bend = 0.0
-    l0 = far
-    l1 = far
-    r0 = radius[lower - base, row, column] if lower >= 0 else radius[upper - base, row, column]
-    r1 = radius[upper - base, row, column] if upper >= 0 else r0
-    ends_up = False
-    ends_down = False
-    hole_up = False
-    hole_down = False
-    if lower >= 0:
-        l0 = level[lower - base, row, column]
-        own = ring[lower - base, row, column]
-        ends_up = upper < 0 or (own >= 0 and above[own] == -1)
-        if ends_up and own >= 0:
-            hole_up = hole[own]
-            end_up = up_height[own]
-            before = level[lower - 1 - base, row, column] if lower - 1 >= run_lo else l0
-            before2 = level[lower - 2 - base, row, column] if lower - 2 >= run_lo else before
-            g1 = offsets[lower] - offsets[lower - 1] if lower - 1 >= run_lo else 1.0
-            g2 = offsets[lower - 1] - offsets[lower - 2] if lower - 2 >= run_lo else 1.0
-            order = up_order[own] if lower - 1 < run_lo or _goes_on(below, ring, lower - base, -1, row, column) else 0
-            _cap(l0, before, before2, g1, g2, order, max(bend, 4.0), cap)
-            up_stretch = stretch if 2 <= up_order[own] <= 3 else 1.0
-            up_slope = cap[0]
-            up_bend = cap[1]
-    if upper >= 0:
-        l1 = level[upper - base, row, column]
-        own = ring[upper - base, row, column]
-        ends_down = lower < 0 or (own >= 0 and below[own] == -1)
-        if ends_down and own >= 0:
-            hole_down = hole[own]
-            end_down = down_height[own]
-            after = level[upper + 1 - base, row, column] if upper + 1 < run_hi else l1
-            after2 = level[upper + 2 - base, row, column] if upper + 2 < run_hi else after
-            g1 = offsets[upper + 1] - offsets[upper] if upper + 1 < run_hi else 1.0
-            g2 = offsets[upper + 2] - offsets[upper + 1] if upper + 2 < run_hi else 1.0
-            order = down_order[own] if upper + 1 >= run_hi or _goes_on(above, ring, upper - base, 1, row, column) else 0
-            _cap(l1, after, after2, g1, g2, order, max(bend, 4.0), cap)
-            down_stretch = stretch if 2 <= down_order[own] <= 3 else 1.0
-            down_slope = cap[0]
-            down_bend = cap[1]
-    c_lo = 0.0
-    c_hi = 0.0
-    p0 = l0
-    p1 = l1
-    # A ring that ends takes no part in what goes on: without it, its inside would be outside.
-    if ends_up:
-        p0 = -abs(l0) if hole_up else abs(l0)
-    if ends_down:
-        p1 = -abs(l1) if hole_down else abs(l1)
-    if lower >= 0 and upper >= 0 and not ends_up and not ends_down:
-        # Another part's level on the plane beyond says nothing about this one's curvature.
-        has_lo = lower - 1 >= run_lo and _goes_on(below, ring, lower - base, -1, row, column)
-        has_hi = upper + 1 < run_hi and _goes_on(above, ring, upper - base, 1, row, column)
-        if has_lo:
-            before = level[lower - 1 - base, row, column]
-            c_lo = _half_curvature(before, l0, l1, offsets[lower] - offsets[lower - 1], gap, bend)
-        if has_hi:
-            after = level[upper + 1 - base, row, column]
-            c_hi = _half_curvature(l0, l1, after, gap, offsets[upper + 1] - offsets[upper], bend)
-        if not has_lo and not has_hi:
-            c_lo = 1.0
-            c_hi = 1.0
-        elif not has_lo:
-            c_lo = c_hi
-        elif not has_hi:
-            c_hi = c_lo
-    for s in range(mids.size):
-        z = mids[s]
-        value = far
-        if lower >= 0 and upper >= 0:
-            t = (z - z_lo) / gap
-            # The cubic whose slopes at both planes are those of the parabolas through each and its neighbours.
-            value = p0 + t * (p1 - p0) - t * (1.0 - t) * gap * gap * ((1.0 - t) * c_lo + t * c_hi)
-        if ends_up:
-            tau = z - z_lo
-            if tau <= end_up:
-                tau /= up_stretch
-                beyond = _beyond(l0, up_slope, up_bend, tau)
-                value = max(value, beyond) if hole_up and upper >= 0 else min(value, beyond)
-        if ends_down:
-            tau = z_hi - z
-            if tau <= end_down:
-                tau /= down_stretch
-                beyond = _beyond(l1, down_slope, down_bend, tau)
-                value = max(value, beyond) if hole_down and lower >= 0 else min(value, beyond)
-        r = r0 + (r1 - r0) * min(1.0, max(0.0, (z - z_lo) / gap))
-        phi[s, row, column] = _distance(value, r)
+@_inlined
+def _same_part(onward, own, other):
+    """Whether a ring, the nearest to a node, goes on as the one nearest to it on the next plane."""
+    return own < 0 or onward[own] == -2 or (onward[own] >= 0 and onward[own] == other)
+
+
+@_inlined
+def _curvatures(level, ring, above, below, row, column, span, bend):
+    """Return the half curvatures along z that a node's level has on the planes below and above.
+
+    `level`, `ring`: of one depth. `span`: see `_span`.
+    """
+    before, lo, hi, after, gap_before, gap, gap_after = span
+    l0 = level[lo, row, column]
+    l1 = level[hi, row, column]
+    # Another part's level on the plane beyond says nothing about this one's curvature.
+    has_lo = before >= 0 and _same_part(below, ring[lo, row, column], ring[before, row, column])
+    has_hi = after >= 0 and _same_part(above, ring[hi, row, column], ring[after, row, column])
+    c_lo = min(bend, 1.0)
+    c_hi = c_lo
+    if has_lo:
+        c_lo = _half_curvature(level[before, row, column], l0, l1, gap_before, gap, bend)
+    if has_hi:
+        c_hi = _half_curvature(l0, l1, level[after, row, column], gap, gap_after, bend)
+    if has_lo and not has_hi:
+        c_hi = c_lo
+    elif has_hi and not has_lo:
+        c_lo = c_hi
+    return c_lo, c_hi
 
 
 @njit(cache=True, nogil=True)
-def _goes_on(onward, ring, slot, side, row, column):
-    """Whether the ring nearest to a node goes on as the one nearest to it on the next plane to that side."""
-    own = ring[slot, row, column]
-    if own < 0:
-        return True
-    return onward[own] == -2 or (onward[own] >= 0 and onward[own] == ring[slot + side, row, column])
-
-
-@njit(cache=True, nogil=True)
-def _sure(level, ring, row, column, base, lower, upper, above, below, sure):
-    """Return 1 where a node is inside at all heights between two planes, -1 where outside, 0 where that is open."""
-    low = np.inf
-    high = -np.inf
-    if lower >= 0:
-        own = ring[lower - base, row, column]
-        if own >= 0 and (upper < 0 or above[own] == -1):
-            return 0
-        low = level[lower - base, row, column]
-        high = low
-    if upper >= 0:
-        own = ring[upper - base, row, column]
-        if own >= 0 and (lower < 0 or below[own] == -1):
-            return 0
-        low = min(low, level[upper - base, row, column])
-        high = max(high, level[upper - base, row, column])
-    if low > sure:
-        return -1
-    return 1 if high < -sure else 0
-
-
-@njit(cache=True, nogil=True)
-def _residual(level, radius, slot, area, row, column, out):
-    """Write what the exact coverage of a drawn plane has more than the estimate from its levels, and that estimate."""
-    _negative_part(
-        _distance(level[slot, row, column], radius[slot, row, column]),
-        _distance(level[slot, row, column + 1], radius[slot, row, column + 1]),
-        _distance(level[slot, row + 1, column + 1], radius[slot, row + 1, column + 1]),
-        _distance(level[slot, row + 1, column], radius[slot, row + 1, column]),
-        out,
+def _span(lower, upper, run_lo, run_hi, z_lo, z_hi, offsets, slots):
+    """Return the slots of four planes around an interval (-1 for none), and the distances between them."""
+    before = lower - 1 if lower - 1 >= run_lo else -1
+    after = upper + 1 if 0 <= upper and upper + 1 < run_hi else -1
+    gap_before = offsets[lower] - offsets[before] if before >= 0 else 1.0
+    gap_after = offsets[after] - offsets[upper] if after >= 0 else 1.0
+    return (
+        before % slots if before >= 0 else -1,
+        lower % slots if lower >= 0 else -1,
+        upper % slots if upper >= 0 else -1,
+        after % slots if after >= 0 else -1,
+        gap_before,
+        z_hi - z_lo,
+        gap_after,
     )
-    out[3] = out[0]
-    for a in range(3):
-        out[a] = area[slot, a, row, column] - out[a]
 
 
 @njit(cache=True, nogil=True)
-def _node_states(level, ring, base, lower, upper, above, below, sure, state):
-    """Write 1 where a node is inside at all heights between two planes, -1 where outside, 0 where that is open."""
-    n_rows, n_columns = state.shape
-    if lower < 0 or upper < 0:
-        for row in range(n_rows):
-            for column in range(n_columns):
-                state[row, column] = _sure(level, ring, row, column, base, lower, upper, above, below, sure)
-        return
-    for row in range(n_rows):
-        for column in range(n_columns):
-            l0 = level[lower - base, row, column]
-            l1 = level[upper - base, row, column]
-            state[row, column] = (max(l0, l1) < -sure) - (min(l0, l1) > sure)
-    some = False
-    for own in range(above.size):
-        some = some or above[own] == -1 or below[own] == -1
-    if not some:
-        return
-    for row in range(n_rows):
-        for column in range(n_columns):
-            own = ring[lower - base, row, column]
-            other = ring[upper - base, row, column]
-            if (own >= 0 and above[own] == -1) or (other >= 0 and below[other] == -1):
-                state[row, column] = 0
+def _beyond_plane(level, ring, onward, heights, orders, row, column, plane, run_lo, run_hi, side, offsets, bend):
+    """Return how a node's level goes on beyond a plane, upwards (`side` 1) or downwards (-1).
+
+    Height, slope, half curvature, and whether the ring there ends in a tip. A node near no ring reaches nowhere.
+    """
+    slots = level.shape[0]
+    own = ring[plane % slots, row, column]
+    if own < 0:
+        return 0.0, 0.0, 0.0, False
+    order = orders[own]
+    ends_in_tip = 2 <= order <= 3
+    first = plane - side
+    second = plane - 2 * side
+    has_first = run_lo <= first < run_hi
+    has_second = run_lo <= second < run_hi
+    here = level[plane % slots, row, column]
+    l1 = level[first % slots, row, column] if has_first else here
+    l2 = level[second % slots, row, column] if has_second else l1
+    g1 = abs(offsets[plane] - offsets[first]) if has_first else 1.0
+    g2 = abs(offsets[first] - offsets[second]) if has_second else 1.0
+    if has_first and not _same_part(onward, own, ring[first % slots, row, column]):
+        order = 0
+    slope, half = _cap(here, l1, l2, g1, g2, order, max(bend, 4.0))
+    return heights[own], slope, half, ends_in_tip
 
 
 @njit(cache=True, nogil=True)
-def _plain_cells(state, area, base, lower, upper, row, kind):
-    """Write 1 for the cells of a row that are full at all heights, -1 for the empty ones, 0 for the others.
+def _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, offsets, bend, stretch, far, mids, phi):
+    """Write the signed distance of `nodes` (row, column) at heights `mids` between two planes, or beyond one."""
+    lower, upper, run_lo, run_hi = place
+    z_lo, z_hi = z
+    gap = z_hi - z_lo
+    _, lo, hi, _, _, _, _ = span
+    is_between = lo >= 0 and hi >= 0
+    above = rings.above
+    below = rings.below
+    bulge = np.empty((mids.size, 3))
+    for s in range(mids.size):
+        t = (mids[s] - z_lo) / gap
+        bulge[s, 0] = t
+        bulge[s, 1] = t * (1.0 - t) * gap * gap * (1.0 - t)
+        bulge[s, 2] = t * (1.0 - t) * gap * gap * t
+    for n in range(n_nodes):
+        row = nodes[n, 0]
+        column = nodes[n, 1]
+        l0 = far
+        l1 = far
+        ends_up = False
+        ends_down = False
+        up = (0.0, 0.0, 0.0, False)
+        down = (0.0, 0.0, 0.0, False)
+        if lo >= 0:
+            l0 = level[lo, row, column]
+            own = ring[lo, row, column]
+            ends_up = hi < 0 or (own >= 0 and above[own] == -1)
+            if ends_up:
+                up = _beyond_plane(
+                    level,
+                    ring,
+                    below,
+                    rings.up_height,
+                    rings.up_order,
+                    row,
+                    column,
+                    lower,
+                    run_lo,
+                    run_hi,
+                    1,
+                    offsets,
+                    bend,
+                )
+        if hi >= 0:
+            l1 = level[hi, row, column]
+            own = ring[hi, row, column]
+            ends_down = lo < 0 or (own >= 0 and below[own] == -1)
+            if ends_down:
+                down = _beyond_plane(
+                    level,
+                    ring,
+                    above,
+                    rings.down_height,
+                    rings.down_order,
+                    row,
+                    column,
+                    upper,
+                    run_lo,
+                    run_hi,
+                    -1,
+                    offsets,
+                    bend,
+                )
+        c_lo = 0.0
+        c_hi = 0.0
+        if is_between and not ends_up and not ends_down:
+            c_lo, c_hi = _curvatures(level, ring, above, below, row, column, span, bend)
+        # A ring that ends takes no part in what goes on: without it, its inside would be outside.
+        p0 = abs(l0) if ends_up else l0
+        p1 = abs(l1) if ends_down else l1
+        r0 = radius[lo if lo >= 0 else hi, row, column]
+        r1 = radius[hi if hi >= 0 else lo, row, column]
+        for s in range(mids.size):
+            t = bulge[s, 0]
+            value = far
+            if is_between:
+                # The cubic whose slopes at both planes are those of the parabolas through each and its neighbours.
+                value = p0 + t * (p1 - p0) - bulge[s, 1] * c_lo - bulge[s, 2] * c_hi
+            if ends_up and mids[s] - z_lo <= up[0]:
+                tau = (mids[s] - z_lo) / (stretch if up[3] else 1.0)
+                value = min(value, _beyond(l0, up[1], up[2], tau))
+            if ends_down and z_hi - mids[s] <= down[0]:
+                tau = (z_hi - mids[s]) / (stretch if down[3] else 1.0)
+                value = min(value, _beyond(l1, down[1], down[2], tau))
+            phi[row, column, s] = _distance(value, r0 + (r1 - r0) * min(1.0, max(0.0, t)))
+
+
+@njit(cache=True, nogil=True)
+def _end_states(ring, sign, state):
+    """Write the states of nodes beyond the first or last plane of a run: only what is near no ring is settled."""
+    for row in range(state.shape[0]):
+        for column in range(state.shape[1]):
+            state[row, column] = 0 if ring[row, column] >= 0 else sign[row, column]
+
+
+@njit(cache=True, nogil=True)
+def _signs(below, above, state):
+    """Write to `state` the sign of a row of nodes on both planes, 0 where they differ; return whether any does."""
+    some = 0
+    for column in range(state.size):
+        same = below[column] if below[column] == above[column] else 0
+        state[column] = same
+        some |= same == 0
+    return some
+
+
+@njit(cache=True, nogil=True)
+def _node_states(level, ring, sign, rings, ends, span, bend, state):
+    """Write 1 where a node is inside at all heights between two planes, -1 where outside, 0 where that is open.
+
+    `ends`: whether any ring of the two planes ends between them.
+    """
+    _, lo, hi, _, _, gap, _ = span
+    above = rings.above
+    below = rings.below
+    for row in range(state.shape[0]):
+        if _signs(sign[lo, row], sign[hi, row], state[row]):
+            for column in range(state.shape[1]):
+                if state[row, column] == 0:
+                    # No cubic leaves the straight line between two planes by more than a quarter of its curvature.
+                    c_lo, c_hi = _curvatures(level, ring, above, below, row, column, span, bend)
+                    l0 = level[lo, row, column]
+                    l1 = level[hi, row, column]
+                    least = min(l0, l1) - 0.25 * gap * gap * max(0.0, c_lo, c_hi)
+                    most = max(l0, l1) - 0.25 * gap * gap * min(0.0, c_lo, c_hi)
+                    state[row, column] = int(most < 0.0) - int(least > 0.0)
+        if ends:
+            for column in range(state.shape[1]):
+                own = ring[lo, row, column]
+                other = ring[hi, row, column]
+                if (own >= 0 and above[own] == -1) or (other >= 0 and below[other] == -1):
+                    state[row, column] = 0
+
+
+@njit(cache=True, nogil=True)
+def _row_kinds(state, next_state, cover_lo, cover_hi, kind):
+    """Write to `kind` which cells of a row are full (1) or empty (-1) at all heights, and which are cut (0).
 
     Between corners that agree a wall thinner than the cell may still pass: both planes must show none.
     """
     for column in range(kind.size):
-        total = state[row, column] + state[row, column + 1] + state[row + 1, column] + state[row + 1, column + 1]
-        full = (total == 4) + 0.0
-        low = area[lower - base, 0, row, column] if lower >= 0 else full
-        high = area[upper - base, 0, row, column] if upper >= 0 else full
-        plain = (total == 4 or total == -4) and abs(low - full) < 1e-12 and abs(high - full) < 1e-12
-        kind[column] = (1 if total == 4 else -1) if plain else 0
+        corner = state[column]
+        agree = (
+            (corner == state[column + 1])
+            & (corner == next_state[column])
+            & (corner == next_state[column + 1])
+            & (corner == cover_lo[column])
+            & (corner == cover_hi[column])
+        )
+        kind[column] = corner if agree else 0
 
 
 @njit(cache=True, nogil=True)
-def interval_sections(
-    level,
-    radius,
-    ring,
-    area,
-    base,
-    lower,
-    upper,
-    run_lo,
-    run_hi,
-    offsets,
-    above,
-    below,
-    up_height,
-    up_order,
-    down_height,
-    down_order,
-    hole,
-    bend,
-    stretch,
-    far,
-    z_lo,
-    z_hi,
-    mids,
-    phi,
-    state,
-    done,
-    kind,
-    sections,
-    section_first,
-    section_last,
-):
-    """Write the sections at heights `mids` between two planes of a run, or beyond its first or last.
-
-    Parameters
-    ----------
-    level, radius, ring, area
-        Levels and the radii they were made with, nearest rings and exact coverage (zero where there is none) of the
-        planes from `base` on.
-    lower, upper
-        The planes below and above, -1 for none; `z_lo` and `z_hi` their heights (or where they would be).
-    run_lo, run_hi
-        First plane of the run, and one past its last.
-    above, below, up_height, up_order, down_height, down_order, hole
-        From kernels `link`, `reach` and `ring_shapes`.
-    bend
-        Bound on half the curvature of a level along z.
-    stretch
-        Factor on the height of rounded caps.
-    far
-        Level of a point far outside.
-    mids
-        Heights of the sections.
-    phi, state, done, kind
-        Scratch: (heights, node rows, node columns), twice (node rows, node columns), and (columns,).
-    sections, section_first, section_last
-        Output as kernel `coverage` writes it, one for each height; moments of full cells are left out.
-    """
-    n_rows = sections.shape[2]
-    n_columns = sections.shape[3]
-    gap = z_hi - z_lo
-    rest_lo = np.zeros(4)
-    rest_hi = np.zeros(4)
-    part = np.empty(3)
-    cap = np.empty(2)
-    # No cubic leaves the straight line between two planes by more than this.
-    sure = 0.25 * bend * gap * gap
-    _node_states(level, ring, base, lower, upper, above, below, sure, state)
-    done[:] = False
-    for row in range(n_rows):
-        _plain_cells(state, area, base, lower, upper, row, kind)
-        for s in range(mids.size):
-            section_first[s, row] = n_columns
-            section_last[s, row] = -1
-            for column in range(n_columns):
-                sections[s, 0, row, column] = 1.0 if kind[column] == 1 else 0.0
-        for column in range(n_columns):
-            if kind[column] == -1:
-                continue
-            if kind[column] == 1:
-                for s in range(mids.size):
-                    section_first[s, row] = min(section_first[s, row], column)
-                    section_last[s, row] = column
-                continue
-            for a in range(2):
-                for b in range(2):
-                    if not done[row + a, column + b]:
-                        done[row + a, column + b] = True
-                        _node_levels(
-                            level,
-                            radius,
-                            ring,
-                            row + a,
-                            column + b,
-                            base,
-                            lower,
-                            upper,
-                            run_lo,
-                            run_hi,
-                            offsets,
-                            above,
-                            below,
-                            up_height,
-                            up_order,
-                            down_height,
-                            down_order,
-                            hole,
-                            bend,
-                            stretch,
-                            far,
-                            z_lo,
-                            z_hi,
-                            mids,
-                            cap,
-                            phi,
-                        )
-            if lower >= 0:
-                _residual(level, radius, lower - base, area, row, column, rest_lo)
-            if upper >= 0:
-                _residual(level, radius, upper - base, area, row, column, rest_hi)
-            for s in range(mids.size):
-                _negative_part(
-                    phi[s, row, column],
-                    phi[s, row, column + 1],
-                    phi[s, row + 1, column + 1],
-                    phi[s, row + 1, column],
-                    part,
-                )
-                # A border that has moved on to other cells takes its residual with it.
-                moved = part[0] <= 0.0 or part[0] >= 1.0
-                if lower >= 0 and not (moved and 0.0 < rest_lo[3] < 1.0):
-                    own = ring[lower - base, row, column]
-                    weight = 1.0 - (mids[s] - z_lo) / gap
-                    if upper < 0 or (own >= 0 and above[own] == -1):
-                        weight = _fade(mids[s] - z_lo, own, up_height, up_order)
-                    for k in range(3):
-                        part[k] += weight * rest_lo[k]
-                if upper >= 0 and not (moved and 0.0 < rest_hi[3] < 1.0):
-                    own = ring[upper - base, row, column]
-                    weight = 1.0 - (z_hi - mids[s]) / gap
-                    if lower < 0 or (own >= 0 and below[own] == -1):
-                        weight = _fade(z_hi - mids[s], own, down_height, down_order)
-                    for k in range(3):
-                        part[k] += weight * rest_hi[k]
-                if part[0] > 1e-12:
-                    covered = min(1.0, part[0])
-                    sections[s, 0, row, column] = covered
-                    sections[s, 1, row, column] = min(max(part[1], 0.0), covered)
-                    sections[s, 2, row, column] = min(max(part[2], 0.0), covered)
-                    section_first[s, row] = min(section_first[s, row], column)
-                    section_last[s, row] = column
+def _merge_kinds(whole, kind, depth):
+    """Write to `whole` what is left of a row's cells when a hole empties them, or an island fills them again."""
+    for column in range(whole.size):
+        if whole[column] != 0 and kind[column] != -1:
+            whole[column] = 0 if kind[column] == 0 else (-1 if depth % 2 else 1)
 
 
 @njit(cache=True, nogil=True)
+def _note_rests(level, radius, cover, area, rest, known, cells, n_cells):
+    """Note what the exact coverage of `cells` on a drawn plane has more than its estimate from levels."""
+    for n in range(n_cells):
+        row = cells[n, 0]
+        column = cells[n, 1]
+        if known[row, column]:
+            continue
+        known[row, column] = True
+        part, mx, my = _negative_part(
+            _distance(level[row, column], radius[row, column]),
+            _distance(level[row, column + 1], radius[row, column + 1]),
+            _distance(level[row + 1, column + 1], radius[row + 1, column + 1]),
+            _distance(level[row + 1, column], radius[row + 1, column]),
+        )
+        covered = 1.0 if cover[row, column] > 0 else 0.0
+        x = 0.5 * covered
+        y = x
+        if cover[row, column] == 0:
+            covered = area[0, row, column]
+            x = area[1, row, column]
+            y = area[2, row, column]
+        rest[row, column, 0] = covered - part
+        rest[row, column, 1] = x - mx
+        rest[row, column, 2] = y - my
+        rest[row, column, 3] = part
+
+
+@_inlined
 def _fade(tau, own, height, order):
     """How much of a plane's residual still holds `tau` beyond it: all along upright walls, less towards a tip."""
     if own < 0 or tau > height[own]:
@@ -491,35 +403,243 @@ def _fade(tau, own, height, order):
 
 
 @njit(cache=True, nogil=True)
-def merge_sections(area, first, last, other, other_first, other_last, sign):
-    """Take holes out of sections (`sign` -1), or put islands into them (+1), cell by cell."""
-    for s in range(area.shape[0]):
-        for row in range(area.shape[2]):
-            for column in range(other_first[s, row], other_last[s, row] + 1):
-                part = other[s, 0, row, column]
-                if part <= 0.0:
+def _sections(ring, rest, rings, cells, n_cells, kind, depth, z, span, mids, phi, sections):
+    """Write area and moments of `cells` at heights `mids` to `sections` (cells, heights, 3).
+
+    From the second depth on they are taken from what is there: as holes, or put into it as islands.
+    """
+    _, lo, hi, _, _, _, _ = span
+    z_lo, z_hi = z
+    gap = z_hi - z_lo
+    one = lo if lo >= 0 else hi
+    two = hi if hi >= 0 else lo
+    above = rings.above
+    below = rings.below
+    for n in range(n_cells):
+        row = cells[n, 0]
+        column = cells[n, 1]
+        plain = kind[row, column]
+        own = ring[one, row, column]
+        other = ring[two, row, column]
+        fades_up = hi < 0 or (own >= 0 and above[own] == -1)
+        fades_down = lo < 0 or (other >= 0 and below[other] == -1)
+        cut_lo = 0.0 < rest[one, row, column, 3] < 1.0
+        cut_hi = 0.0 < rest[two, row, column, 3] < 1.0
+        for s in range(mids.size):
+            if plain != 0:
+                area = 1.0 if plain == 1 else 0.0
+                mx = 0.5 * area
+                my = mx
+            else:
+                area, mx, my = _negative_part(
+                    phi[row, column, s], phi[row, column + 1, s], phi[row + 1, column + 1, s], phi[row + 1, column, s]
+                )
+                # A border that has moved on to other cells takes its residual with it.
+                moved = area <= 0.0 or area >= 1.0
+                t = (mids[s] - z_lo) / gap
+                if lo >= 0 and not (moved and cut_lo):
+                    weight = _fade(mids[s] - z_lo, own, rings.up_height, rings.up_order) if fades_up else 1.0 - t
+                    area += weight * rest[lo, row, column, 0]
+                    mx += weight * rest[lo, row, column, 1]
+                    my += weight * rest[lo, row, column, 2]
+                if hi >= 0 and not (moved and cut_hi):
+                    weight = _fade(z_hi - mids[s], other, rings.down_height, rings.down_order) if fades_down else t
+                    area += weight * rest[hi, row, column, 0]
+                    mx += weight * rest[hi, row, column, 1]
+                    my += weight * rest[hi, row, column, 2]
+                area = min(1.0, area) if area > 1e-12 else 0.0
+                mx = min(max(mx, 0.0), area)
+                my = min(max(my, 0.0), area)
+            if depth > 0:
+                sign = -1.0 if depth % 2 else 1.0
+                area = min(1.0, max(0.0, sections[n, s, 0] + sign * area))
+                mx = min(area, max(0.0, sections[n, s, 1] + sign * mx))
+                my = min(area, max(0.0, sections[n, s, 2] + sign * my))
+            sections[n, s, 0] = area
+            sections[n, s, 1] = mx
+            sections[n, s, 2] = my
+
+
+@njit(cache=True, nogil=True)
+def _fill_runs(whole, layers, first, stop, slab_lo, slab_hi, slab_layer):
+    """Add all cells that are full at the heights of the slabs ``first:stop``."""
+    slots = layers.part.shape[0]
+    run = layers.run
+    span = layers.span
+    for row in range(whole.shape[0]):
+        column = 0
+        while column < whole.shape[1]:
+            if whole[row, column] != 1:
+                column += 1
+                continue
+            begin = column
+            while column < whole.shape[1] and whole[row, column] == 1:
+                column += 1
+            for s in range(first, stop):
+                if slab_layer[s] < 0:
                     continue
-                inside = first[s, row] <= column <= last[s, row]
-                if not inside:
-                    if sign < 0:
-                        continue
-                    for gap in range(column + 1, first[s, row]):
-                        if last[s, row] >= 0:
-                            area[s, 0, row, gap] = 0.0
-                    for gap in range(last[s, row] + 1, column):
-                        if last[s, row] >= 0:
-                            area[s, 0, row, gap] = 0.0
-                    area[s, 0, row, column] = 0.0
-                    area[s, 1, row, column] = 0.0
-                    area[s, 2, row, column] = 0.0
-                    first[s, row] = min(first[s, row], column)
-                    last[s, row] = max(last[s, row], column)
-                mx = 0.5 if part == 1.0 else other[s, 1, row, column]
-                my = 0.5 if part == 1.0 else other[s, 2, row, column]
-                if area[s, 0, row, column] == 1.0:
-                    area[s, 1, row, column] = 0.5
-                    area[s, 2, row, column] = 0.5
-                left = min(1.0, max(0.0, area[s, 0, row, column] + sign * part))
-                area[s, 0, row, column] = left
-                area[s, 1, row, column] = min(left, max(0.0, area[s, 1, row, column] + sign * mx))
-                area[s, 2, row, column] = min(left, max(0.0, area[s, 2, row, column] + sign * my))
+                slot = slab_layer[s] % slots
+                height = slab_hi[s] - slab_lo[s]
+                moment = height * 0.5 * (slab_hi[s] + slab_lo[s])
+                run[slot, row, begin, 0] += height
+                run[slot, row, begin, 1] += moment
+                run[slot, row, column, 0] -= height
+                run[slot, row, column, 1] -= moment
+                span[slot, row, 0] = min(span[slot, row, 0], begin)
+                span[slot, row, 1] = max(span[slot, row, 1], column - 1)
+
+
+@njit(cache=True, nogil=True)
+def _fill_cells(cells, n_cells, sections, layers, first, stop, slab_lo, slab_hi, slab_layer):
+    """Add the sections of cut cells to their layers."""
+    part = layers.part
+    moment = layers.moment
+    span = layers.span
+    for s in range(first, stop):
+        if slab_layer[s] < 0:
+            continue
+        slot = slab_layer[s] % part.shape[0]
+        height = slab_hi[s] - slab_lo[s]
+        middle = 0.5 * (slab_lo[s] + slab_hi[s])
+        for n in range(n_cells):
+            area = sections[n, s - first, 0]
+            if area <= 0.0:
+                continue
+            row = cells[n, 0]
+            column = cells[n, 1]
+            volume = area * height
+            part[slot, row, column] += volume
+            moment[slot, row, column, 0] += sections[n, s - first, 1] * height
+            moment[slot, row, column, 1] += sections[n, s - first, 2] * height
+            moment[slot, row, column, 2] += volume * middle
+            span[slot, row, 0] = min(span[slot, row, 0], column)
+            span[slot, row, 1] = max(span[slot, row, 1], column)
+
+
+@njit(cache=True, nogil=True)
+def _list_cells(whole, cells):
+    """List the cut cells; return how many there are."""
+    n_cells = 0
+    for row in range(whole.shape[0]):
+        for column in range(whole.shape[1]):
+            if whole[row, column] == 0:
+                cells[n_cells, 0] = row
+                cells[n_cells, 1] = column
+                n_cells += 1
+    return n_cells
+
+
+@njit(cache=True, nogil=True)
+def _list_nodes(cells, n_cells, kind, done, nodes):
+    """List the corners of the cells that are cut at this depth; return how many there are."""
+    done[:] = False
+    n_nodes = 0
+    for n in range(n_cells):
+        if kind[cells[n, 0], cells[n, 1]] != 0:
+            continue
+        for corner in range(4):
+            row = cells[n, 0] + (corner >> 1)
+            column = cells[n, 1] + (corner & 1)
+            if not done[row, column]:
+                done[row, column] = True
+                nodes[n_nodes, 0] = row
+                nodes[n_nodes, 1] = column
+                n_nodes += 1
+    return n_nodes
+
+
+@njit(cache=True, nogil=True)
+def fill_intervals(
+    planes,
+    rings,
+    places,
+    heights,
+    slab_range,
+    slab_lo,
+    slab_hi,
+    slab_layer,
+    offsets,
+    bend,
+    stretch,
+    far,
+    scratch,
+    layers,
+):
+    """Add what lies between two planes of a run, or beyond its first or last, to the layers.
+
+    Parameters
+    ----------
+    planes, rings, scratch, layers
+        See `buffers`.
+    places : (intervals, 4)
+        The planes below and above, -1 for none; the first plane of the run, and one past its last.
+    heights, slab_range : (intervals, 2)
+        Where the two planes lie (or would); the interval's first slab, and one past its last.
+    slab_lo, slab_hi, slab_layer
+        Where each slab begins and ends, and its layer; -1 for none.
+    bend
+        Bound on half the curvature of a level along z.
+    stretch
+        Factor on the height of rounded caps.
+    far
+        Level of a point far outside.
+    """
+    depths, slots, n_rows, _ = planes.cover.shape
+    state, kind, whole, done, cells, nodes, phi = scratch
+    sections = np.empty((1, phi.shape[2], 3))
+    for i in range(places.shape[0]):
+        lower, upper, run_lo, run_hi = places[i]
+        place = (lower, upper, run_lo, run_hi)
+        z = (heights[i, 0], heights[i, 1])
+        first, stop = slab_range[i]
+        mids = 0.5 * (slab_lo[first:stop] + slab_hi[first:stop])
+        span = _span(lower, upper, run_lo, run_hi, z[0], z[1], offsets, slots)
+        lo = span[1] if lower >= 0 else span[2]
+        hi = span[2] if upper >= 0 else span[1]
+        for depth in range(depths):
+            if lo == hi:
+                _end_states(planes.ring[depth, lo], planes.sign[depth, lo], state)
+            else:
+                ends = rings.ends_up[lower] or rings.ends_down[upper]
+                _node_states(
+                    planes.level[depth], planes.ring[depth], planes.sign[depth], rings, ends, span, bend, state
+                )
+            for row in range(n_rows):
+                _row_kinds(
+                    state[row],
+                    state[row + 1],
+                    planes.cover[depth, lo, row],
+                    planes.cover[depth, hi, row],
+                    kind[depth, row],
+                )
+            if depth == 0:
+                whole[:] = kind[0]
+            else:
+                for row in range(n_rows):
+                    _merge_kinds(whole[row], kind[depth, row], depth)
+        _fill_runs(whole, layers, first, stop, slab_lo, slab_hi, slab_layer)
+        n_cells = _list_cells(whole, cells)
+        if n_cells > sections.shape[0]:
+            sections = np.empty((n_cells, phi.shape[2], 3))
+        for depth in range(depths):
+            level = planes.level[depth]
+            radius = planes.radius[depth]
+            ring = planes.ring[depth]
+            rest = planes.rest[depth]
+            for slot in (lo, hi):
+                _note_rests(
+                    level[slot],
+                    radius[slot],
+                    planes.cover[depth, slot],
+                    planes.area[depth, slot],
+                    rest[slot],
+                    planes.known[depth, slot],
+                    cells,
+                    n_cells,
+                )
+            n_nodes = _list_nodes(cells, n_cells, kind[depth], done, nodes)
+            _node_levels(
+                level, radius, ring, rings, nodes, n_nodes, place, z, span, offsets, bend, stretch, far, mids, phi
+            )
+            _sections(ring, rest, rings, cells, n_cells, kind[depth], depth, z, span, mids, phi, sections)
+        _fill_cells(cells, n_cells, sections, layers, first, stop, slab_lo, slab_hi, slab_layer)

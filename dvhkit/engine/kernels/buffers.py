@@ -1,0 +1,97 @@
+"""The groups of arrays that kernels hand to each other. Plane or layer n lies in slot n modulo the number of slots."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvhkit.model.arrays import FloatArray
+
+
+class Planes(NamedTuple):
+    """What is known on drawn planes, for each depth of nesting: (depths, slots, rows, columns) of nodes or cells.
+
+    Attributes
+    ----------
+    level, radius, ring
+        At the nodes: the level function, the radius that it was made with, and the nearest ring.
+    sign
+        At the nodes: 1 where the level is so low that it stays negative up to the next planes, -1 where so high that
+        it stays positive, 0 between.
+    cover
+        Of the cells: 1 where full, -1 where empty, 0 where cut.
+    area : (depths, slots, 3, rows, columns)
+        Exact coverage of cells that are cut, and its first moments.
+    rest : (depths, slots, rows, columns, 4), known
+        What the exact coverage and moments have more than their estimate from levels, and that estimate; valid where
+        `known`.
+    """
+
+    level: FloatArray
+    radius: FloatArray
+    ring: NDArray[np.int32]
+    sign: NDArray[np.int8]
+    cover: NDArray[np.int8]
+    area: FloatArray
+    rest: FloatArray
+    known: NDArray[np.bool_]
+
+
+class Rings(NamedTuple):
+    """How rings go on, one entry a ring, as kernels `link` and `reach` say; and whether any of a plane's rings ends."""
+
+    above: NDArray[np.int64]
+    below: NDArray[np.int64]
+    up_height: FloatArray
+    up_order: NDArray[np.int64]
+    down_height: FloatArray
+    down_order: NDArray[np.int64]
+    ends_up: NDArray[np.bool_]
+    ends_down: NDArray[np.bool_]
+
+
+class Layers(NamedTuple):
+    """Layers that are being filled: (slots, rows, columns).
+
+    Attributes
+    ----------
+    part
+        Filled volume of cut cells in units of a cell's area times mm.
+    moment : (slots, rows, columns, 3)
+        Its first moments: two in cell units, that along w in mm.
+    run : (slots, rows, columns + 1, 2)
+        Height of full cells, and its moment along w, as differences from the cell before.
+    span : (slots, rows, 2)
+        First and last column touched.
+    """
+
+    part: FloatArray
+    moment: FloatArray
+    run: FloatArray
+    span: NDArray[np.int64]
+
+
+class Scratch(NamedTuple):
+    """Where `fill_intervals` works: nodes (rows + 1, columns + 1), or cells (rows, columns).
+
+    Attributes
+    ----------
+    state, done
+        Of nodes.
+    kind : (depths, rows, columns), whole
+        Of cells: 1 full, -1 empty, 0 cut; of each depth, and of all together.
+    cells, nodes : (n, 2)
+        Rows and columns of those that are cut.
+    phi : (rows + 1, columns + 1, heights)
+        Signed distances.
+    """
+
+    state: NDArray[np.int8]
+    kind: NDArray[np.int8]
+    whole: NDArray[np.int8]
+    done: NDArray[np.bool_]
+    cells: NDArray[np.int32]
+    nodes: NDArray[np.int32]
+    phi: FloatArray
