@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dvhkit.audit import audit_case, compute_dvh, evaluate_metric
+    from dvhkit.batch.metric_rows import metric_table
     from dvhkit.errors import DvhkitError
     from dvhkit.protocols.load import list_protocols, load_protocol
     from dvhkit.readers.case import find_cases, inventory, read_case, read_files
@@ -33,6 +34,7 @@ _HOMES = {
     "inventory": "dvhkit.readers.case",
     "list_protocols": "dvhkit.protocols.load",
     "load_protocol": "dvhkit.protocols.load",
+    "metric_table": "dvhkit.batch.metric_rows",
     "read_case": "dvhkit.readers.case",
     "read_files": "dvhkit.readers.case",
     "to_frame": "dvhkit.results",
@@ -49,6 +51,7 @@ __all__ = [
     "inventory",
     "list_protocols",
     "load_protocol",
+    "metric_table",
     "read_case",
     "read_files",
     "to_frame",
