@@ -82,6 +82,8 @@ def audit_case(
     context: Mapping[str, object] | None = None,
     engine: str | None = None,
     uncovered: Uncovered = "refuse",
+    eqd2_alpha_beta_gy: float | None = None,
+    accept_effective: bool = False,
 ) -> AuditRecord:
     """Hold a case against a protocol.
 
@@ -92,6 +94,12 @@ def audit_case(
     context
         The clinical context that rules depend on, by key; see `dvhkit protocol show ID` for the keys. A prescription
         in it overrides the plan's.
+    eqd2_alpha_beta_gy
+        Where a limit is for conventional fractions and the plan has others, measure in EQD2 with this alpha/beta in Gy
+        (a rule's own comes first); otherwise such a limit does not apply.
+    accept_effective
+        Hold limits against a dose that is biologically effective (DoseType EFFECTIVE) and not that of an ion plan;
+        otherwise such rules are not evaluable.
 
     Returns
     -------
@@ -106,8 +114,8 @@ def audit_case(
     loaded = protocol if isinstance(protocol, Protocol) else load_protocol(protocol)
     context = dict(context or {})
     case = _with_context_prescription(case, context.get(PRESCRIPTION))
-    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered)
-    rules = evaluate_protocol(loaded, numbers, context)
+    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accept_effective=accept_effective)
+    rules = evaluate_protocol(loaded, numbers, context, eqd2_alpha_beta_gy=eqd2_alpha_beta_gy)
     regions = _regions_to_report(numbers)
     numbers.prepare(regions)
     metrics = [numbers.metric(region, parse_metric(text)) for region in regions for text in _REPORT_METRICS]
@@ -176,7 +184,10 @@ def _curves(numbers: CaseNumbers, regions: Sequence[Region]) -> list[Curve]:
 
 
 def describe_prescription(case: Case) -> str:
-    """Return the prescriptions in words, each with where it was found."""
+    """Return the prescriptions in words, each with where it was found; of a sum of courses, what was added."""
+    if case.summed is not None:
+        of_user = "; ".join(f"{p.dose_gy:g} Gy ({p.origin})" for p in case.prescriptions)
+        return "; ".join(part for part in (of_user, case.summed.description) if part)
     if not case.prescriptions:
         return "none stated"
     fractions = f" in {case.fractions} fractions" if case.fractions else ""

@@ -16,6 +16,7 @@ from dvhkit.findings import Finding
 from dvhkit.metrics.evaluate import evaluate_metric as metric_of_dvh
 from dvhkit.metrics.expression import Metric
 from dvhkit.metrics.prescribed import prescriptions_for
+from dvhkit.metrics.summed import metric_of_sum
 from dvhkit.model.plan import Plan, Prescription
 from dvhkit.protocols.evaluate import ImageFacts, MarginFact, StructureFact
 from dvhkit.protocols.facts import ContainmentFact
@@ -29,7 +30,7 @@ from dvhkit.results import Curve, MarginMap, MetricResult, Verdict
 if TYPE_CHECKING:
     from dvhkit.engine.combine import Operator
     from dvhkit.engine.options import EngineOptions
-    from dvhkit.model.case import Case
+    from dvhkit.model.case import Case, SummedDose
     from dvhkit.model.dose import StoredDvh
     from dvhkit.model.dvh import Dvh
     from dvhkit.model.structure import Structure
@@ -59,6 +60,8 @@ class CaseNumbers:
     uncovered
         Where over 1 % of a structure lies outside the dose grid: ``refuse`` gives no value, ``exclude`` that of the
         part inside.
+    accept_effective
+        Whether limits are meant in the dose although it is a biologically effective one (`foreign_dose`).
 
     Raises
     ------
@@ -66,8 +69,16 @@ class CaseNumbers:
         If there is no such profile.
     """
 
-    def __init__(self, case: Case, *, engine: str | None = None, uncovered: Uncovered = "refuse") -> None:
+    def __init__(
+        self,
+        case: Case,
+        *,
+        engine: str | None = None,
+        uncovered: Uncovered = "refuse",
+        accept_effective: bool = False,
+    ) -> None:
         self.case = case
+        self.accept_effective = accept_effective
         self.options = _engine_options(engine)
         self.uncovered = uncovered
         self._structures: dict[Region, Structure] = {}
@@ -180,18 +191,24 @@ class CaseNumbers:
         except GeometryError as error:
             return _no_geometry(roi, metric, error)
         number = roi.number if isinstance(roi, RoiRef) else None
-        return metric_of_dvh(
-            metric,
+        summed = self.case.summed
+        asked, why_not = (metric, "") if summed is None else metric_of_sum(metric, summed)
+        if why_not:
+            return _without_value(roi, metric, Reason.NOT_APPLICABLE, why_not)
+        row = metric_of_dvh(
+            asked,
             dvh if self.case.dose is not None else None,
             roi=str(roi),
             prescription=prescriptions_for(self.case.prescriptions, number),
             uncovered=self.uncovered,
             volume_cc=dvh.volume_cc,
-            fractions=self.case.fractions,
+            # Of a sum of courses no number of fractions is that of the dose in each voxel.
+            fractions=self.case.fractions if summed is None else None,
             body=self._body,
             beyond=lambda distance_mm: self._beyond(roi, distance_mm),
             targets=sum(s.rt_roi_type == "PTV" and not s.is_empty for s in self.case.structures),
         )
+        return row if asked is metric else replace(row, metric=metric.canonical)
 
     def _beyond(self, roi: Region, distance_mm: float) -> Dvh:
         """Return the DVH of the body farther than `distance_mm` from a region; raises `NotEvaluable` without a body."""
@@ -299,6 +316,29 @@ class CaseNumbers:
         """Return the number of fractions, if anybody stated it."""
         return self.case.fractions
 
+    def foreign_dose(self) -> str | None:
+        """Return why the dose cannot be held against limits in Gy; None where it can.
+
+        A biologically effective dose (DoseType EFFECTIVE) of an ion plan is weighted by RBE, and limits are meant in
+        it. Of photons nobody says what it is; whoever knows vouches for it with `accept_effective`.
+        """
+        from dvhkit.model.dose import DoseType
+
+        dose, plan, summed = self.case.dose, self.case.plan, self.case.summed
+        own_sum = summed is not None and summed.eqd2_alpha_beta_gy is not None
+        if dose is None or dose.dose_type is not DoseType.EFFECTIVE or own_sum or self.accept_effective:
+            return None
+        if plan is not None and plan.is_ion:
+            return None
+        return (
+            "the dose is biologically effective dose (DoseType EFFECTIVE), and limits are in physical dose; "
+            "where they are meant in this one, say so: --accept-effective."
+        )
+
+    def summed(self) -> SummedDose | None:
+        """Return what the dose is the sum of; None for the dose of one plan."""
+        return self.case.summed
+
     def findings(self) -> tuple[Finding, ...]:
         """Return what is odd about the case and about each DVH computed so far, without repeats."""
         met = (*self.case.findings, *self._findings, *(f for dvh in self._dvhs.values() for f in dvh.findings))
@@ -349,11 +389,15 @@ def _engine_options(engine: str | None) -> EngineOptions:
 
 
 def _no_geometry(roi: Region, metric: Metric, error: GeometryError) -> MetricResult:
+    return _without_value(roi, metric, Reason.NO_VOLUME, str(error))
+
+
+def _without_value(roi: Region, metric: Metric, code: Reason, reason: str) -> MetricResult:
     return MetricResult(
         roi=str(roi),
         metric=metric.canonical,
         unit=metric.unit.value,
         value=None,
-        reason_code=Reason.NO_VOLUME.value,
-        reason=str(error),
+        reason_code=code.value,
+        reason=reason,
     )

@@ -114,6 +114,7 @@ class Reason(StrEnum):
     NO_PLAN = "no-plan"
     NO_CONTEXT = "no-context"
     NOT_APPLICABLE = "not-applicable"
+    EFFECTIVE_DOSE = "effective-dose"
     NOT_IMPLEMENTED = "not-yet-evaluable"
     UNVERIFIED = "unverified-limit"
 

@@ -14,7 +14,7 @@ from dvhkit.protocols.load import Protocol
 from dvhkit.readers.case import CaseFiles, find_cases, read_files
 from dvhkit.results import AuditRecord
 
-__all__ = ["AuditOptions", "CaseOutcome", "audit_cases", "find_cases"]
+__all__ = ["AuditOptions", "CaseOutcome", "audit_cases", "audit_one", "find_cases"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,8 @@ class AuditOptions:
     fractions: int | None = None
     engine: str | None = None
     uncovered: Uncovered = "refuse"
+    eqd2_alpha_beta_gy: float | None = None
+    accept_effective: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +51,24 @@ def audit_cases(work: Sequence[CaseFiles], options: AuditOptions, *, root: Path 
         yield _audit_one(files, options, root)
 
 
+def audit_one(case: Case, options: AuditOptions, *, root: Path | None = None) -> AuditRecord:
+    """Audit a case that was read, with the prescription that the user gave; `root` as in `audit_cases`."""
+    case = with_user_prescription(case, rx_gy=options.rx_gy, fractions=options.fractions)
+    record = audit_case(
+        case,
+        options.protocol,
+        context=options.context,
+        engine=options.engine,
+        uncovered=options.uncovered,
+        eqd2_alpha_beta_gy=options.eqd2_alpha_beta_gy,
+        accept_effective=options.accept_effective,
+    )
+    return _below(record, root)
+
+
 def _audit_one(files: CaseFiles, options: AuditOptions, root: Path | None) -> CaseOutcome:
     try:
-        case = with_user_prescription(read_files(files), rx_gy=options.rx_gy, fractions=options.fractions)
-        record = audit_case(
-            case, options.protocol, context=options.context, engine=options.engine, uncovered=options.uncovered
-        )
-        return CaseOutcome(record=_below(record, root))
+        return CaseOutcome(record=audit_one(read_files(files), options, root=root))
     except DvhkitError as error:
         return CaseOutcome(record=_failed(files, options.protocol, str(error)), error=error)
     except Exception as error:  # noqa: BLE001 -- a fault in one case must not cost the others their result

@@ -23,12 +23,23 @@ from dvhkit.errors import EngineError, InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dvhkit.batch.cases import CaseOutcome
+    from dvhkit.batch.cases import AuditOptions, CaseOutcome
     from dvhkit.protocols.waivers import Waiver
 
 
+def positive_alpha_beta(alpha_beta_gy: float | None) -> float | None:
+    """Refuse what is no alpha/beta: zero, less, infinite, not a number."""
+    if alpha_beta_gy is not None and not 0.0 < alpha_beta_gy <= MOST_ALPHA_BETA_GY:
+        raise typer.BadParameter(f"alpha/beta is more than 0 and at most {MOST_ALPHA_BETA_GY:g} Gy.")
+    return alpha_beta_gy
+
+
+# The highest that anybody states for a tissue is some 30 Gy.
+MOST_ALPHA_BETA_GY = 50.0
+
+
 def audit(
-    path: Annotated[Path, typer.Argument(help="Folder with the DICOM files of one plan or of many.")],
+    path: Annotated[str, typer.Argument(help="Folder with the DICOM files of one plan or of many.")],
     protocol: Annotated[
         str, typer.Option("--protocol", metavar="ID|FILE", help="A shipped protocol's ID, or a YAML file.")
     ],
@@ -46,7 +57,45 @@ def audit(
         typer.Option("--waivers", metavar="FILE", help="Waivers of failed rules (YAML), for one plan."),
     ] = None,
     verified_only: Annotated[
-        bool, typer.Option("--verified-only", help="Leave out rules whose limit was not checked against its source.")
+        bool,
+        typer.Option(
+            "--verified-only",
+            "--exclude-unverified",
+            help="Leave out rules whose limit was not checked against its source.",
+        ),
+    ] = False,
+    eqd2: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            "--eqd2",
+            metavar="ALPHA_BETA",
+            callback=positive_alpha_beta,
+            help="Where a limit is for conventional fractions and the plan has others, measure in EQD2 with this "
+            "alpha/beta in Gy; else it does not apply.",
+        ),
+    ] = None,
+    add: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--add",
+            metavar="PLAN[@[DELIVERED/]PLANNED]",
+            help="Audit the dose of PATH and of this plan together, on the structures of PATH; repeatable.",
+        ),
+    ] = None,
+    add_eqd2: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            "--add-eqd2",
+            metavar="ALPHA_BETA",
+            callback=positive_alpha_beta,
+            help="Add the plans in EQD2 with this alpha/beta in Gy, voxel by voxel; else in physical dose.",
+        ),
+    ] = None,
+    unlike_fractions: Annotated[
+        bool, typer.Option("--unlike-fractions", help="Add physical doses although the doses per fraction differ.")
+    ] = False,
+    accept_effective: Annotated[
+        bool, typer.Option("--accept-effective", help="Vouch that limits are meant in a dose of type EFFECTIVE.")
     ] = False,
     rx: RxOption = None,
     fractions: FractionsOption = None,
@@ -56,11 +105,15 @@ def audit(
     """Hold one plan, or every plan under a folder, against a protocol.
 
     Writes audit.json, summary.csv and report.html into the --out folder. Exit code 0: every rule met; 1: some rule
-    failed or could not be judged, or none applied; 2: unusable input; 3: a fault of ours.
+    failed or could not be judged, or none applied (nothing was judged, so nothing is met); 2: unusable input; 3: a
+    fault of ours.
+
+    With --add the doses of several plans are added first. Limits for a number of fractions, or for a dose per fraction
+    that the sum does not have, do not apply to it.
 
     [dim]Example:[/dim]  dvhkit audit plans/ --protocol oligoprogressive-liver-2025 --out results
     """
-    from dvhkit.batch.cases import AuditOptions, audit_cases, find_cases
+    from dvhkit.batch.cases import AuditOptions
     from dvhkit.outputs import records as documents
     from dvhkit.outputs import report, tables
     from dvhkit.outputs.files import write_text_whole
@@ -79,13 +132,15 @@ def audit(
         fractions=fractions,
         engine=engine,
         uncovered=uncovered,
+        eqd2_alpha_beta_gy=eqd2,
+        accept_effective=accept_effective,
     )
-    with reading_progress() as reading:
-        work = find_cases(path, progress=reading)
-    if waived and len(work) != 1:
-        raise InputError(f"waivers are for one plan; here are {len(work)}.", path=path, remedy="Audit that plan alone.")
-    announce_first_run()
-    outcomes = list(_with_progress(audit_cases(work, options, root=path), len(work)))
+    if add:
+        outcomes = [_of_sum([path, *add], options, eqd2_alpha_beta_gy=add_eqd2, allow_unlike=unlike_fractions)]
+    elif add_eqd2 is not None or unlike_fractions:
+        raise InputError("there is nothing to add.", remedy="Name the other plan with --add PLAN.")
+    else:
+        outcomes = _of_plans(Path(path), options, has_waivers=bool(waived))
     outcomes = [_waived(outcome, waived) for outcome in outcomes]
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
@@ -111,6 +166,32 @@ WRITTEN = (
     ("summary.csv", "one row a case and rule"),
     ("audit.json", "everything, for programs"),
 )
+
+
+def _of_plans(path: Path, options: AuditOptions, *, has_waivers: bool) -> list[CaseOutcome]:
+    """Audit the plan, or each of the plans, under a folder."""
+    from dvhkit.batch.cases import audit_cases, find_cases
+
+    with reading_progress() as reading:
+        work = find_cases(path, progress=reading)
+    if has_waivers and len(work) != 1:
+        raise InputError(f"waivers are for one plan; here are {len(work)}.", path=path, remedy="Audit that plan alone.")
+    announce_first_run()
+    return list(_with_progress(audit_cases(work, options, root=path), len(work)))
+
+
+def _of_sum(
+    plans: list[str], options: AuditOptions, *, eqd2_alpha_beta_gy: float | None, allow_unlike: bool
+) -> CaseOutcome:
+    """Audit the dose of several plans together."""
+    from dvhkit.batch.cases import CaseOutcome, audit_one
+    from dvhkit.cli.plans import summed_case
+
+    if options.fractions is not None:
+        raise InputError("--fractions is for one plan.", remedy="Say those of each plan: PLAN@FRACTIONS.")
+    case = summed_case(plans, eqd2_alpha_beta_gy=eqd2_alpha_beta_gy, allow_unlike=allow_unlike)
+    announce_first_run()
+    return CaseOutcome(record=audit_one(case, options, root=Path(plans[0])))
 
 
 def _with_progress(outcomes: Iterable[CaseOutcome], total: int) -> Iterable[CaseOutcome]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import Annotated, Optional
 
 import typer
 
+from dvhkit.cli.metric_output import DEFAULT_METRICS, CsvOption, JsonOption, MetricOption, put_out, with_findings
 from dvhkit.cli.options import (
     CasePath,
     EngineOption,
@@ -20,14 +21,8 @@ from dvhkit.cli.options import (
     UncoveredOption,
     open_case,
 )
-from dvhkit.cli.streams import STDOUT, announce_first_run, note_console, out_console, write_json, write_text
+from dvhkit.cli.streams import announce_first_run
 from dvhkit.errors import InputError
-
-if TYPE_CHECKING:
-    from dvhkit.findings import Finding
-
-# What a reader of a DVH looks at first: ICRU 83's near-minimum, median and near-maximum, with volume and mean.
-DEFAULT_METRICS = ("Volume[cc]", "Min[Gy]", "D98%[Gy]", "D95%[Gy]", "Mean[Gy]", "D50%[Gy]", "D2%[Gy]", "Max[Gy]")
 
 
 def dvh(
@@ -36,18 +31,9 @@ def dvh(
         Optional[list[str]],  # noqa: UP045 -- typer reads it
         typer.Option("--roi", help="Structure, by name, '#number' or expression ('Liver - GTV'); repeatable."),
     ] = None,
-    metric: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option("--metric", metavar="EXPR", help="Such as 'D95%[Gy]', 'V20Gy[%]', 'DC700cc[Gy]'; repeatable."),
-    ] = None,
-    json: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--json", metavar="FILE|-", help="Write the metrics as JSON."),
-    ] = None,
-    csv: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--csv", metavar="FILE|-", help="Write the metrics as CSV."),
-    ] = None,
+    metric: MetricOption = None,
+    json: JsonOption = None,
+    csv: CsvOption = None,
     curves: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--curves", metavar="FILE|-", help="Write the cumulative DVHs as CSV."),
@@ -102,24 +88,10 @@ def dvh(
         )
     numbers.prepare(regions)
     rows = [numbers.metric(region, m) for region in regions for m in metrics]
-    if json:
-        write_json(json, {**records.metrics_document(rows), "findings": _plain(numbers.findings())})
-    if csv:
-        write_text(csv, tables.metrics_csv(rows))
-    if curves:
-        write_text(curves, tables.curves_csv([numbers.curve(region) for region in regions]))
-    if STDOUT not in (json, csv, curves):
-        console = out_console()
-        for renderable in metric_view(rows):
-            console.print(renderable)
-        for renderable in tables.findings_panels(numbers.findings()):
-            console.print(renderable)
-    for target in (json, csv, curves):
-        if target and target != STDOUT:
-            note_console().print(f"wrote {target}", markup=False)
-
-
-def _plain(findings: tuple[Finding, ...]) -> list[dict[str, str]]:
-    from dataclasses import asdict
-
-    return [asdict(f) for f in findings]
+    findings = numbers.findings()
+    drawn = tables.curves_csv([numbers.curve(region) for region in regions]) if curves else ""
+    put_out(
+        (*metric_view(rows), *tables.findings_panels(findings)),
+        json=(json, with_findings(records.metrics_document(rows), findings)),
+        texts=[(csv, tables.metrics_csv(rows)), (curves, drawn)],
+    )

@@ -48,6 +48,11 @@ class Course:
             raise InputError(f"a course has at least one planned fraction, not {planned}.")
         if delivered is not None and (delivered < 0 or planned is None):
             raise InputError("delivered fractions need the number of planned ones, and cannot be less than 0.")
+        if planned is not None and delivered is not None and delivered > planned:
+            raise InputError(
+                f"{delivered} fractions of {planned} planned ones cannot have been given.",
+                remedy="Write PLAN@DELIVERED/PLANNED, such as first@20/25.",
+            )
 
     @property
     def delivered_frac(self) -> float:

@@ -12,8 +12,10 @@ from dvhkit.units import Quantity, Unit, number_text, parse_unit, quantity
 Arguments = tuple[tuple[str, Quantity], ...]
 
 _FORM = re.compile(
-    r"\s*(?P<name>[A-Za-z][\w .]*?)\s*(?:\(\s*(?P<arguments>[^()\[\]]*)\))?\s*(?:\[\s*(?P<unit>[^\[\]]*?)\s*\])?\s*",
-    re.ASCII,
+    r"\s*(?P<name>[A-Za-z][\w .]*?)"
+    r"\s*(?:(?P<direct>(?:\d+\.?\d*|\.\d+)\s*(?:%|c?Gy))|\(\s*(?P<arguments>[^()\[\]]*)\))?"
+    r"\s*(?:\[\s*(?P<unit>[^\[\]]*?)\s*\])?\s*",
+    re.ASCII | re.IGNORECASE,
 )
 _ARGUMENT = re.compile(
     r"\s*(?:(?P<name>[A-Za-z]\w*)\s*=\s*)?(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>%|[a-zA-Z]+[³3]?)?\s*"
@@ -56,10 +58,12 @@ def read_index(text: str, begin: int = 0) -> IndexText | OutcomeModel | None:
     row = find_index(match["name"])
     if row is None:
         return None
-    listed = match["arguments"]
+    # CN95% is CN(95%), as constraint tables write it.
+    group = "direct" if match["direct"] is not None else "arguments"
+    listed = match[group]
     if listed is not None and not row.parameters:
-        raise Misread(match.start("arguments"), f"{row.name} takes no parameters", (row.name,))
-    arguments = _arguments(row, listed or "", match.start("arguments") if listed is not None else match.end("name"))
+        raise Misread(match.start(group), f"{row.name} takes no parameters", (row.name,))
+    arguments = _arguments(row, listed or "", match.start(group) if listed is not None else match.end("name"))
     return IndexText(row=row, arguments=arguments, unit=_unit(row, match))
 
 

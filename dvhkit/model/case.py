@@ -21,6 +21,27 @@ class Source:
     sop_instance_uid: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummedDose:
+    """What the dose of a case is, where it is the sum of several courses.
+
+    Attributes
+    ----------
+    description
+        In words, such as ``sum in physical dose of plan 1 (25 of 25 fractions) and plan 2 (5 of 5 fractions)``.
+    eqd2_alpha_beta_gy
+        The alpha/beta of a sum in EQD2; None for one in physical dose.
+    fractions, dose_per_fraction_gy
+        Of all courses together, where each is given in fractions of one and the same dose; None where they are not, or
+        nobody knows.
+    """
+
+    description: str
+    eqd2_alpha_beta_gy: float | None = None
+    fractions: int | None = None
+    dose_per_fraction_gy: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Case:
     """One (structure set, plan, dose) triple and the image behind it.
@@ -35,6 +56,8 @@ class Case:
         Number of fractions, from the user or from the plan; None where nobody says.
     findings
         What is odd about the data.
+    summed
+        What the dose is the sum of; None for the dose of one plan.
     """
 
     label: str
@@ -46,6 +69,7 @@ class Case:
     fractions: int | None = None
     findings: tuple[Finding, ...] = ()
     sources: tuple[Source, ...] = ()
+    summed: SummedDose | None = None
 
     def with_prescription(self, dose_gy: float, *, origin: str = Prescription.BY_USER) -> Case:
         """Return the case with one prescription for every structure, which overrides the plan's."""

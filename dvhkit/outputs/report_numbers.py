@@ -35,7 +35,8 @@ def rule_margin(rule: RuleResult) -> NumberView | None:
     """Return the margin of `rule` with its sign, and what it is in percent of the goal; None where there is none."""
     if rule.margin is None:
         return None
-    in_pct = signed_pct(rule.margin_pct).replace("-", "−") if rule.unit != "%" else ""
+    of_goal = " of goal" if rule.unit == "%" and rule.margin_pct is not None else ""
+    in_pct = signed_pct(rule.margin_pct).replace("-", "−") + of_goal
     return _split(signed(rule.margin, rule.unit, value=rule.value), rule.unit, band=in_pct)
 
 

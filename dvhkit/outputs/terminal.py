@@ -258,12 +258,14 @@ def _value_text(rule: RuleResult, *, ascii_only: bool) -> Text:
 
 
 def _margin_text(rule: RuleResult) -> Text:
-    """Return the margin in the rule's unit and under it in percent of the goal, unless that is its unit."""
+    """Return the margin in the rule's unit and under it in percent of the goal."""
     if rule.margin is None:
         return Text("")
     text = Text(signed(rule.margin, rule.unit, value=rule.value))
-    if rule.margin_pct is not None and rule.unit != "%":
-        text.append(f"\n{signed_pct(rule.margin_pct)}", style="dim")
+    if rule.margin_pct is not None:
+        # Of a goal in percent it must be plain that this is percent of that.
+        of_goal = "\nof goal" if rule.unit == "%" else ""
+        text.append(f"\n{signed_pct(rule.margin_pct)}{of_goal}", style="dim")
     return text
 
 

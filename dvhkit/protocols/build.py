@@ -6,13 +6,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from dvhkit.errors import MetricSyntaxError
 from dvhkit.metrics.expression import Metric, parse_metric
-from dvhkit.protocols.limits import Limit, parse_limit, parse_words
+from dvhkit.protocols.applies import is_convertible
+from dvhkit.protocols.build_ladder import ladder_check, ladder_goal
+from dvhkit.protocols.fraction_text import parse_dose_range, parse_fractions
+from dvhkit.protocols.limits import Limit, parse_by_volume, parse_limit, parse_words
 from dvhkit.protocols.names import nearest
 from dvhkit.protocols.plan_words import WORDS
+from dvhkit.protocols.problems import Problem, Problems
 from dvhkit.protocols.regions import parse_region
 from dvhkit.protocols.rules import (
     Check,
@@ -23,6 +26,7 @@ from dvhkit.protocols.rules import (
     DoseCheck,
     Fractionation,
     Group,
+    LadderCheck,
     MarginCheck,
     PropertyCheck,
     Protocol,
@@ -37,10 +41,6 @@ from dvhkit.yaml_text import Place
 if TYPE_CHECKING:
     from dvhkit.protocols.schema import ProtocolModel, RuleModel, StructureModel
 
-Problem = tuple[Place, str]
-Made = TypeVar("Made")
-
-_MOST_FRACTIONS = 100
 # What may be drawn round each kind of target.
 OUTER_KINDS = {"GTV": ("CTV", "ITV", "PTV"), "CTV": ("ITV", "PTV"), "ITV": ("PTV",), "PTV": ("EXTERNAL",)}
 _CONTEXT_TYPES: dict[str, type | tuple[type, ...]] = {"bool": bool, "number": (int, float), "text": str}
@@ -53,8 +53,8 @@ def build_protocol(
     builder = _Builder(model=model, line_of=line_of)
     rules = [builder.rule(i, rule) for i, rule in enumerate(model.rules)]
     builder.check_groups()
-    if builder.problems:
-        return None, builder.problems
+    if builder.problems.listed:
+        return None, builder.problems.listed
     protocol = Protocol(
         id=model.id,
         version=model.version,
@@ -76,13 +76,13 @@ def build_protocol(
 class _Builder:
     model: ProtocolModel
     line_of: Callable[[Place], int]
-    problems: list[Problem] = field(default_factory=list)
+    problems: Problems = field(default_factory=Problems)
     ids: set[str] = field(default_factory=set)
 
     def rule(self, index: int, model: RuleModel) -> Rule | None:
         place: Place = ("rules", index)
         if model.id in self.ids:
-            self._problem((*place, "id"), f"a second rule has the id {model.id!r}")
+            self.problems.add((*place, "id"), f"a second rule has the id {model.id!r}")
         self.ids.add(model.id)
         when = self._conditions(place, model)
         fractionation = self._fractionation(place, model)
@@ -90,12 +90,11 @@ class _Builder:
         if made is None:
             return None
         check, unit, bare_ok = made
-        goal = self._goal((*place, "goal"), model, check, unit, bare_ok=bare_ok)
-        if goal is None:
+        limits = self._limits(place, model, check, unit, bare_ok=bare_ok)
+        if limits is None:
             return None
-        text = model.variation
-        variation = None if text is None else self._variation((*place, "variation"), text, goal, bare_ok=bare_ok)
-        return Rule(
+        goal, variation = limits
+        rule = Rule(
             id=model.id,
             title=model.title or _default_title(check, goal),
             check=check,
@@ -111,7 +110,28 @@ class _Builder:
             line=self.line_of(place),
             score=self._score(place, model),
             group=model.group or "",
+            alpha_beta_gy=model.alpha_beta_gy,
+            per_course=model.per_course,
         )
+        if rule.alpha_beta_gy is not None and not is_convertible(rule):
+            message = "alpha_beta_gy converts limits on dose that are for 2 Gy per fraction; this one is not"
+            self.problems.add((*place, "alpha_beta_gy"), message)
+        return rule
+
+    def _limits(
+        self, place: Place, model: RuleModel, check: Check, unit: Unit, *, bare_ok: bool
+    ) -> tuple[Limit, Limit | None] | None:
+        """Return goal and variation."""
+        if isinstance(check, LadderCheck):
+            return ladder_goal(place, model, self.problems)
+        if model.by_volume_cc is not None:
+            rows = model.by_volume_cc
+            return self.problems.attempt((*place, "by_volume_cc"), lambda: parse_by_volume(model.goal, rows, unit=unit))
+        goal = self._goal((*place, "goal"), model, check, unit, bare_ok=bare_ok)
+        if goal is None:
+            return None
+        text = model.variation
+        return goal, None if text is None else self._variation((*place, "variation"), text, goal, bare_ok=bare_ok)
 
     def check_groups(self) -> None:
         """Note groups without a title or without rules, and rule IDs that are taken by a group."""
@@ -119,59 +139,66 @@ class _Builder:
         for group, index in used.items():
             if group not in self.model.groups:
                 message = f"the group {group!r} has no title; give it one under `groups:`"
-                self._problem(("rules", index, "group"), message)
+                self.problems.add(("rules", index, "group"), message)
         for group in self.model.groups:
             if sum(rule.group == group for rule in self.model.rules) < 2:
-                self._problem(("groups", group), f"the group {group!r} needs at least two rules that name it")
+                self.problems.add(("groups", group), f"the group {group!r} needs at least two rules that name it")
             if group in self.ids:
-                self._problem(("groups", group), f"a rule has the id {group!r}, too")
+                self.problems.add(("groups", group), f"a rule has the id {group!r}, too")
 
     def _score(self, place: Place, model: RuleModel) -> ScoreCurve | None:
         if model.score is None:
             return None
         knots = tuple((float(value), float(points)) for value, points in model.score)
-        return self._try((*place, "score"), lambda: ScoreCurve(knots))
+        return self.problems.attempt((*place, "score"), lambda: ScoreCurve(knots))
 
     def _goal(self, place: Place, model: RuleModel, check: Check, unit: Unit, *, bare_ok: bool) -> Limit | None:
         if not (isinstance(check, PropertyCheck) and check.is_text):
-            return self._try(place, lambda: parse_limit(model.goal, unit=unit, bare_ok=bare_ok))
+            return self.problems.attempt(place, lambda: parse_limit(model.goal, unit=unit, bare_ok=bare_ok))
         if model.score is not None:
-            self._problem((*place[:-1], "score"), f"{check.name} is a text, and points are for numbers")
-        goal = self._try(place, lambda: parse_words(model.goal))
+            self.problems.add((*place[:-1], "score"), f"{check.name} is a text, and points are for numbers")
+        goal = self.problems.attempt(place, lambda: parse_words(model.goal))
         known = WORDS.get(check.name, ())
         for word in goal.words if goal is not None and known else ():
             if word.casefold() not in {k.casefold() for k in known}:
-                self._problem(place, f"{check.name} is never {word!r}; it is one of {', '.join(known)}")
+                self.problems.add(place, f"{check.name} is never {word!r}; it is one of {', '.join(known)}")
         return goal
 
     def _variation(self, place: Place, text: str, goal: Limit, *, bare_ok: bool) -> Limit | None:
         if goal.words:
-            return self._try(place, lambda: parse_words(text))
-        return self._try(place, lambda: parse_limit(text, unit=goal.unit, like=goal, bare_ok=bare_ok))
+            return self.problems.attempt(place, lambda: parse_words(text))
+        return self.problems.attempt(place, lambda: parse_limit(text, unit=goal.unit, like=goal, bare_ok=bare_ok))
 
     def _check(self, place: Place, model: RuleModel) -> tuple[Check, Unit, bool] | None:
         """Return what is measured, its unit, and whether a limit may leave the unit out."""
         if model.metric is not None and model.structure is not None:
-            text = model.metric
-            metric = self._try((*place, "metric"), lambda: parse_metric(text))
-            structure = self._structure((*place, "structure"), model.structure)
-            if metric is None or structure is None:
-                return None
-            return DoseCheck(structure=structure, metric=metric), metric.unit, _is_in_own_unit(text, metric)
+            return self._dose(place, model.metric, model.structure)
         if model.margin is not None:
             inner = self._structure((*place, "margin", "from"), model.margin.from_)
             outer = self._structure((*place, "margin", "to"), model.margin.to)
-            if inner is None or outer is None:
-                return None
-            return MarginCheck(inner=inner, outer=outer, direction=model.margin.direction or ""), Unit.MM, True
+            check: Check | None = None
+            if inner is not None and outer is not None:
+                check = MarginCheck(inner=inner, outer=outer, direction=model.margin.direction or "")
+            return None if check is None else (check, Unit.MM, True)
+        if model.ladder is not None:
+            structure = self._structure((*place, "structure"), model.structure) if model.structure else None
+            check = ladder_check(place, model, structure, self.problems)
+            return None if check is None else (check, Unit.GY, True)
         if model.target is not None:
             return self._containment((*place, "target"), model.target), Unit.CC, True
         return self._property(place, model)
 
+    def _dose(self, place: Place, text: str, asked: StructureModel) -> tuple[Check, Unit, bool] | None:
+        metric = self.problems.attempt((*place, "metric"), lambda: parse_metric(text))
+        structure = self._structure((*place, "structure"), asked)
+        if metric is None or structure is None:
+            return None
+        return DoseCheck(structure=structure, metric=metric), metric.unit, _is_in_own_unit(text, metric)
+
     def _containment(self, place: Place, text: str) -> ContainmentCheck:
         inner, _, outer = text.partition(" in ")
         if outer and outer not in OUTER_KINDS[inner]:
-            self._problem(place, f"{text!r}: what is drawn round a {inner} is {' or '.join(OUTER_KINDS[inner])}")
+            self.problems.add(place, f"{text!r}: what is drawn round a {inner} is {' or '.join(OUTER_KINDS[inner])}")
         return ContainmentCheck(between=(inner, outer) if outer else None)
 
     def _property(self, place: Place, model: RuleModel) -> tuple[Check, Unit, bool] | None:
@@ -189,12 +216,12 @@ class _Builder:
 
         if not PROPERTY.fullmatch(name):
             near = nearest(name, PROPERTIES)
-            self._problem(place, f"there is no property {name!r}" + (f". Did you mean {near!r}?" if near else ""))
+            self.problems.add(place, f"there is no property {name!r}" + (f". Did you mean {near!r}?" if near else ""))
             return None
         if name.startswith("context."):
             key = self._context_key(place, name.removeprefix("context."))
             if key is not None and key != "number":
-                self._problem(place, f"{name} is declared as {key}; only a number can be held against a limit")
+                self.problems.add(place, f"{name} is declared as {key}; only a number can be held against a limit")
             return Unit.NONE
         if name == "prescription.fractions" or name.startswith("plan."):
             return Unit.NONE
@@ -204,7 +231,7 @@ class _Builder:
         derived = None
         if model.derived is not None:
             text = model.derived
-            derived = self._try(place, lambda: parse_region(text))
+            derived = self.problems.attempt(place, lambda: parse_region(text))
             if derived is None:
                 return None
         return StructureSelector(
@@ -224,7 +251,7 @@ class _Builder:
             at = (*place, "when", key)
             kind = self._context_key(at, key)
             if kind is not None and not _fits(value, kind):
-                self._problem(at, f"{key} is declared as {kind}, and {value!r} is none")
+                self.problems.add(at, f"{key} is declared as {kind}, and {value!r} is none")
             made.append(Condition(key=key, value=value))
         return tuple(made)
 
@@ -235,55 +262,29 @@ class _Builder:
             return declared.type
         near = nearest(key, self.model.context)
         hint = f". Did you mean {near!r}?" if near else "; declare it under `context:`"
-        self._problem(place, f"the context key {key!r} is not declared{hint}")
+        self.problems.add(place, f"the context key {key!r} is not declared{hint}")
         return None
 
     def _fractionation(self, place: Place, model: RuleModel) -> Fractionation | None:
         counts, text = model.fractions, model.dose_per_fraction_gy
         place_of_counts: Place = (*place, "fractions")
-        if counts is None and model.metric is not None:
+        if counts is None and (model.metric is not None or model.ladder is not None):
             counts, place_of_counts = self.model.fractions, ("fractions",)
         if counts is None and text is None:
             return None
-        numbers = frozenset() if counts is None else self._try(place_of_counts, lambda: parse_fractions(counts))
-        dose = None if text is None else self._try((*place, "dose_per_fraction_gy"), lambda: _dose_range(text))
+        numbers = (
+            frozenset() if counts is None else self.problems.attempt(place_of_counts, lambda: parse_fractions(counts))
+        )
+        dose = (
+            None
+            if text is None
+            else self.problems.attempt((*place, "dose_per_fraction_gy"), lambda: parse_dose_range(text))
+        )
         if numbers is None:
             return None
         said = [f"{counts} fractions" if counts != "1" else "1 fraction"] if counts else []
         said += [f"{text} Gy per fraction"] if text else []
         return Fractionation(counts=numbers, dose_per_fraction_gy=dose, text=", ".join(said))
-
-    def _try(self, place: Place, make: Callable[[], Made]) -> Made | None:
-        try:
-            return make()
-        except MetricSyntaxError as bad:
-            self.problems.append((place, f"{bad.message} {bad.remedy or ''}".strip()))
-        except ValueError as bad:
-            self._problem(place, str(bad))
-        return None
-
-    def _problem(self, place: Place, message: str) -> None:
-        self.problems.append((place, message if message.endswith("?") else f"{message}."))
-
-
-def parse_fractions(text: str) -> frozenset[int]:
-    """Return the numbers of fractions that ``5``, ``3, 5`` or ``3..5`` spells; ValueError if it spells none."""
-    numbers: set[int] = set()
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,3})\s*(?:(?:\.\.|-)\s*(\d{1,3})\s*)?", part)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-        if not 1 <= first <= last <= _MOST_FRACTIONS:
-            raise ValueError(f"{text!r} spells no numbers of fractions; write 5, [3, 5] or 3..5")
-        numbers.update(range(first, last + 1))
-    return frozenset(numbers)
-
-
-def _dose_range(text: str) -> tuple[float, float]:
-    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*(?:\.\.\s*(\d+(?:\.\d*)?)\s*)?", text)
-    low, high = (float(match[1]), float(match[2] or match[1])) if match else (0.0, 0.0)
-    if not 0 < low <= high:
-        raise ValueError(f"{text!r} spells no range of dose per fraction; write 1.8..2.0")
-    return low, high
 
 
 def _fits(value: ContextValue, kind: str) -> bool:
@@ -298,6 +299,8 @@ def _is_in_own_unit(text: str, metric: Metric) -> bool:
 
 
 def _default_title(check: Check, goal: Limit) -> str:
+    if isinstance(check, LadderCheck):
+        return f"{check.structure} {check.quantity}"
     if isinstance(check, DoseCheck):
         return f"{check.structure} {check.quantity} {goal}"
     if isinstance(check, ContainmentCheck):

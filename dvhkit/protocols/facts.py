@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from dvhkit.metrics.expression import Metric
+from dvhkit.model.case import SummedDose
 from dvhkit.model.plan import Plan, Prescription
 from dvhkit.protocols.regions import Region, RoiRef
 from dvhkit.results import MetricResult, Verdict
@@ -121,6 +122,22 @@ class PlanFacts(Protocol):
 
     def plan(self) -> Plan | None:
         """Return the plan; None if there is none."""
+
+
+@runtime_checkable
+class SumFacts(Protocol):
+    """A case that can also tell whether its dose is the sum of several courses."""
+
+    def summed(self) -> SummedDose | None:
+        """Return what the dose is the sum of; None for the dose of one plan."""
+
+
+@runtime_checkable
+class DoseKindFacts(Protocol):
+    """A case that can also tell whether its Gy are those that limits are stated in."""
+
+    def foreign_dose(self) -> str | None:
+        """Return why its dose cannot be held against limits in Gy, such as being a biologically effective one."""
 
 
 @runtime_checkable

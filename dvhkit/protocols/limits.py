@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.model.dvh import DOSE_EQUALITY_RTOL
 from dvhkit.units import Unit, number_text, parse_unit
 
@@ -13,6 +16,8 @@ _LIMIT = re.compile(
     rf"\s*(?P<op><=|>=|==|<|>|≤|≥|=)?\s*(?P<first>{_NUMBER})\s*"
     rf"(?:\.\.\s*(?P<last>{_NUMBER})\s*)?(?P<unit>%|[A-Za-z]+[³3]?)?\s*"
 )
+# A structure drawn for just the least volume of a table comes out a rounding error off.
+_VOLUME_RTOL = 1e-9
 _OPERATORS = {"≤": "<=", "≥": ">=", "=": "=="}
 
 
@@ -28,6 +33,11 @@ class Limit:
         Whether a value just at the bound is outside (`<`, `>`).
     words
         What a text must be one of; then there are no bounds, and no value has a distance from it.
+    by_volume
+        Bounds by the structure's volume in cc, ascending, linear in between; then `low` or `high` is the loosest of
+        them, and what holds for a structure is `at_volume`.
+    of_prescription
+        Whether the bound is what the plan prescribes, whatever that is.
     """
 
     low: float | None
@@ -35,10 +45,15 @@ class Limit:
     unit: Unit
     strict: bool = False
     words: tuple[str, ...] = ()
+    by_volume: tuple[tuple[float, float], ...] = ()
+    of_prescription: bool = False
 
     def __str__(self) -> str:
         if self.words:
             return f"one of {', '.join(self.words)}"
+        if self.by_volume or self.of_prescription:
+            sign = "<" if self.is_upper else ">"
+            return f"{sign if self.strict else f'{sign}='} {'by volume' if self.by_volume else 'prescription'}"
         unit = f" {self.unit.value}" if self.unit not in (Unit.NONE, Unit.COUNT) else ""
         low, high = (None if bound is None else number_text(bound) for bound in (self.low, self.high))
         if low is not None and high is not None:
@@ -94,10 +109,39 @@ class Limit:
             met = met and (distance > slack if self.strict else distance >= -slack)
         return met
 
+    def at_volume(self, volume_cc: float) -> Limit:
+        """Return the limit for so much volume; raises `NotEvaluable` beyond the volumes it is stated for.
+
+        What is interpolated is rounded to five digits: tables have two, and a verdict must be as good as its print.
+        """
+        first, last = self.by_volume[0], self.by_volume[-1]
+        if not first[0] * (1 - _VOLUME_RTOL) <= volume_cc <= last[0] * (1 + _VOLUME_RTOL):
+            raise NotEvaluable(
+                f"the limit is stated for volumes of {number_text(first[0])} to {number_text(last[0])} cc; "
+                f"there are {number_text(volume_cc, digits=4)} cc here.",
+                reason=Reason.NOT_APPLICABLE,
+            )
+        bound = last[1]
+        for (v0, b0), (v1, b1) in pairwise(self.by_volume):
+            if volume_cc <= v1:
+                share = min(1.0, max(0.0, (volume_cc - v0) / (v1 - v0)))
+                bound = float(f"{b0 * (1 - share) + b1 * share:.5g}")
+                break
+        return Limit(
+            low=None if self.is_upper else bound,
+            high=bound if self.is_upper else None,
+            unit=self.unit,
+            strict=self.strict,
+        )
+
     def is_looser_than(self, other: Limit) -> bool:
         """Whether every value that meets `other` meets this one, and some more do."""
         if self.words:
             return set(self.words) > set(other.words)
+        if self.by_volume:
+            sign = 1.0 if self.is_upper else -1.0
+            pairs = zip(self.by_volume, other.by_volume, strict=True)
+            return self.by_volume != other.by_volume and all(sign * (own[1] - their[1]) >= 0 for own, their in pairs)
         looser_low = self.low is None or (other.low is not None and self.low <= other.low)
         looser_high = self.high is None or (other.high is not None and self.high >= other.high)
         return (
@@ -143,6 +187,41 @@ def parse_limit(text: str | float, *, unit: Unit, like: Limit | None = None, bar
         unit=unit,
         strict=operator in ("<", ">"),
     )
+
+
+def parse_by_volume(text: str, rows: Sequence[Sequence[float]], *, unit: Unit) -> tuple[Limit, Limit | None]:
+    """Return goal and variation of a limit by volume: ``< by volume`` with rows of cc, goal and maybe variation.
+
+    Raises
+    ------
+    ValueError
+        With what is wrong, in words.
+    """
+    match = re.fullmatch(r"\s*(<=|>=|<|>|≤|≥)\s*by volume\s*", text)
+    if match is None:
+        raise ValueError(f"the goal {text!r} of limits by volume cannot be read; write '< by volume'")
+    operator = _OPERATORS.get(match[1], match[1])
+    widths = {len(row) for row in rows}
+    if len(rows) < 2 or len(widths) != 1 or not widths <= {2, 3}:
+        raise ValueError(
+            "limits by volume are at least two rows alike: [volume in cc, goal] or with the variation third"
+        )
+    volumes = [row[0] for row in rows]
+    if volumes[0] <= 0 or any(a >= b for a, b in pairwise(volumes)):
+        raise ValueError("the volumes of limits by volume must rise from row to row")
+
+    def limit(column: int) -> Limit:
+        bounds = [row[column] for row in rows]
+        upper = operator in ("<=", "<")
+        return Limit(
+            low=None if upper else min(bounds),
+            high=max(bounds) if upper else None,
+            unit=unit,
+            strict=operator in ("<", ">"),
+            by_volume=tuple((float(row[0]), float(row[column])) for row in rows),
+        )
+
+    return limit(1), limit(2) if widths == {3} else None
 
 
 def parse_words(text: str) -> Limit:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 
 from dvhkit.findings import Finding, Level
-from dvhkit.protocols import lint_limits, lint_names
+from dvhkit.protocols import lint_limits, lint_names, lint_tables
 from dvhkit.protocols.rules import STATUS_MEANING, DoseCheck, Protocol, Rule
 
 Check = Callable[[Protocol], Iterator[Finding]]
@@ -141,4 +141,5 @@ CHECKS: tuple[Check, ...] = (
     context_keys,
     *lint_limits.CHECKS,
     *lint_names.CHECKS,
+    *lint_tables.CHECKS,
 )

@@ -8,7 +8,7 @@ from dvhkit.findings import Finding, Level
 from dvhkit.protocols.names import fold, nearest
 from dvhkit.protocols.organs import find_organ, is_target, known_names, side_of
 from dvhkit.protocols.regions import Expression, Margin, Name, Operation
-from dvhkit.protocols.rules import DoseCheck, MarginCheck, Protocol, Rule, StructureSelector
+from dvhkit.protocols.rules import DoseCheck, LadderCheck, MarginCheck, Protocol, Rule, StructureSelector
 
 _LONGEST_NAME = 16
 
@@ -66,7 +66,7 @@ def _all_aliases(protocol: Protocol) -> Iterator[tuple[str, str, str]]:
 
 
 def _selectors(rule: Rule) -> tuple[StructureSelector, ...]:
-    if isinstance(rule.check, DoseCheck):
+    if isinstance(rule.check, DoseCheck | LadderCheck):
         return (rule.check.structure,)
     return (rule.check.inner, rule.check.outer) if isinstance(rule.check, MarginCheck) else ()
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dvhkit.errors import ProtocolError
-from dvhkit.protocols.build import Problem, build_protocol
+from dvhkit.protocols.build import build_protocol
 from dvhkit.protocols.names import nearest
+from dvhkit.protocols.problems import Problem
 from dvhkit.protocols.rules import Protocol, ProtocolInfo
 from dvhkit.yaml_text import Place, YamlDocument, read_yaml
 

@@ -180,7 +180,33 @@ class ContainmentCheck:
         return "outside volume"
 
 
-Check = DoseCheck | PropertyCheck | MarginCheck | ContainmentCheck
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """One step of a ladder: the limits, a metric each, that a plan with this prescription must keep to."""
+
+    prescription_gy: float
+    limits: tuple[tuple[Metric, Limit], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LadderCheck:
+    """Find the highest prescription of a ladder whose limits a structure keeps to; the highest rung comes first."""
+
+    structure: StructureSelector
+    rungs: tuple[Rung, ...]
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What is measured, the same on each rung."""
+        return tuple(metric for metric, _ in self.rungs[0].limits)
+
+    @property
+    def quantity(self) -> str:
+        """What is found, in words."""
+        return "highest prescription by " + " and ".join(metric.canonical for metric in self.metrics)
+
+
+Check = DoseCheck | PropertyCheck | MarginCheck | ContainmentCheck | LadderCheck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +229,11 @@ class Rule:
         Points for the measured value; None where the rule gives none.
     group
         The set of rules that it must hold together with; empty where it stands alone.
+    alpha_beta_gy
+        With which to measure in EQD2 where the limit is for conventional fractions and the plan has others; None
+        where it is not to be converted.
+    per_course
+        Whether it is for one course, so that it does not apply to a sum of several.
     """
 
     id: str
@@ -220,11 +251,13 @@ class Rule:
     line: int = 0
     score: ScoreCurve | None = None
     group: str = ""
+    alpha_beta_gy: float | None = None
+    per_course: bool = False
 
     @property
     def structure(self) -> StructureSelector | None:
         """The structure it is about, where it is about one."""
-        return self.check.structure if isinstance(self.check, DoseCheck) else None
+        return self.check.structure if isinstance(self.check, DoseCheck | LadderCheck) else None
 
     @property
     def quantity(self) -> str:

@@ -129,8 +129,15 @@ class MarginModel(Strict):
     direction: Literal["AP", "LR", "CC"] | None = None
 
 
+class RungModel(Strict):
+    """One step of a ladder of prescriptions: what a plan with this one must keep to, by metric."""
+
+    prescription_gy: Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)]
+    limits: Annotated[dict[Name, Spelled], Field(min_length=1, max_length=10)]
+
+
 class RuleModel(Strict):
-    """One rule: a metric on a structure, a property, a margin, or how targets lie; and the goal to keep to."""
+    """One rule: a metric, a property, a margin, a ladder, or how targets lie; and the goal to keep to."""
 
     id: Identifier
     title: Text | None = None
@@ -139,12 +146,16 @@ class RuleModel(Strict):
     property: Name | None = None
     margin: MarginModel | None = None
     target: Link | None = None
+    ladder: Annotated[list[RungModel], Field(min_length=2, max_length=50)] | None = None
     goal: Spelled
     variation: Spelled | None = None
+    by_volume_cc: list[Annotated[list[Number], Field(min_length=2, max_length=3)]] | None = None
     priority: Annotated[int, Field(ge=1, le=9)] = 1
     when: dict[ContextName, bool | Number | str] = Field(default_factory=dict)
     fractions: Fractions | None = None
     dose_per_fraction_gy: Spelled | None = None
+    alpha_beta_gy: Annotated[float, Field(gt=0, le=50, allow_inf_nan=False)] | None = None
+    per_course: bool = False
     waivable: bool = False
     score: list[Annotated[list[Number], Field(min_length=2, max_length=2)]] | None = None
     group: Identifier | None = None
@@ -154,13 +165,17 @@ class RuleModel(Strict):
 
     @model_validator(mode="after")
     def _asks_one_thing(self) -> RuleModel:
-        kinds = [k for k in ("metric", "property", "margin", "target") if getattr(self, k) is not None]
+        kinds = [k for k in ("metric", "property", "margin", "target", "ladder") if getattr(self, k) is not None]
         if len(kinds) != 1:
             given = " and ".join(kinds) or "none"
-            raise ValueError(f"a rule has exactly one of metric, property, margin and target; here: {given}")
+            raise ValueError(f"a rule has exactly one of metric, property, margin, target and ladder; here: {given}")
+        of_structure = self.metric is not None or self.ladder is not None
         of_target = self.property is not None and self.property.startswith("prescription.")
-        if (self.metric is not None) != (self.structure is not None) and not (of_target and self.structure):
-            raise ValueError("structure and metric belong together (a property of the prescription may name one, too)")
+        if of_structure != (self.structure is not None) and not (of_target and self.structure):
+            kind = "ladder" if self.ladder is not None else "metric"
+            raise ValueError(f"structure and {kind} belong together (a property of the prescription may name one, too)")
+        if self.by_volume_cc is not None and (self.metric is None or self.variation is not None):
+            raise ValueError("by_volume_cc belongs to a metric; its third column is the variation")
         return self
 
 
@@ -184,7 +199,13 @@ def fields_of(place: tuple[str | int, ...]) -> tuple[str, ...]:
     """Return the keys that are known at `place` in a protocol file, for suggestions."""
     model: Any = ProtocolModel
     models = {"sources": SourceModel, "context": ContextKeyModel, "rules": RuleModel}
-    models |= {"structure": StructureModel, "from": StructureModel, "to": StructureModel, "margin": MarginModel}
+    models |= {
+        "ladder": RungModel,
+        "structure": StructureModel,
+        "from": StructureModel,
+        "to": StructureModel,
+        "margin": MarginModel,
+    }
     for key in place:
         model = models.get(str(key), model)
     return tuple(field.alias or name for name, field in model.model_fields.items())

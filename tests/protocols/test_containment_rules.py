@@ -41,7 +41,9 @@ class Numbers(CaseNumbers):
 
     def __init__(self, *drawn):
         structures = SimpleNamespace(structures=drawn)
-        self.case = SimpleNamespace(image=None, structures=structures, prescriptions=(), fractions=None)
+        self.case = SimpleNamespace(
+            image=None, structures=structures, prescriptions=(), fractions=None, dose=None, summed=None
+        )
 
     def structures(self):
         return ()

@@ -36,6 +36,7 @@ Lungs,,,,V2000cGy[%],<=30,35,2,,
 Liver,,,,CV1500cGy[cc],>=700,,2,,
 PTV_High,,,,D95%[%],>=100,95,1,,
 Eye_L,,,,CN95%,<=1.2,,3,,
+Lens_L,,,,XYZ95%,<=1.2,,3,,
 ,,,,,,,,,
 """
 
@@ -58,12 +59,13 @@ def test_a_table_in_cgy_is_read_in_its_own_units(read):
         ("Lungs", "V20Gy[%]", "<= 30 %", "<= 35 %", 2),
         ("Liver", "CV15Gy[cc]", ">= 700 cc", "", 2),
         ("PTV_High", "D95%[%]", ">= 100 %", ">= 95 %", 1),
+        ("Eye_L", "CI_Paddick(at=95%)", "<= 1.2", "", 3),
     ]
     assert protocol.rules[0].structure.aliases == ("Cord", "Spinal Cord")
     assert protocol.rules[3].line == 5
     assert protocol.id == "my-table"
     (finding,) = findings
-    assert (finding.level, finding.code, finding.where) == (Level.SERIOUS, "row-not-read", "line 6")
+    assert (finding.level, finding.code, finding.where) == (Level.SERIOUS, "row-not-read", "line 7")
 
 
 def test_the_other_heading_and_a_windows_code_page(read):

@@ -38,6 +38,11 @@ def item(kind="MEAN_DOSE_ROI", argument=None, objectives=None):
         ("VOLUME_CC_DOSE_ROI", 12.5, "V12.5Gy[cc]"),
         ("MAX_DOSE_ROI", None, "Max[Gy]"),
         ("VOLUME", None, "Volume[cc]"),
+        ("VOLUME_OF_REGRET", 50, "Regret(at=50Gy)[cc]"),
+        ("CONFORMATION_NUMBER", 47.5, "CI_Paddick(at=47.5Gy)"),
+        ("CONFORMALITY_INDEX", 50, "CI_RTOG(at=50Gy)"),
+        ("HOMOGENEITY_INDEX", 50, "HI_Spread(hot=1%,cold=99%,over=50Gy)"),
+        ("INHOMOGENEITY_INDEX", None, "HI_MaxMinMean"),
     ],
 )
 def test_their_metrics(read, kind, argument, metric):
@@ -65,17 +70,50 @@ def test_the_bin_that_states_a_bound_owns_it(read, bins, goal, variation):
     assert (str(rule.goal), str(rule.variation)) == (goal, variation)
 
 
+@pytest.mark.parametrize("kind", ["VOLUME_CC_DOSE_RANGE_ROI", "VOLUME_PERCENT_DOSE_RANGE_ROI"])
+def test_a_range_of_doses_has_two_arguments_and_comes_back(read, tmp_path, kind):
+    protocol, findings = read(card(item(kind, 10) | {"arg_2": 20.5}))
+    assert findings == ()
+    (rule,) = protocol.rules
+    assert rule.quantity == f"VRange(from=10Gy,to=20.5Gy)[{'cc' if 'CC' in kind else '%'}]"
+    text, _ = proknow_json(protocol)
+    (again,) = json.loads(text)["computed"]
+    assert (again["type"], again["arg_1"], again["arg_2"]) == (kind, 10, 20.5)
+
+
+@pytest.mark.parametrize(
+    ("labels", "edges", "goal", "variation"),
+    [
+        (["IDEAL [5]", "GOOD [3]", "ACCEPTABLE [1]", "UNACCEPTABLE [0]"], [10, 20, 30], "<= 20 Gy", "<= 30 Gy"),
+        (["GOOD", "MARGINAL", "FAIL", "FAIL BADLY"], [10, 20, 30], "<= 10 Gy", "<= 20 Gy"),
+        (["FAIL", "UNACCEPTABLE", "ACCEPTABLE", "IDEAL"], [10, 20, 30], "> 30 Gy", "> 20 Gy"),
+    ],
+)
+def test_more_than_three_bins_are_read_as_goal_and_variation_and_said_to_be(read, labels, edges, goal, variation):
+    bins = [{"label": label} for label in labels]
+    for one, edge in zip(bins, edges, strict=False):
+        one["max"] = edge
+    protocol, findings = read(card(item(objectives=bins)))
+    (rule,) = protocol.rules
+    assert (str(rule.goal), str(rule.variation)) == (goal, variation)
+    assert any("4 bins" in finding.message for finding in findings)
+    assert any("jump" in finding.message for finding in findings) == ("[5]" in labels[0])
+
+
 @pytest.mark.parametrize(
     ("bad", "fragment"),
     [
-        (item("CONFORMATION_NUMBER"), "no counterpart"),
+        (item("CONFORMATION_NUMBER"), "no number"),
+        (item("CUMULATIVE_METERSET"), "no counterpart"),
+        (item("INTEGRAL_DOSE_ROI"), "no counterpart"),
+        (item("VOLUME_CC_DOSE_RANGE_ROI", 10), "no number"),
         (item("DOSE_VOLUME_CC_ROI", "many"), "no number"),
         (item("DOSE_VOLUME_CC_ROI", True), "no number"),
         (item() | {"roi_name": ""}, "no ROI"),
         (item(objectives=[{"label": "A", "max": 1}, {"label": "B"}]), "good one"),
         (item(objectives=[{"label": "PASS", "max": 1}, {"label": "FAIL", "min": 1}]), "do not meet"),
         (item(objectives=[{"label": "PASS"}, {"label": "FAIL"}]), "do not meet"),
-        (item(objectives=[{"label": "PASS"}]), "two or three"),
+        (item(objectives=[{"label": "PASS"}]), "from 2 to 10"),
         ("metric", "no mapping"),
     ],
 )

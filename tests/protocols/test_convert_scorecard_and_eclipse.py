@@ -11,13 +11,26 @@ from dvhkit.errors import ProtocolError
 from dvhkit.protocols.converters.convert import read_any, written_as
 from dvhkit.protocols.converters.eclipse_xml import eclipse_xml, read_eclipse
 from dvhkit.protocols.converters.planscorecard_json import planscorecard_json, read_planscorecard
-from dvhkit.protocols.converters.structure_text import derived_from, derived_text
+from dvhkit.protocols.converters.structure_text import can_be_spelled, derived_from, derived_text
 from dvhkit.protocols.load import list_protocols, load_protocol
-from dvhkit.protocols.regions import parse_region
+from dvhkit.protocols.regions import Name, OfType, Operation, parse_region
 from dvhkit.protocols.rules import DoseCheck
 
 SHIPPED = [info.id for info in list_protocols()]
-CARD_KINDS = {"D", "V", "Min", "Max", "Mean", "Volume", "CI_Paddick", "CI_RTOG"}
+CARD_KINDS = {
+    "D",
+    "V",
+    "Min",
+    "Max",
+    "Mean",
+    "Volume",
+    "CI_Paddick",
+    "CI_RTOG",
+    "DC",
+    "HI_Spread",
+    "HI_MaxMinMean",
+    "VRatio",
+}
 XML_KINDS = {"D", "V", "Min", "Max", "Mean"}
 
 
@@ -29,6 +42,7 @@ def holdable(protocol, kinds):
         and rule.check.metric.kind in kinds
         and rule.check.metric.effect is None
         and not rule.goal.is_range
+        and not rule.goal.by_volume
     ]
 
 
@@ -90,11 +104,21 @@ def test_a_scorecard_holds_scores_titles_derived_structures_and_fractions(tmp_pa
             if name == "check":
                 assert first.check.metric == again.check.metric
                 assert first.structure.name == again.structure.name
-                assert first.structure.derived == again.structure.derived
+                assert _by_name(first.structure.derived) == again.structure.derived
             else:
                 assert getattr(first, name) == getattr(again, name), name
     assert unread == ()
     assert [f.message for f in lost if "type" in f.message] == ["not held: that all structures of a type are meant."]
+
+
+def _by_name(expression):
+    """The expression with every bare type word as the name that the form makes of it."""
+    match expression:
+        case OfType(rt_roi_type=word):
+            return Name(word)
+        case Operation(operator=operator, left=left, right=right):
+            return Operation(operator, _by_name(left), _by_name(right))
+    return expression
 
 
 def card(**item):
@@ -143,9 +167,14 @@ def test_cgy_of_a_scorecard_become_gy(read_card):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"MetricType": "VolumeOfRegret"}, "no counterpart"),
+        ({"MetricType": "VolumeOfRegret"}, "is no number"),
+        ({"MetricType": "VolumeOfRegret", "InputValue": 50, "InputUnit": ""}, "at which dose"),
+        ({"MetricType": "VolumeOfRegret", "InputValue": 50, "InputUnit": "Gy", "OutputUnit": "%"}, "in percent"),
+        ({"MetricType": "HomogeneityIndex", "HI_HiValue": 5, "HI_LowValue": 95, "HI_Target": 0}, "at which dose"),
+        ({"MetricType": "HomogeneityIndex", "HI_HiValue": 5}, "HI_LowValue None is no number"),
+        ({"MetricType": "ModifiedGradientIndex", "HI_HiValue": 50, "HI_LowValue": 25}, "at which dose"),
+        ({"MetricType": "Undefined"}, "no counterpart"),
         ({"MetricType": 3}, "no counterpart"),
-        ({"MetricType": "ConformationNumber", "InputValue": 95, "InputUnit": "%"}, "only that of 100 %"),
         ({"OutputUnit": "furlong"}, "not known"),
         ({"MetricType": "DoseAtVolume", "InputValue": "x", "InputUnit": "%"}, "no number"),
         ({"MetricType": "DoseAtVolume", "InputValue": 2, "InputUnit": "Gy"}, "needs a volume"),
@@ -153,7 +182,8 @@ def test_cgy_of_a_scorecard_become_gy(read_card):
         ({"ScorePoints": [{"PointX": 4, "Score": 1}, {"PointX": 5, "Score": 1}]}, "no direction"),
         ({"ScorePoints": [{"PointX": 4, "Score": None}, {"PointX": 5, "Score": 1}]}, "no score"),
         ({"Structure": {}}, "names no structure"),
-        ({"Structure": {"StructureId": "R", "StructureComment": "(PTV|5) SUB (PTV)"}}, "margin"),
+        ({"Structure": {"StructureId": "R", "StructureComment": "{<PTV>|5^-3^0^0^0^0}"}}, "grows and shrinks"),
+        ({"Structure": {"StructureId": "R", "StructureComment": "{<PTV>|5^3}"}}, "one or six"),
         ({"Structure": {"StructureId": "R", "StructureComment": "(PTV SUB (CTV"}}, "bracket|early"),
     ],
 )
@@ -165,17 +195,84 @@ def test_what_cannot_be_read_of_a_scorecard_is_listed_and_left_out(read_card, ch
     assert re.search(why, serious.message)
 
 
+def at(kind, value, unit, out=""):
+    return {"MetricType": kind, "InputValue": value, "InputUnit": unit, "OutputUnit": out}
+
+
+def between(kind, high, low, **more):
+    return {"MetricType": kind, "HI_HiValue": high, "HI_LowValue": low, "OutputUnit": ""} | more
+
+
+@pytest.mark.parametrize(
+    ("asked", "metric"),
+    [
+        (at("VolumeOfRegret", 50, "Gy", "CC"), "Regret(at=50Gy)[cc]"),
+        (at("VolumeOfRegret", 100, "%", "cc"), "Regret(at=100%)[cc]"),
+        (at("ConformationNumber", 95, "%", "CC"), "CI_Paddick(at=95%)"),
+        (at("ConformityIndex", 4500, "cGy"), "CI_RTOG(at=45Gy)"),
+        (at("InhomogeneityIndex", 0.0, ""), "HI_MaxMinMean"),
+        (between("HomogeneityIndex", 5, 95, HI_Target=60, HI_TargetUnit="Gy"), "HI_Spread(hot=5%,cold=95%,over=60Gy)"),
+        (between("HomogeneityIndex", 2, 98, HI_Target=100, HI_TargetUnit="%"), "HI_Spread(hot=2%,cold=98%)"),
+        (between("ModifiedGradientIndex", 50, 25, InputUnit="Gy"), "VRatio(at=25Gy,over=50Gy)"),
+        (at("DoseAtSubVolume", 700, "cc", "Gy"), "DC700cc[Gy]"),
+    ],
+)
+def test_the_indices_of_a_scorecard_are_ours_under_their_authors_names(read_card, tmp_path, asked, metric):
+    protocol, findings = read_card(card(**asked))
+    (rule,) = protocol.rules
+    assert rule.check.metric.canonical == metric
+    assert [f for f in findings if f.level.value == "serious"] == []
+    back, _, unread = through(tmp_path, protocol, "planscorecard", ".json")
+    assert (back.rules[0].check.metric, unread) == (rule.check.metric, ())
+
+
 @pytest.mark.parametrize(
     "text",
-    ["Liver - GTV", "(Lung_L | Lung_R) - GTV", "A & B - C", "A - (B | C)", "A B - C D"],
+    [
+        "Liver - Cord",
+        "(Lung_L | Lung_R) - Heart",
+        "A & B - C",
+        "A - (B | C)",
+        "A B - C D",
+        "A - ((B | C) & (D - E))",
+        "Rectum - (Rectum - 3mm)",
+        "Heart - (SpinalCanal + 3mm)",
+        "(Body + 20mm) - (Body + 5mm)",
+        "(A | B) - 3mm",
+        "((A | B) + 4mm) - C",
+        "A + [L=5,R=7,A=6,P=8,S=9,I=10]",
+        '"Kidney (left)" | Kidney_R',
+    ],
 )
 def test_derived_structures_come_back_as_they_were(text):
     expression = parse_region(text)
+    assert can_be_spelled(expression)
     assert parse_region(derived_from(derived_text(expression))) == expression
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("{<Lung_L> OR <Lung_R>} SUB {<GTV>|3}", '(Lung_L | Lung_R) - ("GTV" + 3mm)'),
+        ("((Lung_L) OR (Lung_R)) SUB (GTV)", '(Lung_L | Lung_R) - "GTV"'),
+        ("(PTV|5) SUB (Cord)|-2", '("PTV" + 5mm) - (Cord - 2mm)'),
+        ("{{<A> OR <B>} SUB {<C>}}|5 AND {<D>}", "(((A | B) - C) + 5mm) & D"),
+        ("{<A>|1^2^3^4^5^6}", "A + [L=1,R=2,A=6,P=5,S=3,I=4]"),
+        ("<A>|0", "A"),
+    ],
+)
+def test_both_ways_to_write_derived_structures_are_read_with_their_margins(theirs, ours):
+    """A bare GTV of ours is every structure of that type; theirs is the one of that name."""
+    assert parse_region(derived_from(theirs)) == parse_region(ours)
+
+
+@pytest.mark.parametrize("text", ["(A + 3mm) + 2mm", "((A | B) + 2.5mm) - C", "(A & B) + [L=1,R=2,A=6,P=5,S=3,I=4]"])
+def test_margins_that_the_form_has_no_place_for_are_not_written(text):
+    assert not can_be_spelled(parse_region(text))
+
+
 def test_a_name_that_the_form_cannot_spell_is_listed(tmp_path):
-    structure = '{derived: "\\"Kidney (left)\\" | Kidney_R"}'
+    structure = '{derived: "\\"Kidney <left>\\" | Kidney_R"}'
     protocol = own(tmp_path, f'  - {{id: R, structure: {structure}, metric: "Mean[Gy]", goal: "<= 9 Gy"}}\n')
     _, lost = planscorecard_json(protocol)
     assert any("the rule" in f.message for f in lost)
@@ -185,7 +282,7 @@ XML = """<?xml version="1.0"?>
 <Protocol xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
   <Preview ID="Liver 5fx" Description="Liver SBRT" TreatmentSite="Liver"/>
   <Phases><Phase ID="P1"><PlanTemplate><FractionCount>5</FractionCount></PlanTemplate>
-    <Prescription><Item ID="PTV"><Type>0</Type></Item>{items}</Prescription></Phase></Phases>
+    <Prescription>{items}</Prescription></Phase></Phases>
 </Protocol>"""
 
 
@@ -254,7 +351,56 @@ def test_what_cannot_be_read_of_a_clinical_protocol_is_listed_and_left_out(read_
     (serious,) = [f for f in findings if f.level.value == "serious"]
     assert serious.where == "phase 1, measure item 2"
     assert why in serious.message
-    assert any("item 1" in f.where and "prescription" in f.message for f in findings)
+
+
+def prescribed(roi, modifier, *, volume="", dose="", total=""):
+    nil = ' xsi:nil="true"'
+    return (
+        f'<Item ID="{roi}" Primary="true"><Type>0</Type><Modifier>{modifier}</Modifier><Parameter>{volume}</Parameter>'
+        f"<Dose{'' if dose else nil}>{dose}</Dose><TotalDose{'' if total else nil}>{total}</TotalDose></Item>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("item", "metric", "goal"),
+    [
+        (prescribed("PTV", 0, volume=95, dose=10, total=50), "D95%[Gy]", ">= 50 Gy"),
+        (prescribed("PTV", 0, volume=95, dose=10), "D95%[Gy]", ">= 50 Gy"),
+        (prescribed("Lungs", 1, volume=30, total=20), "V20Gy[%]", "<= 30 %"),
+        (prescribed("PTV", 7, total=50), "Mean[Gy]", "> 50 Gy"),
+        (prescribed("Heart", 8, total=26), "Mean[Gy]", "< 26 Gy"),
+        (prescribed("GTV", 9, total=45), "Min[Gy]", "> 45 Gy"),
+        (prescribed("Cord", 10, total=25), "Max[Gy]", "< 25 Gy"),
+    ],
+)
+def test_prescription_items_are_rules_on_their_targets(read_xml, item, metric, goal):
+    protocol, findings = read_xml(item)
+    (rule,) = protocol.rules
+    assert (rule.check.metric.canonical, str(rule.goal), findings) == (metric, goal, ())
+    assert rule.fractionation.counts == {5}
+
+
+@pytest.mark.parametrize(
+    ("item", "why"),
+    [
+        (prescribed("PTV", 2, total=50), "just so much"),
+        (prescribed("PTV", 3, total=50), "just so much"),
+        (prescribed("PTV", 5, total=50), "reference point"),
+        (prescribed("PTV", 6, total=50), "modifier '6'"),
+        (prescribed("PTV", "", total=50), "modifier ''"),
+        (prescribed("PTV", 0, total=50), "dose and volume"),
+        (prescribed("PTV", 0, volume=95), "dose and volume"),
+        (prescribed("PTV", 0, volume=95, total="NaN"), "dose and volume"),
+        (prescribed("PTV", 0, volume=195, total=50), "no volume or dose"),
+        (prescribed(" ", 0, volume=95, total=50), "names no structure"),
+    ],
+)
+def test_prescription_items_that_are_no_rule_are_listed_and_left_out(read_xml, item, why):
+    protocol, findings = read_xml(measure("B", 8, 4, 13, None, absolute=True), item)
+    assert len(protocol.rules) == 1
+    (serious,) = findings
+    assert (serious.where, serious.level.value) == ("phase 1, prescription item 1", "serious")
+    assert why in serious.message
 
 
 def test_a_query_that_looks_like_cc_in_place_of_mm3_is_pointed_out(read_xml):
@@ -303,7 +449,8 @@ def test_volumes_are_written_in_mm3_and_each_fractionation_has_its_phase(tmp_pat
 def test_metrics_that_they_do_not_know_are_listed_not_dropped(tmp_path, write):
     rules = '  - {id: R, structure: A, metric: "%s", goal: "%s"}\n'
     for metric, goal in (
-        ("DC700cc[Gy]", "<= 15 Gy"),
+        ("DC10%[Gy]", "<= 15 Gy"),
+        ("NTCP(liver-rild-metastases)", "<= 5 %"),
         ("CV15Gy[cc]", ">= 700 cc"),
         ("EQD2_3:Max[Gy]", "<= 9 Gy"),
         ("Max[Gy]", "2..5 Gy"),

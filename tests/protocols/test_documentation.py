@@ -32,12 +32,22 @@ def yaml_files(tmp_path):
 
 
 def test_the_example_files_are_sound(yaml_files):
-    protocol, context, waivers = yaml_files
+    whole = [path for path in yaml_files if not path.read_text(encoding="utf-8").startswith("  - id:")]
+    protocol, context, waivers = whole
     loaded = load_protocol(protocol)
     assert len(loaded.rules) == 5
     assert lint_protocol(loaded) == ()
     assert load_context(context)["prescription"] == {"dose_gy": 50, "fractions": 5}
     assert load_waivers(waivers, load_protocol("oligoprogressive-liver-2025"))[0].roi == "PTV_2"
+
+
+def test_the_example_rules_can_be_read(yaml_files):
+    parts = [text for path in yaml_files if (text := path.read_text(encoding="utf-8")).startswith("  - id:")]
+    assert len(parts) == 2
+    for i, text in enumerate(parts):
+        path = yaml_files[0].parent / f"rule{i}.yaml"
+        path.write_text(f'id: p\nversion: "1"\ntitle: t\nrules:\n{text}', encoding="utf-8")
+        assert len(load_protocol(path).rules) == 1
 
 
 def test_every_metric_of_the_table_is_named_and_every_named_one_is_read():

@@ -17,11 +17,12 @@ from typing import Any
 from dvhkit.errors import MetricSyntaxError, ProtocolError
 from dvhkit.findings import Finding, Level
 from dvhkit.metrics.expression import parse_metric
-from dvhkit.protocols.load import protocol_of
-from dvhkit.protocols.rules import DoseCheck, Protocol, Rule
+from dvhkit.protocols.converters.remarks import lost_fields, not_held, protocol_made
+from dvhkit.protocols.converters.shape import NOWHERE, bound, one_sided
+from dvhkit.protocols.rules import Protocol, Rule
 from dvhkit.protocols.tg263 import fma_code
 from dvhkit.units import number_text
-from dvhkit.yaml_text import MAX_BYTES, Place, YamlDocument
+from dvhkit.yaml_text import MAX_BYTES, Place
 
 _COLUMNS = ("StructureName", "StructureCode", "Aliases", "DVHObjective", "Evaluator", "VariationAcceptable", "Priority")
 _EMPTY_COLUMNS = ("Met", "Achieved")
@@ -73,9 +74,8 @@ def read_constraint_csv(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]
         rules.append(rule)
     if not rules:
         raise ProtocolError("there is no row that can be read.", path=path, where="line 1")
-    data: dict[str, Any] = {"id": _identifier(path.stem), "version": "1", "title": path.stem[:200], "rules": rules}
-    document = YamlDocument(path=path, data=data, lines=lines, text=text.encode())
-    return protocol_of(document), tuple(findings)
+    made = protocol_made(path, text.encode(), rules, name=path.stem, title=path.stem, lines=lines)
+    return made, tuple(findings)
 
 
 def constraint_csv(protocol: Protocol) -> tuple[str, tuple[Finding, ...]]:
@@ -87,12 +87,12 @@ def constraint_csv(protocol: Protocol) -> tuple[str, tuple[Finding, ...]]:
     for rule in protocol.rules:
         row = _row(rule, protocol)
         if row is None:
-            findings.append(_not_held(rule, "the rule: the format holds one-sided limits on dose metrics only"))
+            findings.append(not_held(rule, "the rule: the format holds one-sided limits on dose metrics only"))
             continue
         writer.writerow(row)
         lost = _lost(rule)
         if lost:
-            findings.append(_not_held(rule, ", ".join(lost)))
+            findings.append(not_held(rule, ", ".join(lost)))
     if protocol.sources or protocol.notes or protocol.site:
         message = "the file's title, site, sources and notes are not held."
         findings.append(Finding(level=Level.INFO, code="not-held", message=message))
@@ -158,8 +158,8 @@ def _rule(cells: dict[str, str], number: int, findings: list[Finding], line: int
 
 
 def _row(rule: Rule, protocol: Protocol) -> tuple[str, ...] | None:
-    check = rule.check
-    if not isinstance(check, DoseCheck) or rule.goal.is_range or check.metric.effect is not None:
+    check = one_sided(rule)
+    if check is None:
         return None
     selector = check.structure
     names = [selector.name or selector.rt_roi_type, *selector.any_of]
@@ -170,8 +170,7 @@ def _row(rule: Rule, protocol: Protocol) -> tuple[str, ...] | None:
     goal = str(rule.goal).removesuffix(rule.goal.unit.value).replace(" ", "")
     variation = ""
     if rule.variation is not None:
-        bound = rule.variation.high if rule.variation.high is not None else rule.variation.low
-        variation = "" if bound is None else number_text(bound)
+        variation = number_text(bound(rule.variation))
     metric = check.metric.canonical
     return (
         names[0],
@@ -190,8 +189,7 @@ def _lost(rule: Rule) -> list[str]:
     """Name what a row does not hold of a rule that it holds."""
     selector = rule.structure
     assert selector is not None
-    names = ("when", "fractionation", "waivable", "source", "status", "note", "score", "group")
-    lost = [name for name in names if getattr(rule, name)]
+    lost = lost_fields(rule, *NOWHERE, "fractionation", "score")
     if selector.derived is not None:
         lost.append(f"how the structure is made ({selector.derived_text})")
     if selector.rt_roi_type:
@@ -199,12 +197,3 @@ def _lost(rule: Rule) -> list[str]:
     if selector.any_of:
         lost.append("that each of several structures is judged")
     return lost
-
-
-def _not_held(rule: Rule, what: str) -> Finding:
-    return Finding(level=Level.WARNING, code="not-held", message=f"not held: {what}.", where=rule.where)
-
-
-def _identifier(text: str) -> str:
-    cleaned = re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-._")[:60]
-    return cleaned or "constraints"

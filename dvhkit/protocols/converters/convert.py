@@ -10,9 +10,10 @@ from dvhkit.errors import InputError, ProtocolError
 from dvhkit.findings import Finding
 from dvhkit.protocols.converters.constraint_csv import constraint_csv, read_constraint_csv
 from dvhkit.protocols.converters.eclipse_xml import eclipse_xml, read_eclipse
+from dvhkit.protocols.converters.json_text import read_json
 from dvhkit.protocols.converters.own_yaml import protocol_yaml
 from dvhkit.protocols.converters.planscorecard_json import planscorecard_json, read_planscorecard
-from dvhkit.protocols.converters.proknow_json import proknow_json, read_json, read_proknow
+from dvhkit.protocols.converters.proknow_json import proknow_json, read_proknow
 from dvhkit.protocols.load import load_protocol
 from dvhkit.protocols.rules import Protocol
 

@@ -6,7 +6,6 @@ has a number of fractions, which its limits are for.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,16 +16,33 @@ from xml.etree import ElementTree as ET
 from dvhkit.errors import MetricSyntaxError, ProtocolError
 from dvhkit.findings import Finding
 from dvhkit.metrics.expression import Metric, parse_metric
-from dvhkit.protocols.converters.remarks import doubt, file_not_held, identifier, lost_fields, not_held, not_read
+from dvhkit.protocols.converters.eclipse_items import (
+    NIL,
+    XSI,
+    all_down,
+    code,
+    number,
+    prescription_item,
+    tag,
+    text_down,
+    whole,
+)
+from dvhkit.protocols.converters.remarks import (
+    doubt,
+    file_not_held,
+    lost_fields,
+    not_held,
+    not_read,
+    protocol_made,
+    why_not,
+)
+from dvhkit.protocols.converters.shape import NOWHERE, bound, one_name, plain_check
 from dvhkit.protocols.limits import Limit
-from dvhkit.protocols.load import protocol_of
 from dvhkit.protocols.rules import DoseCheck, Protocol, Rule
 from dvhkit.protocols.tg263 import fma_code
 from dvhkit.units import Unit, number_text
-from dvhkit.yaml_text import MAX_BYTES, YamlDocument
+from dvhkit.yaml_text import MAX_BYTES
 
-_XSI = "http://www.w3.org/2001/XMLSchema-instance"
-_NIL = f"{{{_XSI}}}nil"
 _MM3_PER_CC = 1000.0
 
 
@@ -53,7 +69,10 @@ _TYPES = {
     7: _Type("Max"),
     8: _Type("Mean"),
 }
-_UNKNOWN_TYPES = {0: "a conformity index, whose definition the file does not state", 1: "a gradient measure"}
+_UNKNOWN_TYPES = {
+    0: "a conformity index, whose definition the file does not state",
+    1: "a gradient measure, whose unit the file does not state",
+}
 _MODIFIERS = {0: ">", 1: "<", 2: "==", 3: ">=", 4: "<="}
 
 
@@ -70,27 +89,26 @@ def read_eclipse(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]]:
     rules: list[dict[str, Any]] = []
     findings: list[Finding] = []
     for phase, where in _phases(root):
-        fractions = _whole(_text(phase, "PlanTemplate", "FractionCount"))
-        for number, item in enumerate(_all(phase, "Prescription", "MeasureItem"), start=1):
-            place = f"{where}, measure item {number}"
-            try:
-                rule = _rule(item, len(rules) + 1, findings, place)
-            except (MetricSyntaxError, ValueError) as bad:
-                why = bad.message if isinstance(bad, MetricSyntaxError) else f"{bad}."
-                findings.append(not_read(why, place))
-                continue
-            rules.append(rule | ({"fractions": str(fractions)} if fractions and 1 <= fractions <= 100 else {}))
-        for number, _ in enumerate(_all(phase, "Prescription", "Item"), start=1):
-            findings.append(doubt("prescriptions are the plan's and are not read.", f"{where}, item {number}"))
+        fractions = whole(text_down(phase, "PlanTemplate", "FractionCount"))
+        for_fractions = {"fractions": str(fractions)} if fractions and 1 <= fractions <= 100 else {}
+        for kind, word in (("Item", "prescription item"), ("MeasureItem", "measure item")):
+            for count, item in enumerate(all_down(phase, "Prescription", kind), start=1):
+                place = f"{where}, {word} {count}"
+                try:
+                    made = prescription_item(item, fractions) if kind == "Item" else _rule(item, findings, place)
+                except (MetricSyntaxError, ValueError) as bad:
+                    findings.append(not_read(why_not(bad), place))
+                    continue
+                rules.append({"id": f"R{len(rules) + 1:03d}"} | made | for_fractions)
     if not rules:
-        raise ProtocolError("there is no measure item that can be read.", path=path)
-    document = YamlDocument(path=path, data=_head(root, path) | {"rules": rules}, lines={}, text=raw)
-    return protocol_of(document), tuple(findings)
+        raise ProtocolError("there is no measure item and no prescription item that can be read.", path=path)
+    name, title, site = _head(root, path)
+    return protocol_made(path, raw, rules, name=name, title=title, site=site), tuple(findings)
 
 
 def eclipse_xml(protocol: Protocol) -> tuple[str, tuple[Finding, ...]]:
     """Return the protocol as a clinical protocol, and what that cannot hold: a finding for each rule that loses."""
-    ET.register_namespace("xsi", _XSI)
+    ET.register_namespace("xsi", XSI)
     root = ET.Element("Protocol")
     preview = {"ID": protocol.id, "Type": "Protocol", "ApprovalStatus": "Unapproved"}
     ET.SubElement(root, "Preview", preview | {"TreatmentSite": protocol.site, "Description": protocol.title})
@@ -129,93 +147,66 @@ def _parse(path: Path) -> tuple[bytes, ET.Element]:
     except (ET.ParseError, ValueError, LookupError) as bad:
         line = f"line {bad.position[0]}" if isinstance(bad, ET.ParseError) else None
         raise ProtocolError(f"this is no XML: {bad}.", path=path, where=line) from bad
-    if _tag(root) != "Protocol":
-        raise ProtocolError(f"this is no clinical protocol: it is a {_tag(root)!r:.60}.", path=path)
+    if tag(root) != "Protocol":
+        raise ProtocolError(f"this is no clinical protocol: it is a {tag(root)!r:.60}.", path=path)
     return raw, root
 
 
-def _tag(element: ET.Element) -> str:
-    """Return the name of an element without its namespace."""
-    return str(element.tag).rsplit("}", 1)[-1]
-
-
-def _all(element: ET.Element, *path: str) -> Iterator[ET.Element]:
-    """Yield the elements down `path`, whatever their namespace."""
-    if not path:
-        yield element
-        return
-    for child in element:
-        if _tag(child) == path[0]:
-            yield from _all(child, *path[1:])
-
-
-def _text(element: ET.Element, *path: str) -> str:
-    """Return the text down `path`; empty where it is missing or nil."""
-    found = next(_all(element, *path), None)
-    if found is None or found.get(_NIL, "").strip().lower() in ("true", "1"):
-        return ""
-    return (found.text or "").strip()
-
-
 def _phases(root: ET.Element) -> Iterator[tuple[ET.Element, str]]:
-    for number, phase in enumerate(_all(root, "Phases", "Phase"), start=1):
-        yield phase, f"phase {number}"
+    for count, phase in enumerate(all_down(root, "Phases", "Phase"), start=1):
+        yield phase, f"phase {count}"
 
 
-def _head(root: ET.Element, path: Path) -> dict[str, Any]:
-    preview = next(_all(root, "Preview"), None)
+def _head(root: ET.Element, path: Path) -> tuple[str, str, str]:
+    """Return name, title and site."""
+    preview = next(all_down(root, "Preview"), None)
     given = {} if preview is None else preview.attrib
     name = given.get("ID", "").strip() or path.stem
-    head = {
-        "id": identifier(name, "protocol"),
-        "version": "1",
-        "title": (given.get("Description", "").strip() or name)[:2000],
-    }
-    site = given.get("TreatmentSite", "").strip()
-    return head | ({"site": site[:200]} if site else {})
+    title = given.get("Description", "").strip() or name
+    return name, title, given.get("TreatmentSite", "").strip()[:200]
 
 
-def _rule(item: ET.Element, number: int, findings: list[Finding], where: str) -> dict[str, Any]:
+def _rule(item: ET.Element, findings: list[Finding], where: str) -> dict[str, Any]:
     """Return one rule in the shape of a protocol file; ValueError, in words, if it cannot be read."""
     name = item.get("ID", "").strip()
     if not name:
         raise ValueError("it names no structure")
     metric = _metric(item, findings, where)
-    operator = _MODIFIERS.get(_code(item, "Modifier"))
+    operator = _MODIFIERS.get(code(item, "Modifier"))
     if operator is None:
-        raise ValueError(f"its modifier {_text(item, 'Modifier')!r:.40} is not known")
-    value = _number(_text(item, "Value"))
+        raise ValueError(f"its modifier {text_down(item, 'Modifier')!r:.40} is not known")
+    value = number(text_down(item, "Value"))
     if value is None:
         raise ValueError("it states no limit")
-    rule: dict[str, Any] = {"id": f"R{number:03d}", "structure": {"name": name}, "metric": metric.canonical}
+    rule: dict[str, Any] = {"structure": {"name": name}, "metric": metric.canonical}
     rule["goal"] = f"{operator} {_ours(value, metric.unit)}"
-    variation = _text(item, "VariationAcceptable")
+    variation = text_down(item, "VariationAcceptable")
     if variation:
-        accepted = _number(variation)
+        accepted = number(variation)
         if accepted is None or operator == "==":
             findings.append(doubt(f"the acceptable variation {variation!r:.40} is not read.", where))
         else:
             rule["variation"] = f"{operator} {_ours(accepted, metric.unit)}"
-    priority = _whole(_text(item, "Priority"))
+    priority = whole(text_down(item, "Priority"))
     if priority is not None and 1 <= priority <= 9:
         rule["priority"] = priority
-    elif _text(item, "Priority"):
-        findings.append(doubt(f"the priority {_text(item, 'Priority')!r:.40} is taken as 1.", where))
+    elif text_down(item, "Priority"):
+        findings.append(doubt(f"the priority {text_down(item, 'Priority')!r:.40} is taken as 1.", where))
     return rule
 
 
 def _metric(item: ET.Element, findings: list[Finding], where: str) -> Metric:
-    code = _code(item, "Type")
-    if code in _UNKNOWN_TYPES:
-        raise ValueError(f"it asks for {_UNKNOWN_TYPES[code]}")
-    kind = _TYPES.get(code)
+    asked = code(item, "Type")
+    if asked in _UNKNOWN_TYPES:
+        raise ValueError(f"it asks for {_UNKNOWN_TYPES[asked]}")
+    kind = _TYPES.get(asked)
     if kind is None:
-        raise ValueError(f"its type {_text(item, 'Type')!r:.40} is not known")
-    absolute = _text(item, "ReportDQPValueInAbsoluteUnits").lower() in ("true", "1")
+        raise ValueError(f"its type {text_down(item, 'Type')!r:.40} is not known")
+    absolute = text_down(item, "ReportDQPValueInAbsoluteUnits").lower() in ("true", "1")
     unit = kind.gives(absolute=absolute)
     if kind.query is None:
         return parse_metric(f"{kind.kind}[{unit.value}]")
-    level = _number(_text(item, "TypeSpecifier"))
+    level = number(text_down(item, "TypeSpecifier"))
     if level is None:
         raise ValueError("it does not say at which level")
     if kind.query is Unit.CC and 0 < level < 1:
@@ -230,26 +221,9 @@ def _ours(value: float, unit: Unit) -> str:
     return f"{number_text(value / _MM3_PER_CC if unit is Unit.CC else value)}{unit.value}"
 
 
-def _code(item: ET.Element, name: str) -> int:
-    code = _whole(_text(item, name))
-    return -1 if code is None else code
-
-
-def _whole(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"\d{1,6}", text) else None
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
 def _holds(rule: Rule) -> bool:
-    check = rule.check
-    if not isinstance(check, DoseCheck) or check.metric.effect is not None or not _name(rule):
+    check = plain_check(rule)
+    if check is None or not _name(rule):
         return False
     is_range = rule.goal.is_range and rule.goal.low != rule.goal.high
     return not is_range and _type_of(check.metric) is not None
@@ -262,8 +236,7 @@ def _type_of(metric: Metric) -> int | None:
 
 
 def _name(rule: Rule) -> str:
-    selector = rule.structure
-    return "" if selector is None else selector.name or next(iter(selector.any_of), "") or selector.rt_roi_type
+    return "" if rule.structure is None else one_name(rule.structure)
 
 
 def _fractions(rule: Rule) -> int | None:
@@ -289,8 +262,8 @@ def _measure_item(prescription: ET.Element, rule: Rule) -> None:
     item = ET.SubElement(prescription, "MeasureItem", {"ID": _name(rule)})
     _leaf(item, "StructureCode", fma_code(_name(rule)) or None)
     _leaf(item, "Type", str(_type_of(metric)))
-    _leaf(item, "Modifier", str(next(code for code, sign in _MODIFIERS.items() if sign == _operator(rule.goal))))
-    _leaf(item, "Value", _theirs(_bound(rule.goal), metric.unit))
+    _leaf(item, "Modifier", str(next(number for number, sign in _MODIFIERS.items() if sign == _operator(rule.goal))))
+    _leaf(item, "Value", _theirs(bound(rule.goal), metric.unit))
     _leaf(item, "TypeSpecifier", None if metric.at is None else _theirs(metric.at.value, metric.at.unit))
     _leaf(item, "ReportDQPValueInAbsoluteUnits", "false" if metric.unit is Unit.PERCENT else "true")
     _leaf(item, "Priority", str(rule.priority))
@@ -298,24 +271,18 @@ def _measure_item(prescription: ET.Element, rule: Rule) -> None:
     _leaf(
         item,
         "VariationAcceptable",
-        _theirs(_bound(rule.variation), metric.unit) if is_held and rule.variation else None,
+        _theirs(bound(rule.variation), metric.unit) if is_held and rule.variation else None,
     )
     _leaf(item, "PrimaryClinicalGoal", "false")
 
 
 def _leaf(parent: ET.Element, name: str, text: str | None) -> None:
-    leaf = ET.SubElement(parent, name, {_NIL: "true"} if text is None else {})
+    leaf = ET.SubElement(parent, name, {NIL: "true"} if text is None else {})
     leaf.text = text
 
 
 def _theirs(value: float, unit: Unit) -> str:
     return number_text(value * _MM3_PER_CC if unit is Unit.CC else value)
-
-
-def _bound(limit: Limit) -> float:
-    bound = limit.high if limit.high is not None else limit.low
-    assert bound is not None  # a limit has at least one
-    return bound
 
 
 def _operator(limit: Limit) -> str:
@@ -327,7 +294,7 @@ def _operator(limit: Limit) -> str:
 
 def _lost(rule: Rule, protocol: Protocol) -> list[str]:
     """Name what a measure item does not hold of a rule that it holds."""
-    lost = lost_fields(rule, "when", "waivable", "source", "status", "note", "score", "group")
+    lost = lost_fields(rule, *NOWHERE, "score")
     selector, fractionation = rule.structure, rule.fractionation
     assert selector is not None
     if fractionation is not None and (_fractions(rule) is None or fractionation.dose_per_fraction_gy is not None):

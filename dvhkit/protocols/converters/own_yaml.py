@@ -5,7 +5,16 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from dvhkit.protocols.rules import ContainmentCheck, DoseCheck, MarginCheck, Protocol, Rule, StructureSelector
+from dvhkit.protocols.rules import (
+    ContainmentCheck,
+    DoseCheck,
+    LadderCheck,
+    MarginCheck,
+    Protocol,
+    Rule,
+    Rung,
+    StructureSelector,
+)
 
 if TYPE_CHECKING:
     from dvhkit.yaml_text import Plain
@@ -48,11 +57,14 @@ def _rule(rule: Rule) -> dict[str, Any]:
         data["margin"] = _given(**{"from": inner, "to": outer, "direction": rule.check.direction})
     elif isinstance(rule.check, ContainmentCheck):
         data["target"] = rule.check.link
+    elif isinstance(rule.check, LadderCheck):
+        data |= {"structure": _structure(rule.check.structure), "ladder": [_rung(rung) for rung in rule.check.rungs]}
     else:
         data["property"] = rule.check.name
         data["structure"] = _structure(rule.check.target) if rule.check.target is not None else None
     data["goal"] = str(rule.goal)
-    data["variation"] = str(rule.variation) if rule.variation else ""
+    data["variation"] = str(rule.variation) if rule.variation and not rule.goal.by_volume else ""
+    data["by_volume_cc"] = _by_volume(rule)
     data["priority"] = rule.priority if rule.priority != 1 else None
     data["score"] = [list(knot) for knot in rule.score.knots] if rule.score else []
     data["group"] = rule.group
@@ -61,8 +73,19 @@ def _rule(rule: Rule) -> dict[str, Any]:
         data["fractions"] = ", ".join(str(n) for n in sorted(rule.fractionation.counts))
         dose = rule.fractionation.dose_per_fraction_gy
         data["dose_per_fraction_gy"] = f"{dose[0]}..{dose[1]}" if dose else ""
+    data |= {"alpha_beta_gy": rule.alpha_beta_gy, "per_course": rule.per_course or None}
     data |= {"waivable": rule.waivable or None, "source": rule.source, "status": rule.status, "note": rule.note}
     return _given(**data)
+
+
+def _rung(rung: Rung) -> dict[str, Any]:
+    limits = {metric.canonical: str(limit) for metric, limit in rung.limits}
+    return {"prescription_gy": rung.prescription_gy, "limits": limits}
+
+
+def _by_volume(rule: Rule) -> list[list[float]]:
+    columns = [rule.goal.by_volume] + ([rule.variation.by_volume] if rule.variation is not None else [])
+    return [[cells[0][0], *(bound for _, bound in cells)] for cells in zip(*columns, strict=True)]
 
 
 def _structure(selector: StructureSelector) -> Plain:

@@ -8,35 +8,36 @@ its points (``goal <= 15 Gy``), so that nothing of them is lost; for other files
 from __future__ import annotations
 
 import json
-import math
 import re
 from pathlib import Path
 from typing import Any
 
 from dvhkit.errors import MetricSyntaxError, ProtocolError
 from dvhkit.findings import Finding
-from dvhkit.metrics.expression import Metric, parse_metric
-from dvhkit.protocols.converters.proknow_json import read_json
-from dvhkit.protocols.converters.remarks import doubt, file_not_held, identifier, lost_fields, not_held, not_read
-from dvhkit.protocols.converters.structure_text import can_be_spelled, derived_from, derived_text, is_type
-from dvhkit.protocols.limits import Limit
-from dvhkit.protocols.load import protocol_of
-from dvhkit.protocols.rules import DoseCheck, Protocol, Rule, StructureSelector
+from dvhkit.protocols.converters.json_text import plain_number, read_json
+from dvhkit.protocols.converters.planscorecard_metrics import metric_from, metric_to
+from dvhkit.protocols.converters.remarks import (
+    doubt,
+    file_not_held,
+    lost_fields,
+    not_held,
+    not_read,
+    protocol_made,
+    why_not,
+)
+from dvhkit.protocols.converters.shape import NOWHERE, bound, one_name, one_sided
+from dvhkit.protocols.converters.structure_text import (
+    can_be_spelled,
+    derived_from,
+    derived_text,
+    is_derived,
+    is_type,
+)
+from dvhkit.protocols.load import Protocol
+from dvhkit.protocols.rules import DoseCheck, Rule
 from dvhkit.protocols.tg263 import fma_code
-from dvhkit.units import number_text, parse_unit
-from dvhkit.yaml_text import YamlDocument
+from dvhkit.units import number_text
 
-# Their metric -> our kind; whether a query value stands with it.
-_KINDS = {
-    "MinDose": ("Min", False),
-    "MaxDose": ("Max", False),
-    "MeanDose": ("Mean", False),
-    "DoseAtVolume": ("D", True),
-    "VolumeAtDose": ("V", True),
-    "Volume": ("Volume", False),
-}
-# Both are of the prescription isodose here; theirs may be of any.
-_INDICES = {"ConformationNumber": "CI_Paddick", "ConformityIndex": "CI_RTOG"}
 _LEVELS = ("AcceptableLevel", "VariationLevel", "FailLevel")
 _LABEL = re.compile(r"(goal|variation) ((?:[<>]=?|==) [-+]?\d+(?:\.\d*)?(?: \S+)?)")
 _GREEN, _YELLOW, _RED = [18, 191, 0], [255, 216, 0], [255, 0, 0]
@@ -65,19 +66,16 @@ def read_planscorecard(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]]
         try:
             rules.append(_rule(item, number, findings, where))
         except (MetricSyntaxError, ValueError) as bad:
-            why = bad.message if isinstance(bad, MetricSyntaxError) else f"{bad}."
-            findings.append(not_read(why, where))
+            findings.append(not_read(why_not(bad), where))
     if not rules:
         raise ProtocolError("there is no metric that can be read.", path=path)
-    name = data.get("TemplateName")
-    title = name if isinstance(name, str) and name.strip() else path.stem
-    found: dict[str, Any] = {"id": identifier(title, "scorecard"), "version": "1", "title": title[:200], "rules": rules}
-    if isinstance(data.get("Site"), str) and data["Site"].strip():
-        found["site"] = data["Site"][:200]
+    name, site = (str(data.get(key) or "").strip() for key in ("TemplateName", "Site"))
     fractions = data.get("NumberOfFractions")
-    if isinstance(fractions, int) and not isinstance(fractions, bool) and 1 <= fractions <= 100:
-        found["fractions"] = str(fractions)
-    return protocol_of(YamlDocument(path=path, data=found, lines={}, text=raw)), tuple(findings)
+    counted = isinstance(fractions, int) and not isinstance(fractions, bool) and 1 <= fractions <= 100
+    title = name or path.stem
+    counts = str(fractions) if counted else ""
+    made = protocol_made(path, raw, rules, name=title, title=title, site=site[:200], fractions=counts)
+    return made, tuple(findings)
 
 
 def planscorecard_json(protocol: Protocol) -> tuple[str, tuple[Finding, ...]]:
@@ -110,7 +108,7 @@ def _rule(item: object, number: int, findings: list[Finding], where: str) -> dic
     """Return one rule in the shape of a protocol file; ValueError, in words, if it cannot be read."""
     if not isinstance(item, dict):
         raise ValueError("it is no mapping")
-    metric, factor = _metric(item)
+    metric, factor = metric_from(item)
     rule: dict[str, Any] = {"id": f"R{number:03d}", "structure": _structure(item), "metric": metric.canonical}
     comment = item.get("MetricComment")
     if isinstance(comment, str) and comment.strip():
@@ -135,29 +133,6 @@ def _rule(item: object, number: int, findings: list[Finding], where: str) -> dic
     return rule
 
 
-def _metric(item: dict[str, Any]) -> tuple[Metric, float]:
-    """Return our metric, and what a number in their output unit is divided by."""
-    kind, at, unit_in = item.get("MetricType"), item.get("InputValue"), str(item.get("InputUnit") or "")
-    if kind in _INDICES:
-        if unit_in != "%" or at != _PRESCRIPTION_PCT:
-            raise ValueError(f"{kind} of {at} {unit_in} has no counterpart here: only that of 100 % is known")
-        return parse_metric(_INDICES[kind]), 1.0
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise ValueError(f"the metric {kind!r:.60} has no counterpart here")
-    name, takes = _KINDS[kind]
-    unit_out = str(item.get("OutputUnit") or "")
-    parsed = parse_unit(unit_out)
-    if parsed is None or not unit_out:
-        raise ValueError(f"its unit {unit_out!r:.40} is not known")
-    query = ""
-    if takes:
-        if isinstance(at, bool) or not isinstance(at, int | float) or not math.isfinite(at):
-            raise ValueError(f"its query {at!r:.40} is no number")
-        query = f"{number_text(at)}{unit_in}"
-    unit, scale = parsed
-    return parse_metric(f"{name}{query}[{unit.value}]"), float(round(1 / scale)) if scale < 1 else 1 / scale
-
-
 def _structure(item: dict[str, Any]) -> dict[str, Any]:
     structure = item.get("Structure")
     structure = structure if isinstance(structure, dict) else {}
@@ -166,10 +141,10 @@ def _structure(item: dict[str, Any]) -> dict[str, Any]:
     )
     comment = str(structure.get("StructureComment") or "").strip()
     found: dict[str, Any] = {"name": name} if name else {}
-    if comment and (structure.get("AutoGenerated") or re.search(r"\b(AND|OR|SUB)\b", comment)):
+    if comment and (structure.get("AutoGenerated") or is_derived(comment)):
         found["derived"] = derived_from(comment)
-        if name == found["derived"]:
-            del found["name"]
+        if name == found["derived"].replace('"', ""):
+            del found["name"]  # a structure without a name of its own goes by what it is made of
     if not found:
         raise ValueError("it names no structure")
     return found
@@ -179,11 +154,10 @@ def _points(listed: object, factor: float) -> list[tuple[float, float, dict[str,
     """Return value, score and the point itself, ascending."""
     found = []
     for point in listed if isinstance(listed, list) else []:
-        x, y = (point.get("PointX"), point.get("Score")) if isinstance(point, dict) else (None, None)
-        numbers = [n for n in (x, y) if isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n)]
-        if len(numbers) != 2:
+        x, y = (plain_number(point.get(key)) if isinstance(point, dict) else None for key in ("PointX", "Score"))
+        if x is None or y is None:
             raise ValueError("one of its score points has no value or no score")
-        found.append((numbers[0] / factor, float(numbers[1]), point))
+        found.append((x / factor, y, point))
     if len(found) < 2:
         raise ValueError("it has less than two score points, which say neither limit nor direction")
     return sorted(found, key=lambda one: one[0])
@@ -212,11 +186,11 @@ def _inferred(points: list[tuple[float, float, dict[str, Any]]], findings: list[
 
 
 def _template(rule: Rule, number: int) -> dict[str, Any] | None:
-    check = rule.check
-    if not isinstance(check, DoseCheck) or rule.goal.is_range or check.metric.effect is not None:
+    check = one_sided(rule)
+    if check is None:
         return None
-    asked = _asked(check.metric)
-    name, derived = _name(check.structure), check.structure.derived
+    asked = metric_to(check.metric)
+    name, derived = one_name(check.structure) or check.structure.derived_text, check.structure.derived
     if asked is None or not name or (derived is not None and not can_be_spelled(derived)):
         return None
     structure = {
@@ -230,23 +204,6 @@ def _template(rule: Rule, number: int) -> dict[str, Any] | None:
     return head | {"MetricComment": rule.title, "ScorePoints": _score_points(rule)}
 
 
-def _name(selector: StructureSelector) -> str:
-    return selector.name or next(iter(selector.any_of), "") or selector.rt_roi_type or selector.derived_text
-
-
-def _asked(metric: Metric) -> dict[str, Any] | None:
-    index = next((kind for kind, ours in _INDICES.items() if ours == metric.kind), None)
-    if index is not None:
-        return {"MetricType": index, "InputValue": _PRESCRIPTION_PCT, "InputUnit": "%", "OutputUnit": ""}
-    kind = next((theirs for theirs, (ours, _) in _KINDS.items() if ours == metric.kind), None)
-    if kind is None:
-        return None
-    at = {"InputValue": 0.0, "InputUnit": ""}
-    if metric.at is not None:
-        at = {"InputValue": metric.at.value, "InputUnit": metric.at.unit.value}
-    return {"MetricType": kind, **at, "OutputUnit": metric.unit.value}
-
-
 def _score_points(rule: Rule) -> list[dict[str, Any]]:
     """Return the points of the rule's score, or two that stand for goal and limit where it has none.
 
@@ -254,7 +211,7 @@ def _score_points(rule: Rule) -> list[dict[str, Any]]:
     """
     labels = [f"goal {rule.goal}"] + ([f"variation {rule.variation}"] if rule.variation is not None else [])
     knots = rule.score.knots if rule.score is not None else _stand_in(rule)
-    start = _bound(rule.goal)
+    start = bound(rule.goal)
     made = []
     for i, (x, points) in enumerate(knots):
         best = points >= max(p for _, p in knots)
@@ -272,17 +229,11 @@ def _score_points(rule: Rule) -> list[dict[str, Any]]:
 
 def _stand_in(rule: Rule) -> tuple[tuple[float, float], ...]:
     """Return one point at the goal and none where nothing is acceptable any more, however near that is."""
-    goal, limit = _bound(rule.goal), _bound(rule.variation or rule.goal)
+    goal, limit = bound(rule.goal), bound(rule.variation or rule.goal)
     if limit == goal:
         step = max(abs(goal), 1.0) * 1e-6
         limit = goal + step if rule.goal.is_upper else goal - step
     return ((goal, 1.0), (limit, 0.0)) if goal < limit else ((limit, 0.0), (goal, 1.0))
-
-
-def _bound(limit: Limit) -> float:
-    bound = limit.high if limit.high is not None else limit.low
-    assert bound is not None  # a limit has at least one
-    return bound
 
 
 def _common_fractions(protocol: Protocol) -> int | None:
@@ -295,7 +246,7 @@ def _common_fractions(protocol: Protocol) -> int | None:
 
 def _lost(rule: Rule, protocol: Protocol, fractions: int | None) -> list[str]:
     """Name what a template does not hold of a rule that it holds."""
-    lost = lost_fields(rule, "when", "waivable", "source", "status", "note", "group")
+    lost = lost_fields(rule, *NOWHERE)
     if rule.priority != 1:
         lost.append("priority")
     fractionation = rule.fractionation

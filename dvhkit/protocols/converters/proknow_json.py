@@ -13,16 +13,27 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from dvhkit.errors import ProtocolError
-from dvhkit.findings import Finding, Level
-from dvhkit.metrics.expression import Metric
+from dvhkit.errors import MetricSyntaxError, ProtocolError
+from dvhkit.findings import Finding
+from dvhkit.metrics.expression import Metric, parse_metric
+from dvhkit.protocols.converters.json_text import plain_number, read_json
+from dvhkit.protocols.converters.remarks import (
+    doubt,
+    file_not_held,
+    lost_fields,
+    not_held,
+    not_read,
+    protocol_made,
+    why_not,
+)
+from dvhkit.protocols.converters.shape import NOWHERE, one_name, one_sided
 from dvhkit.protocols.limits import Limit
-from dvhkit.protocols.load import protocol_of
-from dvhkit.protocols.rules import DoseCheck, Protocol, Rule
+from dvhkit.protocols.load import Protocol
+from dvhkit.protocols.rules import Rule
 from dvhkit.units import number_text
-from dvhkit.yaml_text import MAX_BYTES, YamlDocument
 
-# Their type -> our metric, with {} for their first argument.
+_MOST_BINS = 10
+# Their type -> our metric, with {} for their first argument, {2} for their second.
 _TYPES = {
     "DOSE_VOLUME_PERCENT_ROI": "D{}%[Gy]",
     "DOSE_VOLUME_CC_ROI": "D{}cc[Gy]",
@@ -33,11 +44,17 @@ _TYPES = {
     "MEAN_DOSE_ROI": "Mean[Gy]",
     "MAX_DOSE_ROI": "Max[Gy]",
     "VOLUME": "Volume[cc]",
+    "VOLUME_PERCENT_DOSE_RANGE_ROI": "VRange(from={}Gy,to={2}Gy)[%]",
+    "VOLUME_CC_DOSE_RANGE_ROI": "VRange(from={}Gy,to={2}Gy)[cc]",
+    "VOLUME_OF_REGRET": "Regret(at={}Gy)[cc]",
+    "CONFORMATION_NUMBER": "CI_Paddick(at={}Gy)",
+    "CONFORMALITY_INDEX": "CI_RTOG(at={}Gy)",
+    "HOMOGENEITY_INDEX": "HI_Spread(hot=1%,cold=99%,over={}Gy)",
+    "INHOMOGENEITY_INDEX": "HI_MaxMinMean",
 }
 _GOOD = re.compile(r"pass|ideal|good|goal|met|optimal", re.IGNORECASE)
 _BAD = re.compile(r"fail|unacceptable|bad|not met|violat|unmet", re.IGNORECASE)
 _COLOURS = {"pass": [18, 191, 0], "variation": [255, 216, 0], "fail": [255, 0, 0]}
-_MOST_DEPTH_ERRORS = (RecursionError, ValueError)  # ValueError: broken JSON, and numbers of absurd length
 
 
 def read_proknow(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]]:
@@ -56,21 +73,16 @@ def read_proknow(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]]:
     rules: list[dict[str, Any]] = []
     findings: list[Finding] = []
     for number, item in enumerate(computed, start=1):
-        rule = _rule(item, number)
-        if isinstance(rule, str):
-            message = f"{rule} It is left out."
-            where = f"computed metric {number}"
-            findings.append(Finding(level=Level.SERIOUS, code="metric-not-read", message=message, where=where))
-        else:
-            rules.append(rule)
+        where = f"computed metric {number}"
+        try:
+            rules.append(_rule(item, number, findings, where))
+        except (MetricSyntaxError, ValueError) as bad:
+            findings.append(not_read(why_not(bad), where))
     for item in data.get("custom") or []:
-        message = f"the custom metric {item!r:.80} is defined elsewhere. It is left out."
-        findings.append(Finding(level=Level.SERIOUS, code="metric-not-read", message=message))
+        findings.append(not_read(f"the custom metric {item!r:.80} is defined elsewhere.", ""))
     if not rules:
         raise ProtocolError("there is no metric that can be read.", path=path)
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).strip("-._")[:60] or "scorecard"
-    found: dict[str, Any] = {"id": stem, "version": "1", "title": path.stem[:200], "rules": rules}
-    return protocol_of(YamlDocument(path=path, data=found, lines={}, text=raw)), tuple(findings)
+    return protocol_made(path, raw, rules, name=path.stem, title=path.stem), tuple(findings)
 
 
 def proknow_json(protocol: Protocol) -> tuple[str, tuple[Finding, ...]]:
@@ -78,101 +90,106 @@ def proknow_json(protocol: Protocol) -> tuple[str, tuple[Finding, ...]]:
     computed, findings = [], []
     for rule in protocol.rules:
         item = _item(rule)
-        lost = "the rule: there is no such metric in ProKnow" if item is None else ", ".join(_lost(rule))
+        lost = "the rule: there is no such metric in ProKnow" if item is None else ", ".join(_lost(rule, protocol))
         if item is not None:
             computed.append(item)
         if lost:
-            message = f"not held: {lost}."
-            findings.append(Finding(level=Level.WARNING, code="not-held", message=message, where=rule.where))
+            findings.append(not_held(rule, lost))
+    findings += file_not_held(protocol, "title", "site", "version", "sources", "notes", "groups")
     return json.dumps({"computed": computed, "custom": []}, indent=2, ensure_ascii=False) + "\n", tuple(findings)
 
 
-def read_json(path: Path) -> tuple[bytes, Any]:
-    """Return the bytes of a JSON file and what they spell; raises `ProtocolError` if that is no JSON."""
-    try:
-        raw = path.read_bytes()
-        if len(raw) > MAX_BYTES:
-            raise ProtocolError(f"the file has {len(raw)} bytes; at most {MAX_BYTES} are read.", path=path)
-        return raw, json.loads(raw.decode("utf-8-sig"))
-    except OSError as bad:
-        raise ProtocolError(f"the file cannot be read: {bad}.", path=path) from bad
-    except json.JSONDecodeError as bad:
-        raise ProtocolError(f"this is no JSON: {bad.msg}.", path=path, where=f"line {bad.lineno}") from bad
-    except _MOST_DEPTH_ERRORS as bad:
-        raise ProtocolError("this is no JSON that can be read.", path=path) from bad
-
-
-def _rule(item: object, number: int) -> dict[str, Any] | str:
-    """Return the rule in the shape of a protocol file, or why there is none."""
+def _rule(item: object, number: int, findings: list[Finding], where: str) -> dict[str, Any]:
+    """Return the rule in the shape of a protocol file; ValueError, in words, if it cannot be read."""
     if not isinstance(item, dict):
-        return "it is no mapping."
+        raise ValueError("it is no mapping")
     kind, roi = item.get("type"), item.get("roi_name")
     form = _TYPES.get(kind) if isinstance(kind, str) else None
     if form is None:
-        return f"the type {kind!r:.60} has no counterpart here."
+        raise ValueError(f"the type {kind!r:.60} has no counterpart here")
     if not isinstance(roi, str) or not roi.strip():
-        return "it names no ROI."
-    argument = item.get("arg_1")
-    if "{}" in form and (isinstance(argument, bool) or not isinstance(argument, int | float)):
-        return f"its argument {argument!r:.40} is no number."
-    metric = form.format(number_text(argument)) if "{}" in form and isinstance(argument, int | float) else form
-    limits = _limits(item.get("objectives"))
-    if isinstance(limits, str):
-        return limits
-    goal, variation = limits
-    rule = {"id": f"R{number:03d}", "structure": {"name": roi.strip()}, "metric": metric, "goal": goal}
+        raise ValueError("it names no ROI")
+    metric = form
+    for mark, name in (("{}", "arg_1"), ("{2}", "arg_2")):
+        if mark in form:
+            argument = plain_number(item.get(name))
+            if argument is None:
+                raise ValueError(f"its argument {item.get(name)!r:.40} is no number")
+            metric = metric.replace(mark, number_text(argument))
+    goal, variation = _limits(item.get("objectives"), findings, where)
+    canonical = parse_metric(metric).canonical
+    rule = {"id": f"R{number:03d}", "structure": {"name": roi.strip()}, "metric": canonical, "goal": goal}
     return rule | ({"variation": variation} if variation else {})
 
 
-def _limits(objectives: object) -> tuple[str, str] | str:
-    """Return goal and variation of two or three bins, or why they give none."""
-    if not isinstance(objectives, list) or not 2 <= len(objectives) <= 3:
-        return "it has not two or three bins, as pass, variation and fail would be."
+def _limits(objectives: object, findings: list[Finding], where: str) -> tuple[str, str]:
+    """Return goal and variation of the bins: the good ones at one end, the bad ones at the other."""
+    if not isinstance(objectives, list) or not 2 <= len(objectives) <= _MOST_BINS:
+        raise ValueError(f"it has not from 2 to {_MOST_BINS} bins")
     if not all(isinstance(one, dict) for one in objectives):
-        return "its bins are no mappings."
+        raise ValueError("its bins are no mappings")
     edges = [_edge(low, high) for low, high in pairwise(objectives)]
-    if any(edge is None for edge in edges):
-        return "its bins do not meet: between two neighbours one bound must stand."
-    first, last = (str(objectives[i].get("label", "")) for i in (0, -1))
-    if _is_good(first) and not _is_good(last):
-        texts = [f"{'<=' if edge[1] else '<'} {number_text(edge[0])}" for edge in edges if edge]
-    elif _is_good(last) and not _is_good(first):
-        texts = [f"{'>' if edge[1] else '>='} {number_text(edge[0])}" for edge in reversed(edges) if edge]
+    if any(a[0] > b[0] for a, b in pairwise(edges)):
+        raise ValueError("its bins do not rise from one to the next")
+    labels = [str(one.get("label", "")) for one in objectives]
+    goods, bads = [_is_good(label) for label in labels], [bool(_BAD.search(label)) for label in labels]
+    if goods[0] and not goods[-1]:
+        better, best, worst = ("<=", "<"), goods.index(False) - 1, _first_of_tail(bads) - 1
+    elif goods[-1] and not goods[0]:
+        better, best = (">", ">="), len(goods) - 1 - goods[::-1].index(False)
+        worst = len(bads) - 1 - _first_of_tail(bads[::-1])
     else:
-        return f"its labels {first!r:.40} and {last!r:.40} do not say which end is the good one."
-    return texts[0], texts[1] if len(texts) > 1 else ""
+        raise ValueError(f"its labels {labels[0]!r:.40} and {labels[-1]!r:.40} do not say which end is the good one")
+    if len(objectives) > 3:
+        findings.append(doubt(f"its {len(objectives)} bins are read as goal and variation.", where))
+    if any(re.search(r"\[\s*-?[\d.]+\s*\]", label) for label in labels):
+        findings.append(doubt("the scores in its labels jump, which ours cannot; they are left.", where))
+    texts = [f"{better[0] if edges[i][1] else better[1]} {number_text(edges[i][0])}" for i in (best, worst)]
+    return texts[0], texts[1] if worst != best else ""
+
+
+def _first_of_tail(bads: list[bool]) -> int:
+    """Return where the bad bins at the end begin; the last bin counts as bad, whatever its label."""
+    first = len(bads) - 1
+    while first > 1 and bads[first - 1]:
+        first -= 1
+    return first
 
 
 def _is_good(label: str) -> bool:
     return bool(_GOOD.search(label)) and not _BAD.search(label)
 
 
-def _edge(lower: dict[str, Any], upper: dict[str, Any]) -> tuple[float, bool] | None:
-    """Return the value between two bins and whether it belongs to the lower one; None unless just one states it."""
+def _edge(lower: dict[str, Any], upper: dict[str, Any]) -> tuple[float, bool]:
+    """Return the value between two bins and whether it belongs to the lower one; just one of them must state it."""
     both = ((lower.get("max"), True), (upper.get("min"), False))
-    stated = [(bound, owner) for bound, owner in both if bound is not None]
-    if len(stated) != 1 or isinstance(stated[0][0], bool) or not isinstance(stated[0][0], int | float):
-        return None
-    return float(stated[0][0]), stated[0][1]
+    stated = [(plain_number(bound), owner) for bound, owner in both if bound is not None]
+    value = stated[0][0] if len(stated) == 1 else None
+    if value is None:
+        raise ValueError("its bins do not meet: between two neighbours one bound must stand")
+    return value, stated[0][1]
 
 
 def _item(rule: Rule) -> dict[str, Any] | None:
-    check = rule.check
-    if not isinstance(check, DoseCheck) or rule.goal.is_range or check.metric.effect is not None:
+    check = one_sided(rule)
+    name = one_name(check.structure) if check is not None else ""
+    found = None if check is None else _type_of(check.metric)
+    if found is None or not name:
         return None
-    name = check.structure.name or next(iter(check.structure.any_of), "") or check.structure.rt_roi_type
-    kind = _type_of(check.metric)
-    if kind is None or not name:
-        return None
-    argument = None if check.metric.at is None else check.metric.at.value
-    return {"type": kind, "roi_name": name, "arg_1": argument, "arg_2": None, "objectives": _bins(rule)}
+    kind, first, second = found
+    return {"type": kind, "roi_name": name, "arg_1": first, "arg_2": second, "objectives": _bins(rule)}
 
 
-def _type_of(metric: Metric) -> str | None:
-    at = "" if metric.at is None else "{}"
-    unit = "" if metric.at is None else metric.at.unit.value
-    form = f"{metric.kind}{at}{unit}[{metric.unit.value}]"
-    return next((kind for kind, ours in _TYPES.items() if ours == form), None)
+def _type_of(metric: Metric) -> tuple[str, float | None, float | None] | None:
+    """Return their type and arguments of a metric; None if they have no such."""
+    for kind, form in _TYPES.items():
+        pattern = re.escape(form).replace(r"\{\}", "(?P<first>[\\d.]+)").replace(r"\{2\}", "(?P<second>[\\d.]+)")
+        match = re.fullmatch(pattern, metric.canonical)
+        if match is not None:
+            said = match.groupdict()
+            first, second = (float(said[key]) if said.get(key) else None for key in ("first", "second"))
+            return kind, first, second
+    return None
 
 
 def _bins(rule: Rule) -> list[dict[str, Any]]:
@@ -193,11 +210,13 @@ def _set_edge(good: dict[str, Any], bad: dict[str, Any], limit: Limit) -> None:
     owner[side] = limit.high if limit.high is not None else limit.low
 
 
-def _lost(rule: Rule) -> list[str]:
-    names = ("when", "fractionation", "waivable", "source", "status", "note", "score", "group")
-    lost = [name for name in names if getattr(rule, name)]
+def _lost(rule: Rule, protocol: Protocol) -> list[str]:
+    lost = lost_fields(rule, *NOWHERE, "fractionation", "score")
     selector = rule.structure
-    if selector is not None and (selector.aliases or selector.derived is not None or not selector.name):
+    more = selector is not None and (
+        selector.aliases or protocol.aliases_of(selector.name) or selector.derived is not None or not selector.name
+    )
+    if more:
         lost.append("more of the structure than one name")
     if rule.priority != 1:
         lost.append("priority")

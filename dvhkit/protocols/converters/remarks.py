@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import Any
 
+from dvhkit.errors import MetricSyntaxError
 from dvhkit.findings import Finding, Level
+from dvhkit.protocols.load import protocol_of
 from dvhkit.protocols.rules import Protocol, Rule
+from dvhkit.yaml_text import Place, YamlDocument
 
 
 def not_held(rule: Rule, what: str) -> Finding:
@@ -40,3 +45,24 @@ def lost_fields(rule: Rule, *names: str) -> list[str]:
 def identifier(text: str, otherwise: str) -> str:
     """Return `text` as the id of a protocol."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-._")[:60] or otherwise
+
+
+def why_not(bad: ValueError | MetricSyntaxError) -> str:
+    """Return in words why a part of a file cannot be read."""
+    return bad.message if isinstance(bad, MetricSyntaxError) else f"{bad}."
+
+
+def protocol_made(
+    path: Path,
+    raw: bytes,
+    rules: list[dict[str, Any]],
+    *,
+    name: str,
+    title: str,
+    lines: dict[Place, int] | None = None,
+    **head: str,
+) -> Protocol:
+    """Return the protocol that rules in the shape of a protocol file make; `head` holds what else the file says."""
+    found: dict[str, Any] = {"id": identifier(name, "protocol"), "version": "1", "title": title[:2000], "rules": rules}
+    said = {key: value for key, value in head.items() if value}
+    return protocol_of(YamlDocument(path=path, data=found | said, lines=lines or {}, text=raw))

@@ -1,26 +1,70 @@
-"""Derived structures as PlanScoreCard writes them: ``((Lung_L) OR (Lung_R)) SUB (GTV)``, maybe with ``|margin``."""
+"""Derived structures as PlanScoreCard writes them: ``{<Lung_L> OR <Lung_R>} SUB {<GTV>|3}``, margins in mm.
+
+Groups stand in braces and names in angle brackets; older files have parentheses and bare names, which are read, too. A
+margin follows a name or a group: one number all round, negative to shrink, or of a name six (left, right, head, feet,
+posterior, anterior).
+"""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from dvhkit.protocols.regions import TARGET_TYPES, Expression, Margin, Name, OfType, Operation
+from dvhkit.units import number_text
+
+if TYPE_CHECKING:
+    from dvhkit.targets.margin import Margins
 
 _WORDS = {"difference": "SUB", "union": "OR", "intersection": "AND"}
 _SIGNS = {"SUB": "-", "OR": "|", "AND": "&"}
-_TOKEN = re.compile(r"\s*(?:(?P<paren>[()])|(?P<word>AND|OR|SUB)(?=[\s(]|$)|(?P<margin>\|[\d.^\s-]*)"
-                    r"|(?P<name>(?:(?!\s+(?:AND|OR|SUB)[\s(])[^()|])+))")  # fmt: skip
+_CLOSING = {"(": ")", "{": "}"}
+_TOKEN = re.compile(
+    r"\s*(?:(?P<bracket>[(){}])|(?P<word>AND|OR|SUB)(?=[\s({<]|$)|\|\s*(?P<margin>-?[\d.]+(?:\s*\^\s*-?[\d.]+)*)?"
+    r"|<(?P<quoted>[^<>]*)>|(?P<name>(?:(?!\s+(?:AND|OR|SUB)[\s({<])[^(){}<>|])+))"
+)
 _DEEPEST = 20
+_SIX = ("L", "R", "S", "I", "P", "A")
 
 
 def derived_text(expression: Expression) -> str:
-    """Return an expression in that form. Raises ValueError for a margin; see `can_be_spelled`."""
-    if isinstance(expression, Margin):
-        raise ValueError("margins are not written in that form")
+    """Return an expression in that form; see `can_be_spelled`."""
     if isinstance(expression, Operation):
-        left, right = derived_text(expression.left), derived_text(expression.right)
-        return f"({left}) {_WORDS[expression.operator]} ({right})"
-    return expression.name if isinstance(expression, Name) else expression.rt_roi_type
+        word = _WORDS[expression.operator]
+        # A chain reads from left to right, so its left side needs no group of its own.
+        left, right = _side(expression.left, in_chain=True), _side(expression.right)
+        return f"{left} {word} {right}"
+    return _side(expression)
+
+
+def _side(expression: Expression, *, in_chain: bool = False) -> str:
+    if isinstance(expression, Operation):
+        return derived_text(expression) if in_chain else f"{{{derived_text(expression)}}}"
+    if isinstance(expression, Margin):
+        base = _side(expression.base)
+        inner = base if isinstance(expression.base, Operation) else base[:-1]
+        margin = f"|{_margin_text(expression)}"
+        return f"{inner}{margin}" if isinstance(expression.base, Operation) else f"{inner}{margin}}}"
+    return f"{{<{expression.name if isinstance(expression, Name) else expression.rt_roi_type}>}}"
+
+
+def _margin_text(expression: Margin) -> str:
+    sign = "-" if expression.sign == "-" else ""
+    return "^".join(f"{sign}{number_text(side)}" for side in _sides(expression.margins))
+
+
+def _sides(margins: Margins) -> tuple[float, ...]:
+    """Return one margin where all are alike, else six in the order of the form."""
+    if margins.is_isotropic:
+        return (margins.left_mm,)
+    return (
+        margins.left_mm,
+        margins.right_mm,
+        margins.superior_mm,
+        margins.inferior_mm,
+        margins.posterior_mm,
+        margins.anterior_mm,
+    )
 
 
 def derived_from(text: str) -> str:
@@ -29,13 +73,18 @@ def derived_from(text: str) -> str:
     Raises
     ------
     ValueError
-        With what is wrong: brackets that do not match, or a margin, which our expressions do not have.
+        With what is wrong: brackets that do not match, a margin that both grows and shrinks.
     """
     reader = _Reader(text)
     made = reader.sequence(0)
     if reader.peek() is not None:
         raise ValueError(f"the structure {text!r:.80} cannot be read")
-    return made
+    return _bare(made)
+
+
+def is_derived(text: str) -> bool:
+    """Whether a text speaks of more than one plain name."""
+    return bool(re.search(r"\b(AND|OR|SUB)\b|[<{|]", text))
 
 
 class _Reader:
@@ -60,52 +109,78 @@ class _Reader:
         return made
 
     def operand(self, depth: int) -> str:
-        """Return one operand; a group stays in brackets."""
+        """Return one operand with its margin; a group stays in brackets."""
         match = self.peek()
         if match is None or depth > _DEEPEST:
             raise ValueError(f"the structure {self.text!r:.80} ends too early")
         self.at = match.end()
-        if match["paren"] == "(":
-            made = self._group(depth)
-        elif match["name"]:
-            made = _quoted(match["name"].strip())
+        if match["bracket"] in _CLOSING:
+            made = self._group(depth, _CLOSING[match["bracket"]])
+        elif (name := (match["quoted"] or match["name"] or "").strip()) != "":
+            made = _quoted(name)
         else:
             raise ValueError(f"the structure {self.text!r:.80} cannot be read")
-        self._no_margin()
-        return made
+        return self._with_margin(made)
 
-    def _group(self, depth: int) -> str:
+    def _group(self, depth: int, closing: str) -> str:
         made = self.sequence(depth + 1)
-        closing = self.peek()
-        if closing is None or closing["paren"] != ")":
-            raise ValueError(f"a bracket is missing in the structure {self.text!r:.80}")
-        self.at = closing.end()
-        return f"({made})" if re.search(r" [-|&] ", made) else made
-
-    def _no_margin(self) -> None:
         match = self.peek()
-        if match is None or match["margin"] is None:
-            return
+        if match is None or match["bracket"] != closing:
+            raise ValueError(f"a bracket is missing in the structure {self.text!r:.80}")
         self.at = match.end()
-        if any(float(part or 0) for part in match["margin"][1:].replace(" ", "").split("^")):
-            raise ValueError(f"the structure {self.text!r:.80} has a margin, which rules cannot draw")
+        return f"({made})" if re.search(r" [-|&] ", made) and not _is_whole_group(made) else made
+
+    def _with_margin(self, made: str) -> str:
+        match = self.peek()
+        if match is None or not match[0].lstrip().startswith("|"):
+            return made
+        self.at = match.end()
+        sides = [float(part) for part in re.split(r"\s*\^\s*", match["margin"])] if match["margin"] else [0.0]
+        if len(sides) not in (1, 6):
+            raise ValueError(f"a margin of the structure {self.text!r:.80} has {len(sides)} sides, not one or six")
+        if not any(sides):
+            return made
+        if min(sides) < 0 < max(sides):
+            raise ValueError(f"a margin of the structure {self.text!r:.80} grows and shrinks, which ours cannot")
+        sign, sizes = ("-" if min(sides) < 0 else "+"), [number_text(abs(side)) for side in sides]
+        named = ",".join(f"{side}={size}" for side, size in zip(_SIX, sizes, strict=False))
+        return f"({made} {sign} {sizes[0]}mm)" if len(sides) == 1 else f"({made} {sign} [{named}])"
+
+
+def _is_whole_group(text: str) -> bool:
+    """Whether a text stands in one pair of brackets from its first letter to its last."""
+    if not (text.startswith("(") and text.endswith(")")):
+        return False
+    depth = 0
+    for i, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0:
+            return i == len(text) - 1
+    return False
+
+
+def _bare(text: str) -> str:
+    return text[1:-1] if _is_whole_group(text) else text
 
 
 def _quoted(name: str) -> str:
-    """Return a name as our expressions spell it; a bare GTV stands for all of that type there, as it does here."""
-    plain = name in TARGET_TYPES or not re.search(r'[|&()"]|\s[-+]\s', name)
+    """Return a name as our expressions spell it; in quotes where a bare word would mean more than that name."""
+    plain = name not in TARGET_TYPES and not re.search(r'[|&()"]|\s[-+]\s', name)
     return name if plain else f'"{name}"'
 
 
 def can_be_spelled(expression: Expression) -> bool:
-    """Whether an expression can stand in that form: names with brackets, bars or its own words cannot, nor margins."""
+    """Whether an expression can stand in that form: names with its signs cannot, nor margins it has no place for."""
     if isinstance(expression, Operation):
         return can_be_spelled(expression.left) and can_be_spelled(expression.right)
     if isinstance(expression, Margin):
-        return False
+        of_group = isinstance(expression.base, Operation)
+        # Of a group the form knows whole millimetres all round only.
+        round_mm = expression.margins.is_isotropic and expression.margins.left_mm == int(expression.margins.left_mm)
+        fits = not isinstance(expression.base, Margin) and (not of_group or round_mm)
+        return fits and can_be_spelled(expression.base)
     name = expression.name if isinstance(expression, Name) else expression.rt_roi_type
-    is_type_word = isinstance(expression, Name) and name in TARGET_TYPES
-    return not is_type_word and not re.search(r"[()|]|\b(AND|OR|SUB)\b", name)
+    return not re.search(r"[<>{}|]", name)
 
 
 def is_type(expression: Expression) -> bool:
