@@ -58,6 +58,10 @@ PictureOption = Annotated[
         "--picture", metavar="FILE", help="Draw compartments, GTV and CTV with the rules beside them: .svg or .png."
     ),
 ]
+ReportOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--report", metavar="FILE.html", help="Write a report: cuts, rules, compartments, choices and flags."),
+]
 
 
 @ctv_app.command()
@@ -78,6 +82,7 @@ def vertebra(
     compartments: Annotated[bool, typer.Option("--compartments", help="Write the compartments too.")] = False,
     json_target: JsonOption = None,
     picture: PictureOption = None,
+    report: ReportOption = None,
     rtstruct: RtstructOption = None,
     image: ImageOption = None,
 ) -> None:
@@ -85,7 +90,7 @@ def vertebra(
 
     [dim]Example:[/dim]  dvhkit ctv vertebra plan/ --gtv GTV --vertebra L3 --name CTV_L3 --out ctv.dcm
     """
-    from dvhkit.cli.ctv_run import plan_from_files, print_plan, write_ctv, write_picture
+    from dvhkit.cli.ctv_run import plan_from_files, print_plan, write_ctv, write_picture, write_report
 
     run = plan_from_files(
         path,
@@ -104,6 +109,8 @@ def vertebra(
         write_json(json_target, run.document(written=written))
     if picture is not None:
         write_picture(run, picture)
+    if report is not None:
+        write_report(run, report, written=written)
     if json_target != "-":
         print_plan(run, written=written)
 
@@ -121,6 +128,7 @@ def check(
     include: IncludeOption = None,
     json_target: JsonOption = None,
     picture: PictureOption = None,
+    report: ReportOption = None,
     rtstruct: RtstructOption = None,
     image: ImageOption = None,
 ) -> None:
@@ -131,7 +139,7 @@ def check(
 
     [dim]Example:[/dim]  dvhkit ctv check plan/ --gtv GTV --ctv CTV --vertebra L3
     """
-    from dvhkit.cli.ctv_run import plan_from_files, print_plan, write_picture
+    from dvhkit.cli.ctv_run import plan_from_files, print_plan, write_picture, write_report
 
     run = plan_from_files(
         path,
@@ -150,6 +158,8 @@ def check(
         write_json(json_target, run.document())
     if picture is not None:
         write_picture(run, picture)
+    if report is not None:
+        write_report(run, report)
     if json_target != "-":
         print_plan(run)
     if not run.passes:

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from dvhkit.targets.vertebra_ctv import CtvPlan, LevelResult
     from dvhkit.targets.vertebra_scene import Scene
 
-# One hue a kind, the left side lighter; told apart without red and green.
-_COLOURS: dict[Compartment, Rgb] = {
-    Compartment.BODY: (214, 204, 178),
-    Compartment.PEDICLE_L: (158, 202, 225),
-    Compartment.PEDICLE_R: (107, 150, 190),
-    Compartment.TRANSVERSE_L: (188, 189, 220),
-    Compartment.TRANSVERSE_R: (140, 130, 180),
-    Compartment.LAMINA_L: (253, 208, 162),
-    Compartment.LAMINA_R: (217, 150, 90),
-    Compartment.SPINOUS: (161, 205, 155),
+# A hue a kind, from Okabe and Ito's set for colour-blind readers (doi:10.1038/nmeth.1618); the left side is lighter.
+COLOURS: dict[Compartment, Rgb] = {
+    Compartment.BODY: (222, 214, 190),
+    Compartment.PEDICLE_L: (150, 205, 240),
+    Compartment.PEDICLE_R: (40, 130, 190),
+    Compartment.TRANSVERSE_L: (232, 182, 212),
+    Compartment.TRANSVERSE_R: (176, 92, 148),
+    Compartment.LAMINA_L: (250, 205, 120),
+    Compartment.LAMINA_R: (215, 145, 20),
+    Compartment.SPINOUS: (0, 158, 115),
 }
 _GTV: Rgb = (200, 0, 0)
 _CTV: Rgb = (0, 0, 0)
@@ -37,18 +37,47 @@ def draw_plan(
 ) -> CutsPicture:
     """Return the picture of a plan; with a check, the CTV that was drawn rather than that of the rules."""
     ctv = plan.ctv if drawn is None else drawn
-    at = _through(plan.scene.gtv)
     result = plan.levels[0]
     check = next((c for c in checks if c.level == result.vertebra.level), None)
     flags = check.flags if check is not None else result.outcome.flags
     return CutsPicture(
         title=f"{gtv}, {', '.join(r.vertebra.level for r in plan.levels)}: {result.outcome.profile_id}",
-        cuts=(_axial(plan.scene, ctv, at[0]), _sagittal(plan.scene, ctv, at[2])),
-        key=((_GTV, f"{gtv} (outline)"), (_CTV, "CTV (outline)"), *((c, part.value) for part, c in _COLOURS.items())),
+        cuts=_cuts(plan.scene, ctv, _through(plan.scene.gtv)),
+        key=picture_key(gtv, "CTV"),
         head=("Compartment", "GTV cc", "In the CTV", "Covered", "Why"),
         rows=tuple(row for r in plan.levels for row in _rows(r, checks)),
         remarks=tuple(str(flag) for flag in flags),
     )
+
+
+def draw_level(plan: CtvPlan, result: LevelResult, *, drawn: FloatArray | None = None) -> tuple[Cut, ...]:
+    """Return the cuts through the part of the GTV that one level holds, or through its middle if that is none."""
+    held = np.zeros(plan.scene.grid.shape_zyx)
+    whole = np.zeros(plan.scene.grid.shape_zyx)
+    for part in result.vertebra.parts.values():
+        whole[result.vertebra.window] += part
+    held[:] = np.minimum(plan.scene.gtv, whole)
+    at = _through(held if held.any() else whole)
+    return _cuts(plan.scene, plan.ctv if drawn is None else drawn, at)
+
+
+def picture_key(gtv: str, ctv: str) -> tuple[tuple[Rgb, str], ...]:
+    """Return what the colours mean, the two outlines first."""
+    return (
+        (_GTV, f"{gtv} (outline)"),
+        (_CTV, f"{ctv} (outline)"),
+        *((colour, part.value) for part, colour in COLOURS.items()),
+    )
+
+
+def _cuts(scene: Scene, ctv: FloatArray, at: tuple[int, int, int]) -> tuple[Cut, Cut]:
+    return (_axial(scene, ctv, at[0]), _sagittal(scene, ctv, at[2]))
+
+
+def _side(direction: FloatArray) -> str:
+    """Return the letter of the patient's side that a direction points to most."""
+    axis = int(np.argmax(np.abs(direction)))
+    return ("LPH" if direction[axis] > 0 else "RAF")[axis]
 
 
 def _through(gtv: FloatArray) -> tuple[int, int, int]:
@@ -58,28 +87,30 @@ def _through(gtv: FloatArray) -> tuple[int, int, int]:
 
 
 def _axial(scene: Scene, ctv: FloatArray, k: int) -> Cut:
-    spacing = (float(scene.grid.spacing_mm[0]), float(scene.grid.spacing_mm[1]))
+    spacing, axes = (float(scene.grid.spacing_mm[0]), float(scene.grid.spacing_mm[1])), scene.grid.axes
     return Cut(
-        title="Axial: the patient's left is on the right",
+        title="Axial",
         pixel_mm=spacing,
         fields=tuple((colour, whole[k]) for colour, whole in _fields(scene)),
         outlines=((_CTV, ctv[k]), (_GTV, scene.gtv[k])),
+        marks=(_side(-axes[1]), _side(axes[0]), _side(axes[1]), _side(-axes[0])),
     )
 
 
 def _sagittal(scene: Scene, ctv: FloatArray, i: int) -> Cut:
-    height = scene.grid.plane_spacing_mm or 1.0
+    height, axes = scene.grid.plane_spacing_mm or 1.0, scene.grid.axes
     return Cut(
-        title="Sagittal: front on the left, head up",
+        title="Sagittal",
         pixel_mm=(float(scene.grid.spacing_mm[1]), height),
         fields=tuple((colour, whole[::-1, :, i]) for colour, whole in _fields(scene)),
         outlines=((_CTV, ctv[::-1, :, i]), (_GTV, scene.gtv[::-1, :, i])),
+        marks=(_side(axes[2]), _side(axes[1]), _side(-axes[2]), _side(-axes[1])),
     )
 
 
 def _fields(scene: Scene) -> list[tuple[Rgb, FloatArray]]:
     made = []
-    for part, colour in _COLOURS.items():
+    for part, colour in COLOURS.items():
         whole = np.zeros(scene.grid.shape_zyx)
         for vertebra in scene.vertebrae:
             if part in vertebra.parts:

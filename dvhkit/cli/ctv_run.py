@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dvhkit.outputs.rtstruct import Written
     from dvhkit.targets.vertebra_check import LevelCheck
     from dvhkit.targets.vertebra_ctv import CtvPlan, LevelResult
-    from dvhkit.targets.vertebra_rules import Compartment
+    from dvhkit.targets.vertebra_rules import Compartment, RuleProfile
 
 # Contouring needs neither dose nor plan.
 _BESIDE_THE_POINT = ("no-dose", "no-plan")
@@ -35,8 +35,11 @@ class CtvRun:
     case: Case
     gtv: Structure
     plan: CtvPlan
+    profile: RuleProfile
     checks: tuple[LevelCheck, ...] = ()
     drawn: FloatArray | None = None
+    ctv_name: str = "CTV"
+    label_files: tuple[Path, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -83,7 +86,7 @@ def plan_from_files(
     from dvhkit.targets.vertebra_scene import build_scene
     from dvhkit.targets.vertebra_source import read_label_source
 
-    rules = load_profile(profile)
+    rules, files = load_profile(profile), tuple(f for f in (labels, subregions) if f is not None)
     source = read_label_source(labels, subregions, label_table)
     case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
     target = case.structures[gtv]
@@ -100,9 +103,18 @@ def plan_from_files(
     )
     plan = plan_ctv(scene, rules, include=include)
     if drawn is None:
-        return CtvRun(case=case, gtv=target, plan=plan)
+        return CtvRun(case=case, gtv=target, plan=plan, profile=rules, label_files=files)
     field = filled_by(drawn, scene.grid)
-    return CtvRun(case=case, gtv=target, plan=plan, checks=check_ctv(plan, field), drawn=field)
+    return CtvRun(
+        case=case,
+        gtv=target,
+        plan=plan,
+        profile=rules,
+        checks=check_ctv(plan, field),
+        drawn=field,
+        ctv_name=drawn.name,
+        label_files=files,
+    )
 
 
 def write_ctv(run: CtvRun, out: Path, *, name: str, compartments: bool) -> Written:
@@ -140,6 +152,15 @@ def write_picture(run: CtvRun, target: Path) -> None:
     if made is None:
         raise InputError(f"no picture can be written as {target.name!r}.", remedy="End the name in .svg or .png.")
     write_bytes_whole(target, made)
+
+
+def write_report(run: CtvRun, target: Path, *, written: Written | None = None) -> None:
+    """Write the report: cuts, rules, compartments, choices and flags as one page of HTML."""
+    from dvhkit.cli.ctv_report import ctv_page
+    from dvhkit.outputs.ctv_report import ctv_html
+    from dvhkit.outputs.files import write_text_whole
+
+    write_text_whole(target, ctv_html(ctv_page(run, written=", ".join(written.names) if written is not None else "")))
 
 
 def print_plan(run: CtvRun, *, written: Written | None = None) -> None:

@@ -23,7 +23,9 @@ _TABLE_WIDTH = 620
 _INK: Rgb = (0, 0, 0)
 _GREY: Rgb = (96, 96, 96)
 _RED: Rgb = (170, 0, 0)
+_PAPER: Rgb = (255, 255, 255)
 _SQUARE = 14
+_BAR_MM = 20
 # Names out of DICOM have no end of their own; the canvas needs one.
 _LONGEST = 100
 
@@ -38,12 +40,15 @@ class Cut:
         (colour, array (n_rows, n_columns) of fractions); row 0 is drawn at the top.
     pixel_mm
         Size of a pixel: (along a row, down a column).
+    marks
+        Which side of the patient lies at the top, right, bottom and left edge, in a letter each; empty for none.
     """
 
     title: str
     pixel_mm: tuple[float, float]
     fields: tuple[tuple[Rgb, NDArray[np.float64]], ...]
     outlines: tuple[tuple[Rgb, NDArray[np.float64]], ...]
+    marks: tuple[str, str, str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -63,7 +68,7 @@ def cuts_png(picture: CutsPicture) -> bytes:
 
     The cuts stand where they stand in the SVG. Letters are Latin without accents.
     """
-    panes = [_pixels(cut) for cut in picture.cuts]
+    panes = [cut_pixels(cut) for cut in picture.cuts]
     x = _GAP + sum(pane.shape[1] + _GAP for pane in panes)
     lines = _words(picture)
     lowest = max(_TOP + 22 + max(len(pane) for pane in panes), _TOP + 22 + len(lines) * LINE)
@@ -121,7 +126,7 @@ def _words(picture: CutsPicture) -> list[_Line]:
 
 def cuts_svg(picture: CutsPicture) -> str:
     """Return the cuts with titles, key, table and remarks as a self-contained SVG; names out of DICOM are escaped."""
-    panes = [_pixels(cut) for cut in picture.cuts]
+    panes = [cut_pixels(cut) for cut in picture.cuts]
     x, body = _GAP, []
     for cut, pane in zip(picture.cuts, panes, strict=True):
         data = b64encode(png_bytes(pane)).decode("ascii")
@@ -171,7 +176,8 @@ def _table(picture: CutsPicture, x: int) -> list[str]:
     return out
 
 
-def _pixels(cut: Cut) -> NDArray[np.uint8]:
+def cut_pixels(cut: Cut) -> NDArray[np.uint8]:
+    """Return a cut as pixels (n_rows, n_columns, 3) of PIXELS_PER_MM, with orientation marks and a bar of 2 cm."""
     shape = next(iter((*cut.fields, *cut.outlines)))[1].shape
     rows = _places(shape[0], cut.pixel_mm[1])
     columns = _places(shape[1], cut.pixel_mm[0])
@@ -180,8 +186,40 @@ def _pixels(cut: Cut) -> NDArray[np.uint8]:
     for colour, filled in cut.fields:
         canvas[_enlarged(filled, rows, columns) >= 0.5] = colour
     for colour, filled in cut.outlines:
-        canvas[_edge(_enlarged(filled, rows, columns) >= 0.5)] = colour
+        inside = _enlarged(filled, rows, columns) >= 0.5
+        # A rim of paper outside keeps a line legible on any colour, and two lines apart.
+        canvas[_grown(inside) & ~inside] = _PAPER
+        canvas[_edge(inside)] = colour
+    if cut.marks is not None:
+        _mark(canvas, cut.marks)
+        _bar(canvas)
     return canvas
+
+
+def _mark(canvas: NDArray[np.uint8], marks: tuple[str, str, str, str]) -> None:
+    height, width = canvas.shape[:2]
+    middle_x, middle_y = (width - ADVANCE) // 2, (height - LINE) // 2
+    places = ((middle_x, 4), (width - ADVANCE - 2, middle_y), (middle_x, height - LINE), (4, middle_y))
+    for letter, (x, y) in zip(marks, places, strict=True):
+        draw_words(canvas, letter, x=max(0, x), y=max(0, y), colour=_GREY)
+
+
+def _bar(canvas: NDArray[np.uint8]) -> None:
+    """Draw a bar of 20 mm into the lower right corner, where there is room."""
+    length, height, width = round(_BAR_MM * PIXELS_PER_MM), *canvas.shape[:2]
+    if length + 2 * _GAP > width or height < 3 * LINE:
+        return
+    canvas[height - 10 : height - 7, width - length - 8 : width - 8] = _GREY
+    draw_words(canvas, f"{_BAR_MM} mm", x=width - length - 8, y=height - 12 - LINE, colour=_GREY)
+
+
+def _grown(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    grown = inside.copy()
+    grown[1:] |= inside[:-1]
+    grown[:-1] |= inside[1:]
+    grown[:, 1:] |= inside[:, :-1]
+    grown[:, :-1] |= inside[:, 1:]
+    return grown
 
 
 def _places(count: int, size_mm: float) -> NDArray[np.float64]:

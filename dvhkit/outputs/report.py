@@ -6,16 +6,12 @@ page and named by their hashes. Without the script everything is there but the r
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from functools import cache
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from dvhkit.outputs.page import page_environment, page_policy, page_source
 from dvhkit.outputs.report_views import CaseView, case_view
-from dvhkit.outputs.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,16 +28,16 @@ def html_report(records: Iterable[AuditRecord]) -> str:
     so a saved ``audit.json`` (see `dvhkit.outputs.records.read_audit`) gives the same page.
     """
     cases = [case_view(record, anchor=f"case-{number}") for number, record in enumerate(records, start=1)]
-    styles = _source("report.css") + _ink_rules(cases)
-    script = _source("report.js")
-    page = _environment().get_template("report.html.j2")
+    styles = page_source("report.css") + _ink_rules(cases)
+    script = page_source("report.js")
+    page = page_environment().get_template("report.html.j2")
     return page.render(
         cases=cases,
         title=f"{cases[0].name} – plan audit" if len(cases) == 1 else f"Plan audit of {len(cases)} cases",
         # Not escaped: our own files, and colours made of six hexadecimal digits.
         styles=Markup(styles),
         script=Markup(script),
-        policy=_policy(styles, script),
+        policy=page_policy(styles, script),
         ink_class=ink_class,
     )
 
@@ -57,39 +53,3 @@ def _ink_rules(cases: Iterable[CaseView]) -> str:
     light = "".join(f".{name}{{--k:{ink.light}}}" for name, ink in all_inks.items())
     dark = "".join(f".{name}{{--k:{ink.dark}}}" for name, ink in all_inks.items())
     return f"{light}\n@media screen and (prefers-color-scheme:dark){{{dark}}}\n"
-
-
-def _policy(styles: str, script: str) -> str:
-    return (
-        f"default-src 'none'; style-src '{_hash(styles)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
-
-
-def _harmless(value: object) -> object:
-    """Clean whatever the template places, should a text have come here uncleaned."""
-    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-@cache
-def _source(name: str) -> str:
-    environment = _environment()
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("dvhkit.outputs", "templates"),
-        autoescape=True,
-        finalize=_harmless,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from base64 import b64decode
 from dataclasses import replace
@@ -270,6 +271,27 @@ def holds(ink, words):
     first = int(np.flatnonzero(words.any(axis=0))[0])
     near = np.argwhere(np.all(windows[:, :, :, first] == words[:, first], axis=2))
     return any(np.array_equal(windows[k, i], words) for k, i in near)
+
+
+def test_report_holds_cuts_rules_compartments_and_choices(folder, tmp_path):
+    target = tmp_path / "deep" / "report.html"
+    arguments = ("vertebra", folder, "--gtv", "GTV_pedicle", "--include", "spinous", "--report", target)
+    assert run(*arguments).exit_code == 0
+    html = target.read_text(encoding="utf-8")
+    for words in ("CTV made by rule", "required by V2(L)", "taken in by choice", "transverse_R", "wang2025-lamina"):
+        assert words in html
+    # An axial and a sagittal cut, and no address but those of the pictures inside.
+    assert html.count('src="data:image/png;base64,') == 2
+    assert "http" not in re.sub(r"http-equiv", "", html)
+
+
+def test_report_of_a_check_tells_its_verdict(folder, tmp_path):
+    target = tmp_path / "report.html"
+    result = run("check", folder, "--gtv", "GTV_pedicle", "--ctv", "GTV_pedicle", "--report", target)
+    assert result.exit_code == 1
+    html = target.read_text(encoding="utf-8")
+    assert "GTV_pedicle lacks a required compartment" in html
+    assert "Covered" in html
 
 
 def test_a_picture_of_another_kind_is_refused(folder, tmp_path):
