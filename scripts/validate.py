@@ -17,6 +17,7 @@ import numpy as np
 import svg_plot
 import validation_margins
 import validation_nelms
+import validation_prostate
 import validation_solids as vs
 
 from dvhkit.engine.dvh import compute_dvh
@@ -302,7 +303,7 @@ def nelms_section(folder: Path, plots: Path) -> str:
     ])  # fmt: skip
 
 
-def margins_section(plots: Path) -> str:
+def margins_section(plots: Path, data: Path) -> str:
     by_case: dict[str, list[validation_margins.Row]] = {}
     for row in validation_margins.rows():
         by_case.setdefault(row.name, []).append(row)
@@ -331,10 +332,9 @@ def margins_section(plots: Path) -> str:
         "a ball of 5 mm. Six margins: L 5, R 7, A 6, P 8, S 9, I 10 mm. A ball that a single slice meets is left out.",
         table(["case", "off / mm", "mean off / mm", "worst area / %"], rows),
         "![margins off the true surface](validation/margins.svg)",
-        "Between slices, outlines that are not alike are interpolated by distance, which rounds sharp edges: that is "
-        "the rims of the lying cylinder's ends. Near an ellipsoid's poles, elliptical sections are interpolated by "
-        "inradius, which is exact for circles only. There the goals are not met; the mean says how rare such points "
-        "are.",
+        "The lying cylinder's rims lie between slices, which show of them what a slice shows; the other goals are met "
+        "by every point.",
+        validation_prostate.section(data),
     ])  # fmt: skip
 
 
@@ -388,7 +388,7 @@ def main() -> int:
         band_section,
         precision_section,
         uniform_section,
-        lambda: margins_section(plots),
+        lambda: margins_section(plots, args.data),
         lambda: nelms_section(args.data / "nelms_2mm_3mm", plots),
         lambda: plans_section(args.data),
     ]

@@ -45,6 +45,7 @@ class _Bend:
     """How the reach in each direction runs across a gap, about a middle that moves straight."""
 
     normals: FloatArray
+    place: FloatArray
     squares: FloatArray
     curvature: FloatArray
     stepped: NDArray[np.bool_]
@@ -72,13 +73,20 @@ class ConvexBridge:
         for row, outline, middle in zip(reach, (before, low, high, after), middles, strict=True):
             if outline is not None:
                 reaches(outline.points, middle, normals, row)
+        place = reach + np.array(middles) @ normals.T
         squares, curvature = np.empty((2, len(normals))), np.empty(len(normals))
         stepped = np.empty(len(normals), np.bool_)
         sag, has_step = bend_between(
-            reach, gaps, CURVATURE_MAX, before is not None, after is not None, squares, curvature, stepped
+            reach, place, gaps, CURVATURE_MAX, before is not None, after is not None, squares, curvature, stepped
         )
         return _Bend(
-            normals=normals, squares=squares, curvature=curvature, stepped=stepped, sag_mm=sag, has_step=has_step
+            normals=normals,
+            place=place[1:3],
+            squares=squares,
+            curvature=curvature,
+            stepped=stepped,
+            sag_mm=sag,
+            has_step=has_step,
         )
 
     def heights(self) -> list[float]:
@@ -87,19 +95,20 @@ class ConvexBridge:
         # Gauges are interpolated from section to section, which shifts a round outline along a straight line only
         # as far as the outline is large.
         sag = float(shift @ shift) / (8.0 * max(self.a.reach_mm, self.b.reach_mm))
-        found = evenly(self.gap, max(sag, self._bend.sag_mm))
         if self._bend.has_step:
             middle = 0.5 * (self.gap.low + self.gap.high)
-            found += [middle - STEP_MM, middle + STEP_MM]
-        return found
+            return [middle - STEP_MM, middle + STEP_MM]
+        return evenly(self.gap, max(sag, self._bend.sag_mm))
 
     def rings_at(self, w: float) -> list[FloatArray]:
         """Return the section at a height."""
         bend, low, high = self._bend, self.gap.low, self.gap.high
         t = (w - low) / (high - low)
-        square = (1 - t) * bend.squares[0] + t * bend.squares[1] + bend.curvature * (w - low) * (w - high)
         if bend.has_step:
-            square = np.where(bend.stepped, bend.squares[0 if t < 0.5 else 1], square)
+            # Faces that step do so half way, the others go straight.
+            ahead = np.where(bend.stepped, 0.0 if t < 0.5 else 1.0, t)
+            return convex_ring(bend.normals, (1 - ahead) * bend.place[0] + ahead * bend.place[1])
+        square = (1 - t) * bend.squares[0] + t * bend.squares[1] + bend.curvature * (w - low) * (w - high)
         reach = np.sign(square) * np.sqrt(np.abs(square))
         middle = (1 - t) * self.a.middle + t * self.b.middle
         return convex_ring(bend.normals, reach + bend.normals @ middle)

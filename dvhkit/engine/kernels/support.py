@@ -134,37 +134,45 @@ def _half_curvature(before, a, b, after, gaps, most, has_before, has_after):
 
 
 @njit(cache=True, nogil=True)
-def bend_between(reach, gaps, most, has_before, has_after, squares, curvature, stepped):
+def _steps(place, gaps, k):
+    """Return whether a face jumps between two planes, while it hardly moves in the stretches before and after."""
+    jump = abs(place[2, k] - place[1, k])
+    beside = abs(place[1, k] - place[0, k]) / gaps[0] + abs(place[3, k] - place[2, k]) / gaps[2]
+    return jump > 2.0 * gaps[1] and beside < 0.1 * jump / gaps[1]
+
+
+@njit(cache=True, nogil=True)
+def bend_between(reach, place, gaps, most, has_before, has_after, squares, curvature, stepped):
     """Write how the squared reaches run between two planes; return the sag of a straight line, and whether any steps.
 
-    `reach` (4, n): on the planes before, at either end, and after. `gaps`: the three distances. `squares` (2, n),
-    `curvature` (n): half the second derivative. `stepped`: where a reach jumps between two stretches in which it hardly
-    changes: there is a face between the two planes that lies level.
+    `reach` (4, n): on the planes before, at either end, and after, from a middle that moves straight; `place`: the
+    same from a point that stands still. `gaps`: the three distances. `squares` (2, n), `curvature` (n): half the second
+    derivative. `stepped`: where there is a face between the two planes that lies level.
     """
     sag = 0.0
     any_step = False
     for k in range(reach.shape[1]):
         a = reach[1, k]
         b = reach[2, k]
-        jump = abs(b - a)
-        stepped[k] = False
-        if has_before and has_after and jump > 2.0 * gaps[1]:
-            sides = abs(a - reach[0, k]) / gaps[0] + abs(reach[3, k] - b) / gaps[2]
-            stepped[k] = sides < 0.1 * jump / gaps[1]
+        stepped[k] = has_before and has_after and _steps(place, gaps, k)
+        any_step |= stepped[k]
         squares[0, k] = a * abs(a)
         squares[1, k] = b * abs(b)
-        if stepped[k]:
-            any_step = True
-            curvature[k] = 0.0
+        # A middle that moves far leaves the outlines further on.
+        known_before = has_before and reach[0, k] > 0.0
+        known_after = has_after and reach[3, k] > 0.0
+        if stepped[k] or (has_before != known_before) or (has_after != known_after):
+            # Straight, as far as squares can be.
+            curvature[k] = ((b - a) / gaps[1]) ** 2
             continue
-        before = reach[0, k] * abs(reach[0, k])
-        after = reach[3, k] * abs(reach[3, k])
+        before = reach[0, k] ** 2
+        after = reach[3, k] ** 2
         bend = _half_curvature(before, squares[0, k], squares[1, k], after, gaps, most, has_before, has_after)
         curvature[k] = bend
         middle = 0.5 * (squares[0, k] + squares[1, k]) - bend * 0.25 * gaps[1] * gaps[1]
         off = abs(sqrt(max(middle, 0.0)) - 0.5 * (a + b))
         # What counts is how far the surface lies off, and not how far it is to it within the plane.
-        sag = max(sag, off * gaps[1] / sqrt(gaps[1] * gaps[1] + jump * jump))
+        sag = max(sag, off * gaps[1] / sqrt(gaps[1] * gaps[1] + (b - a) ** 2))
     return sag, any_step
 
 
