@@ -65,14 +65,15 @@ def _dose_row(rule: Rule, check: DoseCheck, target: Target, facts: CaseFacts, wh
 
 
 def _without_value(rule: Rule, check: DoseCheck, measured: MetricResult, roi: str, note: str) -> RuleResult:
-    """Return the row of a metric that has no value: a failure where a volume was to be spared that is not there."""
+    """Return the row of a metric that has no value: a failure where a volume was to be spared that is not there.
+
+    So it is even where the slices can be read such that the volume suffices: who cannot show it has not spared it.
+    """
     row = plain_row(rule, roi=roi, reason_code=measured.reason_code, reason=measured.reason, note=note)
     if not _is_insufficient(check, rule, row.reason_code):
         return row
-    if measured.band_open_code is None:
-        return hold_back(replace(row, verdict=Verdict.FAIL), rule)
-    reason = f"{row.reason} As the slices are read otherwise, the volume suffices."
-    return hold_back(replace(row, verdict=Verdict.INDETERMINATE, reason=reason), rule)
+    otherwise = " As the slices may be read otherwise, the volume suffices." if measured.band_open_code else ""
+    return hold_back(replace(row, verdict=Verdict.FAIL, reason=f"{row.reason}{otherwise}"), rule)
 
 
 def _limits_here(rule: Rule, target: Target, facts: CaseFacts) -> tuple[Rule, str]:

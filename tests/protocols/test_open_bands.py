@@ -51,10 +51,10 @@ class Facts:
         ("D2cc[Gy]", "<= 15 Gy", uniform(10, 2.1, uniform(10, 1.9)), Verdict.INDETERMINATE),
         ("D2cc[Gy]", "<= 15 Gy", uniform(20, 2.1, uniform(20, 1.9)), Verdict.INDETERMINATE),
         ("D2cc[Gy]", "<= 15 Gy", uniform(10, 1.9, uniform(10, 2.1)), Verdict.NOT_EVALUABLE),
-        # What is not there cannot be spared: a liver below 700 cc fails, so one that may be is open...
+        # What is not there cannot be spared: a liver below 700 cc fails, and one that may be so is open...
+        ("DC700cc[Gy]", "<= 15 Gy", uniform(10, 695, uniform(10, 705)), Verdict.FAIL),
         ("DC700cc[Gy]", "<= 15 Gy", uniform(10, 705, uniform(10, 695)), Verdict.INDETERMINATE),
-        ("DC700cc[Gy]", "<= 15 Gy", uniform(10, 695, uniform(10, 705)), Verdict.INDETERMINATE),
-        # ... unless it fails by its dose as well, or is too small however the slices are read.
+        # ... unless it fails by its dose as well.
         ("DC700cc[Gy]", "<= 15 Gy", uniform(20, 705, uniform(20, 695)), Verdict.FAIL),
         ("DC700cc[Gy]", "<= 15 Gy", uniform(10, 690, uniform(10, 695)), Verdict.FAIL),
     ],
