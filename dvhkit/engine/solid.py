@@ -198,9 +198,9 @@ def _open_ended(links: Links, stack: PlaneStack, runs: Runs) -> Links:
 def _links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: FloatArray | None = None) -> Links:
     n_rings = len(stack.ring_start) - 1
     counts = np.diff(stack.ring_start)
-    x, y, size, own_rho2 = (np.empty(n_rings) for _ in range(4))
+    x, y, size, own_rho2, full_rho2 = (np.empty(n_rings) for _ in range(5))
     is_hole = np.empty(n_rings, np.bool_)
-    ring_shapes(stack.points_mm, stack.ring_start, stack.plane_ring, x, y, size, is_hole, own_rho2)
+    ring_shapes(stack.points_mm, stack.ring_start, stack.plane_ring, x, y, size, is_hole, own_rho2, full_rho2)
     rho2 = own_rho2 if rho2 is None else rho2
     above, below = np.empty(n_rings, np.int64), np.empty(n_rings, np.int64)
     run_of_plane = np.repeat(np.arange(len(runs.bounds)), [stop - first for first, stop in runs.bounds])
@@ -212,6 +212,10 @@ def _links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: FloatArr
     for onward, back, gap, scale in ((above, below, gap_above, scale_above), (below, above, gap_below, scale_below)):
         height, order = np.empty(n_rings), np.empty(n_rings, np.int64)
         reach(rho2, stack.offsets_mm, ring_plane, onward, back, gap[ring_plane], height, order)
+        if not np.array_equal(rho2, full_rho2):
+            roof, roof_order = np.empty(n_rings), np.empty(n_rings, np.int64)
+            reach(full_rho2, stack.offsets_mm, ring_plane, onward, back, gap[ring_plane], roof, roof_order)
+            height, order = _roofed(height, order, roof, roof_order)
         if options.end_cap is not EndCap.SHAPE:
             flat = np.array([cap_mm(g, options.end_cap, lone=False) for g in gap])[ring_plane]
             height, order = np.where(onward == -1, flat, 0.0), np.zeros(n_rings, np.int64)
@@ -235,6 +239,14 @@ def _links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: FloatArr
         down_mm=sides[2],
         down_order=sides[3],
     )
+
+
+def _roofed(
+    height: FloatArray, order: NDArray[np.int64], roof: FloatArray, roof_order: NDArray[np.int64]
+) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Let a wall that does not thin out close over its hole where its outline, taken alone, would: a hollow ball."""
+    taken = ((roof_order == 2) | (roof_order == 3)) & (order != 2) & (order != 3)
+    return np.where(taken, roof, height), np.where(taken, roof_order, order)
 
 
 def gaps_mm(stack: PlaneStack, runs: Runs) -> tuple[FloatArray, FloatArray]:

@@ -10,12 +10,13 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def ring_shapes(points, ring_start, plane_ring, x, y, size, is_hole, rho2):
+def ring_shapes(points, ring_start, plane_ring, x, y, size, is_hole, rho2, full_rho2):
     """Write centroid, radius of the circle of equal area, whether a ring is a hole, and its squared half-thickness.
 
     The half-thickness is that of the rectangle with the ring's area and perimeter (for compact shapes, half the side
     of the square of its area); an outer ring is taken together with the holes inside it, so that a wall counts as thin.
-    Its square falls along z as a quadratic for ellipsoids, lying cylinders and tori alike.
+    Its square falls along z as a quadratic for ellipsoids, lying cylinders and tori alike. `full_rho2` leaves the holes
+    out of account.
     """
     n_rings = ring_start.size - 1
     area = np.empty(n_rings)
@@ -56,12 +57,18 @@ def ring_shapes(points, ring_start, plane_ring, x, y, size, is_hole, rho2):
                     if is_hole[hole] and area[hole] < area[ring] and _covers(points, ring_start, ring, hole):
                         own_area -= area[hole]
                         own_length += length[hole]
-            half = 0.5 * own_length
-            root = half * half - 4.0 * own_area
-            if own_length * own_length > 16.0 * own_area and root > 0.0:
-                rho2[ring] = (0.25 * (half - sqrt(root))) ** 2
-            else:
-                rho2[ring] = 0.25 * max(own_area, 0.0)
+            rho2[ring] = _half_thickness2(own_area, own_length)
+            full_rho2[ring] = _half_thickness2(area[ring], length[ring])
+
+
+@njit(cache=True, nogil=True)
+def _half_thickness2(area, length):
+    """Squared half-thickness of the rectangle with this area and perimeter; of the square of its area if compact."""
+    half = 0.5 * length
+    root = half * half - 4.0 * area
+    if length * length > 16.0 * area and root > 0.0:
+        return (0.25 * (half - sqrt(root))) ** 2
+    return 0.25 * max(area, 0.0)
 
 
 @njit(cache=True, nogil=True)
