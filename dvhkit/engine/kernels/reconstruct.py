@@ -148,6 +148,9 @@ def _curvatures(level, ring, above, below, row, column, span, bend):
     has_hi = after >= 0 and _same_part(above, ring[hi, row, column], ring[after, row, column])
     c_lo = min(bend, 1.0)
     c_hi = c_lo
+    # As much as keeps the level between its values on both planes does not make it bulge.
+    if bend > 0.0:
+        bend = max(bend, abs(l1 - l0) / (gap * gap))
     if has_lo:
         c_lo = _half_curvature(level[before, row, column], l0, l1, gap_before, gap, bend)
     if has_hi:
