@@ -112,8 +112,10 @@ def _reader_line(text: str, bad: YAMLError) -> str:
 
 
 def _quote_hint(text: str, line: int) -> str | None:
-    """YAML takes a bare `>` for a folded text: the commonest slip in a goal."""
+    """Return what helps against the commonest slips: a bare `>`, which YAML takes for a folded text, and tabs."""
     near = text.splitlines()[max(0, line - 2) : line]
+    if any(re.match(r"\s*\t", row) for row in near):
+        return "Indent with blanks, not with tabs."
     if any(re.search(r"[:\[,]\s*[>%@`]", row) for row in near):
         return "Put a value that begins with > or % in quotes, such as '>= 95 %'."
     return None

@@ -20,7 +20,15 @@ def protocol_json_schema() -> dict[str, Any]:
     short_form = {"type": "string", "description": "A structure's name, or an expression such as Liver - GTV."}
     schema["$defs"]["Structure"] = {"anyOf": [short_form, {"$ref": "#/$defs/StructureModel"}]}
     _redirect(schema, structure)
+    _allow_goal_in_metric(schema["$defs"]["RuleModel"])
     return {"$schema": SCHEMA_ID, "title": "dvhkit protocol", **{k: v for k, v in schema.items() if k != "title"}}
+
+
+def _allow_goal_in_metric(rule: dict[str, Any]) -> None:
+    """Let a rule leave the goal out where its metric says it: ``metric: D1cc < 10 Gy``."""
+    rule["required"] = [key for key in rule["required"] if key != "goal"]
+    with_limit = {"properties": {"metric": {"type": "string", "pattern": "[<>=≤≥]"}}, "required": ["metric"]}
+    rule["anyOf"] = [{"required": ["goal"]}, with_limit]
 
 
 def _redirect(node: Any, structure: Any) -> None:  # noqa: ANN401 -- JSON

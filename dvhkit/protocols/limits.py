@@ -149,6 +149,12 @@ class Limit:
         )
 
 
+def split_constraint(text: str) -> tuple[str, str] | None:
+    """Return metric and limit of a constraint in one text, such as ``D1cc < 10 Gy``; None if it is not one."""
+    match = re.fullmatch(r"\s*([^<>=≤≥]+?)\s*((?:<=|>=|==|<|>|≤|≥)[^<>=≤≥]+)", text)
+    return None if match is None else (match[1], match[2].strip())
+
+
 def parse_limit(text: str | float, *, unit: Unit, like: Limit | None = None, bare_ok: bool = True) -> Limit:
     """Return the limit that `text` spells for a quantity in `unit`.
 

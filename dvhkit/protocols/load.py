@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
@@ -133,10 +134,13 @@ def _explain(detail: ErrorDetails, data: Any) -> Problem:  # noqa: ANN401 -- wha
         case "value_error":
             why = detail["msg"].removeprefix("Value error, ")
             return place, f"{why}{_in_rule(place, data)}."
+        case "too_short" if not detail["input"]:
+            return place, f"{last!r} must not be empty{_in_rule(place, data)}."
         case "string_pattern_mismatch":
             return place, f"{last!r} must be a short word of letters, digits, - and _, not {detail['input']!r:.80}."
         case _:
-            why = detail["msg"].replace("Input should be", "should be").replace("dictionary", "mapping")
+            why = re.sub(r"^(Input|String|List|Dictionary) should", "should", detail["msg"])
+            why = re.sub(r" after validation, not \d+", "", why).replace("dictionary", "mapping")
             return place, f"{last!r} {why}, not {detail['input']!r:.80}{_in_rule(place, data)}."
 
 

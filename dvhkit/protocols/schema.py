@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from dvhkit.protocols.limits import split_constraint
 from dvhkit.protocols.regions import is_expression
 from dvhkit.units import number_text
 
@@ -26,8 +27,12 @@ def _spelled_list(value: object) -> object:
 def _structure(value: object) -> object:
     """Return the short form, a text, as the long one."""
     if isinstance(value, str) and value.strip():
-        return {"derived" if is_expression(value) else "name": value}
+        return {"derived" if is_expression(value) or _HAS_OPERATOR.search(value) else "name": value}
     return value
+
+
+# A text with such signs is meant as an expression: one that cannot be read is an error, not an odd name.
+_HAS_OPERATOR = re.compile(r"\s[-+](\s|$)|[|&]")
 
 
 def _typed_as(*types: str) -> WithJsonSchema:
@@ -162,6 +167,15 @@ class RuleModel(Strict):
     source: Text | None = None
     status: StatusCode | None = None
     note: Text | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _goal_in_the_metric(cls, data: Any) -> Any:  # noqa: ANN401 -- whatever the file holds
+        """Take ``metric: D1cc < 10 Gy`` for a metric and its goal."""
+        if not isinstance(data, dict) or "goal" in data or not isinstance(data.get("metric"), str):
+            return data
+        parts = split_constraint(data["metric"])
+        return data if parts is None else {**data, "metric": parts[0], "goal": parts[1]}
 
     @model_validator(mode="after")
     def _asks_one_thing(self) -> RuleModel:

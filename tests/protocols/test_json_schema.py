@@ -1,6 +1,7 @@
 """The published schema is that of the code, and describes the shipped files."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,15 @@ def fits(value, schema, root):
     """Whether `value` fits `schema`: the few keywords of JSON Schema that ours uses."""
     if "$ref" in schema:
         return fits(value, root["$defs"][schema["$ref"].rsplit("/", 1)[1]], root)
-    if "anyOf" in schema:
-        return any(fits(value, option, root) for option in schema["anyOf"])
+    if "anyOf" in schema and not any(fits(value, option, root) for option in schema["anyOf"]):
+        return False
+    if isinstance(value, dict) and set(schema.get("required", ())) - set(value):
+        return False
+    if isinstance(value, str) and "pattern" in schema and not re.search(schema["pattern"], value):
+        return False
     if "enum" in schema and value not in schema["enum"]:
+        return False
+    if isinstance(value, dict) and "type" not in schema and not fits_object(value, schema, root):
         return False
     match schema.get("type"):
         case "object":
@@ -60,6 +67,29 @@ def test_shipped_files_fit_the_schema(protocol_id):
     schema = protocol_json_schema()
     document = read_yaml(shipped_paths()[protocol_id], error=ProtocolError)
     assert fits(document.data, schema, schema)
+
+
+def test_an_independent_validator_agrees():
+    """The shipped files, and files that the code refuses, by the reference implementation of the standard."""
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = protocol_json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    for path in shipped_paths().values():
+        assert list(validator.iter_errors(read_yaml(path, error=ProtocolError).data)) == []
+    sound = {"id": "x", "version": "1", "title": "t"}
+    rule = {"id": "R", "structure": "PTV", "metric": "Mean[Gy]", "goal": "<= 5 Gy"}
+    assert validator.is_valid(sound | {"rules": [rule]})
+    for broken in (sound, sound | {"rules": []}, sound | {"rules": [rule | {"gaol": 1}]}, {"rules": [rule]}):
+        assert not validator.is_valid(broken)
+
+
+def test_a_goal_may_stand_in_the_metric():
+    schema = protocol_json_schema()
+    sound = {"id": "x", "version": "1", "title": "t"}
+    rule = {"id": "R", "structure": "Cord", "metric": "D1cc < 10 Gy"}
+    assert fits(sound | {"rules": [rule]}, schema, schema)
+    assert not fits(sound | {"rules": [rule | {"metric": "D1cc"}]}, schema, schema)
 
 
 @pytest.mark.parametrize("break_it", [{"rules": 5}, {"sitte": "liver"}, {"rules": [{"id": "R", "gaol": "<= 5"}]}])

@@ -248,3 +248,49 @@ def test_shipped_files_load_under_their_own_names_and_are_cited():
         for rule in protocol.rules:
             assert rule.status, f"{info.id} {rule.id} says nothing of its verification"
             assert rule.source.startswith(keys), f"{info.id} {rule.id} cites {rule.source!r}"
+
+
+@pytest.mark.parametrize(
+    ("metric", "canonical", "goal"),
+    [
+        ("D1CC < 10Gy", "D1cc[Gy]", "< 10 Gy"),
+        ("V10Gy_CC <= 20CC", "V10Gy[cc]", "<= 20 cc"),
+        ("DC700cc[Gy] ≤ 1500 cGy", "DC700cc[Gy]", "<= 15 Gy"),
+        ("Max[Gy] == 50", "Max[Gy]", "== 50 Gy"),
+    ],
+)
+def test_a_constraint_in_one_text_is_metric_and_goal(tmp_path, metric, canonical, goal):
+    path = tmp_path / "p.yaml"
+    path.write_text(
+        f'id: p\nversion: "1"\ntitle: t\nrules:\n  - {{id: R, structure: Cord, metric: "{metric}"}}\n', encoding="utf-8"
+    )
+    (rule,) = load_protocol(path).rules
+    assert (rule.quantity, str(rule.goal)) == (canonical, goal)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ('id: p\n\tversion: "1"\n', 2, "blanks, not with tabs"),
+        ('id: p\nversion: "1"\ntitle: t\nrules: []\n', 4, "'rules' must not be empty"),
+        ("a: &a [x, x]\nb: [*a, *a]\nid: p\n", 1, "alias"),
+        ("id: p\nid: q\n", 2, "second time"),
+        (
+            'id: p\nversion: "1"\ntitle: t\nrules:\n  - {id: R, structure: "Liver - ", metric: "Max < 9 Gy"}\n',
+            5,
+            "missing",
+        ),
+        (
+            'id: p\nversion: "1"\ntitle: t\nrules:\n  - {id: R, structure: "A - B + 3mm", metric: "Max < 9 Gy"}\n',
+            5,
+            "either|may mean",
+        ),
+    ],
+)
+def test_hostile_and_careless_files_end_in_one_line(tmp_path, text, line, said):
+    path = tmp_path / "p.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ProtocolError, match=said) as caught:
+        load_protocol(path)
+    assert caught.value.where == f"line {line}"
+    assert "\n" not in str(caught.value)

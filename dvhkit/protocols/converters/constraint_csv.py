@@ -19,6 +19,7 @@ from dvhkit.findings import Finding, Level
 from dvhkit.metrics.expression import parse_metric
 from dvhkit.protocols.converters.remarks import lost_fields, not_held, protocol_made
 from dvhkit.protocols.converters.shape import NOWHERE, bound, one_sided
+from dvhkit.protocols.limits import split_constraint
 from dvhkit.protocols.rules import Protocol, Rule
 from dvhkit.protocols.tg263 import fma_code
 from dvhkit.units import number_text
@@ -137,11 +138,14 @@ def _heading(path: Path, rows: list[list[str]]) -> dict[str, int]:
 def _rule(cells: dict[str, str], number: int, findings: list[Finding], line: int) -> dict[str, Any]:
     names = [part.strip() for part in re.split(r"[|;]", cells.get("name", "")) if part.strip()]
     aliases = [part.strip() for part in re.split(r"[|;]", cells.get("aliases", "")) if part.strip()]
-    metric = cells["metric"]
+    metric, goal = (None if cells.get("goal") else split_constraint(cells["metric"])) or (
+        cells["metric"],
+        cells["goal"],
+    )
     parse_metric(metric)
     unit = re.search(r"\[([^\]]*)\]\s*$", metric)
-    said = f" {unit[1].strip()}" if unit else ""
-    rule: dict[str, Any] = {"id": f"R{number:03d}", "metric": metric, "goal": f"{cells['goal']}{said}"}
+    said = f" {unit[1].strip()}" if unit and goal == cells["goal"] else ""
+    rule: dict[str, Any] = {"id": f"R{number:03d}", "metric": metric, "goal": f"{goal}{said}"}
     rule["structure"] = {"name": names[0] if names else ""}
     others = list(dict.fromkeys([*names[1:], *aliases]))
     if others:
