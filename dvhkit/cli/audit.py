@@ -113,10 +113,13 @@ def audit(
 
     [dim]Example:[/dim]  dvhkit audit plans/ --protocol oligoprogressive-liver-2025 --out results
     """
+    from rich.text import Text
+
     from dvhkit.batch.cases import AuditOptions
     from dvhkit.outputs import records as documents
     from dvhkit.outputs import report, tables
-    from dvhkit.outputs.files import write_text_whole
+    from dvhkit.outputs.files import require_writable_folder, write_text_whole
+    from dvhkit.outputs.text import clean
     from dvhkit.protocols.aliases import load_aliases, with_aliases
     from dvhkit.protocols.context import load_context
     from dvhkit.protocols.load import load_protocol
@@ -125,6 +128,7 @@ def audit(
     loaded = load_protocol(protocol).verified_only() if verified_only else load_protocol(protocol)
     loaded = with_aliases(loaded, load_aliases(aliases)) if aliases else loaded
     waived = load_waivers(waivers, loaded) if waivers else ()
+    require_writable_folder(out)
     options = AuditOptions(
         protocol=loaded,
         context=load_context(context) if context else {},
@@ -155,7 +159,7 @@ def audit(
     write_text_whole(out / "summary.csv", tables.summary_csv(audited))
     write_text_whole(out / "report.html", report.html_report(audited))
     for name, what in WRITTEN:
-        console.print(f"  {out / name}  [dim]{what}[/dim]", soft_wrap=True)
+        console.print(Text.assemble(f"  {clean(str(out / name))}  ", (what, "dim")), soft_wrap=True)
     raise typer.Exit(_exit_code(outcomes))
 
 

@@ -72,6 +72,32 @@ def write_bytes_whole(path: Path | str, data: bytes) -> None:
         ) from error
 
 
+def require_writable_folder(folder: Path | str) -> None:
+    """Try whether files can be written into `folder`, or it can be made: long work must not end in a refusal.
+
+    Nothing is left behind, not even a folder that was missing.
+
+    Raises
+    ------
+    OutputError
+        If it is no folder, cannot be made, or takes no file.
+    """
+    try:
+        nearest = Path(os.path.realpath(folder))
+        while not nearest.exists():
+            nearest = nearest.parent
+        trial = nearest / f".{secrets.token_hex(8)}.tmp"
+        trial.touch(exist_ok=False)
+        trial.unlink()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OutputError(
+            f"Nothing can be written into this folder ({reason}).",
+            path=_shown(folder),
+            remedy="Choose a folder that exists or can be made, is writable, and has space left.",
+        ) from error
+
+
 def require_safe_file_name(name: str) -> str:
     """Return `name` if it is one plain file name on every system, or refuse it.
 
