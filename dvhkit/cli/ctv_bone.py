@@ -108,7 +108,8 @@ def check_bone(
         nearest = "none within reach" if found.least_mm is None else f"the nearest {found.least_mm:.1f} mm from the GTV"
         line = (
             f"{ctv}: {found.verdict}. {100 * found.covered_frac:.0f} % of the bone within {least:g} mm is covered, "
-            f"{found.missing_cc:.2f} of {found.needed_cc:.2f} cc are missing; bone left out: {nearest}"
+            f"{found.missing_cc:.2f} of {found.needed_cc:.2f} cc are missing; bone left out: {nearest}; "
+            f"by the rule (5 to 10 mm, from 3 at discretion) the margin is {found.reading}"
         )
         out_console().print(clean(line), markup=False)
     if found.verdict != "pass":

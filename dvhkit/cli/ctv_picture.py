@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dvhkit.model.arrays import FloatArray
+    from dvhkit.model.grid import Grid
     from dvhkit.targets.vertebra_check import LevelCheck
     from dvhkit.targets.vertebra_ctv import CtvPlan, LevelResult
     from dvhkit.targets.vertebra_scene import Scene
@@ -42,7 +45,7 @@ def draw_plan(
     flags = check.flags if check is not None else result.outcome.flags
     return CutsPicture(
         title=f"{gtv}, {', '.join(r.vertebra.level for r in plan.levels)}: {result.outcome.profile_id}",
-        cuts=_cuts(plan.scene, ctv, _through(plan.scene.gtv)),
+        cuts=_cuts(plan.scene, ctv, _place(plan.scene, plan.levels)),
         key=picture_key(gtv, "CTV"),
         head=("Compartment", "GTV cc", "In the CTV", "Covered", "Why"),
         rows=tuple(row for r in plan.levels for row in _rows(r, checks)),
@@ -52,13 +55,40 @@ def draw_plan(
 
 def draw_level(plan: CtvPlan, result: LevelResult, *, drawn: FloatArray | None = None) -> tuple[Cut, ...]:
     """Return the cuts through the part of the GTV that one level holds, or through its middle if that is none."""
-    held = np.zeros(plan.scene.grid.shape_zyx)
-    whole = np.zeros(plan.scene.grid.shape_zyx)
-    for part in result.vertebra.parts.values():
-        whole[result.vertebra.window] += part
-    held[:] = np.minimum(plan.scene.gtv, whole)
-    at = _through(held if held.any() else whole)
+    at = _place(plan.scene, (result,))
     return _cuts(plan.scene, plan.ctv if drawn is None else drawn, at)
+
+
+def _place(scene: Scene, results: Sequence[LevelResult]) -> tuple[int, int, int]:
+    """Return plane, row and column, upright, through the GTV in these levels, or their middle if it is not there."""
+    bone = np.zeros(scene.grid.shape_zyx)
+    for result in results:
+        for part in result.vertebra.parts.values():
+            bone[result.vertebra.window] += part
+    held = np.minimum(scene.gtv, bone)
+    return _through(_Upright.of(scene.grid).turned(held if held.any() else bone))
+
+
+@dataclass(frozen=True, slots=True)
+class _Upright:
+    """How to turn arrays of a grid so that their axes run to the head, the back and the left, and the voxel's size."""
+
+    order: tuple[int, int, int]
+    flips: tuple[bool, bool, bool]
+    size_zyx_mm: tuple[float, float, float]
+
+    @classmethod
+    def of(cls, grid: Grid) -> _Upright:
+        along = grid.axes[::-1]  # of the array's axes
+        sizes = (grid.plane_spacing_mm or 1.0, float(grid.spacing_mm[1]), float(grid.spacing_mm[0]))
+        # Oblique axes go with the patient's axes that they are nearest to, all in all.
+        k, j, i = max(permutations(range(3)), key=lambda o: sum(abs(float(along[a, 2 - n])) for n, a in enumerate(o)))
+        flips = (bool(along[k, 2] < 0), bool(along[j, 1] < 0), bool(along[i, 0] < 0))
+        return cls((k, j, i), flips, (sizes[k], sizes[j], sizes[i]))
+
+    def turned(self, field: FloatArray) -> FloatArray:
+        turned = field.transpose(self.order)
+        return turned[tuple(slice(None, None, -1 if flip else 1) for flip in self.flips)]
 
 
 def picture_key(gtv: str, ctv: str) -> tuple[tuple[Rgb, str], ...]:
@@ -71,41 +101,31 @@ def picture_key(gtv: str, ctv: str) -> tuple[tuple[Rgb, str], ...]:
 
 
 def _cuts(scene: Scene, ctv: FloatArray, at: tuple[int, int, int]) -> tuple[Cut, Cut]:
-    return (_axial(scene, ctv, at[0]), _sagittal(scene, ctv, at[2]))
-
-
-def _side(direction: FloatArray) -> str:
-    """Return the letter of the patient's side that a direction points to most."""
-    axis = int(np.argmax(np.abs(direction)))
-    return ("LPH" if direction[axis] > 0 else "RAF")[axis]
+    upright = _Upright.of(scene.grid)
+    fields = [(colour, upright.turned(whole)) for colour, whole in _fields(scene)]
+    outlines = [(_CTV, upright.turned(ctv)), (_GTV, upright.turned(scene.gtv))]
+    height, depth, width = upright.size_zyx_mm
+    axial = Cut(
+        title="Axial",
+        pixel_mm=(width, depth),
+        fields=tuple((colour, whole[at[0]]) for colour, whole in fields),
+        outlines=tuple((colour, whole[at[0]]) for colour, whole in outlines),
+        marks=("A", "L", "P", "R"),
+    )
+    sagittal = Cut(
+        title="Sagittal",
+        pixel_mm=(depth, height),
+        fields=tuple((colour, whole[::-1, :, at[2]]) for colour, whole in fields),
+        outlines=tuple((colour, whole[::-1, :, at[2]]) for colour, whole in outlines),
+        marks=("H", "P", "F", "A"),
+    )
+    return axial, sagittal
 
 
 def _through(gtv: FloatArray) -> tuple[int, int, int]:
     """Return the plane, row and column through the middle of the GTV, each where it is widest."""
     sums = (gtv.sum(axis=(1, 2)), gtv.sum(axis=(0, 2)), gtv.sum(axis=(0, 1)))
     return (int(np.argmax(sums[0])), int(np.argmax(sums[1])), int(np.argmax(sums[2])))
-
-
-def _axial(scene: Scene, ctv: FloatArray, k: int) -> Cut:
-    spacing, axes = (float(scene.grid.spacing_mm[0]), float(scene.grid.spacing_mm[1])), scene.grid.axes
-    return Cut(
-        title="Axial",
-        pixel_mm=spacing,
-        fields=tuple((colour, whole[k]) for colour, whole in _fields(scene)),
-        outlines=((_CTV, ctv[k]), (_GTV, scene.gtv[k])),
-        marks=(_side(-axes[1]), _side(axes[0]), _side(axes[1]), _side(-axes[0])),
-    )
-
-
-def _sagittal(scene: Scene, ctv: FloatArray, i: int) -> Cut:
-    height, axes = scene.grid.plane_spacing_mm or 1.0, scene.grid.axes
-    return Cut(
-        title="Sagittal",
-        pixel_mm=(float(scene.grid.spacing_mm[1]), height),
-        fields=tuple((colour, whole[::-1, :, i]) for colour, whole in _fields(scene)),
-        outlines=((_CTV, ctv[::-1, :, i]), (_GTV, scene.gtv[::-1, :, i])),
-        marks=(_side(axes[2]), _side(axes[1]), _side(-axes[2]), _side(-axes[1])),
-    )
 
 
 def _fields(scene: Scene) -> list[tuple[Rgb, FloatArray]]:

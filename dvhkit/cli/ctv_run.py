@@ -160,7 +160,7 @@ def write_report(run: CtvRun, target: Path, *, written: Written | None = None) -
     from dvhkit.outputs.ctv_report import ctv_html
     from dvhkit.outputs.files import write_text_whole
 
-    write_text_whole(target, ctv_html(ctv_page(run, written=", ".join(written.names) if written is not None else "")))
+    write_text_whole(target, ctv_html(ctv_page(run, written=written.names[0] if written is not None else "")))
 
 
 def print_plan(run: CtvRun, *, written: Written | None = None) -> None:

@@ -75,10 +75,17 @@ class BoneCheck:
         Bone outside the GTV within the margin asked for, and the part of it that the CTV lacks.
     verdict
         ``pass`` from 95 % covered, ``review`` from 80 %, else ``fail``.
+    most_mm
+        Longest way along the bone from the GTV to bone that the CTV holds; 0 where it holds none beyond the GTV.
+    reading
+        Where the drawn margin stands by the rule, whatever was asked for: ``within`` 5-10 mm, ``at discretion`` (from
+        3 mm), ``below`` that, or ``beyond`` 10 mm.
     """
 
     asked_mm: float
     least_mm: float | None
+    most_mm: float
+    reading: str
     needed_cc: float
     missing_cc: float
     covered_frac: float
@@ -150,7 +157,7 @@ def check_bone_ctv(
         As in `bone_ctv`.
     """
     _check_margins(least_mm, least_mm)
-    fields, _ = _fields(gtv, bone, least_mm, image, room_mm=2 * least_mm)
+    fields, _ = _fields(gtv, bone, least_mm, image, room_mm=max(2 * least_mm, 2 * CONSENSUS_MM[1]))
     held = filled_by(ctv, fields.grid)
     reached = fields.along_mm <= _within(least_mm, fields.grid)
     asked = np.where(reached, np.minimum(fields.near, fields.bone), 0.0)
@@ -158,17 +165,33 @@ def check_bone_ctv(
     needed = np.clip(asked - fields.gtv, 0, None)
     missing = np.minimum(np.clip(asked - held, 0, None), needed)
     bare = (fields.bone >= 0.5) & (held < 0.5) & np.isfinite(fields.along_mm)
+    least = float(fields.along_mm[bare].min()) if bare.any() else None
+    inside = (held >= 0.5) & np.isfinite(fields.along_mm)
+    most = float(fields.along_mm[inside].max()) if inside.any() else 0.0
     needed_cc, missing_cc = _cc(needed, fields), _cc(missing, fields)
     covered = 1.0 - missing_cc / needed_cc if needed_cc > 0 else 1.0
     verdict = "pass" if covered >= PASS_FRAC else "review" if covered >= REVIEW_FRAC else "fail"
     return BoneCheck(
         asked_mm=least_mm,
-        least_mm=float(fields.along_mm[bare].min()) if bare.any() else None,
+        least_mm=least,
+        most_mm=most,
+        reading=_reading(least, most, fields.grid),
         needed_cc=needed_cc,
         missing_cc=missing_cc,
         covered_frac=covered,
         verdict=verdict,
     )
+
+
+def _reading(least_mm: float | None, most_mm: float, grid: Grid) -> str:
+    """Return where a margin from `least_mm` (None: no bone is bare) to `most_mm` stands by the rule."""
+    # Both ways are known to half a voxel.
+    half = 0.5 * max(float(grid.spacing_mm.max()), grid.plane_spacing_mm)
+    if least_mm is not None and least_mm < DISCRETION_MM[0] - half:
+        return "below"
+    if least_mm is not None and least_mm < CONSENSUS_MM[0] - half:
+        return "at discretion"
+    return "beyond" if most_mm > _within(CONSENSUS_MM[1], grid) else "within"
 
 
 def _check_margins(*margins_mm: float) -> None:

@@ -11,6 +11,7 @@ from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Structure, StructureSet
 from dvhkit.targets.vertebra_grid import points_of
 from dvhkit.targets.vertebra_names import NamedPart, parse_level, parse_name
+from dvhkit.targets.vertebra_partition import has_no_compartments, no_usual_level
 from dvhkit.targets.vertebra_rules import Compartment
 from dvhkit.targets.vertebra_source import LabelSource, labelled_levels
 
@@ -54,6 +55,8 @@ def _wanted(
 ) -> tuple[str, dict[str, Structure]]:
     level = parse_level(name)
     if labels is not None:
+        if has_no_compartments(name):
+            raise no_usual_level(level or name)
         if level is None:
             raise InputError(f"{name[:40]!r} is no level.", remedy="With --labels name levels such as L3.")
         return level, {}

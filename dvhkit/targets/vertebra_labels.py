@@ -40,6 +40,8 @@ class LabelTable:
         Compartment, or ``arch`` for pedicles and laminae in one, by number; empty where there are no sub-regions.
     canal
         Numbers of the spinal canal or cord.
+    sacrum
+        Numbers of the sacrum and its segments, which have no compartments.
     """
 
     id: str
@@ -48,6 +50,7 @@ class LabelTable:
     vertebrae: dict[int, str]
     regions: dict[int, Compartment | str]
     canal: tuple[int, ...]
+    sacrum: tuple[int, ...] = ()
 
     def number_of(self, level: str) -> int | None:
         """Return the number of a level, or None."""
@@ -179,17 +182,22 @@ def load_label_table(id_or_path: str | Path) -> LabelTable:
     if not vertebrae or None in vertebrae.values():
         raise refuse("vertebrae", "'vertebrae' must give a level such as L3 for each number.")
     regions = {n: _region(str(w), refuse) for n, w in _numbered(document.data.get("regions", {}), refuse).items()}
-    canal = document.data.get("canal", [])
-    if not isinstance(canal, list) or not all(isinstance(n, int) for n in canal):
-        raise refuse("canal", "'canal' must be a list of numbers.")
+    canal, sacrum = (_numbers(document.data.get(key, []), key, refuse) for key in ("canal", "sacrum"))
     return LabelTable(
         id=str(document.data.get("id", path.stem)),
         title=str(document.data.get("title", "")),
         source=str(document.data.get("source", "")),
         vertebrae={n: level for n, level in vertebrae.items() if level},
         regions=regions,
-        canal=tuple(int(n) for n in canal if isinstance(n, int)),
+        canal=canal,
+        sacrum=sacrum,
     )
+
+
+def _numbers(node: Plain, key: str, refuse: Any) -> tuple[int, ...]:  # noqa: ANN401 -- a local factory of errors
+    if not isinstance(node, list) or not all(isinstance(n, int) for n in node):
+        raise refuse(key, f"{key!r} must be a list of numbers.")
+    return tuple(int(n) for n in node if isinstance(n, int))
 
 
 def _numbered(node: Plain, refuse: Any) -> dict[int, Plain]:  # noqa: ANN401 -- a local factory of errors

@@ -8,6 +8,7 @@ thickness lies in front; all else, articular processes included, is lamina.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,11 +112,21 @@ def _is_cervical(level: str) -> bool:
 
 
 def _check_level(level: str) -> None:
-    if level.upper().replace("0", "") in ("C1", "S", "S1", "S2", "S3", "S4", "S5") or level.casefold() == "sacrum":
-        raise GeometryError(
-            f"{level} has no body and arch of the usual kind, so it cannot be cut into compartments by geometry.",
-            remedy="Draw the compartments as structures of their own.",
-        )
+    if has_no_compartments(level):
+        raise no_usual_level(level)
+
+
+def has_no_compartments(level: str) -> bool:
+    """Whether a level, such as C1 or S01, or ``sacrum``, is built otherwise than in body and arch."""
+    return bool(re.fullmatch(r"c0?1|s0?[1-5]?|atlas|sacrum", level.strip().casefold()))
+
+
+def no_usual_level(level: str) -> GeometryError:
+    """Return the refusal of the atlas and the sacrum."""
+    return GeometryError(
+        f"{level} has no body and arch of the usual kind, so it cannot be cut into compartments by geometry.",
+        remedy="Draw the compartments as structures of their own.",
+    )
 
 
 def _without_canal(mask: Mask, canal: Mask | None) -> tuple[Mask, bool]:

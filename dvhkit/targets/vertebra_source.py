@@ -14,6 +14,7 @@ from dvhkit.readers.segmentation import is_dicom
 from dvhkit.targets.vertebra_frame import Mask, mask_points_mm
 from dvhkit.targets.vertebra_grid import points_of, window_round
 from dvhkit.targets.vertebra_labels import LabelMap, LabelTable, load_label_table, read_label_map, table_paths
+from dvhkit.targets.vertebra_partition import no_usual_level
 from dvhkit.targets.vertebra_segments import read_segments
 
 
@@ -95,6 +96,8 @@ def labelled_levels(labels: LabelSource, gtv: Structure) -> list[str]:
     window = window_round(source.grid, points_of(gtv), room_mm=2.0)
     present = np.unique(source.labels[window])
     found = [name for number, name in labels.table.vertebrae.items() if number in present]
+    if not found and np.isin(present, labels.table.sacrum).any():
+        raise no_usual_level("the sacrum")
     if not found:
         raise InputError(
             "the label map has no vertebra at the GTV.",

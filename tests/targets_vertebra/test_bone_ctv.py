@@ -130,3 +130,12 @@ def test_the_command_makes_writes_and_checks_it(tmp_path):
     check = ["check-bone", str(tmp_path / "all"), "--gtv", "GTV", "--ctv", "CTV_bone", "--bone", "Femur", "--least"]
     assert CliRunner().invoke(ctv_app, [*check, "7"]).exit_code == 0
     assert CliRunner().invoke(ctv_app, [*check, "10"]).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("margin_mm", "reading"), [(1.5, "below"), (3.8, "at discretion"), (7.0, "within"), (14.0, "beyond")]
+)
+def test_a_drawn_margin_is_read_by_the_rule_and_not_by_what_was_asked_for(margin_mm, reading):
+    # Voxels of 2 mm tell a margin to a millimetre: each of these lies further from the limits of 3, 5 and 10 mm.
+    gtv, drawn = ball("GTV", (0, 0, 0), 8.0), ball("CTV", (0, 0, 0), 8.0 + margin_mm)
+    assert check_bone_ctv(gtv, drawn, BLOCK, least_mm=5.0).reading == reading
