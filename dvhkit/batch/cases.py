@@ -14,6 +14,10 @@ from dvhkit.protocols.load import Protocol
 from dvhkit.readers.case import CaseFiles, find_cases, read_files
 from dvhkit.results import AuditRecord
 
+# Findings that ask the user for a prescribed dose, or for a number of fractions.
+_ASKS_FOR_DOSE = frozenset({"no-prescription", "several-prescriptions"})
+_ASKS_FOR_FRACTIONS = frozenset({"no-fractions"})
+
 __all__ = ["AuditOptions", "CaseOutcome", "audit_cases", "audit_one", "find_cases"]
 
 
@@ -77,10 +81,18 @@ def _audit_one(files: CaseFiles, options: AuditOptions, root: Path | None) -> Ca
 
 
 def with_user_prescription(case: Case, *, rx_gy: float | None, fractions: int | None) -> Case:
-    """Return `case` with the prescribed dose and the number of fractions that the user gave, where given."""
+    """Return `case` with the prescribed dose and the number of fractions that the user gave, where given.
+
+    Findings that ask for just that are answered, and leave the case.
+    """
+    answered: set[str] = set()
     if rx_gy is not None:
         case = case.with_prescription(rx_gy)
-    return case if fractions is None else replace(case, fractions=fractions)
+        answered |= _ASKS_FOR_DOSE
+    if fractions is not None:
+        case = replace(case, fractions=fractions)
+        answered |= _ASKS_FOR_FRACTIONS
+    return replace(case, findings=tuple(f for f in case.findings if f.code not in answered)) if answered else case
 
 
 def _failed(files: CaseFiles, protocol: Protocol, message: str) -> AuditRecord:
