@@ -6,17 +6,18 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import groupby, product
 
 import numpy as np
 
+from dvhkit.engine.frame import Frame
 from dvhkit.engine.histogram import atoms, empty_histogram
 from dvhkit.engine.kernels.book import book_layers, point_extremes, surface_extremes
 from dvhkit.engine.lattice import Lattice, dose_lattice, end_halves_mm, rim_mm, volume_lattice
 from dvhkit.engine.options import EngineOptions, admissible
 from dvhkit.engine.planes import PlaneStack, next_in_ring
 from dvhkit.engine.sections import fill
-from dvhkit.engine.solid import Links, Solid, make_solid, mended
+from dvhkit.engine.solid import Links, Solid, ends_alike, make_solid, mended, under
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray, frozen_array
 from dvhkit.model.dose import Dose
@@ -63,14 +64,24 @@ def compute_dvh(
         Contours that are not planar or not parallel, or coordinates that are not numbers.
     """
     options = options or EngineOptions()
-    dvh = _compute(structure, dose, options, slice_spacing_mm)
+    solid = make_solid(structure, dose.grid if dose else None, options, slice_spacing_mm=slice_spacing_mm)
+    if not isinstance(solid, Solid):
+        return _without_volume(structure, solid)
+    solid, (dvh,) = _accumulated(solid, (options,), dose)
     if not with_band or dvh.volume_cc <= 0:
         return dvh
     others = admissible(options)
     if dvh.volume_cc > _ENDS_MATTER_CC:
         others = others[:1]
-    variants = tuple(_compute(structure, dose, other, slice_spacing_mm) for other in others)
-    return replace(dvh, variants=variants)
+    return replace(dvh, variants=_variants(solid, others, dose))
+
+
+def _variants(solid: Solid, others: Sequence[EngineOptions], dose: Dose | None) -> tuple[Dvh, ...]:
+    """Return the DVHs of the same contours under other options, those of one kind computed side by side."""
+    found: list[Dvh] = []
+    for _, alike in groupby(others, key=lambda o: (o.between, o.cells_target)):
+        found += _accumulated(solid, tuple(alike), dose)[1]
+    return tuple(found)
 
 
 def compute_dvhs(
@@ -95,16 +106,6 @@ def compute_dvhs(
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
         found = dict(zip(order, pool.map(lambda n: one(structures[n]), order), strict=True))
     return [found[n] for n in range(len(structures))]
-
-
-def _compute(structure: Structure, dose: Dose | None, options: EngineOptions, slice_spacing_mm: float | None) -> Dvh:
-    grid = dose.grid if dose is not None else None
-    solid = make_solid(structure, grid, options, slice_spacing_mm=slice_spacing_mm)
-    if not isinstance(solid, Solid):
-        return _without_volume(structure, solid)
-    if dose is None:
-        return _volume_only(solid)
-    return _with_dose(solid, dose, options)
 
 
 def _without_volume(structure: Structure, findings: tuple[Finding, ...]) -> Dvh:
@@ -139,29 +140,28 @@ _NO_DOSE = _Field(
 )
 
 
-def _volume_only(solid: Solid) -> Dvh:
-    lattice = volume_lattice(solid.stack, solid.lo_mm, solid.hi_mm, solid.options, margin_mm=solid.margin_mm)
-    return _accumulated(solid, lattice, _NO_DOSE)
+def _lattice(solids: Sequence[Solid], dose: Dose | None) -> Lattice:
+    first = solids[0]
+    lo_mm, hi_mm = np.array([s.lo_mm for s in solids]), np.array([s.hi_mm for s in solids])
+    if dose is None:
+        return volume_lattice(first.stack, lo_mm, hi_mm, first.options, margin_mm=first.margin_mm)
+    return dose_lattice(first.stack, lo_mm, hi_mm, dose.grid, first.options, margin_mm=first.margin_mm)
 
 
-def _with_dose(solid: Solid, dose: Dose, options: EngineOptions) -> Dvh:
-    lattice = dose_lattice(solid.stack, solid.lo_mm, solid.hi_mm, dose.grid, options, margin_mm=solid.margin_mm)
-    to_dose = solid.stack.frame.to_grid(dose.grid)
+def _field(lattice: Lattice, frame: Frame, dose: Dose | None) -> _Field:
+    if dose is None:
+        return _NO_DOSE
+    to_dose = frame.to_grid(dose.grid)
     low, high = _dose_range(lattice, dose, to_dose)
-    field = _Field(
+    return _Field(
         values_gy=dose.values_gy,
         offsets_mm=dose.grid.offsets_mm,
         half_end_mm=end_halves_mm(dose.grid),
         to_dose=to_dose,
-        rim_mm=rim_mm(solid.stack.frame, dose.grid),
+        rim_mm=rim_mm(frame, dose.grid),
         low_gy=low,
         high_gy=high,
     )
-    dvh = _accumulated(solid, lattice, field)
-    outside = dvh.uncovered_frac
-    if outside <= _OUTSIDE_FRAC:
-        return dvh
-    return replace(dvh, findings=(*dvh.findings, _outside_grid(dvh)))
 
 
 def _dose_range(lattice: Lattice, dose: Dose, to_dose: FloatArray) -> tuple[float, float]:
@@ -179,14 +179,29 @@ def _dose_range(lattice: Lattice, dose: Dose, to_dose: FloatArray) -> tuple[floa
     return float(part.min()), float(part.max())
 
 
-def _accumulated(solid: Solid, lattice: Lattice, field: _Field) -> Dvh:
-    run = _run(solid, lattice, field)
-    again = mended(solid, run.excess)
+def _accumulated(drawn: Solid, options: Sequence[EngineOptions], dose: Dose | None) -> tuple[Solid, tuple[Dvh, ...]]:
+    """Return the DVHs of the contours under each of `options`, and the solid with what had to be mended in them."""
+    solids = [under(drawn, own) for own in options]
+    # What ends alike is one solid: a rounded organ has no flat ends to be moved.
+    index = [
+        next(n for n in range(len(solids)) if n == m or ends_alike(solids[n], solids[m])) for m in range(len(solids))
+    ]
+    kept = sorted(set(index))
+    chosen = [solids[n] for n in kept]
+    lattice = _lattice(chosen, dose)
+    field = _field(lattice, drawn.stack.frame, dose)
+    runs, excess = _run(chosen, lattice, field)
+    again = mended(chosen[0], excess)
     if again is not None:
-        solid, run = again, _run(again, lattice, field)
+        return _accumulated(again, options, dose)
+    dvhs = {n: _dvh(solid, run, field) for n, solid, run in zip(kept, chosen, runs, strict=True)}
+    return drawn, tuple(dvhs[n] for n in index)
+
+
+def _dvh(solid: Solid, run: _Run, field: _Field) -> Dvh:
     dose_gy, part_mm3 = atoms(run.hist, field.low_gy, field.high_gy, run.extremes)
     covered = run.totals[1] > 0
-    return Dvh(
+    dvh = Dvh(
         roi=solid.stack.name,
         dose_gy=dose_gy,
         part_cc=part_mm3 / 1000.0,
@@ -199,6 +214,9 @@ def _accumulated(solid: Solid, lattice: Lattice, field: _Field) -> Dvh:
         if covered
         else 0.0,
     )
+    if field is _NO_DOSE or dvh.uncovered_frac <= _OUTSIDE_FRAC:
+        return dvh
+    return replace(dvh, findings=(*dvh.findings, _outside_grid(dvh)))
 
 
 def _usual_gap_mm(solid: Solid) -> float:
@@ -222,20 +240,25 @@ class _Run:
     hist: FloatArray
     totals: FloatArray
     extremes: FloatArray
-    excess: FloatArray
 
 
-def _run(solid: Solid, lattice: Lattice, field: _Field) -> _Run:
-    stack = solid.stack
-    run = _Run(
-        hist=empty_histogram(),
-        totals=np.zeros(3),
-        extremes=np.array([np.inf, -np.inf]),
-        excess=np.zeros(stack.n_planes),
-    )
+def _run(solids: Sequence[Solid], lattice: Lattice, field: _Field) -> tuple[list[_Run], FloatArray]:
+    """Return what each solid holds, and by how much coverage leaves [0, 1] on each plane."""
+    excess = np.zeros(solids[0].stack.n_planes)
     place = (field.values_gy, field.offsets_mm, field.half_end_mm, field.to_dose)
-    _surface(solid, lattice, place, run.extremes)
-    for filled in fill(solid, lattice, run.excess):
+    runs = [_Run(hist=empty_histogram(), totals=np.zeros(3), extremes=_no_extremes()) for _ in solids]
+    if field is not _NO_DOSE:
+        walls = _no_extremes()
+        for solid, run in zip(solids, runs, strict=True):
+            if solid.links is None:
+                _walls(solid, lattice, place, run.extremes)
+                continue
+            if solid is solids[0]:
+                _walls(solid, lattice, place, walls)
+            run.extremes[:] = walls
+            point_extremes(_cap_points(solid.stack, solid.links), *place, run.extremes)
+    for number, filled in fill(solids, lattice, excess):
+        run = runs[number]
         book_layers(
             filled.layers,
             filled.begin,
@@ -251,11 +274,15 @@ def _run(solid: Solid, lattice: Lattice, field: _Field) -> _Run:
             run.totals,
             run.extremes,
         )
-    return run
+    return runs, excess
 
 
-def _surface(solid: Solid, lattice: Lattice, place: tuple[FloatArray, ...], extremes: FloatArray) -> None:
-    """Widen the extremes by the dose on the drawn contours, on upright walls, and at the tips of caps."""
+def _no_extremes() -> FloatArray:
+    return np.array([np.inf, -np.inf])
+
+
+def _walls(solid: Solid, lattice: Lattice, place: tuple[FloatArray, ...], extremes: FloatArray) -> None:
+    """Widen the extremes by the dose on the drawn contours, and on upright walls."""
     stack = solid.stack
     lo, hi = (solid.lo_mm, solid.hi_mm) if solid.links is None else (stack.offsets_mm, stack.offsets_mm)
     surface_extremes(  # type: ignore[call-arg]
@@ -271,8 +298,6 @@ def _surface(solid: Solid, lattice: Lattice, place: tuple[FloatArray, ...], extr
         *place,
         extremes,
     )
-    if solid.links is not None:
-        point_extremes(_cap_points(stack, solid.links), *place, extremes)  # type: ignore[call-arg]
 
 
 def _cap_points(stack: PlaneStack, links: Links) -> FloatArray:

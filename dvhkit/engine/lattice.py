@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from math import ceil, floor
 
@@ -16,6 +15,8 @@ from dvhkit.model.grid import Grid
 
 # Cells in one layer of the window: bounds memory (a dozen float64 arrays of this size) for stray, far-flung contours.
 _LAYER_CELLS_MAX = 4_000_000
+# Heights nearer than this are one, rounded differently.
+SAME_HEIGHT_MM = 1e-9
 # Cells of the whole window: bounds time for thin, slanting structures in a large window.
 _WINDOW_CELLS_MAX = 60_000_000
 
@@ -70,8 +71,11 @@ def dose_lattice(
 ) -> Lattice:
     """Return a lattice whose cell borders run through the dose voxels' centres, where trilinear dose has its kinks.
 
-    Where the frame is not that of the dose grid, cells of about the same size in the structure's own planes.
+    Where the frame is not that of the dose grid, cells of about the same size in the structure's own planes. `lo_mm`,
+    `hi_mm`: where the slab of each plane begins and ends, (planes,), or (n, planes) for several solids at once.
     """
+    ends = np.concatenate([_ends(lo, hi) for lo, hi in zip(np.atleast_2d(lo_mm), np.atleast_2d(hi_mm), strict=True)])
+    lo_mm, hi_mm = np.atleast_2d(lo_mm).min(axis=0), np.atleast_2d(hi_mm).max(axis=0)
     box_lo = stack.points_mm.min(axis=0) - margin_mm
     box_hi = stack.points_mm.max(axis=0) + margin_mm
     bottom, top = float(lo_mm.min()), float(hi_mm.max())
@@ -90,7 +94,7 @@ def dose_lattice(
         step_mm=step,
         n_rows=size[1],
         n_columns=size[0],
-        layer_edges_mm=_layers(nodes, parts[2], _ends(lo_mm, hi_mm)),
+        layer_edges_mm=_layers(nodes, parts[2], ends),
         nodes_mm=nodes,
     )
 
@@ -98,13 +102,15 @@ def dose_lattice(
 def volume_lattice(
     stack: PlaneStack, lo_mm: FloatArray, hi_mm: FloatArray, options: EngineOptions, *, margin_mm: float = 0.0
 ) -> Lattice:
-    """Return a lattice for the volume alone, of cubes as many as `options` ask for."""
+    """Return a lattice for the volume alone, of cubes as many as `options` ask for; see `dose_lattice`."""
+    heights = np.concatenate([np.ravel(lo_mm), np.ravel(hi_mm)])
+    lo_mm, hi_mm = np.atleast_2d(lo_mm).min(axis=0), np.atleast_2d(hi_mm).max(axis=0)
     box_lo, box_hi = stack.points_mm.min(axis=0) - margin_mm, stack.points_mm.max(axis=0) + margin_mm
     volume_mm3 = max(float(np.dot(stack.sizes_mm2(), hi_mm - lo_mm)), 1e-6)
     size = (volume_mm3 / options.cells_target) ** (1 / 3)
     size = max(size, float(np.sqrt(np.prod(box_hi - box_lo) / _LAYER_CELLS_MAX)), float((box_hi - box_lo).max()) / 4000)
     counts = np.maximum(np.ceil((box_hi - box_lo) / size), 1).astype(int) + 2
-    edges = merge_near(np.concatenate([lo_mm, hi_mm]))
+    edges = merge_near(heights)
     return Lattice(
         origin_mm=box_lo - size,
         step_mm=np.full(2, size),
@@ -196,15 +202,14 @@ def _ends(lo_mm: FloatArray, hi_mm: FloatArray) -> FloatArray:
 
 def _layers(nodes: FloatArray, parts: int, ends: FloatArray) -> FloatArray:
     """Divide each stretch between nodes into `parts` (short ones into fewer), and add the caps' ends."""
-    full = float(np.diff(nodes).max())
-    pieces = [nodes[:1]]
-    for a, b in itertools.pairwise(nodes):
-        n = max(1, ceil(parts * (b - a) / full - 1e-9))
-        pieces.append(a + (b - a) * np.arange(1, n + 1) / n)
-    return merge_near(np.concatenate([*pieces, ends]))
+    gaps = np.diff(nodes)
+    counts = np.maximum(1, np.ceil(parts * gaps / gaps.max() - 1e-9)).astype(np.int64)
+    own = np.repeat(np.arange(len(gaps)), counts)
+    step = np.arange(len(own)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return merge_near(np.concatenate([nodes[own] + gaps[own] * step / counts[own], nodes[-1:], ends]))
 
 
 def merge_near(values: FloatArray) -> FloatArray:
-    """Sort, and drop values that repeat the one before to 1e-9 mm."""
+    """Sort, and drop values that repeat the one before to `SAME_HEIGHT_MM`."""
     values = np.sort(values)
-    return np.ascontiguousarray(values[np.concatenate([[True], np.diff(values) > 1e-9])])
+    return np.ascontiguousarray(values[np.append(True, np.diff(values) > SAME_HEIGHT_MM)])

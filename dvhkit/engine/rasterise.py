@@ -74,7 +74,7 @@ def _field(solid: Solid, grid: Grid) -> tuple[FloatArray, FloatArray]:
     )
     part = np.zeros((len(layers) - 1, v1 - v0, u1 - u0))
     excess = np.zeros(solid.stack.n_planes)
-    for filled in fill(solid, lattice, excess):
+    for _, filled in fill((solid,), lattice, excess):
         book_field(filled.layers, filled.begin, filled.stop, layers, part)
     nu, nv = len(edges[0]) - 1, len(edges[1]) - 1
     field: FloatArray = np.zeros((part.shape[0], nv, nu))

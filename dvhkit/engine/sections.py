@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -12,15 +13,16 @@ from dvhkit.engine.kernels.buffers import Layers, Planes, Rings, Scratch
 from dvhkit.engine.kernels.coverage import fill_prisms, plane_covers, plane_excess
 from dvhkit.engine.kernels.level import plane_levels
 from dvhkit.engine.kernels.reconstruct import fill_intervals
-from dvhkit.engine.lattice import Lattice, merge_near
+from dvhkit.engine.lattice import SAME_HEIGHT_MM, Lattice, merge_near
 from dvhkit.engine.options import Between
+from dvhkit.engine.planes import PlaneStack
 from dvhkit.engine.solid import Solid, by_depth, gaps_mm
 from dvhkit.model.arrays import FloatArray
 
 IntArray = NDArray[np.int64]
 
 # Planes and layers of one chunk stay in the processor's cache and bound the memory.
-_CHUNK_BYTES = 3_000_000
+_CHUNK_BYTES = 4_000_000
 _BYTES_A_NODE = 75
 _BYTES_A_CELL = 48
 # Slabs between two planes, and within a cap, at least.
@@ -51,12 +53,17 @@ class _Slabs:
         return _Slabs(**{f.name: getattr(self, f.name)[begin:stop] for f in fields(self)})
 
 
-def fill(solid: Solid, lattice: Lattice, excess: FloatArray) -> Iterator[Filled]:
-    """Yield the layers of a solid from below; `excess` (planes,) is filled as kernel `coverage` says."""
-    if solid.options.between is Between.SHAPE:
-        yield from _shape_layers(solid, lattice, excess)
+def fill(solids: Sequence[Solid], lattice: Lattice, excess: FloatArray) -> Iterator[tuple[int, Filled]]:
+    """Yield the layers of solids from below, each with the solid's number.
+
+    The solids stand for the same contours and differ in where they end and how they go on; what is known of the drawn
+    planes is computed once for all. `excess` (planes,) is filled as kernel `coverage` says.
+    """
+    if solids[0].options.between is Between.SHAPE:
+        yield from _shape_layers(solids, lattice, excess)
     else:
-        yield from _prism_layers(solid, lattice, excess)
+        for number, solid in enumerate(solids):
+            yield from ((number, filled) for filled in _prism_layers(solid, lattice, excess))
 
 
 def _layers(lattice: Lattice, slots: int) -> Layers:
@@ -71,38 +78,42 @@ def _layers(lattice: Lattice, slots: int) -> Layers:
     )
 
 
-def _chunks(slabs: _Slabs, n_layers: int, slots: int, owners: int) -> Iterator[tuple[int, int, int, int]]:
-    """Cut the slabs where `slots` layers would not do, or more than `owners` planes or intervals would be open.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stretch:
+    """Slabs ``begin:stop`` of one chunk of planes, and the layers ``bottom:top`` that are complete after it."""
 
-    Yields first slab, one past the last, first layer, and one past the last layer that is complete.
-    """
+    begin: int
+    stop: int
+    bottom: int
+    top: int
+
+
+def _stretches(slabs: _Slabs, planes: IntArray, per_chunk: int, n_layers: int) -> list[_Stretch]:
+    """Cut slabs, given the plane of each, after every `per_chunk` planes."""
     # Slabs beyond the lattice go with their neighbours.
     layer = np.maximum.accumulate(slabs.layer)
-    begin, first_layer = 0, 0
-    while begin < len(layer):
-        bottom = max(int(layer[begin]), 0)
-        fits = (layer < bottom + slots) & (slabs.owner < slabs.owner[begin] + owners)
-        stop = len(layer) if fits.all() else int(np.argmin(fits))
-        # An owner is not split: its slabs share what is computed for it.
-        if stop < len(layer):
-            own = int(np.searchsorted(slabs.owner, slabs.owner[stop]))
-            stop = own if own > begin else stop
-        open_layer = int(layer[stop]) if stop < len(layer) else n_layers
-        yield begin, stop, first_layer, max(first_layer, open_layer)
-        begin, first_layer = stop, max(first_layer, open_layer)
+    n_chunks = int(planes[-1]) // per_chunk + 1
+    edges = np.searchsorted(planes, per_chunk * np.arange(n_chunks + 1))
+    found, bottom = [], 0
+    for begin, stop in itertools.pairwise(edges.tolist()):
+        top = max(bottom, int(layer[stop])) if stop < len(layer) else n_layers
+        found.append(_Stretch(begin=begin, stop=stop, bottom=bottom, top=top))
+        bottom = top
+    return found
 
 
-def _slots(lattice: Lattice, most: int) -> int:
-    """Return how many layers to keep open: as many as the cache holds, but `most` of one plane or interval at least."""
-    fit = _CHUNK_BYTES // (_BYTES_A_CELL * lattice.n_rows * lattice.n_columns)
-    return min(max(most + 1, fit), len(lattice.layer_edges_mm) + 1)
+def _slots(stretches: list[_Stretch], slabs: _Slabs) -> int:
+    """Return how many layers are open at the same time."""
+    layer = np.maximum.accumulate(slabs.layer)
+    return max((int(layer[s.stop - 1]) - s.bottom + 1 for s in stretches if s.stop > s.begin), default=1) + 1
 
 
-def _most_layers(slabs: _Slabs) -> int:
-    """Return the greatest number of layers that one plane or interval fills."""
-    starts = np.flatnonzero(np.diff(slabs.owner, prepend=-1))
-    top, bottom = np.maximum.reduceat(slabs.layer, starts), np.minimum.reduceat(slabs.layer, starts)
-    return int((top - np.maximum(bottom, 0)).max()) + 1
+def _planes_per_chunk(lattice: Lattice, stack: PlaneStack, copies: int, depths: int) -> int:
+    """Return how many planes, with the layers around them, the cache holds."""
+    cells = lattice.n_rows * lattice.n_columns
+    layers_a_plane = (len(lattice.layer_edges_mm) - 1) / stack.n_planes
+    size = cells * (depths * _BYTES_A_NODE + copies * layers_a_plane * _BYTES_A_CELL)
+    return max(1, min(stack.n_planes, int(_CHUNK_BYTES / size)))
 
 
 def _layer_of(lattice: Lattice, lo: FloatArray, hi: FloatArray) -> IntArray:
@@ -124,10 +135,11 @@ def _prism_layers(solid: Solid, lattice: Lattice, excess: FloatArray) -> Iterato
         plane_excess(points, stack.ring_start, stack.plane_ring, *scratch, excess)
     if not real.any():
         return
-    slots = _slots(lattice, _most_layers(slabs))
-    layers = _layers(lattice, slots)
-    for begin, stop, bottom, top in _chunks(slabs, len(lattice.layer_edges_mm) - 1, slots, stack.n_planes):
-        part = slabs.part(begin, stop)
+    n_layers = len(lattice.layer_edges_mm) - 1
+    stretches = _stretches(slabs, slabs.owner, _planes_per_chunk(lattice, stack, 1, 0), n_layers)
+    layers = _layers(lattice, _slots(stretches, slabs))
+    for stretch in stretches:
+        part = slabs.part(stretch.begin, stretch.stop)
         fill_prisms(
             points,
             stack.ring_start,
@@ -140,7 +152,7 @@ def _prism_layers(solid: Solid, lattice: Lattice, excess: FloatArray) -> Iterato
             excess,
             layers,
         )
-        yield Filled(layers=layers, begin=bottom, stop=top)
+        yield Filled(layers=layers, begin=stretch.bottom, stop=stretch.top)
 
 
 def _scratch(lattice: Lattice) -> tuple[FloatArray, IntArray, IntArray, FloatArray]:
@@ -173,36 +185,62 @@ class _Intervals:
     slab_range: IntArray
 
 
-def _shape_layers(solid: Solid, lattice: Lattice, excess: FloatArray) -> Iterator[Filled]:
-    intervals, slabs = _intervals(solid, lattice)
-    groups = by_depth(solid)
-    if len(groups) > 1:
-        _note_excess(solid, lattice, excess)
-    window = _PlaneWindow(groups, lattice, excess if len(groups) == 1 else np.zeros_like(excess))
-    slots = _slots(lattice, _most_layers(slabs))
-    layers = _layers(lattice, slots)
-    scratch = _interval_scratch(len(groups), lattice, int(np.diff(intervals.slab_range).max()))
-    far = max(float(solid.bands_mm().max()) ** 2, 1e4)
-    for begin, stop, bottom, top in _chunks(slabs, len(lattice.layer_edges_mm) - 1, slots, window.n_slots - 4):
-        here = slice(int(slabs.owner[begin]), int(slabs.owner[stop - 1]) + 1)
-        window.move_to(intervals.places[here, :2])
-        fill_intervals(
-            window.planes,
-            window.rings,
-            intervals.places[here],
-            intervals.heights_mm[here],
-            intervals.slab_range[here],
-            slabs.lo_mm,
-            slabs.hi_mm,
-            slabs.layer,
-            solid.stack.offsets_mm,
-            solid.options.bend_max,
-            solid.options.round_stretch,
-            far,
-            scratch,
-            layers,
+class _Course:
+    """One solid on its way through the planes: its intervals and slabs, cut into chunks, and its open layers."""
+
+    def __init__(self, solid: Solid, groups: list[Solid], lattice: Lattice, per_chunk: int) -> None:
+        self.options = solid.options
+        self.offsets_mm = solid.stack.offsets_mm
+        self.rings = _joined_rings(groups)
+        self.intervals, self.slabs = _intervals(solid, lattice)
+        first_plane = np.where(
+            self.intervals.places[:, 0] >= 0, self.intervals.places[:, 0], self.intervals.places[:, 1]
         )
-        yield Filled(layers=layers, begin=bottom, stop=top)
+        n_layers = len(lattice.layer_edges_mm) - 1
+        self.stretches = _stretches(self.slabs, first_plane[self.slabs.owner], per_chunk, n_layers)
+        self.layers = _layers(lattice, _slots(self.stretches, self.slabs))
+        self.most_heights = int(np.diff(self.intervals.slab_range).max())
+
+    def fill(self, stretch: _Stretch, planes: Planes, far: float, scratch: Scratch) -> Filled:
+        """Add the slabs of one chunk of planes to the layers."""
+        if stretch.stop > stretch.begin:
+            owner = self.slabs.owner
+            here = slice(int(owner[stretch.begin]), int(owner[stretch.stop - 1]) + 1)
+            fill_intervals(
+                planes,
+                self.rings,
+                self.intervals.places[here],
+                self.intervals.heights_mm[here],
+                self.intervals.slab_range[here],
+                self.slabs.lo_mm,
+                self.slabs.hi_mm,
+                self.slabs.layer,
+                self.offsets_mm,
+                self.options.bend_max,
+                self.options.round_stretch,
+                far,
+                scratch,
+                self.layers,
+            )
+        return Filled(layers=self.layers, begin=stretch.bottom, stop=stretch.top)
+
+
+def _shape_layers(solids: Sequence[Solid], lattice: Lattice, excess: FloatArray) -> Iterator[tuple[int, Filled]]:
+    depths = [by_depth(solid) for solid in solids]
+    first = depths[0]
+    if len(first) > 1:
+        _note_excess(solids[0], lattice, excess)
+    per_chunk = _planes_per_chunk(lattice, solids[0].stack, len(solids), len(first))
+    courses = [_Course(solid, groups, lattice, per_chunk) for solid, groups in zip(solids, depths, strict=True)]
+    bend_max = max(solid.options.bend_max for solid in solids)
+    window = _PlaneWindow(first, lattice, per_chunk, bend_max, excess if len(first) == 1 else np.zeros_like(excess))
+    scratch = _interval_scratch(len(first), lattice, max(course.most_heights for course in courses))
+    far = max(window.far_mm2, 1e4)
+    for chunk in range(max(len(course.stretches) for course in courses)):
+        window.move_to((chunk + 1) * per_chunk)
+        for number, course in enumerate(courses):
+            if chunk < len(course.stretches):
+                yield number, course.fill(course.stretches[chunk], window.planes, far, scratch)
 
 
 def _interval_scratch(depths: int, lattice: Lattice, heights: int) -> Scratch:
@@ -229,17 +267,22 @@ def _note_excess(solid: Solid, lattice: Lattice, excess: FloatArray) -> None:
 class _PlaneWindow:
     """Levels and exact coverage of the planes that a chunk needs, each computed once, in a ring of slots."""
 
-    def __init__(self, groups: list[Solid], lattice: Lattice, excess: FloatArray) -> None:
+    def __init__(
+        self, groups: list[Solid], lattice: Lattice, per_chunk: int, bend_max: float, excess: FloatArray
+    ) -> None:
         self._groups = groups
         self._lattice = lattice
         self._points = [lattice.to_cells(group.stack.points_mm) for group in groups]
+        self._edges = [np.empty((len(points), 6)) for points in self._points]
+        self._bands_mm = [group.bands_mm() for group in groups]
+        self._sure_mm2 = 0.25 * bend_max * np.maximum(*gaps_mm(groups[0].stack, groups[0].runs)) ** 2
         self._excess = excess
         self._scratch = _scratch(lattice)
         self._top = 0
         rows, columns = lattice.n_rows, lattice.n_columns
-        fit = _CHUNK_BYTES // (len(groups) * _BYTES_A_NODE * rows * columns)
-        self.n_slots = min(max(6, fit), groups[0].stack.n_planes + 4)
-        self.rings, self._bases = _joined_rings(groups)
+        # Three planes beyond the interval, and two before it, may have a say.
+        self.n_slots = per_chunk + 6
+        self._bases = _first_rings(groups)
         cells = (len(groups), self.n_slots, rows, columns)
         nodes = (len(groups), self.n_slots, rows + 1, columns + 1)
         self._nodes = (np.empty(nodes[2:], np.int64), np.empty(nodes[2:]), np.empty(nodes[2:], np.int32))
@@ -254,9 +297,14 @@ class _PlaneWindow:
             known=np.empty(cells, np.bool_),
         )
 
-    def move_to(self, pairs: IntArray) -> None:
-        """Make the planes of the chunk's intervals and the next to either side available."""
-        top = min(self._groups[0].stack.n_planes, int(pairs.max()) + 3)
+    @property
+    def far_mm2(self) -> float:
+        """The level of what is farther than any distance known."""
+        return max(float(bands.max()) for bands in self._bands_mm) ** 2
+
+    def move_to(self, plane: int) -> None:
+        """Make available what the intervals below `plane` need: where a ring begins on it, two planes beyond count."""
+        top = min(self._groups[0].stack.n_planes, plane + 3)
         for depth, group in enumerate(self._groups):
             self._compute(depth, group, self._top, top)
         self._top = max(self._top, top)
@@ -264,7 +312,6 @@ class _PlaneWindow:
     def _compute(self, depth: int, solid: Solid, start: int, stop: int) -> None:
         stack, lattice, links, planes = solid.stack, self._lattice, solid.links, self.planes
         assert links is not None
-        gaps = np.maximum(*gaps_mm(stack, solid.runs))
         plane_levels(
             self._points[depth],
             links.following,
@@ -276,13 +323,13 @@ class _PlaneWindow:
             stop,
             float(lattice.step_mm[0]),
             float(lattice.step_mm[1]),
-            solid.bands_mm(),
-            0.25 * solid.options.bend_max * gaps**2,
+            self._bands_mm[depth],
+            self._sure_mm2,
             links.x_mm - lattice.origin_mm[0],
             links.y_mm - lattice.origin_mm[1],
             links.size_mm,
             links.thick_mm,
-            np.empty((len(self._points[depth]), 6)),
+            self._edges[depth],
             *self._nodes,
             planes.level[depth],
             planes.radius[depth],
@@ -303,10 +350,15 @@ class _PlaneWindow:
         planes.known[depth, np.arange(start, stop) % self.n_slots] = False
 
 
-def _joined_rings(groups: list[Solid]) -> tuple[Rings, list[int]]:
-    """Return how the rings of all depths go on, numbered through, and the number of each depth's first."""
-    counts = [len(g.stack.ring_start) - 1 for g in groups]
-    bases = [sum(counts[:n]) for n in range(len(groups))]
+def _first_rings(groups: list[Solid]) -> list[int]:
+    """Return the number of each depth's first ring when all are numbered through."""
+    counts = [len(group.stack.ring_start) - 1 for group in groups]
+    return [sum(counts[:n]) for n in range(len(groups))]
+
+
+def _joined_rings(groups: list[Solid]) -> Rings:
+    """Return how the rings of all depths go on, numbered through."""
+    bases = _first_rings(groups)
     links = [g.links for g in groups if g.links is not None]
     onward = {
         name: [np.where(getattr(own, name) >= 0, getattr(own, name) + base, getattr(own, name)) for own, base in pairs]
@@ -315,7 +367,7 @@ def _joined_rings(groups: list[Solid]) -> tuple[Rings, list[int]]:
     }
     reaches = ("up_mm", "up_order", "down_mm", "down_order")
     up_mm, up_order, down_mm, down_order = (np.concatenate([getattr(own, name) for own in links]) for name in reaches)
-    rings = Rings(
+    return Rings(
         above=np.concatenate(onward["above"]),
         below=np.concatenate(onward["below"]),
         up_height=up_mm,
@@ -325,7 +377,6 @@ def _joined_rings(groups: list[Solid]) -> tuple[Rings, list[int]]:
         ends_up=np.logical_or.reduce([_ends_on_plane(g, g.links.above) for g in groups if g.links is not None]),
         ends_down=np.logical_or.reduce([_ends_on_plane(g, g.links.below) for g in groups if g.links is not None]),
     )
-    return rings, bases
 
 
 def _ends_on_plane(solid: Solid, onward: IntArray) -> NDArray[np.bool_]:
@@ -342,33 +393,44 @@ def _intervals(solid: Solid, lattice: Lattice) -> tuple[_Intervals, _Slabs]:
     edges = lattice.layer_edges_mm
     # Slabs much thinner than the cells are wide add work, not truth.
     thick = float(min(lattice.step_mm.min(), np.diff(edges).max()))
-    places: list[tuple[int, int, int, int]] = []
-    heights: list[tuple[float, float]] = []
-    cuts: list[FloatArray] = []
-    for run, (below, above) in zip(solid.runs.bounds, solid.runs.end_gap_mm, strict=True):
-        first, stop = run
-        spans = [(-1, first, offsets[first] - below, offsets[first], solid.lo_mm[first])]
-        spans += [(p, p + 1, offsets[p], offsets[p + 1], offsets[p]) for p in range(first, stop - 1)]
-        spans += [(stop - 1, -1, offsets[stop - 1], offsets[stop - 1] + above, offsets[stop - 1])]
-        for lower, upper, lo, hi, start in spans:
-            end = solid.hi_mm[stop - 1] if upper < 0 else hi
-            if end <= start:
-                continue
-            least = _BETWEEN_PARTS if min(lower, upper) >= 0 else _CAP_PARTS
-            parts = min(least, max(1, round((end - start) / thick)))
-            inner = edges[np.searchsorted(edges, start, side="right") : np.searchsorted(edges, end)]
-            cuts.append(merge_near(np.concatenate([start + (end - start) / parts * np.arange(parts + 1), inner])))
-            places.append((lower, upper, first, stop))
-            heights.append((lo, hi))
-    lo_mm, hi_mm = np.concatenate([c[:-1] for c in cuts]), np.concatenate([c[1:] for c in cuts])
-    counts = np.array([len(c) - 1 for c in cuts])
-    last = np.cumsum(counts)
-    slabs = _Slabs(
-        lo_mm=lo_mm, hi_mm=hi_mm, layer=_layer_of(lattice, lo_mm, hi_mm), owner=np.repeat(np.arange(len(cuts)), counts)
-    )
+    places, heights, spans = [], [], []
+    for (first, stop), (below, above) in zip(solid.runs.bounds, solid.runs.end_gap_mm, strict=True):
+        z = offsets[first:stop]
+        planes = np.arange(first - 1, stop)
+        lower, upper = np.where(planes < first, -1, planes), np.where(planes + 1 < stop, planes + 1, -1)
+        places.append(np.column_stack([lower, upper, np.full(len(z) + 1, first), np.full(len(z) + 1, stop)]))
+        heights.append(np.column_stack([np.append(z[0] - below, z), np.append(z, z[-1] + above)]))
+        starts, ends = np.append(solid.lo_mm[first], z), np.append(z, solid.hi_mm[stop - 1])
+        spans.append(np.column_stack([starts, ends]))
+    place, span = np.concatenate(places), np.concatenate(spans)
+    real = span[:, 1] > span[:, 0]
+    place, span = place[real], span[real]
+    least = np.where(place[:, :2].min(axis=1) >= 0, _BETWEEN_PARTS, _CAP_PARTS)
+    size = span[:, 1] - span[:, 0]
+    parts = np.minimum(least, np.maximum(1, np.round(size / thick))).astype(np.int64)
+    cuts, owner = _cut(span, parts, edges)
+    same = owner[1:] == owner[:-1]
+    lo_mm, hi_mm, owner = cuts[:-1][same], cuts[1:][same], owner[1:][same]
+    slabs = _Slabs(lo_mm=lo_mm, hi_mm=hi_mm, layer=_layer_of(lattice, lo_mm, hi_mm), owner=owner)
+    bounds = np.searchsorted(owner, np.arange(len(span) + 1))
     intervals = _Intervals(
-        places=np.array(places, np.int64),
-        heights_mm=np.array(heights),
-        slab_range=np.column_stack([last - counts, last]).astype(np.int64),
+        places=np.ascontiguousarray(place, np.int64),
+        heights_mm=np.ascontiguousarray(np.concatenate(heights)[real]),
+        slab_range=np.column_stack([bounds[:-1], bounds[1:]]).astype(np.int64),
     )
     return intervals, slabs
+
+
+def _cut(spans: FloatArray, parts: IntArray, edges: FloatArray) -> tuple[FloatArray, IntArray]:
+    """Cut each span into equal parts and at the edges inside it; return where, and of which span, ascending."""
+    own = np.repeat(np.arange(len(spans)), parts)
+    step = np.arange(len(own)) - np.repeat(np.cumsum(parts) - parts, parts)
+    even = spans[own, 0] + (spans[own, 1] - spans[own, 0]) * step / parts[own]
+    holder = np.searchsorted(spans[:, 0], edges) - 1
+    inside = (holder >= 0) & (edges < spans[holder, 1])
+    at = np.concatenate([even, edges[inside], spans[:, 1]])
+    owner = np.concatenate([own, holder[inside], np.arange(len(spans))])
+    order = np.lexsort((at, owner))
+    at, owner = at[order], owner[order]
+    apart = np.append(True, (np.diff(at) > SAME_HEIGHT_MM) | (owner[1:] != owner[:-1]))
+    return at[apart], owner[apart]

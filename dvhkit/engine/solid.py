@@ -129,6 +129,21 @@ def make_solid(
     return _solid(stack, runs, options)
 
 
+def under(solid: Solid, options: EngineOptions) -> Solid:
+    """Return the solid that the same contours stand for under other options."""
+    return _solid(solid.stack, solid.runs, options)
+
+
+def ends_alike(one: Solid, other: Solid) -> bool:
+    """Whether two readings of the same contours, which go on alike between slices, end alike too."""
+    if one.links is None or other.links is None:
+        return False
+    same = (one.options.bend_max, one.options.round_stretch) == (other.options.bend_max, other.options.round_stretch)
+    return same and all(
+        np.array_equal(getattr(one.links, name), getattr(other.links, name)) for name in ("up_mm", "down_mm")
+    )
+
+
 def _solid(stack: PlaneStack, runs: Runs, options: EngineOptions) -> Solid:
     lo, hi = slabs(stack, runs, options)
     if options.between is not Between.SHAPE:

@@ -391,6 +391,36 @@ def book_field(layers, begin, stop, edges, field):
             layers.span[slot, row, 1] = -1
 
 
+@_inlined
+def _value_at(dose, offsets, half_end, to_dose, u, v, w):
+    """Dose at a point, NaN beyond the outer faces of the voxels."""
+    nk, nj, ni = dose.shape
+    ci = to_dose[0, 0] * u + to_dose[0, 1] * v + to_dose[0, 2] * w + to_dose[0, 3]
+    cj = to_dose[1, 0] * u + to_dose[1, 1] * v + to_dose[1, 2] * w + to_dose[1, 3]
+    cn = to_dose[2, 0] * u + to_dose[2, 1] * v + to_dose[2, 2] * w + to_dose[2, 3]
+    tol = 1e-6
+    if ci < -0.5 - tol or ci > ni - 0.5 + tol or cj < -0.5 - tol or cj > nj - 0.5 + tol:
+        return np.nan
+    if cn < offsets[0] - half_end[0] - tol or cn > offsets[nk - 1] + half_end[1] + tol:
+        return np.nan
+    i = min(max(floor(ci), 0), max(ni - 2, 0))
+    j = min(max(floor(cj), 0), max(nj - 2, 0))
+    k = _plane_below(offsets, cn)
+    i1 = min(i + 1, ni - 1)
+    j1 = min(j + 1, nj - 1)
+    k1 = min(k + 1, nk - 1)
+    fi = min(max(ci - i, 0.0), 1.0)
+    fj = min(max(cj - j, 0.0), 1.0)
+    fk = min(max((cn - offsets[k]) / (offsets[k1] - offsets[k]), 0.0), 1.0) if k1 > k else 0.0
+    a00 = dose[k, j, i] + fi * (dose[k, j, i1] - dose[k, j, i])
+    a01 = dose[k, j1, i] + fi * (dose[k, j1, i1] - dose[k, j1, i])
+    a10 = dose[k1, j, i] + fi * (dose[k1, j, i1] - dose[k1, j, i])
+    a11 = dose[k1, j1, i] + fi * (dose[k1, j1, i1] - dose[k1, j1, i])
+    b0 = a00 + fj * (a01 - a00)
+    b1 = a10 + fj * (a11 - a10)
+    return b0 + fk * (b1 - b0)
+
+
 @njit(cache=True, nogil=True)
 def surface_extremes(
     points,
@@ -409,7 +439,8 @@ def surface_extremes(
     extremes,
 ):
     """Widen `extremes` by the dose on the walls of the prisms: along each edge, at each slab's ends and `levels`."""
-    out = np.empty(4)
+    least = extremes[0]
+    most = extremes[1]
     level = 0
     for plane in range(slab_lo.size):
         lo = slab_lo[plane]
@@ -431,9 +462,10 @@ def surface_extremes(
                     z = lo
                     next_level = level
                     while True:
-                        if _dose_at(dose, offsets, half_end, to_dose, x, y, z, out):
-                            extremes[0] = min(extremes[0], out[0])
-                            extremes[1] = max(extremes[1], out[0])
+                        here = _value_at(dose, offsets, half_end, to_dose, x, y, z)
+                        # Beyond the voxels there is no number, and no comparison holds.
+                        least = here if here < least else least
+                        most = here if here > most else most
                         if z >= hi:
                             break
                         if next_level < levels.size and levels[next_level] < hi:
@@ -443,13 +475,14 @@ def surface_extremes(
                             z = hi
                 x0 = x1
                 y0 = y1
+    extremes[0] = least
+    extremes[1] = most
 
 
 @njit(cache=True, nogil=True)
 def point_extremes(points, dose, offsets, half_end, to_dose, extremes):
     """Widen `extremes` by the dose at single points (u, v, w) of the surface."""
-    out = np.empty(4)
     for p in range(points.shape[0]):
-        if _dose_at(dose, offsets, half_end, to_dose, points[p, 0], points[p, 1], points[p, 2], out):
-            extremes[0] = min(extremes[0], out[0])
-            extremes[1] = max(extremes[1], out[0])
+        here = _value_at(dose, offsets, half_end, to_dose, points[p, 0], points[p, 1], points[p, 2])
+        extremes[0] = here if here < extremes[0] else extremes[0]
+        extremes[1] = here if here > extremes[1] else extremes[1]
