@@ -1,4 +1,4 @@
-"""Common structures under their TG-263 names, with the largest volume that an adult's can plausibly have.
+"""Common structures under their TG-263 names, with the volumes that an adult's can plausibly have.
 
 A short list of our own, for sanity checks only: the volumes are generous round numbers, no norm values. TG-263 itself
 is AAPM's and has some 700 names; a name that is not here is not wrong.
@@ -20,6 +20,8 @@ class Organ:
 
     Attributes
     ----------
+    smallest_cc
+        Below this it is most likely not drawn whole; 0 where a part of it is often drawn, or nothing can be said.
     sided
         Whether it comes as ``_L`` and ``_R``.
     parallel
@@ -31,14 +33,15 @@ class Organ:
     largest_cc: float
     sided: bool = False
     parallel: bool = False
+    smallest_cc: float = 0.0
 
 
-def _row(name: str, largest_cc: float, flags: str = "") -> Organ:
-    return Organ(name=name, largest_cc=largest_cc, sided="s" in flags, parallel="p" in flags)
+def _row(name: str, largest_cc: float, flags: str = "", *, smallest_cc: float = 0.0) -> Organ:
+    return Organ(name=name, largest_cc=largest_cc, sided="s" in flags, parallel="p" in flags, smallest_cc=smallest_cc)
 
 
 _ORGANS = (
-    _row("Brain", 2000),
+    _row("Brain", 2000, smallest_cc=600),
     _row("Brainstem", 60),
     _row("OpticChiasm", 5),
     _row("OpticNrv", 4, "s"),
@@ -68,9 +71,9 @@ _ORGANS = (
     _row("Bronchus", 120),
     _row("Bronchus_Main", 120, "s"),
     _row("Trachea_Bronchus", 250),
-    _row("Lung", 5000, "sp"),
-    _row("Lungs", 10000, "p"),
-    _row("Heart", 1800),
+    _row("Lung", 5000, "sp", smallest_cc=300),
+    _row("Lungs", 10000, "p", smallest_cc=600),
+    _row("Heart", 1800, smallest_cc=200),
     _row("Pericardium", 2200),
     _row("GreatVes", 800),
     _row("A_Aorta", 600),
@@ -80,9 +83,9 @@ _ORGANS = (
     _row("Rib", 600, "s"),
     _row("Ribs", 2000),
     _row("Skin", 6000),
-    _row("Liver", 4500, "p"),
-    _row("Kidney", 600, "sp"),
-    _row("Kidneys", 1200, "p"),
+    _row("Liver", 4500, "p", smallest_cc=400),
+    _row("Kidney", 600, "sp", smallest_cc=30),
+    _row("Kidneys", 1200, "p", smallest_cc=60),
     _row("Kidney_Cortex", 500, "sp"),
     _row("Kidney_Hilum", 120, "s"),
     _row("Kidney_Hilums", 240),
@@ -116,9 +119,18 @@ _ORGANS = (
 _BY_NAME = {organ.name.casefold(): organ for organ in _ORGANS}
 
 
+# Single vertebrae as TG-263 writes them: thoracic ones have two digits.
+_LEVELS = (
+    *(f"C{i}" for i in range(1, 8)),
+    *(f"T{i:02d}" for i in range(1, 13)),
+    *(f"{part}{i}" for part in "LS" for i in range(1, 6)),
+)
+
+
 def known_names() -> tuple[str, ...]:
-    """Return the names of the list, sided ones with their sides."""
-    return tuple(name for o in _ORGANS for name in ((f"{o.name}_L", f"{o.name}_R") if o.sided else (o.name,)))
+    """Return the names of the list, sided ones with their sides, and the single vertebrae."""
+    listed = (name for o in _ORGANS for name in ((f"{o.name}_L", f"{o.name}_R") if o.sided else (o.name,)))
+    return (*listed, *(f"VB_{level}" for level in _LEVELS))
 
 
 def find_organ(name: str) -> Organ | None:
@@ -126,6 +138,7 @@ def find_organ(name: str) -> Organ | None:
     stem = re.sub(r"\s+", "", name).casefold()
     stem = re.sub(r"(-(i?[gc]tv|itv|ptv)\w*)+$", "", stem)  # Liver-GTV
     stem = re.sub(r"_prv\d*$", "", stem).rstrip("~")
+    stem = re.sub(r"^vb_[ctls]\d{1,2}$", "vb", stem)
     return _BY_NAME.get(stem) or _BY_NAME.get(re.sub(r"_[lrx]$", "", stem))
 
 

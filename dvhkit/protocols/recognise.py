@@ -13,12 +13,14 @@ from rapidfuzz import fuzz, process
 from dvhkit.findings import Finding, Level
 from dvhkit.protocols.facts import StructureFact
 from dvhkit.protocols.names import fold
-from dvhkit.protocols.organs import find_organ, is_target, known_names, side_of
+from dvhkit.protocols.organs import TARGET_PREFIXES, Organ, find_organ, is_target, known_names, side_of
 from dvhkit.protocols.tg263 import fma_code
 from dvhkit.units import number_text
 
 # Likeness from 0 to 100 above which a name is worth showing as a suggestion.
 _SUGGEST_FROM = 70.0
+# An organ of one side may reach over the middle, and the middle of a drawn body is not just that of the patient.
+_MIDDLE_MM = 15.0
 _SIDE_WORDS = {"l": "L", "lt": "L", "left": "L", "li": "L", "links": "L", "r": "R", "rt": "R", "right": "R", "re": "R",
                "rechts": "R"}  # fmt: skip
 # Other words for the same organ, letters only: what clinics write -> the stem in TG-263.
@@ -70,7 +72,7 @@ class Recognition(StrEnum):
     CLINIC = "clinic's alias"
     RULE = "word and side"
     TARGET = "target name"
-    DERIVED = "derived name"
+    DERIVED = "derived name"  # of an organ by rule: less a target, its risk volume, a part of it
     HELPER = "not for evaluation"
     NONE = "not recognised"
 
@@ -143,12 +145,36 @@ def _standard(name: str, clinic: Mapping[str, str], known: Sequence[str]) -> tup
         (clinic.get(fold(name), ""), Recognition.CLINIC),
         (name if name in names.values() else "", Recognition.EXACT),
         (names.get(fold(name), ""), Recognition.SPELLING),
-        (plain if is_target(name) else "", Recognition.TARGET),
+        (_target(plain) if is_target(name) else "", Recognition.TARGET),
+        (_of_organ(plain, clinic, known), Recognition.DERIVED),
         ("" if plain.startswith(("z", "_")) or not organ else plain, Recognition.DERIVED),
         ("" if plain.startswith(("z", "_")) else _by_rule(name, known), Recognition.RULE),
     )
     helper = Recognition.HELPER if plain.startswith(("z", "_")) else Recognition.NONE
     return next(((standard, how) for standard, how in ways if standard), ("", helper))
+
+
+def _target(name: str) -> str:
+    """Return a target's name as TG-263 writes it: its type in capitals, tokens joined by ``_``, levels capitalised."""
+    joined = re.sub(r"\s+", "_", name)
+    kind = next(prefix for prefix in TARGET_PREFIXES if joined.upper().startswith(prefix))
+    rest = re.sub(r"(?i)(?<=_)(high|mid|low)", lambda level: level[0].capitalize(), joined[len(kind) :])
+    return f"{kind}{rest}"
+
+
+def _of_organ(name: str, clinic: Mapping[str, str], known: Sequence[str]) -> str:
+    """Return what is made of an organ as TG-263 writes it: ``SpinalCord_PRV05``, ``Lung_L-GTV``; else nothing."""
+    risk = re.fullmatch(r"(.+?)[\s_-]*prv[\s_]*(?:(\d{1,2})\s*(?:mm)?)?", name, re.IGNORECASE)
+    less = re.fullmatch(r"(.+?)\s*-\s*(i?[gc]tv|itv|ptv)", name, re.IGNORECASE)
+    match = risk or less
+    if match is None or name.startswith(("z", "_")):
+        return ""
+    organ, how = _standard(match[1], clinic, known)
+    if how not in (Recognition.CLINIC, Recognition.EXACT, Recognition.SPELLING, Recognition.RULE):
+        return ""
+    if risk is None:
+        return f"{organ}-{match[2].upper()}"
+    return f"{organ}_PRV{int(match[2]):02d}" if match[2] else f"{organ}_PRV"
 
 
 def _by_rule(name: str, known: Sequence[str]) -> str:
@@ -188,6 +214,22 @@ def _sides(rows: Sequence[NameRow], where: Mapping[str, Placed]) -> list[Finding
         if right is not None and left.x_mm < right.x_mm:
             message = f"{left.roi!r} lies to the patient's right of {right.roi!r}: are the names swapped?"
             found.append(Finding(level=Level.SERIOUS, code="sides-swapped", message=message, where=left.roi))
+    return [*found, *_beyond_the_middle(by_name)]
+
+
+def _beyond_the_middle(by_name: Mapping[str, Placed]) -> list[Finding]:
+    """Return structures of one side, drawn without the other, that lie well on the other side of the body's middle."""
+    body = by_name.get("Body") or by_name.get("External")
+    found = []
+    for name, place in by_name.items():
+        side, other = name[-2:], {"_L": "_R", "_R": "_L"}.get(name[-2:])
+        if body is None or other is None or f"{name[:-2]}{other}" in by_name:
+            continue
+        to_the_left_mm = place.x_mm - body.x_mm
+        if (to_the_left_mm if side == "_L" else -to_the_left_mm) < -_MIDDLE_MM:
+            where = "right" if side == "_L" else "left"
+            message = f"{place.roi!r} lies in the patient's {where} half: is it named for the wrong side?"
+            found.append(Finding(level=Level.WARNING, code="side-doubtful", message=message, where=place.roi))
     return found
 
 
@@ -200,7 +242,15 @@ def _volumes(rows: Sequence[NameRow], where: Mapping[str, Placed]) -> list[Findi
                 f"{number_text(place.volume_cc, digits=3)} cc is more than any {organ.name} has; is it named rightly?"
             )
             found.append(Finding(level=Level.WARNING, code="implausible-volume", message=message, where=row.roi))
+        elif organ is not None and place is not None and _is_too_small(row.standard, place.volume_cc, organ):
+            message = f"{number_text(place.volume_cc, digits=3)} cc is less than a {organ.name} has; is it drawn whole?"
+            found.append(Finding(level=Level.WARNING, code="implausible-volume", message=message, where=row.roi))
     return found
+
+
+def _is_too_small(name: str, volume_cc: float, organ: Organ) -> bool:
+    """Whether a whole organ would be larger; a part of one (``~``) or what a target has left of it may be small."""
+    return 0 < volume_cc < organ.smallest_cc and "~" not in name and "-" not in name
 
 
 def _twice(rows: Sequence[NameRow]) -> list[Finding]:

@@ -106,20 +106,22 @@ def is_expression(text: str) -> bool:
 def parse_region(text: str, *, known: Container[str] = ()) -> Expression:
     """Return the expression that `text` spells; ValueError, with what is wrong, if it spells none.
 
-    A bare type word that is among the `known` names is that name: who speaks of one case means its structures.
+    A text that is all one of the `known` names is that name, even if it is a type word.
     """
+    if text in known:
+        return Name(text)
     try:
-        return _as_rules_mean_it(grammar.parse_expression(text), known)
+        return _as_rules_mean_it(grammar.parse_expression(text))
     except InputError as error:
         place = f" ({error.where})" if error.where else ""
         raise ValueError(error.message.rstrip(".") + place) from None
 
 
-def _as_rules_mean_it(expression: grammar.Expression, known: Container[str]) -> Expression:
+def _as_rules_mean_it(expression: grammar.Expression) -> Expression:
     if isinstance(expression, grammar.Operation):
-        left, right = (_as_rules_mean_it(side, known) for side in (expression.left, expression.right))
+        left, right = (_as_rules_mean_it(side) for side in (expression.left, expression.right))
         return Operation(OPERATORS[expression.operator], left, right)
     if isinstance(expression, grammar.Margin):
-        return Margin(_as_rules_mean_it(expression.base, known), expression.sign, expression.margins)
-    is_type = expression.name in TARGET_TYPES and not expression.quoted and expression.name not in known
+        return Margin(_as_rules_mean_it(expression.base), expression.sign, expression.margins)
+    is_type = expression.name in TARGET_TYPES and not expression.quoted
     return OfType(expression.name) if is_type else Name(expression.name)

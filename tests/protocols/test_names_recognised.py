@@ -31,7 +31,18 @@ def facts(*names):
         ("Myelon", "SpinalCord", Recognition.RULE),
         ("PTV_High", "PTV_High", Recognition.TARGET),
         ("SpinalCord_PRV05", "SpinalCord_PRV05", Recognition.DERIVED),
+        ("Cord PRV 5mm", "SpinalCord_PRV05", Recognition.DERIVED),
+        ("parotid_l_prv3", "Parotid_L_PRV03", Recognition.DERIVED),
+        ("Lt Kidney PRV", "Kidney_L_PRV", Recognition.DERIVED),
+        ("Scar_PRV05", "", Recognition.NONE),
+        ("zCord_PRV05", "", Recognition.HELPER),
         ("Liver-GTV", "Liver-GTV", Recognition.DERIVED),
+        ("Lung L - itv", "Lung_L-ITV", Recognition.DERIVED),
+        ("ptv high", "PTV_High", Recognition.TARGET),
+        ("PTV 60", "PTV_60", Recognition.TARGET),
+        ("PTV_5040", "PTV_5040", Recognition.TARGET),
+        ("VB_T07", "VB_T07", Recognition.EXACT),
+        ("vb_l3", "VB_L3", Recognition.SPELLING),
         ("zRing", "", Recognition.HELPER),
         ("Medulla oblongata", "", Recognition.NONE),
         ("Lung L R", "", Recognition.NONE),
@@ -77,6 +88,28 @@ def test_names_that_fit_their_geometry_are_left_alone():
     rows = recognise(facts("Kidney_L", "Kidney_R"))
     placed = [Placed(roi="Kidney_L", volume_cc=150, x_mm=60), Placed(roi="Kidney_R", volume_cc=150, x_mm=-60)]
     assert name_findings(rows, placed) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "x_mm", "doubtful"),
+    [
+        ("Kidney_L", 60, False), ("Kidney_L", -60, True), ("Kidney_R", -60, False), ("Kidney_R", 60, True),
+        ("Kidney_L", -5, False), ("Heart", -60, False),
+    ],
+)  # fmt: skip
+def test_a_lone_side_is_held_against_the_middle_of_the_body(name, x_mm, doubtful):
+    """The body's middle is 10 mm to the left of the origin: nothing is measured from 0."""
+    placed = [Placed(roi="BODY", volume_cc=20000, x_mm=10), Placed(roi=name, volume_cc=350, x_mm=x_mm + 10)]
+    codes = {finding.code for finding in name_findings(recognise(facts("BODY", name)), placed)}
+    assert codes == ({"side-doubtful"} if doubtful else set())
+
+
+@pytest.mark.parametrize(
+    ("name", "volume_cc", "odd"), [("Liver", 120, True), ("Liver", 900, False), ("Liver~", 120, False)]
+)
+def test_an_organ_that_is_drawn_in_part_is_told(name, volume_cc, odd):
+    found = name_findings(recognise(facts(name)), [Placed(roi=name, volume_cc=volume_cc, x_mm=0)])
+    assert [finding.code for finding in found] == (["implausible-volume"] if odd else [])
 
 
 # --- the clinic's alias file ----------------------------------------------------------------------------------------
