@@ -88,15 +88,15 @@ class _Stretch:
     top: int
 
 
-def _stretches(slabs: _Slabs, planes: IntArray, per_chunk: int, n_layers: int) -> list[_Stretch]:
+def _stretches(slabs: _Slabs, planes: IntArray, per_chunk: int) -> list[_Stretch]:
     """Cut slabs, given the plane of each, after every `per_chunk` planes."""
     # Slabs beyond the lattice go with their neighbours.
     layer = np.maximum.accumulate(slabs.layer)
-    n_chunks = int(planes[-1]) // per_chunk + 1
-    edges = np.searchsorted(planes, per_chunk * np.arange(n_chunks + 1))
-    found, bottom = [], 0
+    edges = np.searchsorted(planes, per_chunk * np.arange(int(planes[-1]) // per_chunk + 2))
+    # Layers below the first slab and above the last hold nothing, and there may be more of them than slots.
+    found, bottom = [], max(0, int(layer[0]))
     for begin, stop in itertools.pairwise(edges.tolist()):
-        top = max(bottom, int(layer[stop])) if stop < len(layer) else n_layers
+        top = max(bottom, int(layer[min(stop, len(layer) - 1)]) + (stop == len(layer)))
         found.append(_Stretch(begin=begin, stop=stop, bottom=bottom, top=top))
         bottom = top
     return found
@@ -135,8 +135,7 @@ def _prism_layers(solid: Solid, lattice: Lattice, excess: FloatArray) -> Iterato
         plane_excess(points, stack.ring_start, stack.plane_ring, *scratch, excess)
     if not real.any():
         return
-    n_layers = len(lattice.layer_edges_mm) - 1
-    stretches = _stretches(slabs, slabs.owner, _planes_per_chunk(lattice, stack, 1, 0), n_layers)
+    stretches = _stretches(slabs, slabs.owner, _planes_per_chunk(lattice, stack, 1, 0))
     layers = _layers(lattice, _slots(stretches, slabs))
     for stretch in stretches:
         part = slabs.part(stretch.begin, stretch.stop)
@@ -196,8 +195,7 @@ class _Course:
         first_plane = np.where(
             self.intervals.places[:, 0] >= 0, self.intervals.places[:, 0], self.intervals.places[:, 1]
         )
-        n_layers = len(lattice.layer_edges_mm) - 1
-        self.stretches = _stretches(self.slabs, first_plane[self.slabs.owner], per_chunk, n_layers)
+        self.stretches = _stretches(self.slabs, first_plane[self.slabs.owner], per_chunk)
         self.layers = _layers(lattice, _slots(self.stretches, self.slabs))
         self.most_heights = int(np.diff(self.intervals.slab_range).max())
 
