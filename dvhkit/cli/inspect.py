@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from dvhkit.cli.streams import STDOUT, out_console, reading_progress, write_json
+from dvhkit.cli.streams import STDOUT, note_console, out_console, reading_progress, write_json
 from dvhkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ def inspect(
         Optional[str],  # noqa: UP045 -- typer reads it
         typer.Option("--json", metavar="FILE|-", help="Write what was found as JSON."),
     ] = None,
+    read: Annotated[
+        bool, typer.Option("--read", help="Read every case too: what is odd inside its files is told as well.")
+    ] = False,
     anonymous: Annotated[
         bool, typer.Option("--anonymous", help="Number files and folders, hash UIDs, leave free texts out.")
     ] = False,
@@ -33,8 +38,8 @@ def inspect(
     from dvhkit.cli.inventory_anonymous import anonymous as without_identity
     from dvhkit.readers.case import inventory
 
-    with reading_progress() as progress:
-        found = inventory(path, progress=progress)
+    with reading_progress() as progress, _case_progress(wanted=read) as case_progress:
+        found = inventory(path, read=read, progress=progress, case_progress=case_progress)
     if not found.patients:
         raise _nothing(found)
     if anonymous:
@@ -49,9 +54,20 @@ def inspect(
             console.print(renderable)
 
 
+@contextmanager
+def _case_progress(*, wanted: bool) -> Iterator[Callable[[int], None] | None]:
+    """Show how many cases have been read, if somebody watches."""
+    console = note_console()
+    if not (wanted and console.is_terminal):
+        yield None
+        return
+    yield lambda count: console.print(f"reading case {count} ...", end="\r")
+
+
 def _nothing(found: Inventory) -> InputError:
     if found.unreadable:
-        return InputError(found.unreadable[0].reason, path=found.unreadable[0].path, remedy="Export the file again.")
+        first = found.unreadable[0]
+        return InputError(first.reason, path=first.path, remedy=first.remedy or "Export the file again.")
     return InputError(
         f"holds {found.counts.get('not_dicom', 0)} files, none of them DICOM.",
         path=found.root,

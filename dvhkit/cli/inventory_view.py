@@ -32,7 +32,7 @@ def inventory_view(found: Inventory) -> Iterator[RenderableType]:
         yield from findings_panels(triple.findings)
     yield from findings_panels(found.findings)
     for file in found.unreadable:
-        yield Text(f"unreadable: {clean(file.path)}: {clean(file.reason)}", style="red")
+        yield Text(f"unreadable: {clean(file.path)}: {clean(file.reason)} {clean(file.remedy)}", style="red")
 
 
 def _patient_tree(patient: PatientRecord) -> Tree:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dvhkit.errors import DicomReadError, InputError, LinkError
 from dvhkit.findings import Finding, Level
@@ -14,11 +15,10 @@ from dvhkit.model.image import ImageSeries
 from dvhkit.model.plan import Plan
 from dvhkit.model.structure import StructureSet
 from dvhkit.readers.case_files import CaseFiles
-from dvhkit.readers.consistency import structures_on_image
+from dvhkit.readers.consistency import roi_references, structures_on_image
 from dvhkit.readers.frames import FrameJoiner
 from dvhkit.readers.image_series import build_series
 from dvhkit.readers.index import DicomIndex, FileEntry, Progress, find_files, index_files, scan
-from dvhkit.readers.inventory import Inventory, make_inventory
 from dvhkit.readers.link import Choice, link
 from dvhkit.readers.roles import Role
 from dvhkit.readers.rtdose import read_dose
@@ -26,7 +26,10 @@ from dvhkit.readers.rtdose_sets import compare_with_parts, read_dose_set
 from dvhkit.readers.rtplan import read_plan
 from dvhkit.readers.rtstruct import read_structures
 
-__all__ = ["CaseFiles", "Inventory", "find_cases", "inventory", "read_case", "read_dose", "read_files"]
+if TYPE_CHECKING:
+    from dvhkit.readers.inventory import Inventory
+
+__all__ = ["CaseFiles", "find_cases", "inventory", "read_case", "read_dose", "read_files"]
 
 _OPTIONS = {Role.RTSTRUCT: "--rtstruct", Role.RTDOSE: "--rtdose", Role.RTPLAN: "--rtplan", Role.REG: "registration"}
 _CHOICE = "Choose with --rtstruct, --rtdose or --rtplan, or name the folder of one case."
@@ -51,9 +54,34 @@ def find_cases(path: Path | str, *, progress: Progress | None = None) -> list[Ca
     return list(cases)
 
 
-def inventory(path: Path | str, *, progress: Progress | None = None) -> Inventory:
-    """Return what lies at or under `path`: patients, studies, series, objects, and how they link."""
-    return make_inventory(scan(path, progress=progress))
+def inventory(
+    path: Path | str,
+    *,
+    read: bool = False,
+    progress: Progress | None = None,
+    case_progress: Progress | None = None,
+) -> Inventory:
+    """Return what lies at or under `path`: patients, studies, series, objects, and how they link.
+
+    Parameters
+    ----------
+    read
+        Read every case too, so that what is odd inside its files is told as well.
+    progress, case_progress
+        Called after each file whose header was looked at, and after each case that was read, with their number so far.
+    """
+    from dvhkit.readers.inventory import make_inventory
+
+    count = 0
+
+    def read_one(files: CaseFiles) -> Case:
+        nonlocal count
+        count += 1
+        if case_progress is not None:
+            case_progress(count)
+        return read_files(files)
+
+    return make_inventory(scan(path, progress=progress), read=read_one if read else None)
 
 
 def read_case(
@@ -234,6 +262,7 @@ def read_files(files: CaseFiles) -> Case:
         joiner = FrameJoiner(dose, files.registrations)
         structures = joiner.structures(structures, findings)
         image = joiner.image(image, findings) if image is not None else None
+    findings += roi_references(structures, plan, dose)
     if image is not None and image.frame_of_reference_uid == structures.frame_of_reference_uid:
         findings += structures_on_image(structures, image)
     return Case(

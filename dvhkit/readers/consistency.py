@@ -1,11 +1,13 @@
-"""Whether structures lie where their image is: contours between slices or beyond the image are told, not cropped."""
+"""Whether the parts of a case fit each other: structures and image, and the ROIs that plan and dose refer to."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from dvhkit.findings import Finding, Level
+from dvhkit.model.dose import Dose
 from dvhkit.model.image import ImageSeries
+from dvhkit.model.plan import Plan
 from dvhkit.model.structure import Structure, StructureSet
 from dvhkit.readers.wording import counted, listed
 
@@ -44,6 +46,29 @@ def structures_on_image(structures: StructureSet, image: ImageSeries) -> list[Fi
         )
         findings.append(Finding(level=Level.INFO, code="contours-between-slices", message=message))
     return findings
+
+
+def roi_references(structures: StructureSet, plan: Plan | None, dose: Dose | None) -> list[Finding]:
+    """Return findings on ROI numbers that plan or dose refer to and the structure set does not have."""
+    known = {structure.number for structure in structures}
+    prescribed = {p.roi_number for p in plan.prescriptions if p.roi_number is not None} if plan else set()
+    stored = {dvh.roi_number for dvh in dose.stored_dvhs} if dose else set()
+    table = (
+        (prescribed - known, "prescription-roi-absent", "The plan prescribes to"),
+        (stored - known, "stored-dvh-roi-absent", "The dose holds stored DVHs of"),
+    )
+    return [
+        Finding(
+            level=Level.WARNING,
+            code=code,
+            message=(
+                f"{told} ROI {listed(sorted(absent))}, which the structure set does not have: it may be another "
+                "version than the one planned on. Check that all files are of one export."
+            ),
+        )
+        for absent, code, told in table
+        if absent
+    ]
 
 
 def _sticks_out(points: np.ndarray[tuple[int, int], np.dtype[np.float64]], image: ImageSeries) -> bool:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # Largest file that is read whole, and largest size that a deflated one may unfold to.
 MAX_FILE_BYTES = 4 << 30
 MAX_INFLATED_BYTES = 1 << 29
+# Deflated files are measured in pieces of this size.
+_PIECE = 1 << 18
 PREAMBLE = 128
 _MAX_META = 1 << 16
 _DEEP_CLASSES = (b"1.2.840.10008.5.1.4.1.1.481", b"1.2.840.10008.5.1.4.1.1.66")
@@ -259,15 +261,23 @@ def _require_whole(dataset: Dataset, stream: BytesIO) -> None:
 
 def inflate(data: bytes, start: int, limit: int, *, partly: bool = False) -> bytes:
     """Return the data set of a deflated file, unfolded: never more than `limit` bytes, or its begin if `partly`."""
+    if not partly:
+        _require_unfolds_within(data, start, limit)
+    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[start:], limit)
+
+
+def _require_unfolds_within(data: bytes, start: int, limit: int) -> None:
+    """Raise if a deflated file unfolds to more than `limit` bytes, or is cut; keeps nothing of what it unfolds."""
     unfolder = zlib.decompressobj(-zlib.MAX_WBITS)
-    unfolded = unfolder.decompress(data[start:], limit)
-    if partly:
-        return unfolded
-    if unfolder.unconsumed_tail:
-        raise DicomReadError(f"unfolds to more than {limit >> 20} MiB.", remedy="Store it uncompressed.")
+    size = 0
+    for at in range(start, len(data), _PIECE):
+        size += len(unfolder.decompress(data[at : at + _PIECE], _PIECE))
+        while unfolder.unconsumed_tail and size <= limit:
+            size += len(unfolder.decompress(unfolder.unconsumed_tail, _PIECE))
+        if size > limit:
+            raise DicomReadError(f"unfolds to more than {limit >> 20} MiB.", remedy="Store it uncompressed.")
     if not unfolder.eof:
         raise DicomReadError("ends inside its deflated part.", remedy=_TRUNCATED)
-    return unfolded
 
 
 class Reached:

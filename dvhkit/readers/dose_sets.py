@@ -13,10 +13,11 @@ from enum import StrEnum
 
 import numpy as np
 
-from dvhkit.errors import LinkError
+from dvhkit.errors import DvhkitError, LinkError
 from dvhkit.findings import Finding, Level
 from dvhkit.readers.headers import DoseHeader, PlanHeader
 from dvhkit.readers.index import FileEntry
+from dvhkit.readers.rtdose import refusal
 from dvhkit.readers.wording import counted
 
 _ATOL_MM = 1e-3
@@ -47,7 +48,7 @@ class DoseSet:
     assembly: Assembly
     parts: tuple[FileEntry, ...] = ()
     findings: tuple[Finding, ...] = ()
-    problem: LinkError | None = field(default=None, compare=False)
+    problem: DvhkitError | None = field(default=None, compare=False)
 
     @property
     def header(self) -> DoseHeader:
@@ -57,13 +58,20 @@ class DoseSet:
 
 def dose_sets(doses: Iterable[FileEntry], plans: dict[str, PlanHeader]) -> list[DoseSet]:
     """Return the doses that the files make up, plan by plan; `plans` by SOP instance UID."""
-    groups: dict[tuple[object, ...], list[FileEntry]] = {}
+    groups: dict[tuple[tuple[object, ...], str, str], list[FileEntry]] = {}
     for dose in doses:
         header = dose.dose()
         # Doses that point to no plan have nothing in common that says they belong together.
         owner: tuple[object, ...] = header.plan_uids or (dose.frame_of_reference_uid, "no plan")
-        groups.setdefault((owner, header.dose_type), []).append(dose)
-    return [found for (owner, _), group in groups.items() for found in _of_plan(group, _plan_of(owner, plans))]
+        groups.setdefault((owner, header.dose_type, header.units), []).append(dose)
+    found = []
+    for (owner, dose_type, units), group in groups.items():
+        problem = refusal(units, dose_type, group[0].path)
+        if problem is None:
+            found += _of_plan(group, _plan_of(owner, plans))
+        else:
+            found.append(DoseSet(entries=tuple(group), assembly=Assembly.SUM, problem=problem))
+    return found
 
 
 def chosen_dose(entry: FileEntry) -> DoseSet:
@@ -73,7 +81,8 @@ def chosen_dose(entry: FileEntry) -> DoseSet:
     if kind not in ("PLAN", "MULTI_PLAN", "PLAN_OVERVIEW"):
         message = f"DoseSummationType of the chosen dose is {kind or 'missing'}: it may be part of the treatment only."
         findings = (Finding(level=Level.WARNING, code="dose-may-be-partial", message=message, where=entry.path.name),)
-    return DoseSet(entries=(entry,), assembly=Assembly.ONE, findings=findings)
+    problem = refusal(entry.dose().units, entry.dose().dose_type, entry.path)
+    return DoseSet(entries=(entry,), assembly=Assembly.ONE, findings=findings, problem=problem)
 
 
 def _plan_of(owner: object, plans: dict[str, PlanHeader]) -> PlanHeader | None:

@@ -43,7 +43,7 @@ def read_hu(image: ImageSeries) -> NDArray[np.float32]:
 def _read_planes(path: Path, wanted: list[int], image: ImageSeries, values: NDArray[np.float32]) -> None:
     stored = read_bytes(path)
     data = parse(stored)
-    pixels = stored_pixels(data, path, syntax=transfer_syntax(stored))
+    pixels = stored_pixels(data, path, syntax=transfer_syntax(stored), spare_bits=True)
     if pixels.shape[1:] != values.shape[1:]:
         raise DicomReadError("holds another matrix than its series: it has changed since.", path=path)
     frames = _frame_of_plane(data, path, wanted, image) if len(pixels) > 1 else dict.fromkeys(wanted, 0)

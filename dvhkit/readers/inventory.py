@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from dvhkit.errors import DvhkitError
 from dvhkit.findings import Finding, Level
+from dvhkit.model.case import Case
 from dvhkit.readers.case_files import CaseFiles
 from dvhkit.readers.index import DicomIndex, FileEntry
 from dvhkit.readers.link import link
@@ -54,7 +57,13 @@ class PatientRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TripleRecord:
-    """One (structure set, plan, dose) triple with its image; `problem` says why it cannot be read, if so."""
+    """One (structure set, plan, dose) triple with its image; `problem` says why it cannot be read, if so.
+
+    Attributes
+    ----------
+    rois
+        Names of the structures, if the triple was read.
+    """
 
     label: str
     rtstruct: str | None
@@ -64,14 +73,16 @@ class TripleRecord:
     links: tuple[str, ...]
     findings: tuple[Finding, ...]
     problem: str | None
+    rois: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadableRecord:
-    """A DICOM file that cannot be read, and why."""
+    """A DICOM file that cannot be read, why, and what can be done about it."""
 
     path: str
     reason: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +104,11 @@ class Inventory:
     counts: dict[str, int]
 
 
-def make_inventory(index: DicomIndex) -> Inventory:
-    """Return the inventory of an index. An empty one is no error: it says what is not there."""
+def make_inventory(index: DicomIndex, *, read: Callable[[CaseFiles], Case] | None = None) -> Inventory:
+    """Return the inventory of an index. An empty one is no error: it says what is not there.
+
+    With `read` each triple is read too, so that its findings are those of its contours and pixels as well.
+    """
     roles = Counter(entry.role.value for entry in index.entries)
     counts = {role.value: roles.get(role.value, 0) for role in Role}
     kept = {entry.path for entry in index.entries}
@@ -107,9 +121,11 @@ def make_inventory(index: DicomIndex) -> Inventory:
     return Inventory(
         root=str(index.root),
         patients=_patients(index),
-        triples=tuple(_triple(case) for case in link(index)),
+        triples=tuple(_triple(case, read) for case in link(index)),
         findings=tuple(_findings(index)),
-        unreadable=tuple(UnreadableRecord(path=str(u.path), reason=u.reason) for u in index.unreadable),
+        unreadable=tuple(
+            UnreadableRecord(path=str(u.path), reason=u.reason, remedy=u.remedy or "") for u in index.unreadable
+        ),
         counts=counts,
     )
 
@@ -166,7 +182,15 @@ def _describe(entry: FileEntry) -> str:
             return ""
 
 
-def _triple(case: CaseFiles) -> TripleRecord:
+def _triple(case: CaseFiles, read: Callable[[CaseFiles], Case] | None) -> TripleRecord:
+    problem, findings = case.problem, case.findings
+    rois: tuple[str, ...] = ()
+    if read is not None and problem is None:
+        try:
+            whole = read(case)
+            findings, rois = whole.findings, whole.structures.names
+        except DvhkitError as error:
+            problem = error
     return TripleRecord(
         label=case.label,
         rtstruct=str(case.rtstruct) if case.rtstruct else None,
@@ -174,8 +198,9 @@ def _triple(case: CaseFiles) -> TripleRecord:
         rtplan=str(case.rtplan) if case.rtplan else None,
         n_image_files=len(case.image),
         links=case.links,
-        findings=case.findings,
-        problem=str(case.problem) if case.problem else None,
+        findings=findings,
+        problem=str(problem) if problem else None,
+        rois=rois,
     )
 
 
@@ -188,6 +213,8 @@ def _findings(index: DicomIndex) -> list[Finding]:
         message = f"{first.name} and {other.name} claim to be the same object, but differ."
         findings.append(Finding(level=Level.SERIOUS, code="same-uid-differs", message=message, where=other.name))
     if index.unreadable:
-        message = f"{counted(len(index.unreadable), 'DICOM file')} left out, unreadable."
+        message = (
+            f"{counted(len(index.unreadable), 'DICOM file')} left out, unreadable: each is listed with the reason."
+        )
         findings.append(Finding(level=Level.WARNING, code="unreadable-files", message=message))
     return findings

@@ -14,7 +14,7 @@ from dvhkit.errors import DicomReadError, LinkError
 from dvhkit.findings import Level
 from dvhkit.readers.case_files import CaseFiles, Draft, frames_of, label_cases, territories
 from dvhkit.readers.dose_sets import Assembly, DoseSet, chosen_dose, dose_sets
-from dvhkit.readers.index import DicomIndex, FileEntry
+from dvhkit.readers.index import DicomIndex, FileEntry, Unreadable
 from dvhkit.readers.link_image import add_image
 from dvhkit.readers.lookup import Lookup
 from dvhkit.readers.roles import Role
@@ -108,9 +108,9 @@ class _Linker:
             draft.links.append(f"structure set {draft.structures.path.name}: chosen by the user")
             return
         dose = draft.dose.entries[0]
-        by_plan = draft.plan.plan().structure_set_uids if draft.plan else ()
+        by_plan, owner_of_plan = self._structure_sets_of_plans(draft)
         by_dose = dose.dose().structure_set_uids
-        for owner, uids in (("plan", by_plan), ("dose", by_dose)):
+        for owner, uids in ((owner_of_plan, by_plan), ("dose", by_dose)):
             found = [entry for uid in uids for entry in self.lookup.structures.get(uid, [])]
             if len(found) > 1:
                 draft.problem = draft.problem or _same_identity("structure sets", found, "--rtstruct")
@@ -118,7 +118,7 @@ class _Linker:
             if found:
                 draft.structures = found[0]
                 draft.links.append(f"structure set {found[0].path.name}: referenced by the {owner}")
-                if owner == "plan" and by_dose and found[0].sop_instance_uid not in by_dose:
+                if owner != "dose" and by_dose and found[0].sop_instance_uid not in by_dose:
                     message = "Dose and plan refer to different structure sets; that of the plan is used."
                     draft.note(Level.WARNING, "structure-set-disagrees", message, dose.path.name)
                 return
@@ -129,6 +129,21 @@ class _Linker:
         else:
             why = "it refers to none"
         self._structures_by_frame(draft, dose, why)
+
+    def _structure_sets_of_plans(self, draft: Draft) -> tuple[tuple[str, ...], str]:
+        """Return the structure sets that the plan of a dose refers to, and who refers to them in words.
+
+        For a sum they are those of its plans, if all are here and agree.
+        """
+        assert draft.dose is not None
+        if draft.plan is not None:
+            return draft.plan.plan().structure_set_uids, "plan"
+        uids = draft.dose.header.plan_uids
+        if len(uids) > 1 and all(uid in self.lookup.plans for uid in uids):
+            named = {plan.plan().structure_set_uids for uid in uids for plan in self.lookup.plans[uid]}
+            if len(named) == 1:
+                return next(iter(named)), "plans of the sum"
+        return (), "plan"
 
     def _structures_by_frame(self, draft: Draft, dose: FileEntry, why: str) -> None:
         """Fall back on the one structure set in the dose's frame of reference, and say so."""
@@ -248,12 +263,13 @@ class _Linker:
         return drafts
 
     def _note_unused_plans(self, drafts: list[Draft]) -> None:
-        planned = {id(d.plan) for d in drafts if d.plan}
+        planned = {d.plan.path for d in drafts if d.plan}
+        dosed = {uid for dose in self.index.of_role(Role.RTDOSE) for uid in dose.dose().plan_uids}
         for draft in drafts:
             if draft.structures is None or draft.dose is None:
                 continue
             for plan in self.lookup.plans_on.get(draft.structures.sop_instance_uid, []):
-                if id(plan) not in planned:
+                if plan.path not in planned and plan.sop_instance_uid not in dosed:
                     message = f"Plan {plan.path.name} refers to the same structure set, but has no dose here."
                     draft.note(Level.INFO, "plan-without-dose", message, plan.path.name)
 
@@ -282,8 +298,8 @@ class _Linker:
             draft.note(Level.SERIOUS, "same-uid-differs", message, other.name)
         if broken := self.lookup.unreadable_under.get(folder):
             names = listed([item.path.name for item in broken])
-            message = f"{counted(len(broken), 'DICOM file')} left out, unreadable: {names}."
-            draft.note(Level.WARNING, "unreadable-files", message)
+            message = f"{counted(len(broken), 'DICOM file')} left out, unreadable: {names}. {why_unreadable(broken[0])}"
+            draft.note(Level.WARNING, "unreadable-files", message, broken[0].path.name)
         if copies := self.lookup.copies_under[folder]:
             message = f"{counted(copies, 'file')} left out, byte for byte the same as another."
             draft.note(Level.INFO, "duplicate-files", message)
@@ -334,6 +350,11 @@ def _same_identity(what: str, found: Sequence[FileEntry], option: str) -> LinkEr
 
 def _patient_frames(structures: FileEntry) -> list[tuple[str, str]]:
     return [(structures.patient_key, frame) for frame in dict.fromkeys(frames_of(structures))]
+
+
+def why_unreadable(broken: Unreadable) -> str:
+    """Return the reason and the remedy of an unreadable file, the first of those that a finding counts."""
+    return f"{broken.path.name}: {broken.reason} {broken.remedy or 'Export the file again.'}"
 
 
 def _prefer(drafts: list[Draft], better: list[Draft]) -> list[Draft]:

@@ -6,6 +6,7 @@ from dvhkit.findings import Level
 from dvhkit.readers.case_files import Draft, frames_of
 from dvhkit.readers.index import FileEntry
 from dvhkit.readers.lookup import Lookup
+from dvhkit.readers.wording import counted
 
 
 def add_image(draft: Draft, lookup: Lookup, chosen: tuple[FileEntry, ...] | None) -> None:
@@ -27,8 +28,16 @@ def add_image(draft: Draft, lookup: Lookup, chosen: tuple[FileEntry, ...] | None
     if len(named) == 1:
         _take(draft, series[named[0]], by_reference=by_reference)
     elif named:
-        message = f"{len(named)} image series could belong to the structure set. Choose one with --image."
+        found = "; ".join(_described(series[uid]) for uid in named[:8]) + ("; ..." if len(named) > 8 else "")
+        message = (
+            f"{len(named)} image series could belong to the structure set: {found}. Choose one with --image, which "
+            "takes the folder of its slices."
+        )
         draft.note(Level.WARNING, "image-ambiguous", message, draft.structures.path.name)
+
+
+def _described(slices: list[FileEntry]) -> str:
+    return f"{counted(len(slices), f'{slices[0].modality} file')}, the first {slices[0].path.name}"
 
 
 def _narrowed(uids: list[str], series: dict[str, list[FileEntry]], draft: Draft) -> list[str]:

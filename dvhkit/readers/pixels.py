@@ -22,8 +22,11 @@ _MAX_VOXELS = 1 << 30
 _REMEDY = "Copy or export the file again."
 
 
-def stored_pixels(data: DataSet, path: Path, *, syntax: str) -> NDArray[Any]:
+def stored_pixels(data: DataSet, path: Path, *, syntax: str, spare_bits: bool = False) -> NDArray[Any]:
     """Return the stored integers of a grey image, (n_frames, n_rows, n_columns), not yet scaled.
+
+    Bits above BitsStored are no part of a value. Old images kept overlays there: with `spare_bits` they are cut off,
+    otherwise a value that reaches into them is refused.
 
     Raises
     ------
@@ -31,12 +34,31 @@ def stored_pixels(data: DataSet, path: Path, *, syntax: str) -> NDArray[Any]:
         If there are no pixels, they do not fit the stated size, or nothing here decodes their compression.
     """
     shape, dtype = _layout(data, path)
+    pixels = _unpacked(data, shape, dtype, path, syntax=syntax)
+    spare = 8 * dtype.itemsize - (integer(data, "BitsStored", path=path) or 8 * dtype.itemsize)
+    if not spare:
+        return pixels
+    # To the left and back: cuts the spare bits off, and repeats the sign in them.
+    meant: NDArray[Any] = (pixels << spare) >> spare
+    if not spare_bits and not np.array_equal(meant, pixels):
+        raise DicomReadError(
+            f"says {8 * dtype.itemsize - spare}, but there are values that need more bits: one of the two is wrong.",
+            path=path,
+            where=where("BitsStored"),
+            remedy=_REMEDY,
+        )
+    return meant
+
+
+def _unpacked(
+    data: DataSet, shape: tuple[int, int, int], dtype: np.dtype[Any], path: Path, *, syntax: str
+) -> NDArray[Any]:
     pixels = _pixel_bytes(data, path)
     needed = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if pixels.is_open:
         assert not isinstance(data, PlainItem)  # such a file is not plain
         return _decode(data, syntax, shape, dtype, path)
-    if len(pixels.value) < needed:
+    if not needed <= len(pixels.value) < needed + needed // shape[0]:
         raise DicomReadError(
             f"has {len(pixels.value)} bytes, but {shape[0]} frames of {shape[1]} × {shape[2]} pixels need {needed}.",
             path=path,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Largest number of sequence items in one file: each becomes a Python object of about half a kilobyte.
 MAX_ITEMS = 2_000_000
+_MANY_ITEMS = 50_000
 # Deeper than any object that the standard knows.
 _MAX_DEPTH = 16
 _SHORT_VRS = frozenset(
@@ -73,6 +74,9 @@ class PlainFile:
         self.n_items += 1
         if self.n_items > MAX_ITEMS:
             raise _too_many_items()
+        if self.n_items == _MANY_ITEMS:
+            # Rather than find out after many seconds.
+            require_few_items(self.stored)
 
 
 # (VR, begin, end) in the file.

@@ -47,7 +47,9 @@ def read_dose(path: Path) -> tuple[Dose, tuple[Finding, ...]]:
         stored = read_bytes(path)
         data = parse(stored)
         require_role(data, Role.RTDOSE, path)
-        _require_gy(data, path)
+        refused = refusal(text(data, "DoseUnits").upper(), text(data, "DoseType").upper(), path)
+        if refused is not None:
+            raise refused
         scaling = _scaling(data, path)
         dose_type, findings = _dose_type(data, path)
         axes = plane_axes(numbers(data, "ImageOrientationPatient", path=path), path)
@@ -84,17 +86,24 @@ def read_dose(path: Path) -> tuple[Dose, tuple[Finding, ...]]:
     return dose, tuple(findings)
 
 
-def _require_gy(data: DataSet, path: Path) -> None:
-    units = text(data, "DoseUnits").upper()
-    if units == "GY":
-        return
-    found = f"is {units}, not GY" if units else "is missing"
-    raise DicomReadError(
-        f"{found}: such a grid says nothing in Gy.",
-        path=path,
-        where=where("DoseUnits"),
-        remedy="Export the dose from the planning system as absolute dose.",
-    )
+def refusal(units: str, dose_type: str, path: Path) -> DicomReadError | None:
+    """Return why a dose of these DoseUnits and this DoseType is none in Gy, or None if it is one."""
+    if units != "GY":
+        found = f"is {units}, not GY" if units else "is missing"
+        return DicomReadError(
+            f"{found}: such a grid says nothing in Gy.",
+            path=path,
+            where=where("DoseUnits"),
+            remedy="Export the dose from the planning system as absolute dose.",
+        )
+    if dose_type == DoseType.ERROR:
+        return DicomReadError(
+            "is ERROR: the grid holds uncertainties, not dose.",
+            path=path,
+            where=where("DoseType"),
+            remedy="Choose the dose itself with --rtdose.",
+        )
+    return None
 
 
 def _scaling(data: DataSet, path: Path) -> float:
@@ -109,13 +118,6 @@ def _scaling(data: DataSet, path: Path) -> float:
 
 def _dose_type(data: DataSet, path: Path) -> tuple[DoseType, list[Finding]]:
     stated = text(data, "DoseType").upper()
-    if stated == DoseType.ERROR:
-        raise DicomReadError(
-            "is ERROR: the grid holds uncertainties, not dose.",
-            path=path,
-            where=where("DoseType"),
-            remedy="Choose the dose itself with --rtdose.",
-        )
     if stated in (DoseType.PHYSICAL, DoseType.EFFECTIVE):
         findings = []
         if stated == DoseType.EFFECTIVE:

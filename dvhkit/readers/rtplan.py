@@ -24,6 +24,8 @@ from dvhkit.readers.elements import (
 from dvhkit.readers.headers import references
 from dvhkit.readers.roles import ION_PLAN_CLASS, Role, require_role
 
+# Permanent implants prescribe up to 160 Gy; more than this is no dose to a target.
+_MUCH_GY = 500.0
 _GIVE_DOSE = "Give the prescribed dose yourself, on the command line with --rx."
 
 
@@ -128,7 +130,8 @@ def _group(item: DataSet, read: _Numbers) -> FractionGroup:
     ]
     return FractionGroup(
         number=read.integer(item, "FractionGroupNumber") or 0,
-        fractions_planned=read.integer(item, "NumberOfFractionsPlanned"),
+        # None are planned by nobody: such a number was left open.
+        fractions_planned=read.integer(item, "NumberOfFractionsPlanned") or None,
         beam_numbers=tuple(n for n, _ in beams if n is not None),
         beam_doses_gy=tuple((n, dose) for n, dose in beams if n is not None and dose is not None),
     )
@@ -211,6 +214,11 @@ def _findings(plan: Plan) -> list[Finding]:
         listed = ", ".join(f"{p.dose_gy:g} Gy ({p.description or 'no description'})" for p in plan.prescriptions)
         message = f"The plan states several prescribed doses: {listed}. {_GIVE_DOSE}"
         findings.append(Finding(level=Level.INFO, code="several-prescriptions", message=message, where=name))
+    if much := [p.dose_gy for p in plan.prescriptions if p.dose_gy > _MUCH_GY]:
+        message = (
+            f"The plan prescribes {max(much):g} Gy. Unless it is cGy that is meant, something is wrong. {_GIVE_DOSE}"
+        )
+        findings.append(Finding(level=Level.SERIOUS, code="prescription-implausible", message=message, where=name))
     return findings + _fraction_findings(plan, name)
 
 

@@ -20,6 +20,7 @@ from dvhkit.readers.elements import (
     integer,
     items,
     name_text,
+    number,
     numbers,
     parse_numbers,
     raw_bytes,
@@ -43,6 +44,7 @@ class _Oddities:
     unknown_kind: list[str] = field(default_factory=list)
     point_count: list[str] = field(default_factory=list)
     offset: list[str] = field(default_factory=list)
+    offset_without_slab: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -164,8 +166,8 @@ def _contour(item: DataSet, points_mm: FloatArray, roi: str, odd: _Oddities, pat
     declared = integer(item, "NumberOfContourPoints", path=path)
     if declared is not None and declared != len(points_mm):
         odd.point_count.append(f"{roi} ({len(points_mm)} of {declared})")
-    if any(numbers(item, "ContourOffsetVector", path=path)):
-        odd.offset.append(roi)
+    if has(item, "ContourOffsetVector"):
+        points_mm = points_mm + _offset_mm(item, roi, odd, path)
     stated = text(item, "ContourGeometricType").upper().replace(" ", "_")
     if not stated:
         odd.no_kind.append(roi)
@@ -174,6 +176,25 @@ def _contour(item: DataSet, points_mm: FloatArray, roi: str, odd: _Oddities, pat
         odd.unknown_kind.append(f"{roi} ({stated[:20]})")
         return None
     return Contour(points_mm=points_mm, kind=ContourKind(stated))
+
+
+def _offset_mm(item: DataSet, roi: str, odd: _Oddities, path: Path) -> FloatArray:
+    """Return how far the middle plane of a contour's slab lies from the contour's points.
+
+    Retired since 2020. The vector leads from the points to the plane that they bound, and counts only beside a slab
+    thickness (PS3.3 C.8.8.6.2 of the 2020a edition).
+    """
+    offset = np.array(numbers(item, "ContourOffsetVector", path=path))
+    if not offset.any():
+        return np.zeros(3)
+    if offset.size != 3 or not (number(item, "ContourSlabThickness", path=path) or 0.0) > 0:
+        odd.offset_without_slab.append(roi)
+        return np.zeros(3)
+    if np.linalg.norm(offset) > REACH_MM:
+        message = f"ROI {roi!r}: {np.linalg.norm(offset):g} mm are farther than any slab reaches."
+        raise DicomReadError(message, path=path, where=where("ContourOffsetVector"), remedy=_REMEDY)
+    odd.offset.append(roi)
+    return offset
 
 
 def _findings(structure_set: StructureSet, rois: _Rois, *, contours_there: bool, types_there: bool) -> list[Finding]:
@@ -229,8 +250,16 @@ def _findings(structure_set: StructureSet, rois: _Rois, *, contours_there: bool,
         (
             odd.offset,
             Level.WARNING,
+            "contour-offset-applied",
+            f"ContourOffsetVector (retired) moves the contours of {listed(odd.offset)}. Few systems heed it: compare "
+            "volume and place with the planning system.",
+        ),
+        (
+            odd.offset_without_slab,
+            Level.WARNING,
             "contour-offset-ignored",
-            f"ContourOffsetVector is not zero in {listed(odd.offset)}: the contours are taken where their points lie.",
+            f"ContourOffsetVector is not zero in {listed(odd.offset_without_slab)}, but means nothing without "
+            "ContourSlabThickness: the contours are taken where their points lie.",
         ),
         (
             odd.point_count,

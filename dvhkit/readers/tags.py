@@ -82,6 +82,7 @@ _TABLE = """
 30060039 SQ ROIContourSequence
 30060040 SQ ContourSequence
 30060042 CS ContourGeometricType
+30060044 DS ContourSlabThickness
 30060045 DS ContourOffsetVector
 30060046 IS NumberOfContourPoints
 30060050 DS ContourData

@@ -184,6 +184,30 @@ def test_trailing_padding_after_the_pixels_is_ignored(made):
     assert np.array_equal(whole.values_gy, padded.values_gy)
 
 
+@pytest.mark.parametrize("extra", [12 * 4 * 7, 25 * 33 * 4, 100_000])
+def test_more_pixels_than_stated_by_a_frame_or_more_are_refused(made, extra):
+    data = dose(made.uids)
+    frame = data.Rows * data.Columns * 4
+    data.PixelData += bytes(extra)
+    if extra < frame:
+        read(made, data)
+        return
+    with pytest.raises(DicomReadError, match="bytes, but 17 frames") as caught:
+        read(made, data)
+    assert caught.value.where == "PixelData (7FE0,0010)"
+
+
+def test_values_that_need_more_bits_than_are_stored_are_refused(made):
+    data = dose(made.uids)
+    data.BitsStored, data.HighBit = 25, 24
+    whole, _ = read(made, data)
+    assert whole.values_gy.max() == pytest.approx(27.7)
+    data.BitsStored, data.HighBit = 24, 23
+    with pytest.raises(DicomReadError, match="says 24") as caught:
+        read(made, data)
+    assert caught.value.where == "BitsStored (0028,0101)"
+
+
 def stored_dvh(number, pairs, **options):
     item = Dataset()
     item.DVHType = options.get("kind", "CUMULATIVE")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -92,6 +93,24 @@ def test_deflated_bomb_is_refused_before_it_unfolds(made, monkeypatch):
     assert path.stat().st_size < 1 << 14
     with pytest.raises(DicomReadError, match="unfolds"):
         read_dose(path)
+
+
+def test_a_deflated_bomb_takes_no_memory(made):
+    """Half a gigabyte of zeros in half a megabyte."""
+    head = encode(dose(made.uids), syntax=DeflatedExplicitVRLittleEndian)
+    start = 144 + int.from_bytes(head[140:144], "little")
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    parts = [packer.compress(zlib.decompress(head[start:], -zlib.MAX_WBITS))]
+    parts += [packer.compress(bytes(1 << 22)) for _ in range(130)]
+    path = made.folder / "bomb"
+    path.write_bytes(head[:start] + b"".join(parts) + packer.flush())
+    tracemalloc.start()
+    try:
+        with pytest.raises(DicomReadError, match="unfolds to more than 512 MiB"):
+            read_dose(path)
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_cut_deflated_file_is_refused(made):

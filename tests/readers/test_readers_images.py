@@ -12,7 +12,7 @@ from pydicom.uid import RLELossless
 from dvhkit.errors import DicomReadError
 from dvhkit.readers.hounsfield import read_hu
 from dvhkit.readers.image_series import build_series
-from dvhkit.readers.index import scan
+from dvhkit.readers.index import read_entry, scan
 from dvhkit.readers.roles import Role
 
 
@@ -259,6 +259,31 @@ def test_contours_off_the_slices_or_off_the_image_are_told_and_not_moved(made, z
     found = {f.code for f in case.findings if f.code.startswith("contours-")}
     assert found == ({code} if code else set())
     assert [c.points_mm[0, 2] for c in case.structures["PTV"].contours] == pytest.approx(z_mm)
+
+
+def test_bits_beside_a_value_are_no_part_of_it(made):
+    data = ct_slices(made.uids)[0]
+    values = np.random.default_rng(2).integers(-2048, 2048, (data.Rows, data.Columns))
+    # Twelve bits with a sign; overlays of old images stand in the four above.
+    stored = (values & 0x0FFF) | np.random.default_rng(3).integers(0, 16, values.shape) << 12
+    data.BitsStored, data.HighBit = 12, 11
+    data.PixelData = stored.astype("<u2").tobytes()
+    path = made.write("ct", data)
+    image, _ = build_series((read_entry(path),))
+    assert np.array_equal(read_hu(image)[0], values - 1024)
+
+
+def test_series_between_which_nobody_can_choose_are_named(made):
+    from dvhkit.readers.case import read_case
+
+    made.write("rs", structure_set(made.uids))
+    for tag in (1, 2):
+        for number, data in enumerate(ct_slices(made.uids)[:3]):
+            data.SeriesInstanceUID, data.SOPInstanceUID = f"1.2.3.{tag}", f"1.2.3.{tag}.{number}"
+            made.write(f"series{tag}_{number}", data)
+    found = next(f for f in read_case(made.folder).findings if f.code == "image-ambiguous")
+    assert "3 CT files, the first series1_0; 3 CT files, the first series2_0" in found.message
+    assert "--image" in found.message
 
 
 def test_structures_wider_than_the_image_are_told(made):

@@ -16,6 +16,7 @@ from made_sets import (
     CENTRE_MM,
     DOSE_HALF_MM,
     OTHER_FRAME,
+    PLAN_CLASS,
     STRUCTURE_SET_CLASS,
     MadeSet,
     Uids,
@@ -387,6 +388,53 @@ def test_dose_of_several_plans_has_no_plan_of_its_own(made):
     case = read_case(made.folder)
     assert case.plan is None
     assert {"several-plans", "linked-by-frame"} <= codes(case)
+
+
+def test_plans_of_a_sum_name_the_structures_if_they_agree(made):
+    made.write("rs", structure_set(made.uids))
+    made.write("rp", plan(made.uids))
+    second = plan(Uids(tag=2))
+    second.ReferencedStructureSetSequence = Sequence([reference(STRUCTURE_SET_CLASS, made.uids.structures)])
+    made.write("rp2", second)
+    decoy = structure_set(made.uids)
+    decoy.SOPInstanceUID += ".9"
+    made.write("a_decoy", decoy)
+    data = dose(made.uids, summation="MULTI_PLAN")
+    data.ReferencedRTPlanSequence.append(reference(PLAN_CLASS, Uids(tag=2).plan))
+    made.write("rd", data)
+    case = read_case(made.folder)
+    assert case.structures.path.name == "rs"
+    assert "several-plans" in codes(case)
+    # Both plans have this dose.
+    assert not {"linked-by-frame", "plan-without-dose"} & codes(case)
+
+
+def test_a_plan_whose_dose_was_not_chosen_is_not_said_to_have_none(made):
+    made.write_plain()
+    second = Uids(tag=2)
+    other = plan(second)
+    other.ReferencedStructureSetSequence = Sequence([reference(STRUCTURE_SET_CLASS, made.uids.structures)])
+    made.write("plan2", other)
+    made.write("dose2", dose(second, factor=0.5))
+    for chosen in ({"rtplan": "plan"}, {"rtplan": "plan2"}, {"rtdose": "dose2"}):
+        case = read_case(made.folder, **{option: made.folder / name for option, name in chosen.items()})
+        assert "plan-without-dose" not in codes(case)
+
+
+@pytest.mark.parametrize(("keyword", "value"), [("DoseUnits", "RELATIVE"), ("DoseUnits", ""), ("DoseType", "ERROR")])
+def test_a_dose_that_is_none_in_gray_is_told_by_its_header_and_not_taken(made, keyword, value):
+    made.write_plain()
+    other = dose(made.uids, suffix=".7", factor=0.5)
+    setattr(other, keyword, value)
+    made.write("other", other)
+    triples = {Path(t.rtdose[0]).name: t.problem for t in inventory(made.folder).triples}
+    assert triples["dose"] is None
+    assert keyword in triples["other"]
+    case = read_case(made.folder)
+    assert case.dose.paths[0].name == "dose"
+    assert "other-candidates" in codes(case)
+    with pytest.raises(DicomReadError, match=value or "missing"):
+        read_case(made.folder, rtdose=made.folder / "other")
 
 
 def test_two_plans_with_one_uid_that_differ_are_not_chosen_between(made):

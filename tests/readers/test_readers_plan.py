@@ -32,6 +32,40 @@ def target(dose_gy, *, roi=None, kind="VOLUME", role="TARGET", number=1):
     return item
 
 
+def test_no_fractions_at_all_are_a_number_left_open(made):
+    result, codes = read(made, plan(made.uids, fractions=0))
+    assert result.fractions_planned is None
+    assert "no-fractions" in codes
+
+
+@pytest.mark.parametrize(("dose_gy", "told"), [(160.0, False), (500.0, False), (501.0, True), (6000.0, True)])
+def test_a_prescription_that_looks_like_centigray_is_serious(made, dose_gy, told):
+    _, codes = read(made, plan(made.uids, dose_gy=dose_gy))
+    assert ("prescription-implausible" in codes) is told
+
+
+def test_plans_and_stored_dvhs_of_rois_that_are_not_there_are_told(made):
+    data = plan(made.uids)
+    data.DoseReferenceSequence[0].ReferencedROINumber = 77
+    made.write("rs", structure_set(made.uids))
+    made.write("rp", data)
+    grid = dose(made.uids)
+    grid.DVHSequence = Sequence([stored_dvh(3), stored_dvh(88)])
+    made.write("rd", grid)
+    found = {f.code: f.message for f in read_case(made.folder).findings}
+    assert "ROI 77," in found["prescription-roi-absent"]
+    assert "ROI 88," in found["stored-dvh-roi-absent"]
+
+
+def stored_dvh(roi):
+    item, referenced = Dataset(), Dataset()
+    item.DVHType, item.DoseUnits, item.DVHVolumeUnits, item.DVHDoseScaling = "CUMULATIVE", "GY", "CM3", 1
+    item.DVHNumberOfBins, item.DVHData = 2, [1, 5, 1, 3]
+    referenced.ReferencedROINumber, referenced.DVHROIContributionType = roi, "INCLUDED"
+    item.DVHReferencedROISequence = Sequence([referenced])
+    return item
+
+
 def test_prescription_fractions_and_beams(made):
     result, codes = read(made, plan(made.uids))
     [prescription] = result.prescriptions

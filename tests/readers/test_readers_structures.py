@@ -156,13 +156,32 @@ def test_points_that_are_no_triplets_are_an_error(made):
         read(made, data)
 
 
-def test_offset_vectors_are_told_unless_they_are_zero(made):
+def test_offset_vectors_move_the_contours_of_a_slab_and_mean_nothing_without_one(made):
+    data = structure_set(made.uids)
+    plain = read(made, data)[0]["Organ"].contours[0].points_mm
+    contour = roi_item(data, 1).ContourSequence[0]
+    for slab_mm, offset, moved, code in (
+        (None, [0, 0, 0], [0, 0, 0], None),
+        (3.0, [0, 0, 0], [0, 0, 0], None),
+        (None, [0, 0, 1.5], [0, 0, 0], "contour-offset-ignored"),
+        (0.0, [0, 0, 1.5], [0, 0, 0], "contour-offset-ignored"),
+        (3.0, [0.5, 0, -1.5], [0.5, 0, -1.5], "contour-offset-applied"),
+    ):
+        contour.ContourOffsetVector, contour.ContourSlabThickness = offset, slab_mm
+        structures, codes = read(made, data)
+        assert structures["Organ"].contours[0].points_mm == pytest.approx(plain + moved)
+        assert [c for c in codes if c.startswith("contour-offset")] == ([code] if code else [])
+        if code:
+            assert "Organ" in codes[code].message
+
+
+def test_an_offset_beyond_the_room_is_refused(made):
     data = structure_set(made.uids)
     contour = roi_item(data, 1).ContourSequence[0]
-    contour.ContourOffsetVector = [0, 0, 0]
-    assert "contour-offset-ignored" not in read(made, data)[1]
-    contour.ContourOffsetVector = [0, 0, 1.5]
-    assert "Organ" in read(made, data)[1]["contour-offset-ignored"].message
+    contour.ContourOffsetVector, contour.ContourSlabThickness = [0, 0, 2e4], 3.0
+    with pytest.raises(DicomReadError, match=r"Organ.*farther") as caught:
+        read(made, data)
+    assert caught.value.where == "ContourOffsetVector (3006,0045)"
 
 
 def test_fewer_points_than_stated_are_serious(made):
