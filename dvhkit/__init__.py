@@ -9,10 +9,10 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from dvhkit.audit import audit_case, compute_dvh, evaluate_metric
     from dvhkit.batch.metric_rows import metric_table
     from dvhkit.errors import DvhkitError
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from dvhkit.results import to_frame
     from dvhkit.targets.achieved import achieved_margin
 
-__version__ = version("dvhkit")
-
-# Loaded when first used: `import dvhkit` and `dvhkit --help` stay quick.
+# Loaded when first used, and the version looked up: `import dvhkit` and `dvhkit --help` stay quick.
 _HOMES = {
     "DvhkitError": "dvhkit.errors",
     "achieved_margin": "dvhkit.targets.achieved",
@@ -59,9 +57,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 -- any public name
-    if name not in _HOMES:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("dvhkit")
+    elif name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+    else:
         raise AttributeError(f"module 'dvhkit' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 
