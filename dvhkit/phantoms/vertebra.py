@@ -53,6 +53,10 @@ class VertebraShape:
         Axis and semi-axes, at its root and at its tip, of the transverse process.
     spinous_start_v, spinous_end_v, spinous_half, spinous_w, spinous_droop
         The spinous process: a plate in the midline that sinks by `spinous_droop` mm for each mm backwards.
+    foramen_uv, foramen_radii
+        In the neck: middle of the hole in the transverse process, and inner and outer radius of the bone round it.
+    fork
+        In the neck: length of the spinous process's forked end, and how far its tips stand beside the midline.
     """
 
     canal_uv: tuple[float, float]
@@ -76,6 +80,9 @@ class VertebraShape:
     spinous_droop: float = 0.0
     body_power: float = 2.6
     waist_frac: float = 0.08
+    foramen_uv: tuple[float, float] = (0.0, 0.0)
+    foramen_radii: tuple[float, float] = (0.0, 0.0)
+    fork: tuple[float, float] = (0.0, 0.0)
 
 
 LUMBAR = VertebraShape(
@@ -120,6 +127,32 @@ THORACIC = VertebraShape(
     spinous_half=3.0,
     spinous_w=(-10.0, 3.0),
     spinous_droop=0.6,
+)
+
+# The middle of the neck: holes for the vertebral arteries, pillars of joints, a forked spinous process.
+CERVICAL = VertebraShape(
+    canal_uv=(12.0, 7.5),
+    body_uv=(9.5, 8.0),
+    body_half_height=6.5,
+    pedicle_start=(9.5, -9.5, 0.5),
+    pedicle_end=(16.0, -1.0, 0.5),
+    pedicle_uw=(2.8, 3.8),
+    lamina_start=(15.0, 2.0),
+    lamina_half=2.3,
+    lamina_w=(-6.5, 5.0),
+    roof_v=9.8,
+    facets=(((18.0, 3.0, 0.0), (5.5, 4.8, 9.0)),),
+    transverse_start=(18.0, -5.5, 0.0),
+    transverse_end=(27.0, -6.5, -1.5),
+    transverse_vw=((2.4, 3.0), (2.2, 2.6)),
+    spinous_start_v=9.8,
+    spinous_end_v=30.0,
+    spinous_half=2.8,
+    spinous_w=(-6.5, 2.5),
+    spinous_droop=0.25,
+    foramen_uv=(17.0, -9.0),
+    foramen_radii=(2.8, 5.0),
+    fork=(8.0, 4.0),
 )
 
 
@@ -235,6 +268,8 @@ def _part_at(s: VertebraShape, u: FloatArray, v: FloatArray, w: FloatArray) -> n
         fresh = inside & (labels == 0)
         labels[fresh & left] = PART_NUMBER[on_left]
         labels[fresh & ~left] = PART_NUMBER[on_right]
+    if s.foramen_radii[0] > 0:
+        labels[np.hypot(side - s.foramen_uv[0], v - s.foramen_uv[1]) < s.foramen_radii[0]] = 0
     labels[_canal(s, u, v, w)] = CANAL_NUMBER
     return labels
 
@@ -285,10 +320,16 @@ def _transverse(s: VertebraShape, side: FloatArray, v: FloatArray, w: FloatArray
     (v0, w0), (v1, w1) = s.transverse_vw
     half_v, half_w = v0 + t * (v1 - v0), w0 + t * (w1 - w0)
     across = np.hypot(du, dv) / half_v
-    return np.asarray(across**2 + (dw / half_w) ** 2 < 1)
+    rod = across**2 + (dw / half_w) ** 2 < 1
+    height = np.abs(w - s.transverse_start[2]) < s.transverse_vw[0][1]
+    ring = height & (np.hypot(side - s.foramen_uv[0], v - s.foramen_uv[1]) < s.foramen_radii[1])
+    return np.asarray(rod | ring)
 
 
 def _spinous(s: VertebraShape, u: FloatArray, v: FloatArray, w: FloatArray) -> np.ndarray:
     sink = s.spinous_droop * (v - s.spinous_start_v)
     along = (v >= s.spinous_start_v) & (v < s.spinous_end_v)
-    return np.asarray(along & (np.abs(u) < s.spinous_half) & (w + sink > s.spinous_w[0]) & (w + sink < s.spinous_w[1]))
+    length, spread = s.fork
+    forked = ((v - s.spinous_end_v + length) / length).clip(0) if length > 0 else np.zeros_like(v)
+    beside = np.where(forked > 0, np.abs(np.abs(u) - spread * forked), np.abs(u))
+    return np.asarray(along & (beside < s.spinous_half) & (w + sink > s.spinous_w[0]) & (w + sink < s.spinous_w[1]))

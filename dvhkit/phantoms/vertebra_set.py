@@ -17,11 +17,19 @@ from dvhkit.phantoms.phantom_set import PhantomDose, PhantomImage, PhantomSet, a
 from dvhkit.phantoms.shapes import Ring, ring_area_mm2, ring_contours, structure
 from dvhkit.phantoms.solids import Vector, rotation_about, sphere
 from dvhkit.phantoms.truth_rows import TruthRow
-from dvhkit.phantoms.vertebra import CANAL_NUMBER, LUMBAR, PART_NUMBER, THORACIC, VertebraPhantom, VertebraShape
+from dvhkit.phantoms.vertebra import (
+    CANAL_NUMBER,
+    CERVICAL,
+    LUMBAR,
+    PART_NUMBER,
+    THORACIC,
+    VertebraPhantom,
+    VertebraShape,
+)
 from dvhkit.targets.vertebra_rules import Compartment
 
-SHAPES: dict[str, VertebraShape] = {"lumbar": LUMBAR, "thoracic": THORACIC}
-_LEVELS = {"lumbar": "L2", "thoracic": "T07"}
+SHAPES: dict[str, VertebraShape] = {"lumbar": LUMBAR, "thoracic": THORACIC, "cervical": CERVICAL}
+_LEVELS = {"lumbar": "L2", "thoracic": "T07", "cervical": "C05"}
 # TG-263 has names for body and canal; the leading z of the others marks what is no dose-volume structure.
 _NAMES = {
     Compartment.BODY: "VB_{}",
@@ -39,7 +47,7 @@ _DECIMALS = 3
 # Half of the image, wide enough for a lumbar vertebra of scale 1.2 at any tilt.
 _HALF_MM = 66.0
 _BONE_HU, _CANAL_HU, _TISSUE_HU = 350, 20, 50
-_LESION_MM = 6.0
+_LESION_MM = {"lumbar": 6.0, "thoracic": 6.0, "cervical": 2.5}
 _COUNT_STEP_MM = 0.6
 # No bone of a vertebra of scale 1 lies farther from the middle of its canal along any axis, however it is tilted.
 _REACH_MM = 52.0
@@ -103,7 +111,7 @@ def vertebra_set(
     Parameters
     ----------
     kind
-        ``lumbar`` or ``thoracic``.
+        ``lumbar``, ``thoracic`` or ``cervical``.
     tilt_deg
         Turns about the patient's left, posterior and upward axes.
     """
@@ -114,7 +122,7 @@ def vertebra_set(
     grid = _image_grid(slice_mm)
     planes = grid.origin_mm[2] + grid.offsets_mm
     drawn = vertebra_structures(vertebra, planes, level=level)
-    lesion = sphere(middle_of(vertebra, lesion_in), _LESION_MM)
+    lesion = sphere(middle_of(vertebra, lesion_in), _LESION_MM[kind])
     gtv = structure("GTV", len(drawn) + 1, lesion, planes, n_points=64, rt_roi_type="GTV", color_rgb=(255, 0, 0))
     phantom = PhantomSet(
         label=f"vertebra-{kind}",

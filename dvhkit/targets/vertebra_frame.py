@@ -33,8 +33,10 @@ _CENTRED_DEG = 12.0
 # The hole's middle and the drawn canal's middle agree to this; foramina lie further aside.
 _STRAY_MM = 10.0
 _LEAST_POINTS = 50
-# Within the canal's width, the body has so many times the bone of laminae and spinous process or more.
-_FRONT_LEAST = 1.1
+# Within the canal's width and so far before and behind it, the body takes up so many times the room of laminae and
+# spinous process, or more.
+_NEAR_MM = 14.0
+_FRONT_LEAST = 1.0
 # So many points of the bone tell its symmetry as well as all do.
 _MIRROR_POINTS = 12_000
 _SLIT_HALF_MM = 1.6
@@ -283,16 +285,31 @@ def _canal_points(hole: Hole | None, drawn: _DrawnCanal | None, along: FloatArra
 
 
 def _require_body_in_front(points: FloatArray, axes: FloatArray, canal_uv: FloatArray) -> None:
-    """Raise if there is not more bone in front of the canal, where the body is, than behind it."""
+    """Raise if the bone is not taller and deeper in front of the canal, where the body is, than behind it.
+
+    What counts is from the lowest to the highest bone of each column: a body that tumour has hollowed out is a body.
+    """
     half = 0.35 * float(np.ptp(canal_uv[:, 0]))
-    u, v = points @ axes[0], points @ axes[1]
-    near = np.abs(u) < half
-    front, behind = (np.count_nonzero(near & side) for side in (v < 0, v > 0))
+    low, high = float(canal_uv[:, 1].min()) - _NEAR_MM, float(canal_uv[:, 1].max()) + _NEAR_MM
+    u, v, w = (points @ axes.T).T
+    near = (np.abs(u) < half) & (v > low) & (v < high)
+    front, behind = (_filled_columns(u[at], v[at], w[at]) for at in (near & (v < 0), near & (v > 0)))
     if front <= _FRONT_LEAST * behind:
         raise GeometryError(
             "the vertebra's bulk does not lie in front of its canal.",
             remedy="Check that the mask holds a whole vertebra and that the image's orientation is right.",
         )
+
+
+def _filled_columns(u: FloatArray, v: FloatArray, w: FloatArray) -> float:
+    """Return the volume from the lowest to the highest point of each column of 2 mm, in its own measure."""
+    if len(u) == 0:
+        return 0.0
+    _, column = np.unique(np.column_stack([u // 2.0, v // 2.0]), axis=0, return_inverse=True)
+    low, high = np.full(column.max() + 1, np.inf), np.full(column.max() + 1, -np.inf)
+    np.minimum.at(low, column.ravel(), w)
+    np.maximum.at(high, column.ravel(), w)
+    return float(np.sum(high - low))
 
 
 def _mirror(points: FloatArray, along: FloatArray) -> tuple[FloatArray, float, float]:
