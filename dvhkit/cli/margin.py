@@ -1,68 +1,38 @@
-"""`dvhkit margin`: grow and shrink structures, and check margins that were drawn."""
+"""`dvhkit margin`: grow and shrink structures, rings and walls, and check margins that were drawn."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
+from typing import Annotated
 
 import typer
 
+from dvhkit.cli.derived import (
+    AddOption,
+    AwayOption,
+    BarrierOption,
+    HolesOption,
+    InsideOption,
+    JsonOption,
+    MarginOption,
+    NameOption,
+    OutOption,
+    RoiOption,
+    TypeOption,
+    finish,
+    limits_of,
+    margins_of,
+    opened,
+)
 from dvhkit.cli.margin_check import check
-from dvhkit.cli.options import CasePath, ImageOption, RtstructOption, open_case
-from dvhkit.cli.streams import STDOUT, announce_first_run, note_console, out_console, write_json
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from dvhkit.findings import Finding
-    from dvhkit.model.case import Case
-    from dvhkit.targets.crop import Limit
-    from dvhkit.targets.margin import Derived
+from dvhkit.cli.options import CasePath, ImageOption, RtstructOption
 
 margin_app = typer.Typer(
-    name="margin", help="Grow and shrink structures; check margins that were drawn.", no_args_is_help=True
+    name="margin",
+    help="Grow and shrink structures, make rings and walls; check margins that were drawn.",
+    no_args_is_help=True,
 )
 margin_app.command()(check)
-
-DERIVED_SCHEMA = "dvhkit/derived/1"
-
-RoiOption = Annotated[
-    str, typer.Option("--roi", metavar="ROI", help="The structure, by name, '#number' or expression ('Liver - GTV').")
-]
-MarginOption = Annotated[
-    str, typer.Option("--margin", metavar="MM", help="'5' for all sides, or 'L=5,R=7,A=6,P=8,S=9,I=10' (patient's).")
-]
-OutOption = Annotated[Path, typer.Option("--out", metavar="FILE", help="The RTSTRUCT to write.")]
-NameOption = Annotated[
-    Optional[str],  # noqa: UP045 -- typer reads it
-    typer.Option("--name", help="Name of the result (16 characters; longer ones are cut)."),
-]
-TypeOption = Annotated[
-    str, typer.Option("--type", metavar="TYPE", help="Interpreted type of the result: CTV, PTV, AVOIDANCE, ...")
-]
-InsideOption = Annotated[
-    Optional[list[str]],  # noqa: UP045
-    typer.Option("--inside", metavar="ROI[:MM]", help="Keep the result inside a structure ('BODY:3': 3 mm inside)."),
-]
-AwayOption = Annotated[
-    Optional[list[str]],  # noqa: UP045
-    typer.Option("--away-from", metavar="ROI[:MM]", help="Keep it away from a structure ('SpinalCord:3'); repeatable."),
-]
-BarrierOption = Annotated[
-    Optional[list[str]],  # noqa: UP045
-    typer.Option("--barrier", metavar="ROI", help="Let it neither into a structure nor on behind it; repeatable."),
-]
-AddOption = Annotated[
-    bool, typer.Option("--add", help="Write a copy of the whole structure set with the result added to it.")
-]
-HolesOption = Annotated[
-    Literal["keyhole", "xor", "nested"],
-    typer.Option("--holes", help="How holes are stored; every system reads keyholes."),
-]
-JsonOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--json", metavar="FILE|-", help="Write what was done as JSON."),
-]
 
 
 @margin_app.command()
@@ -92,12 +62,12 @@ def grow(
     from dvhkit.targets.crop import crop
     from dvhkit.targets.margin import grow as grown
 
-    case, source = _opened(path, rtstruct, image, roi)
-    margins = _margins(margin)
-    limits = _limits(case, inside, away_from, barrier)
+    case, source = opened(path, rtstruct, image, roi)
+    margins = margins_of(margin)
+    limits = limits_of(case, inside, away_from, barrier)
     made = grown(source.structure, margins, image=case.image)
     made = crop(made, limits, source=source.structure, image=case.image) if limits else made
-    _finish(case, source, made, out=out, name=name, rt_type=rt_type, add=add, holes=holes, json=json)
+    finish(case, source, made, out=out, name=name, rt_type=rt_type, add=add, holes=holes, json=json)
 
 
 @margin_app.command()
@@ -120,158 +90,64 @@ def shrink(
     """
     from dvhkit.targets.margin import shrink as shrunk
 
-    case, source = _opened(path, rtstruct, image, roi)
-    made = shrunk(source.structure, _margins(margin), image=case.image)
-    _finish(case, source, made, out=out, name=name, rt_type=rt_type, add=add, holes=holes, json=json)
+    case, source = opened(path, rtstruct, image, roi)
+    made = shrunk(source.structure, margins_of(margin), image=case.image)
+    finish(case, source, made, out=out, name=name, rt_type=rt_type, add=add, holes=holes, json=json)
 
 
-def _opened(path: Path | None, rtstruct: Path | None, image: Path | None, roi: str) -> tuple[Case, Derived]:
-    from dvhkit.errors import InputError
-    from dvhkit.targets.expression import evaluate
-
-    if not roi.strip():
-        raise InputError("no structure is named.", remedy="Name it with --roi.")
-    case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
-    announce_first_run()
-    source = evaluate(roi, case.structures, image=case.image)
-    if source.structure.is_empty:
-        raise InputError(f"{roi} has no contours that bound an area.", remedy="Name a structure that is drawn.")
-    return case, source
-
-
-def _margins(text: str) -> Any:  # noqa: ANN401 -- Margins, imported where it is needed
-    from dvhkit.targets.margin import parse_margins
-
-    return parse_margins(text)
-
-
-def _limits(
-    case: Case, inside_of: Sequence[str] | None, away: Sequence[str] | None, barriers: Sequence[str] | None
-) -> list[Limit]:
-    from dvhkit.targets.crop import away_from, barrier, inside
-    from dvhkit.targets.expression import evaluate
-
-    def region(text: str) -> Any:  # noqa: ANN401
-        return evaluate(text, case.structures, image=case.image).structure
-
-    limits = []
-    for text in inside_of or ():
-        roi, distance = _with_distance(case, text)
-        limits.append(inside(region(roi), less_mm=distance))
-    for text in away or ():
-        roi, distance = _with_distance(case, text)
-        limits.append(away_from(region(roi), by_mm=distance))
-    # Last, so that what the other limits have cut off does not come back around a barrier.
-    return limits + [barrier(region(text)) for text in barriers or ()]
-
-
-def _with_distance(case: Case, text: str) -> tuple[str, float]:
-    """Split ``ROI:MM``; a name that holds a colon is a name."""
-    from dvhkit.targets.margin import parse_margins
-
-    roi, colon, distance = text.rpartition(":")
-    if not colon or text in case.structures:
-        return text, 0.0
-    return roi, parse_margins(distance).greatest_mm
-
-
-def _finish(
-    case: Case,
-    source: Derived,
-    made: Derived,
-    *,
-    out: Path,
-    name: str | None,
-    rt_type: str,
-    add: bool,
-    holes: Literal["keyhole", "xor", "nested"],
-    json: str | None,
+@margin_app.command()
+def ring(
+    path: CasePath = None,
+    roi: RoiOption = "",
+    margin: MarginOption = "",
+    gap: Annotated[
+        str, typer.Option("--gap", metavar="MM", help="How far from the structure the ring begins; spelt as --margin.")
+    ] = "0",
+    out: OutOption = Path("RTSTRUCT_derived.dcm"),
+    name: NameOption = None,
+    rt_type: TypeOption = "",
+    inside: InsideOption = None,
+    away_from: AwayOption = None,
+    add: AddOption = False,
+    holes: HolesOption = "keyhole",
+    json: JsonOption = None,
+    rtstruct: RtstructOption = None,
+    image: ImageOption = None,
 ) -> None:
-    from dataclasses import replace
+    """Make a ring (shell) round a structure, from a gap to a margin, and write it as RTSTRUCT.
 
-    structure = replace(made.structure, name=name or made.structure.name, rt_roi_type=rt_type.upper())
-    write_derived(
-        case,
-        [replace(made, structure=structure, findings=(*source.findings, *made.findings))],
-        source_structures=[source],
-        out=out,
-        add=add,
-        holes=holes,
-        json=json,
-    )
+    [dim]Example:[/dim]  dvhkit margin ring plans/case7 --roi PTV --gap 5 --margin 20 --inside BODY:3 --name Ring --out rs.dcm
+    """  # noqa: E501 -- help shows the example on one line
+    from dvhkit.targets.crop import crop
+    from dvhkit.targets.shell import ring as ring_of
+
+    case, source = opened(path, rtstruct, image, roi)
+    limits = limits_of(case, inside, away_from, None)
+    made = ring_of(source.structure, margins_of(margin), gap=margins_of(gap), image=case.image)
+    made = crop(made, limits, image=case.image) if limits else made
+    finish(case, source, made, out=out, name=name, rt_type=rt_type, add=add, holes=holes, json=json)
 
 
-def write_derived(
-    case: Case,
-    made: Sequence[Derived],
-    *,
-    source_structures: Sequence[Derived],
-    out: Path,
-    add: bool,
-    holes: Literal["keyhole", "xor", "nested"],
-    json: str | None,
+@margin_app.command()
+def wall(
+    path: CasePath = None,
+    roi: RoiOption = "",
+    margin: MarginOption = "",
+    out: OutOption = Path("RTSTRUCT_derived.dcm"),
+    name: NameOption = None,
+    rt_type: TypeOption = "",
+    add: AddOption = False,
+    holes: HolesOption = "keyhole",
+    json: JsonOption = None,
+    rtstruct: RtstructOption = None,
+    image: ImageOption = None,
 ) -> None:
-    """Write derived structures as RTSTRUCT, say what was done, and refuse where one of them is empty."""
-    from dvhkit.errors import InputError
-    from dvhkit.outputs.rtstruct import NewRoi, write_rtstruct
+    """Make the inner wall of a structure, as thick as the margin, and write it as RTSTRUCT.
 
-    for derived in made:
-        if derived.structure.is_empty:
-            said = next((f.message for f in derived.findings if f.code == "derived-empty"), "Nothing is left.")
-            raise InputError(f"{derived.how} is empty. {said}", remedy="Nothing was written.")
-    if case.structures.path is None:
-        raise InputError("the structure set lies in no file.")
-    written = write_rtstruct(
-        out,
-        [NewRoi(structure=d.structure, how=d.how) for d in made],
-        source=case.structures.path,
-        image=case.image,
-        keep_existing=add,
-        holes=holes,
-    )
-    spacing_mm = case.image.grid.plane_spacing_mm if case.image is not None else 0.0
-    rows = [_row(d, spacing_mm) for d in source_structures]
-    rows += [_row(d, spacing_mm) | {"name": n, "how": d.how} for d, n in zip(made, written.names, strict=True)]
-    found = dict.fromkeys([f for d in made for f in d.findings] + list(written.findings))
-    if json:
-        document = {"schema": DERIVED_SCHEMA, "structures": rows, "findings": [_plain(f) for f in found]}
-        write_json(json, {**document, "out": str(out), "sop_instance_uid": written.sop_instance_uid})
-    if json != STDOUT:
-        _print(rows, list(found))
-        note_console().print(f"wrote {out}", markup=False, soft_wrap=True)
+    [dim]Example:[/dim]  dvhkit margin wall plans/case7 --roi Rectum --margin 3 --name Rectum_Wall --out rs.dcm
+    """
+    from dvhkit.targets.shell import wall as wall_of
 
-
-def _row(derived: Derived, spacing_mm: float) -> dict[str, Any]:
-    from dvhkit.engine.dvh import compute_dvh
-
-    structure = derived.structure
-    slices = {round(float(c.points_mm[:, 2].mean()), 2) for c in structure.closed_contours}
-    volume_cc = compute_dvh(structure, None, slice_spacing_mm=spacing_mm or None).volume_cc
-    return {"name": structure.name, "how": "", "volume_cc": round(volume_cc, 4), "slices": len(slices)}
-
-
-def _plain(finding: Finding) -> dict[str, str]:
-    from dataclasses import asdict
-
-    return asdict(finding)
-
-
-def _print(rows: Sequence[dict[str, Any]], findings: list[Finding]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from dvhkit.outputs import tables
-    from dvhkit.outputs.text import clean
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("Structure", overflow="fold")
-    table.add_column("Volume", justify="right")
-    table.add_column("Slices", justify="right")
-    table.add_column("Made as", overflow="fold")
-    for row in rows:
-        cells = (clean(row["name"]), f"{row['volume_cc']:.4g} cc", str(row["slices"]), clean(row["how"]) or "drawn")
-        table.add_row(*(Text(cell) for cell in cells))
-    console = out_console()
-    console.print(table)
-    for renderable in tables.findings_panels(tuple(findings)):
-        console.print(renderable)
+    case, source = opened(path, rtstruct, image, roi)
+    made = wall_of(source.structure, margins_of(margin), image=case.image)
+    finish(case, source, made, out=out, name=name, rt_type=rt_type, add=add, holes=holes, json=json)

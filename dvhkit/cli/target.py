@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from dvhkit.cli.margin import (
+from dvhkit.cli.derived import (
     AddOption,
     HolesOption,
     JsonOption,
@@ -122,18 +122,20 @@ def make(
     chosen = _numbers(settings or [])
     case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
     announce_first_run()
-    lesions = [_region(case, name) for name in gtv or ()]
+    lesions = [_drawn(case, name) for name in gtv or ()]
     roles = {key: _region(case, name) for key, name in _pairs(role or [], "--role", "bone=Femur_L")}
     first = []
     if lesions:
         itv = itv_of(lesions)
         roles["gtv"] = itv.structure if len(lesions) > 1 else lesions[0]
-        first = [itv] if len(lesions) > 1 else []
+        # The phases are kept beside their union; a copy of the whole set has them already.
+        phases = [] if add else [Derived(structure=s, how="") for s in lesions]
+        first = [*phases, itv] if len(lesions) > 1 else []
     made = make_targets(found, roles, settings=chosen, image=case.image)
     write_derived(
         case,
         [*first, *made],
-        source_structures=[Derived(structure=s, how="") for s in lesions],
+        source_structures=[] if len(first) > 1 else [Derived(structure=s, how="") for s in lesions],
         out=out,
         add=add,
         holes=holes,
@@ -180,6 +182,15 @@ def _region(case: Case, text: str) -> Structure:
     from dvhkit.targets.expression import evaluate
 
     return evaluate(text, case.structures, image=case.image).structure
+
+
+def _drawn(case: Case, text: str) -> Structure:
+    from dvhkit.errors import InputError
+
+    found = _region(case, text)
+    if found.is_empty:
+        raise InputError(f"{text} has no contours that bound an area.", remedy="Name a lesion that is drawn.")
+    return found
 
 
 def _numbers(settings: Sequence[str]) -> dict[str, float]:

@@ -23,6 +23,7 @@ from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import ContourKind, Structure
 from dvhkit.outputs.files import write_bytes_whole
 from dvhkit.outputs.keyhole import Holes, stored_rings
+from dvhkit.outputs.rtstruct_references import Slices, complete_references
 
 RTSTRUCT_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
 # Eclipse and others show, and some store, no more.
@@ -30,8 +31,6 @@ NAME_LONGEST = 16
 _NAME_VR_LONGEST = 64
 # An explicit VR of DS counts its length in 16 bits.
 _DS_BYTES_MAX = 65534
-# Contours this far from a slice do not lie on it.
-_ON_SLICE_MM = 0.1
 _COLOURS: dict[str, tuple[int, int, int]] = {
     "GTV": (255, 128, 0),
     "CTV": (255, 128, 192),
@@ -134,7 +133,8 @@ def write_rtstruct(
     findings: list[Finding] = []
     _stamp(found, origin, label)
     taken = {str(item.get("ROIName", "")) for item in found.get("StructureSetROISequence", [])}
-    slices = _Slices(origin, image)
+    complete_references(found, image)
+    slices = Slices(origin, image)
     names = []
     for roi in rois:
         name, said = _fitting_name(roi.structure.name, taken, min(name_longest, _NAME_VR_LONGEST))
@@ -238,7 +238,7 @@ def _fitting_name(name: str, taken: set[str], longest: int) -> tuple[str, list[F
     return unique, findings
 
 
-def _append(found: Dataset, roi: NewRoi, name: str, slices: _Slices, holes: Holes) -> None:
+def _append(found: Dataset, roi: NewRoi, name: str, slices: Slices, holes: Holes) -> None:
     structure = roi.structure
     number = 1 + max((int(item.ROINumber) for item in found.StructureSetROISequence), default=0)
     entry = Dataset()
@@ -265,7 +265,7 @@ def _append(found: Dataset, roi: NewRoi, name: str, slices: _Slices, holes: Hole
     found.RTROIObservationsSequence.append(observation)
 
 
-def _contour_item(points_mm: FloatArray, kind: ContourKind, slices: _Slices) -> Dataset:
+def _contour_item(points_mm: FloatArray, kind: ContourKind, slices: Slices) -> Dataset:
     item = Dataset()
     reference = slices.at(points_mm)
     if reference is not None:
@@ -295,77 +295,6 @@ def _decimal_strings(points_mm: FloatArray) -> Any:  # noqa: ANN401 -- pydicom's
 def _decimal(value: float) -> str:
     text = f"{value:.4f}".rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
-
-
-class _Slices:
-    """Which image slice a contour lies on."""
-
-    def __init__(self, origin: Dataset, image: ImageSeries | None) -> None:
-        self.image = image
-        self.frame_uid = _frame_uid(origin, image)
-        self._axis, self._heights, self._references = self._from_image(image) if image else _from_source(origin)
-
-    @staticmethod
-    def _from_image(image: ImageSeries) -> tuple[FloatArray, FloatArray, list[Dataset]]:
-        grid = image.grid
-        sop_class = _image_class(image)
-        references = [_reference(sop_class, uid) for uid in image.sop_instance_uids]
-        heights = grid.offsets_mm + float(grid.origin_mm @ grid.normal)
-        return grid.normal, heights, references[: len(heights)]
-
-    def at(self, points_mm: FloatArray) -> Dataset | None:
-        """Return the reference to the slice that the contour lies on, or None."""
-        if not self._references:
-            return None
-        heights = points_mm @ self._axis
-        nearest = int(np.abs(self._heights - heights.mean()).argmin())
-        if np.abs(heights - self._heights[nearest]).max() > _ON_SLICE_MM:
-            return None
-        return copy.deepcopy(self._references[nearest])
-
-
-def _image_class(image: ImageSeries) -> str:
-    if image.paths:
-        try:
-            header = pydicom.dcmread(image.paths[0], specific_tags=["SOPClassUID"], force=True)
-            if "SOPClassUID" in header:
-                return str(header.SOPClassUID)
-        except (OSError, ValueError):
-            pass
-    return {"MR": "1.2.840.10008.5.1.4.1.1.4", "PT": "1.2.840.10008.5.1.4.1.1.128"}.get(
-        image.modality, "1.2.840.10008.5.1.4.1.1.2"
-    )
-
-
-def _reference(sop_class: str, sop_instance: str) -> Dataset:
-    reference = Dataset()
-    reference.ReferencedSOPClassUID = sop_class
-    reference.ReferencedSOPInstanceUID = sop_instance
-    return reference
-
-
-def _from_source(origin: Dataset) -> tuple[FloatArray, FloatArray, list[Dataset]]:
-    """Return what the source's own axial contours refer to, by height."""
-    found: dict[float, Dataset] = {}
-    for roi in origin.get("ROIContourSequence", []):
-        for contour in roi.get("ContourSequence", None) or []:
-            references = contour.get("ContourImageSequence", None)
-            data = contour.get("ContourData", None)
-            if references and data is not None and len(data) >= 3:
-                found.setdefault(round(float(data[2]), 2), references[0])
-    return np.array([0.0, 0.0, 1.0]), np.array(sorted(found)), [found[z] for z in sorted(found)]
-
-
-def _frame_uid(origin: Dataset, image: ImageSeries | None) -> str:
-    if image is not None and image.frame_of_reference_uid:
-        return image.frame_of_reference_uid
-    for item in origin.get("StructureSetROISequence", []):
-        if item.get("ReferencedFrameOfReferenceUID"):
-            return str(item.ReferencedFrameOfReferenceUID)
-    for item in origin.get("ReferencedFrameOfReferenceSequence", []):
-        if item.get("FrameOfReferenceUID"):
-            return str(item.FrameOfReferenceUID)
-    return str(origin.get("FrameOfReferenceUID", "") or generate_uid())
 
 
 def _encoded(found: Dataset) -> bytes:

@@ -92,7 +92,8 @@ def crop(
         result = _applied(result, limit, source, image, findings)
         how += f", {limit}"
         if result.is_empty and not before.is_empty:
-            raise InputError(f"nothing is left of {derived.how} when it is kept {limit}.", remedy=_contradiction(limit))
+            kept = " and ".join(str(applied) for applied in limits[: limits.index(limit) + 1])
+            raise InputError(f"nothing is left of {derived.how} when it is kept {kept}.", remedy=_contradiction(limit))
     if source is not None and limits:
         findings += _source_cut(result, source)
     return replace(derived, structure=replace(result, name=derived.structure.name), how=how, findings=tuple(findings))
@@ -113,6 +114,11 @@ def _applied(
     if limit.kind == "barrier":
         if source is None:
             raise InputError("a barrier needs the structure from which the target grew.")
+        if combine("-", source, limit.structure, name=source.name).is_empty:
+            raise InputError(
+                f"{source.name} lies wholly inside the barrier {limit.structure.name}, so it can grow nowhere.",
+                remedy="Leave that barrier out, or name the structure that bounds the growth.",
+            )
         return connected_to(combine("-", target, limit.structure, name=name), source)
     other = limit.structure
     if limit.distance_mm > 0:

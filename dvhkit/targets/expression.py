@@ -11,8 +11,11 @@
     "Kidney (left)" | #7             a name that holds signs, in quotes; an ROI by its number
 
 Operators have blanks round them (``Liver-GTV`` is a name) and are worked off from left to right. A margin binds
-to the one operand before it: after an operation it needs parentheses, since ``A - B + 3mm`` may mean either. The bare
-words GTV, CTV, ITV and PTV stand for all structures of that type together where no structure has just that name.
+to the one operand before it: after an operation it needs parentheses, since ``A - B + 3mm`` may mean either.
+
+A text that is all the name of one structure is that structure. As part of an expression the bare words GTV, CTV, ITV
+and PTV stand for all structures of that type together, as they do in protocols: ``Liver - GTV`` leaves no lesion in.
+In quotes they are names like any other; where nothing has the type they are names too.
 """
 
 from __future__ import annotations
@@ -39,7 +42,7 @@ _BLANKS = re.compile(r"\s*")
 _QUOTED = re.compile(r'"([^"]*)"')
 # A bare name ends at a sign with blanks round it, and at |, &, parentheses and quotes.
 _NAME = re.compile(r'(?:(?!\s+[-+](?:\s|$)|\s*[|&()"]).)+')
-_SIGN = re.compile(r"([-+])(?=\s)|([|&])")
+_SIGN = re.compile(r"([-+])(?=\s|$)|([|&])")
 _LENGTH = re.compile(r"(?:\d+\.?\d*|\.\d+)\s*(?:mm|cm)(?![\w.])", re.IGNORECASE)
 _NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)\s*(?=$|[-+|&()])")
 _SIX = re.compile(r"\[([^\]]*)\]")
@@ -230,6 +233,9 @@ def evaluate(
         expression = Name(text, quoted=True) if text in structures else parse_expression(text)
     work = _Evaluation(structures, image)
     result = work.value(expression)
+    if isinstance(expression, Name):
+        # '#3' and 'ptv' are ways to spell a name that stands in the set.
+        text = result.name
     findings = list(work.findings)
     if result.is_empty and not isinstance(expression, Name):
         findings.append(_nothing_left(name or text))
@@ -263,9 +269,11 @@ class _Evaluation:
         return combine(expression.operator, left, self.value(expression.right), name=str(expression))
 
     def _named(self, name: Name) -> Structure:
-        if name.name in self.structures or name.quoted or name.name not in TARGET_TYPES:
+        if name.quoted or name.name not in TARGET_TYPES:
             return self.structures[name.name]
-        of_type = [s for s in self.structures if s.rt_roi_type == name.name]
+        of_type = [s for s in self.structures if s.rt_roi_type == name.name and not s.is_empty]
+        if not of_type and name.name in self.structures:
+            return self.structures[name.name]
         if not of_type:
             raise UnknownStructureError(
                 f"there is no structure {name.name!r} and none of type {name.name}.",
@@ -274,6 +282,8 @@ class _Evaluation:
             )
         from dvhkit.engine.combine import combine
 
+        if len(of_type) > 1:
+            self.findings.append(_several(name.name, [s.name for s in of_type]))
         return reduce(lambda a, b: combine("|", a, b, name=name.name), of_type)
 
     def _with_margin(self, expression: Margin) -> Structure:
@@ -293,6 +303,16 @@ def _require_names(expression: Expression, named: Callable[[Name], Structure]) -
     else:
         _require_names(expression.left, named)
         _require_names(expression.right, named)
+
+
+def _several(type_name: str, names: list[str]) -> Finding:
+    return Finding(
+        level=Level.INFO,
+        code="type-united",
+        message=f"{type_name} stands for all structures of that type together: {', '.join(names)}. "
+        f'Write "{type_name}" in quotes, or #number, for one of them.',
+        where=type_name,
+    )
 
 
 def _nothing_left(name: str) -> Finding:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -13,150 +12,21 @@ from dvhkit.engine.distance import FrameMargins, grown_sections, shrunk_sections
 from dvhkit.engine.loft_parts import Section, ring_polygons
 from dvhkit.engine.planes import PlaneStack, Runs, find_runs, repaired, stack_planes
 from dvhkit.engine.repair import compose, rings_of
-from dvhkit.errors import GeometryError, InputError
+from dvhkit.errors import GeometryError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import Contour, ContourKind, Structure
-from dvhkit.units import number_text
+from dvhkit.targets.margin_sizes import Margins, margins_text, parse_margins
 
-# Patient directions in LPS: letter -> field, and the unit vector that the letter stands for.
-_FIELDS = {
-    "L": "left_mm",
-    "R": "right_mm",
-    "A": "anterior_mm",
-    "P": "posterior_mm",
-    "S": "superior_mm",
-    "I": "inferior_mm",
-}
-_PAIRS = ((("L", "R")), (("P", "A")), (("S", "I")))
-_GREATEST_MM = 100.0
+__all__ = ["Derived", "Margins", "grow", "margins_text", "parse_margins", "shrink", "to_contours"]
+
 # Axes that lie off the patient's by less than a quarter of a degree are those axes, rounded.
 _ALONG = 0.99999
 # A margin smaller than this is finer than the grid on which results are traced.
 _FINE_MM = 1.0
 _SLIVER_MM2 = 0.01
 _SAME_PLANE_MM = 0.1
-_PIECE = re.compile(r"\s*([A-Za-z]+)\s*[=:]\s*(\S+)\s*$")
-_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))\s*(mm|cm)?$", re.IGNORECASE)
-_LONG_NAMES = {field.removesuffix("_mm"): letter for letter, field in _FIELDS.items()}
-_LONG_NAMES |= {"LEFT": "L", "RIGHT": "R", "ANT": "A", "POST": "P", "SUP": "S", "INF": "I"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Margins:
-    """Six margins in patient directions, each zero or more, in mm.
-
-    Growing by them is the Minkowski sum with the body that is an eighth of an ellipsoid in each octant: towards the
-    left, front and head, say, with the semi-axes ``left_mm``, ``anterior_mm`` and ``superior_mm``. This is what
-    planning systems do; along each axis a flat face moves by exactly its margin, and between the axes the margin goes
-    over smoothly. Shrinking is the Minkowski difference: the left side recedes by ``left_mm``.
-
-    Directions are the patient's whatever the patient position: left, right, anterior, posterior, superior (head) and
-    inferior (feet).
-    """
-
-    left_mm: float
-    right_mm: float
-    anterior_mm: float
-    posterior_mm: float
-    superior_mm: float
-    inferior_mm: float
-
-    def __post_init__(self) -> None:
-        for letter, name in _FIELDS.items():
-            value = getattr(self, name)
-            if not np.isfinite(value) or value < 0:
-                raise InputError(
-                    f"the margin {letter}={value:g} mm is not zero or more.",
-                    remedy="Give margins as lengths; to make a structure smaller, shrink it instead of growing it.",
-                )
-            if value > _GREATEST_MM:
-                raise InputError(
-                    f"the margin {letter}={value:g} mm is more than {_GREATEST_MM:g} mm.",
-                    remedy="Margins are in millimetres; write 'cm' behind a number in centimetres.",
-                )
-
-    @staticmethod
-    def isotropic(margin_mm: float) -> Margins:
-        """Return the same margin on all sides."""
-        return Margins(**dict.fromkeys(_FIELDS.values(), float(margin_mm)))
-
-    @property
-    def is_isotropic(self) -> bool:
-        """Whether all six are equal."""
-        return len({getattr(self, name) for name in _FIELDS.values()}) == 1
-
-    @property
-    def greatest_mm(self) -> float:
-        """The greatest of the six."""
-        return max(float(getattr(self, name)) for name in _FIELDS.values())
-
-    def __str__(self) -> str:
-        if self.is_isotropic:
-            return f"{number_text(self.left_mm)} mm"
-        return ", ".join(f"{letter}={number_text(getattr(self, name))}" for letter, name in _FIELDS.items()) + " mm"
-
-
-def parse_margins(text: str) -> Margins:
-    """Return the margins that `text` spells: ``5``, ``5mm``, ``0.5 cm``, or ``L=5,R=7,A=6,P=8,S=9,I=10``.
-
-    Directions may be spelt out (``left=5``), pairs named together (``LR=5, AP=6, SI=8``) and a bare number given for
-    those not named (``5, P=3``). What is left open altogether is refused.
-
-    Raises
-    ------
-    InputError
-        With what is wrong and an example.
-    """
-    values: dict[str, float] = {}
-    rest: float | None = None
-    for piece in _split(text):
-        named = _PIECE.match(piece)
-        if named is None:
-            if rest is not None:
-                raise _bad(text, "it holds two numbers without a direction")
-            rest = _length_mm(piece, text)
-            continue
-        for letter in _letters(named[1], text):
-            if letter in values:
-                raise _bad(text, f"it names {letter} twice")
-            values[letter] = _length_mm(named[2], text)
-    missing = [letter for letter in _FIELDS if letter not in values]
-    if missing and rest is None:
-        raise _bad(text, f"it leaves open {', '.join(missing)}")
-    return Margins(**{name: values.get(letter, rest or 0.0) for letter, name in _FIELDS.items()})
-
-
-def _split(text: str) -> list[str]:
-    pieces = [piece.strip() for piece in re.split(r"[,;]", text)]
-    if not all(pieces):
-        raise _bad(text, "it is empty" if not text.strip() else "a number is missing at a comma")
-    return pieces
-
-
-def _letters(word: str, text: str) -> str:
-    if word.upper() in _LONG_NAMES or word.lower() in _LONG_NAMES:
-        return _LONG_NAMES.get(word.upper()) or _LONG_NAMES[word.lower()]
-    letters = word.upper().replace("CC", "SI")
-    if not all(letter in _FIELDS for letter in letters):
-        raise _bad(text, f"{word!r} is no direction")
-    return letters
-
-
-def _length_mm(number: str, text: str) -> float:
-    match = _NUMBER.match(number.strip())
-    if match is None:
-        raise _bad(text, f"{number.strip()!r} is no length")
-    return float(match[1]) * (10.0 if (match[2] or "").lower() == "cm" else 1.0)
-
-
-def _bad(text: str, why: str) -> InputError:
-    return InputError(
-        f"the margin {text!r} cannot be used: {why}.",
-        remedy="Write '5' for 5 mm on all sides, or 'L=5,R=7,A=6,P=8,S=9,I=10' (patient left, right, anterior, "
-        "posterior, superior, inferior).",
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -230,7 +100,7 @@ def _derive(
 ) -> Derived:
     if not isinstance(margins, Margins):
         margins = Margins.isotropic(margins)
-    how = f"{structure.name} {'-' if shrinks else '+'} {margins_text(margins)}"
+    how = f"{_operand(structure.name)} {'-' if shrinks else '+'} {margins_text(margins)}"
     result = replace(structure, number=-1, name=name or how, contours=())
     stack = stack_planes(structure, image.grid if image is not None else None)
     if stack is None:
@@ -255,11 +125,9 @@ def _derive(
     return Derived(structure=replace(result, contours=contours), how=how, findings=tuple(findings))
 
 
-def margins_text(margins: Margins) -> str:
-    """Return margins as expressions spell them: ``5mm`` or ``[L=5,R=7,A=6,P=8,S=9,I=10]``."""
-    if margins.is_isotropic:
-        return f"{number_text(margins.left_mm)}mm"
-    return "[" + str(margins).removesuffix(" mm").replace(" ", "") + "]"
+def _operand(name: str) -> str:
+    """Return a name as it stands in an expression: in parentheses if it is one itself."""
+    return f"({name})" if any(f" {sign} " in name for sign in "-+|&") else name
 
 
 def _mended(stack: PlaneStack) -> PlaneStack:
@@ -299,7 +167,7 @@ def _frame_margins(stack: PlaneStack, margins: Margins, name: str) -> FrameMargi
                 "cannot be drawn.",
                 remedy="Use one margin for all sides, or resample the image along the patient's axes.",
             )
-        positive, negative = (getattr(margins, _FIELDS[letter]) for letter in _PAIRS[along])
+        positive, negative = margins.along_axes[along]
         pairs.append((positive, negative) if axis[along] > 0 else (negative, positive))
     (u_up, u_down), (v_up, v_down), (w_up, w_down) = pairs
     return FrameMargins(u_up=u_up, u_down=u_down, v_up=v_up, v_down=v_down, w_up=w_up, w_down=w_down)

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from dvhkit.cli.export import export
 from dvhkit.cli.margin import margin_app
 from dvhkit.cli.target import target_app
+from dvhkit.engine.dvh import compute_dvh
 from dvhkit.errors import InputError
 from dvhkit.model.dose import DoseType
 from dvhkit.phantoms.dicom_set import write_set
@@ -165,3 +166,59 @@ def test_shares_of_voxels_sum_to_the_volume(folder, tmp_path):
 def test_export_without_a_wish_is_refused(folder, tmp_path):
     with pytest.raises(InputError, match="nothing to export"):
         run("export", folder, "--out", tmp_path)
+
+
+def test_a_ring_lies_between_its_gap_and_its_margin(folder, tmp_path):
+    out = tmp_path / "rs.dcm"
+    run("margin", "ring", folder, "--roi", "GTV", "--gap", "2", "--margin", "5", "--name", "Ring", "--out", out)
+    made = read_case(rtstruct=out).structures["Ring"]
+    radius = np.linalg.norm(np.concatenate([c.points_mm for c in made.contours]) - [2, -1, 0.5], axis=1)
+    # Keyholes join the two faces; all other points lie on one of them.
+    on_a_face = np.minimum(np.abs(radius - 10), np.abs(radius - 13)) < 0.05
+    assert on_a_face.mean() > 0.97
+    assert compute_dvh(made, None).volume_cc == pytest.approx(4 / 3 * np.pi * (13**3 - 10**3) / 1000, rel=0.02)
+
+
+def test_a_wall_is_what_shrinking_takes_away(folder, tmp_path):
+    out = tmp_path / "rs.dcm"
+    run("margin", "wall", folder, "--roi", "GTV", "--margin", "3", "--name", "Wall", "--out", out)
+    wall = read_case(rtstruct=out).structures["Wall"]
+    assert compute_dvh(wall, None).volume_cc == pytest.approx(4 / 3 * np.pi * (8**3 - 5**3) / 1000, rel=0.02)
+
+
+def test_a_structure_thinner_than_two_walls_is_all_wall(folder, tmp_path):
+    out = tmp_path / "rs.dcm"
+    result = run("margin", "wall", folder, "--roi", "SpinalCord", "--margin", "6", "--out", out)
+    assert "nowhere thicker" in " ".join(result.output.split())
+    made, drawn = read_case(rtstruct=out).structures["SpinalCord wall"], read_case(folder).structures["SpinalCord"]
+    assert compute_dvh(made, None).volume_cc == pytest.approx(compute_dvh(drawn, None).volume_cc, rel=1e-3)
+
+
+def test_a_ring_without_room_is_refused(folder, tmp_path):
+    with pytest.raises(InputError, match="leaves no ring"):
+        run("margin", "ring", folder, "--roi", "GTV", "--gap", "5", "--margin", "5", "--out", tmp_path / "rs.dcm")
+
+
+def test_a_barrier_that_holds_the_lesion_is_refused(folder, tmp_path):
+    with pytest.raises(InputError, match="wholly inside the barrier"):
+        run("margin", "grow", folder, "--roi", "GTV", "--margin", "5", "--barrier", "GTV", "--out", tmp_path / "rs.dcm")
+
+
+def test_the_phases_of_an_itv_are_kept_beside_it(folder, tmp_path):
+    out = tmp_path / "rs.dcm"
+    run("target", "make", folder, "--recipe", "ning2023-robotic", "--gtv", "GTV", "--gtv", "SpinalCord", "--out", out)
+    assert read_case(rtstruct=out).structures.names == ("GTV", "SpinalCord", "ITV", "PTV")
+
+
+def test_an_empty_phase_is_refused(folder, tmp_path):
+    with pytest.raises(InputError, match="no contours"):
+        run(
+            "target", "make", folder, "--recipe", "ning2023-robotic", "--gtv", "GTV & SpinalCord", "--gtv", "GTV",
+            "--out", tmp_path / "rs.dcm",
+        )  # fmt: skip
+
+
+def test_a_name_by_number_is_written_as_the_set_has_it(folder, tmp_path):
+    out = tmp_path / "rs.dcm"
+    run("margin", "grow", folder, "--roi", "#3", "--margin", "5", "--out", out)
+    assert read_case(rtstruct=out).structures.names == ("GTV + 5mm",)

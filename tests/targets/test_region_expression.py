@@ -10,6 +10,8 @@ from dvhkit.errors import InputError, UnknownStructureError
 from dvhkit.model.structure import StructureSet
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import Box, sphere
+from dvhkit.protocols.regions import Name as RuleName
+from dvhkit.protocols.regions import OfType, parse_region
 from dvhkit.targets.expression import Margin, Name, Operation, evaluate, is_expression, parse_expression
 from dvhkit.targets.margin import Margins, parse_margins
 
@@ -139,3 +141,24 @@ def test_an_empty_result_is_empty_with_a_finding(structures):
     made = evaluate("A - (A + 2mm)", structures)
     assert made.structure.is_empty
     assert [f.code for f in made.findings] == ["derived-empty"]
+
+
+def test_a_type_word_alone_is_the_structure_of_that_name_and_in_an_expression_all_of_the_type():
+    a = structure("GTV", 1, Box(size_mm=(10, 10, 20)), PLANES, rt_roi_type="GTV")
+    b = structure("GTV_2", 2, Box(centre_mm=(30, 0, 0), size_mm=(10, 10, 20)), PLANES, rt_roi_type="GTV")
+    body = structure("Body", 3, Box(size_mm=(100, 100, 40)), PLANES)
+    both = StructureSet(structures=(a, b, body))
+    assert volume_cc("GTV", both) == pytest.approx(2.0, rel=1e-3)
+    made = evaluate("Body & GTV", both)
+    assert compute_dvh(made.structure, None).volume_cc == pytest.approx(4.0, rel=1e-3)
+    assert "type-united" in {f.code for f in made.findings}
+    assert volume_cc('Body & "GTV"', both) == pytest.approx(2.0, rel=1e-3)
+    # Rules mean the same.
+    assert parse_region("GTV", known=both.names) == RuleName("GTV")
+    assert parse_region("Body & GTV", known=both.names).right == OfType("GTV")
+
+
+def test_a_type_word_that_is_no_structures_type_is_a_name():
+    named = structure("PTV", 1, Box(size_mm=(10, 10, 20)), PLANES)
+    body = structure("Body", 3, Box(size_mm=(100, 100, 40)), PLANES)
+    assert volume_cc("Body & PTV", StructureSet(structures=(named, body))) == pytest.approx(2.0, rel=1e-3)

@@ -205,3 +205,19 @@ def test_rt_utils_reads_what_is_written(case, rois, folder, tmp_path):
     # rt-utils rounds contour points to whole pixels and counts the rim in: half a pixel on every side at most.
     grown_by = (mask.sum() * 1.0 * 1.25 * 2.0 / 1000 / volume_cc(rois[0].structure)) ** (1 / 3) * 15 - 15
     assert -0.2 < grown_by < 0.7
+
+
+def test_a_source_that_names_no_image_series_is_completed(case, rois, folder, tmp_path):
+    bare = pydicom.dcmread(next(folder.glob("*RS*.dcm"), None) or case.structures.path)
+    del bare.ReferencedFrameOfReferenceSequence
+    bare.save_as(tmp_path / "bare.dcm")
+    for keep in (False, True):
+        out = tmp_path / f"made_{keep}.dcm"
+        write_rtstruct(out, rois, source=tmp_path / "bare.dcm", image=case.image, keep_existing=keep)
+        frame = pydicom.dcmread(out).ReferencedFrameOfReferenceSequence[0]
+        assert frame.FrameOfReferenceUID == case.image.frame_of_reference_uid
+        series = frame.RTReferencedStudySequence[0].RTReferencedSeriesSequence[0]
+        assert series.SeriesInstanceUID == case.image.series_instance_uid
+        named = [item.ReferencedSOPInstanceUID for item in series.ContourImageSequence]
+        assert named == list(case.image.sop_instance_uids)
+        assert dciodvfy_errors(out) == []
