@@ -174,8 +174,17 @@ def band(dvh: Dvh, metric: str) -> tuple[float, float]:
             values.append(METRICS[metric](each))
         except NotEvaluable:
             continue
-    error = dvh.volume_error_cc if metric == "Volume" else dvh.dose_error_gy
+    bounds = {"Min": dvh.min_bounds_gy, "Max": dvh.max_bounds_gy}.get(metric)
+    if bounds is not None:
+        return min(*values, bounds[0]), max(*values, bounds[1])
+    error = dvh.volume_error_cc if metric == "Volume" else dvh.error_gy(_part_cc(metric, dvh))
     return min(values) - error, max(values) + error
+
+
+def _part_cc(metric: str, dvh: Dvh) -> float:
+    """Return the part of the structure whose border in dose the metric asks for; half of it for all others."""
+    share = {"D99%": 0.99, "D95%": 0.95, "D5%": 0.05, "D1%": 0.01}.get(metric, 0.5)
+    return 0.03 if metric == "D0.03cc" else share * dvh.covered_cc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,11 @@ class Solid:
         """How far the solid may reach beyond its contours in their planes."""
         return 0.5 * max(max(gaps) for gaps in self.runs.end_gap_mm) if self.links else 0.0
 
+    @property
+    def volume_mm3(self) -> float:
+        """About how large it is: sections times the heights of their slabs."""
+        return float(np.dot(np.abs(self.stack.areas_mm2()), self.hi_mm - self.lo_mm))
+
     def bands_mm(self) -> FloatArray:
         """Return how far around its contours each plane has to know its distances.
 

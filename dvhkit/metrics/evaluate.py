@@ -145,14 +145,25 @@ def _widened(row: MetricResult, metric: Metric, dvh: Dvh, prescription: Prescrip
     if row.low is None or row.high is None:
         return row
     is_dose = spec(metric.kind).gives is Dimension.DOSE
-    error = dvh.dose_error_gy if is_dose else dvh.volume_error_cc
+    scale = 1.0
     if metric.unit is Unit.PERCENT:
-        whole = the_prescription(prescription).dose_gy if is_dose else dvh.covered_cc
-        error *= 100.0 / whole
+        scale = 100.0 / (the_prescription(prescription).dose_gy if is_dose else dvh.covered_cc)
+    bounds = {"Min": dvh.min_bounds_gy, "Max": dvh.max_bounds_gy}.get(metric.kind)
+    if bounds is not None:
+        return replace(row, low=min(row.low, scale * bounds[0]), high=max(row.high, scale * bounds[1]))
+    error = scale * (_dose_error_gy(metric, dvh) if is_dose else dvh.volume_error_cc)
     high = row.high + error
     if metric.unit is Unit.PERCENT and not is_dose:
         high = max(row.high, min(high, 100.0))
     return replace(row, low=max(0.0, row.low - error), high=high)
+
+
+def _dose_error_gy(metric: Metric, dvh: Dvh) -> float:
+    """Return the engine's own error of a dose: larger for a dose to a part than for one over the whole."""
+    at = metric.at
+    if spec(metric.kind).takes is not Dimension.VOLUME or at is None:
+        return dvh.dose_error_gy
+    return dvh.error_gy(at.value / 100 * dvh.covered_cc if at.unit is Unit.PERCENT else at.value)
 
 
 def _volume_only(row: MetricSpec, roi: str, volume_cc: float | None) -> Dvh:

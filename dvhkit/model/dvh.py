@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 DOSE_EQUALITY_RTOL = 1e-7
 # The same for volumes, whose sums carry rounding errors only.
 _VOLUME_EQUALITY_RTOL = 1e-9
+# The error of the dose to less than this share of a structure is that at a point of its surface, and grows no more.
+_LEAST_PART_FRAC = 5e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,7 +43,12 @@ class Dvh:
         The same structure under the other conventions that its drawn slices allow; a metric's band runs from its least
         to its greatest value over this DVH and these. Empty where no band was asked for.
     volume_error_cc, dose_error_gy
-        The engine's own error estimate: what a shift of the surface by a small part of the slice distance changes.
+        The engine's own error estimate: what a shift of the surface by a small part of the slice distance, and by what
+        the chords of its outlines cut off, changes. `error_gy` says what that means for a part of the structure.
+    min_bounds_gy, max_bounds_gy
+        Between what the least and the greatest dose lie for all that the drawn slices say; None where no band was
+        asked for. A drawn contour belongs to the structure, and an edge or a tip between two slices is drawn on
+        neither.
 
     Notes
     -----
@@ -59,6 +66,8 @@ class Dvh:
     variants: tuple[Dvh, ...] = ()
     volume_error_cc: float = 0.0
     dose_error_gy: float = 0.0
+    min_bounds_gy: tuple[float, float] | None = None
+    max_bounds_gy: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dose_gy", frozen_array(self.dose_gy))
@@ -73,6 +82,18 @@ class Dvh:
     def uncovered_frac(self) -> float:
         """Fraction of the volume that lies outside the dose grid."""
         return max(0.0, 1.0 - self.covered_cc / self.volume_cc) if self.volume_cc > 0 else 0.0
+
+    def error_gy(self, part_cc: float) -> float:
+        """Return the engine's own error of the dose that parts the hottest or coldest `part_cc` from the rest.
+
+        Errors of the surface average out over a whole structure, and less so over a part of it: the estimate grows as
+        the length of half the structure over that of the part, or of the rest if that is smaller.
+        """
+        whole = self.covered_cc
+        if whole <= 0:
+            return self.dose_error_gy
+        part = min(part_cc, whole - part_cc) / whole
+        return self.dose_error_gy * float((0.5 / min(0.5, max(part, _LEAST_PART_FRAC))) ** (1.0 / 3.0))
 
     @property
     def mean_gy(self) -> float:

@@ -240,18 +240,43 @@ def _inside_rim(u, v, size, rim):
 
 
 @_inlined
-def _clear(part, moment, column):
-    part[column] = 0.0
-    moment[column, 0] = 0.0
-    moment[column, 1] = 0.0
-    moment[column, 2] = 0.0
+def _clear(part, moment, run, first, last):
+    """Empty the columns ``first..last`` of a row of a layer."""
+    for column in range(first, last + 1):
+        if part[column] != 0.0:
+            part[column] = 0.0
+            moment[column, 0] = 0.0
+            moment[column, 1] = 0.0
+            moment[column, 2] = 0.0
+        run[column, 0] = 0.0
+        run[column, 1] = 0.0
+    run[last + 1, 0] = 0.0
+    run[last + 1, 1] = 0.0
 
 
 @njit(cache=True, nogil=True)
 def book_layers(
-    layers, begin, stop, edges, origin, step, dose, offsets, half_end, to_dose, rim, low, high, hist, totals, extremes
+    layers,
+    begin,
+    stop,
+    edges,
+    origin,
+    step,
+    dose,
+    offsets,
+    half_end,
+    to_dose,
+    rim,
+    low,
+    high,
+    keeps,
+    hist,
+    totals,
+    extremes,
 ):
-    """Evaluate the dose of each covered cell of the layers ``begin:stop``, book it, and hand the layers back empty.
+    """Evaluate the dose of each covered cell of the layers ``begin:stop`` and book it.
+
+    The layers are handed back empty, unless `keeps`: then they are to be booked again.
 
     Parameters
     ----------
@@ -290,8 +315,9 @@ def book_layers(
             last = layers.span[slot, row, 1]
             if last < 0:
                 continue
-            layers.span[slot, row, 0] = layers.part.shape[2]
-            layers.span[slot, row, 1] = -1
+            if not keeps:
+                layers.span[slot, row, 0] = layers.part.shape[2]
+                layers.span[slot, row, 1] = -1
             part = layers.part[slot, row]
             moment = layers.moment[slot, row]
             run = layers.run[slot, row]
@@ -323,16 +349,11 @@ def book_layers(
             for column in range(first, last + 1):
                 height += run[column, 0]
                 raised += run[column, 1]
-                run[column, 0] = 0.0
-                run[column, 1] = 0.0
                 filled = height + part[column]
                 if filled <= hw * 1e-12:
-                    _clear(part, moment, column)
                     continue
                 u = origin[0] + step[0] * column
                 if filled >= hw * (1.0 - 1e-12):
-                    if part[column] != 0.0:
-                        _clear(part, moment, column)
                     volume = base * filled
                     totals[0] += volume
                     if in_line and u >= rim[0] and u + step[0] <= rim[1]:
@@ -353,7 +374,6 @@ def book_layers(
                 place[1] = min(max((moment[column, 1] + 0.5 * height) * one, 0.0), 1.0)
                 w = min(max((moment[column, 2] + raised) * one, w0), w1)
                 place[2] = (w - w0) / hw
-                _clear(part, moment, column)
                 volume = base * filled
                 totals[0] += volume
                 share = _inside_rim(u, v0, size, rim)
@@ -363,8 +383,8 @@ def book_layers(
                 vc = min(max(v0 + step[1] * place[1], rim[2]), rim[3])
                 if _dose_at(dose, offsets, half_end, to_dose, uc, vc, w, out):
                     _book_part(out, size, place, filled / hw, volume * share, low, high, hist, totals, extremes)
-            run[last + 1, 0] = 0.0
-            run[last + 1, 1] = 0.0
+            if not keeps:
+                _clear(part, moment, run, first, last)
 
 
 @njit(cache=True, nogil=True)
@@ -438,13 +458,16 @@ def surface_extremes(
     to_dose,
     extremes,
 ):
-    """Widen `extremes` by the dose on the walls of the prisms: along each edge, at each slab's ends and `levels`."""
-    least = extremes[0]
-    most = extremes[1]
+    """Write to `extremes` (planes, 2) least and greatest dose on walls: along each edge, at its ends and at `levels`.
+
+    inf and -inf where the walls lie outside the dose grid.
+    """
     level = 0
     for plane in range(slab_lo.size):
         lo = slab_lo[plane]
         hi = slab_hi[plane]
+        least = np.inf
+        most = -np.inf
         while level < levels.size and levels[level] <= lo:
             level += 1
         for ring in range(plane_ring[plane], plane_ring[plane + 1]):
@@ -475,8 +498,8 @@ def surface_extremes(
                             z = hi
                 x0 = x1
                 y0 = y1
-    extremes[0] = least
-    extremes[1] = most
+        extremes[plane, 0] = least
+        extremes[plane, 1] = most
 
 
 @njit(cache=True, nogil=True)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dvhkit.model.arrays import FloatArray
+FloatArray = NDArray[np.float64]
 
 
 class Planes(NamedTuple):

@@ -1,0 +1,90 @@
+"""How far a DVH may be off: chords for arcs, edges between slices, peaks between dose voxels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+
+from dvhkit.engine.kernels.peaks import round_peaks
+from dvhkit.engine.planes import PlaneStack, next_in_ring
+from dvhkit.engine.solid import Solid
+from dvhkit.model.arrays import FloatArray, frozen_array
+from dvhkit.model.dose import Dose
+from dvhkit.model.dvh import Dvh
+
+# An outline that turns by more than this at a point has a corner there; less is an arc drawn with chords.
+_CORNER_RAD = 0.6
+
+
+@lru_cache(maxsize=2)
+def rounded(dose: Dose) -> Dose:
+    """Return the dose with peaks and valleys as round as its voxels tell, where trilinear interpolation cuts them off.
+
+    The trilinear dose and this one hold the smooth dose between them; see kernel `round_peaks`.
+    """
+    values = np.empty(dose.values_gy.shape)
+    round_peaks(dose.values_gy, dose.grid.offsets_mm, min(0.0, float(dose.values_gy.min())), values)
+    return replace(dose, values_gy=frozen_array(values))
+
+
+@lru_cache(maxsize=16)
+def chords_mm(stack: PlaneStack) -> float:
+    """Return how far arcs lie outside the chords that they were drawn with, on average over the outlines."""
+    following = next_in_ring(stack)
+    edges = stack.points_mm[following] - stack.points_mm
+    length = np.hypot(edges[:, 0], edges[:, 1])
+    heading = np.arctan2(edges[:, 1], edges[:, 0])
+    turn = np.abs((heading[following] - heading + np.pi) % (2 * np.pi) - np.pi)
+    before = np.empty_like(turn)
+    before[following] = turn
+    arc = np.minimum(turn, before)
+    arc[arc > _CORNER_RAD] = 0.0
+    # An arc that turns by `arc` over a chord lies off it by length * arc / 12 on average.
+    return float(np.dot(length**2, arc) / 12.0 / max(float(length.sum()), 1e-9))
+
+
+def bounded(dvh: Dvh, solid: Solid, met_gy: FloatArray) -> Dvh:
+    """Return the DVH with bounds of its extremes: the drawn outlines, and where they meet if carried on.
+
+    `met_gy` (planes, 2): least and greatest dose on each plane's outlines; inf and -inf where there is none.
+    """
+    if dvh.min_gy is None or dvh.max_gy is None:
+        return dvh
+    z, error = solid.stack.offsets_mm, dvh.error_gy(0.0)
+    runs = [slice(*run) for run in solid.runs.bounds]
+    lowest = min(-_highest_ridge(z[run], -met_gy[run, 0]) for run in runs)
+    highest = max(_highest_ridge(z[run], met_gy[run, 1]) for run in runs)
+    # An outline belongs to the structure: what it meets bounds the extremes, as exactly as it was drawn.
+    drawn_low = min(float(met_gy[:, 0].min()) + dvh.dose_error_gy, dvh.max_gy)
+    drawn_high = max(float(met_gy[:, 1].max()) - dvh.dose_error_gy, dvh.min_gy)
+    return replace(
+        dvh,
+        min_bounds_gy=(max(0.0, min(lowest, dvh.min_gy - error)), max(dvh.min_gy, drawn_low)),
+        max_bounds_gy=(min(dvh.max_gy, drawn_high), max(highest, dvh.max_gy + error)),
+    )
+
+
+def _highest_ridge(z_mm: FloatArray, top: FloatArray) -> float:
+    """Return the greatest height at which the lines through `top` before and behind a gap meet, rising from both.
+
+    A convex solid in a linear dose reaches no higher between two slices than where these lines meet.
+    """
+    if len(z_mm) < 4 or not np.isfinite(top).all():
+        return -np.inf
+    slope = np.diff(top) / np.diff(z_mm)
+    rise, fall = slope[:-2], slope[2:]
+    ridge = (rise > 0) & (fall < 0)
+    gap = np.diff(z_mm)[1:-1]
+    share = np.zeros_like(gap)
+    np.divide(top[2:-1] - top[1:-2] - fall * gap, rise - fall, out=share, where=ridge)
+    heights = top[1:-2] + rise * np.clip(share, 0.0, gap)
+    return float(heights[ridge].max(initial=-np.inf))
+
+
+def hull(one: tuple[float, float] | None, other: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Return the bounds that hold both."""
+    if one is None or other is None:
+        return one or other
+    return min(one[0], other[0]), max(one[1], other[1])
