@@ -124,9 +124,14 @@ def read_bytes(path: Path) -> bytes:
             )
         return path.read_bytes()
     except OSError as error:
-        raise InputError(
-            f"cannot be opened ({error.strerror or error}).", path=path, remedy="Check the name and your rights."
-        ) from error
+        raise cannot_open(path, error) from error
+
+
+def cannot_open(path: Path, error: OSError) -> InputError:
+    """Return the refusal of a file, or folder, that the operating system does not open."""
+    what = "the folder cannot be opened" if path.is_dir() else "cannot be opened"
+    reason = f" ({error.strerror})" if error.strerror and not path.is_dir() else ""
+    return InputError(f"{what}{reason}.", path=path, remedy="Check the name and your rights.")
 
 
 def parse(data: bytes) -> DataSet:

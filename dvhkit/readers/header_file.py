@@ -16,6 +16,7 @@ from dvhkit.readers.dicom_file import (
     PARSE_ERRORS,
     PREAMBLE,
     Reached,
+    cannot_open,
     file_meta,
     inflate,
     is_parse_error,
@@ -65,7 +66,7 @@ def read_header(
     `last_for` gets the first bytes and names the first tag that is of no interest, such as PixelData. The file is
     read in growing pieces until that tag is reached, or the end of the file.
     """
-    with path.open("rb") as file:
+    with _opened(path) as file:
         piece = _Piece(path, file)
         data = piece.data
         if not looks_like_dicom(data):
@@ -78,6 +79,13 @@ def read_header(
             return HeaderRead(_deflated(read_bytes(path), start, last, specific_tags), *outer)
         found, ends_at = _walked(piece, last) or _parsed(piece, last, specific_tags)
     return HeaderRead(found, *outer, ends_at)
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise cannot_open(path, error) from error
 
 
 class _Piece:

@@ -196,7 +196,10 @@ def _entries(files: list[Path]) -> Iterator[FileEntry | DvhkitError | None]:
 
 
 def find_files(root: Path) -> list[Path]:
-    """Return all regular files at or under `root`, sorted; a folder that links to one already seen is passed over."""
+    """Return all regular files at or under `root`, sorted, and the folders that cannot be opened.
+
+    A folder that links to one already seen is passed over.
+    """
     if root.is_file():
         return [root]
     # Texts are joined, asked and sorted several times faster than paths; archives hold many files.
@@ -205,7 +208,8 @@ def find_files(root: Path) -> list[Path]:
 
 def _walk(root: Path) -> Iterator[str]:
     seen: set[tuple[int, int]] = set()
-    for folder, folders, names in os.walk(root, followlinks=True):
+    closed: list[str] = []
+    for folder, folders, names in os.walk(root, followlinks=True, onerror=lambda error: closed.append(error.filename)):
         status = os.stat(folder)  # noqa: PTH116 -- see find_files
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
@@ -215,6 +219,8 @@ def _walk(root: Path) -> Iterator[str]:
         # A pipe or device would block; a dangling link is no file.
         full = [os.path.join(folder, name) for name in names]  # noqa: PTH118
         yield from filter(os.path.isfile, full)
+    # What cannot be looked into is handed on as it is, so that it is told and not passed over.
+    yield from closed
 
 
 def _try_entry(path: Path) -> FileEntry | DvhkitError | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -176,6 +178,31 @@ def test_links_that_go_in_circles_end(made):
     index = scan(made.folder)
     assert len(index.entries) == 1
     assert not index.duplicates
+
+
+def test_folders_and_files_that_cannot_be_opened_are_told(made, monkeypatch):
+    made.write_plain()
+    made.write("locked/rs", structure_set(made.uids))
+    scandir, opened = os.scandir, Path.open
+
+    def refusing_scandir(folder):
+        if str(folder).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    def refusing_open(path, *args, **options):
+        if path.name in ("image3", "locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *args, **options)
+
+    monkeypatch.setattr(os, "scandir", refusing_scandir)
+    monkeypatch.setattr(Path, "open", refusing_open)
+    told = {item.path.name: (item.reason, item.remedy) for item in scan(made.folder).unreadable}
+    assert told == {
+        "image3": ("cannot be opened (Permission denied).", "Check the name and your rights."),
+        "locked": ("the folder cannot be opened.", "Check the name and your rights."),
+    }
+    assert "unreadable-files" in {f.code for f in read_case(made.folder).findings}
 
 
 def test_progress_counts_every_file(made):

@@ -261,6 +261,45 @@ def test_contours_off_the_slices_or_off_the_image_are_told_and_not_moved(made, z
     assert [c.points_mm[0, 2] for c in case.structures["PTV"].contours] == pytest.approx(z_mm)
 
 
+@pytest.mark.parametrize(
+    "syntax", ["JPEGLosslessProcess14", "JPEGLosslessProcess14_1", "JPEGLSLossless", "JPEG2000Lossless", "RLELossless"]
+)
+def test_each_lossless_compression_gives_the_same_values(made, tmp_path, syntax):
+    import gdcm
+
+    slices = ct_slices(made.uids)[:3]
+    rng = np.random.default_rng(7)
+    values = rng.integers(-1000, 3000, (3, slices[0].Rows, slices[0].Columns))
+    for number, data in enumerate(slices):
+        data.PixelData = values[number].astype("<i2").tobytes()
+        plain_file = tmp_path / "plain"
+        plain_file.write_bytes(encode(data))
+        compress(gdcm, plain_file, made.folder / f"ct{number}", syntax)
+        plain_file.unlink()
+    index = scan(made.folder)
+    image, findings = build_series(index.of_role(Role.IMAGE))
+    assert not index.unreadable
+    assert not findings
+    assert np.array_equal(image.grid.offsets_mm, [0.0, 3.0, 6.0])
+    assert np.array_equal(read_hu(image), values - 1024)
+
+
+def compress(gdcm, source, target, syntax):
+    """Write a file anew in another transfer syntax."""
+    reader = gdcm.ImageReader()
+    reader.SetFileName(str(source))
+    assert reader.Read()
+    change = gdcm.ImageChangeTransferSyntax()
+    change.SetTransferSyntax(gdcm.TransferSyntax(getattr(gdcm.TransferSyntax, syntax)))
+    change.SetInput(reader.GetImage())
+    assert change.Change()
+    writer = gdcm.ImageWriter()
+    writer.SetFileName(str(target))
+    writer.SetFile(reader.GetFile())
+    writer.SetImage(change.GetOutput())
+    assert writer.Write()
+
+
 def test_bits_beside_a_value_are_no_part_of_it(made):
     data = ct_slices(made.uids)[0]
     values = np.random.default_rng(2).integers(-2048, 2048, (data.Rows, data.Columns))
