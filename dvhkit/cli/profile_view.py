@@ -114,7 +114,7 @@ def spread_table(compared: Sequence[ProfileRows]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from dvhkit.outputs.text import clean
+    from dvhkit.outputs.text import clean_name
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("Structure", overflow="fold", min_width=9)
@@ -124,7 +124,7 @@ def spread_table(compared: Sequence[ProfileRows]) -> Table:
         table.add_column(Text(each.profile.replace("-", "-\n", 1)), justify="right", no_wrap=True)
     table.add_column(Text("spread\n%"), justify="right", no_wrap=True)
     for same in zip(*(each.rows for each in compared), strict=True):
-        name = Text(clean(same[0].roi, longest=_LONGEST_NAME))
+        name = Text(clean_name(same[0].roi, _LONGEST_NAME))
         table.add_row(name, Text(same[0].metric), *map(_value, same), _spread_pct(same))
     return table
 
@@ -145,8 +145,8 @@ def _spread_pct(same: Sequence[MetricResult]) -> str:
 
 def _remarks(compared: Sequence[ProfileRows]) -> list[str]:
     """Return why values are missing, each once."""
-    from dvhkit.outputs.text import clean
+    from dvhkit.outputs.text import clean, clean_name
 
     missing = (row for each in compared for row in each.rows if row.value is None)
-    lines = [f"{clean(row.roi, longest=_LONGEST_NAME)}: {clean(row.reason)}" for row in missing]
+    lines = [f"{clean_name(row.roi, _LONGEST_NAME)}: {clean(row.reason)}" for row in missing]
     return list(dict.fromkeys(lines))

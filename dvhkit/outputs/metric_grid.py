@@ -13,7 +13,7 @@ from rich.text import Text
 
 from dvhkit.outputs.number_format import number
 from dvhkit.outputs.terminal import metric_table
-from dvhkit.outputs.text import clean, sentence_case
+from dvhkit.outputs.text import clean, clean_name, sentence_case
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -66,7 +66,7 @@ def _grid(metrics: Sequence[str], chunks: Sequence[Sequence[MetricResult]], sign
         name, _, unit = metric.partition("[")
         table.add_column(Text(f"{name}\n{unit.rstrip(']')}"), justify="right", no_wrap=True)
     for chunk in chunks:
-        table.add_row(Text(clean(chunk[0].roi, longest=_LONGEST_NAME)), *(_cell(row, sign) for row in chunk))
+        table.add_row(Text(clean_name(chunk[0].roi, _LONGEST_NAME)), *(_cell(row, sign) for row in chunk))
     return table
 
 
@@ -93,4 +93,4 @@ def _remarks(chunks: Sequence[Sequence[MetricResult]]) -> Iterator[Text]:
     for chunk in chunks:
         texts = dict.fromkeys(text for row in chunk for text in (row.reason, row.note) if text)
         for text in texts:
-            yield Text.assemble((f"{clean(chunk[0].roi, longest=_LONGEST_NAME)}: ", "bold"), sentence_case(clean(text)))
+            yield Text.assemble((f"{clean_name(chunk[0].roi, _LONGEST_NAME)}: ", "bold"), sentence_case(clean(text)))

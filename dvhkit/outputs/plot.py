@@ -11,7 +11,7 @@ from dvhkit.outputs.limit_markers import LimitMarker, find_markers
 from dvhkit.outputs.number_format import number
 from dvhkit.outputs.plot_labels import Label, place_labels
 from dvhkit.outputs.polyline import Point, simplified
-from dvhkit.outputs.text import clean
+from dvhkit.outputs.text import clean, clean_name
 from dvhkit.units import Unit
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def plot_curves(curves: Sequence[Curve], rules: Sequence[RuleResult] = ()) -> Dv
     markers = find_markers(rules, drawable)
     step_gy, top_gy = _dose_axis(max([c.dose_gy[-1] for c in drawable] + [m.dose_gy for m in markers]))
     lines = [simplified(_points(curve, top_gy), tolerance=_TOLERANCE) for curve in drawable]
-    names = [clean(curve.roi, longest=_LONGEST_NAME) for curve in drawable]
+    names = [clean_name(curve.roi, _LONGEST_NAME) for curve in drawable]
     all_inks = inks(curve.color_rgb for curve in drawable)
     return DvhPlot(
         top_gy=top_gy,

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from dvhkit.outputs.report_numbers import NumberView, metric_value
-from dvhkit.outputs.text import clean, sentence_case
+from dvhkit.outputs.text import clean, clean_name, sentence_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,4 +78,4 @@ def _view(row: MetricResult) -> MetricView:
 
 
 def _name(text: str) -> str:
-    return clean(text, longest=_LONGEST_NAME)
+    return clean_name(text, _LONGEST_NAME)

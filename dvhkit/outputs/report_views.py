@@ -15,7 +15,7 @@ from dvhkit.outputs.plot import DvhPlot, plot_curves
 from dvhkit.outputs.report_maps import MapView, map_views
 from dvhkit.outputs.report_metrics import MetricsView, metrics_view
 from dvhkit.outputs.report_numbers import NumberView, rule_margin, rule_value
-from dvhkit.outputs.text import clean, sentence_case
+from dvhkit.outputs.text import clean, clean_name, sentence_case
 from dvhkit.outputs.verdict_words import (
     Headline,
     VerdictLook,
@@ -264,7 +264,7 @@ def _role_views(role: str, files: list[InputFile]) -> list[InputView]:
 
 
 def _name(text: object) -> str:
-    return clean(text, longest=_LONGEST_NAME)
+    return clean_name(text, _LONGEST_NAME)
 
 
 def _title(text: object) -> str:

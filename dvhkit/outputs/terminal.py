@@ -15,7 +15,7 @@ from rich.text import Text
 
 from dvhkit.findings import Level
 from dvhkit.outputs.number_format import limit_text, number, signed, signed_pct, with_unit
-from dvhkit.outputs.text import clean, sentence_case
+from dvhkit.outputs.text import clean, clean_name, sentence_case
 from dvhkit.outputs.verdict_words import count_phrases, headline, look_of, points_text, score_text
 from dvhkit.results import Verdict
 
@@ -301,7 +301,7 @@ def _outcome_text(record: AuditRecord, *, ascii_only: bool) -> Text:
 
 
 def _name(text: str, *, ascii_only: bool) -> Text:
-    return _text(text, "", ascii_only=ascii_only, longest=_LONGEST_NAME)
+    return _text(clean_name(text, _LONGEST_NAME), "", ascii_only=ascii_only)
 
 
 def _text(text: str, style: str, *, ascii_only: bool, longest: int = _LONGEST_SENTENCE) -> Text:

@@ -10,6 +10,8 @@ REPLACEMENT = "\ufffd"
 _JOINERS = "\u200c\u200d"
 # More marks than this on one letter only serve to paint over the lines above and below.
 _MOST_MARKS = 4
+# Of a name that is cut, one part in so many is its end.
+_TAIL = 3
 
 _INVISIBLE = ("Cc", "Cf", "Cs", "Cn", "Co")
 _SPACES = re.compile(r"\s+")
@@ -33,6 +35,19 @@ def shorten(text: str, longest: int | None) -> str:
     if longest is None or len(text) <= longest:
         return text
     return text[: longest - 1].rstrip() + "…"
+
+
+def clean_name(text: object, longest: int) -> str:
+    """Return a name as `clean` does; one that is too long is cut in its middle, as names often differ at their ends.
+
+    >>> clean_name("Planning target volume, phase 50 %", 20)
+    'Planning targ…e 50 %'
+    """
+    whole = clean(text)
+    if len(whole) <= longest:
+        return whole
+    tail = (longest - 1) // _TAIL
+    return f"{whole[: longest - 1 - tail].rstrip()}…{whole[len(whole) - tail :].lstrip()}"
 
 
 def sentence_case(text: str) -> str:

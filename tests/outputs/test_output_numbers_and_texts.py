@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from made_up_records import HOSTILE_NAMES
 
 from dvhkit.outputs.number_format import decimals_for, limit_text, number, signed
-from dvhkit.outputs.text import clean
+from dvhkit.outputs.text import clean, clean_name
 from dvhkit.units import Unit
 
 
@@ -109,3 +109,19 @@ def test_hidden_characters_leave_a_mark_so_that_look_alikes_differ() -> None:
 
 def test_a_pile_of_marks_is_cut_and_the_letter_stays() -> None:
     assert clean(HOSTILE_NAMES[7]) == "P" + 4 * "\u0301"
+
+
+def test_two_long_names_that_differ_at_their_ends_stay_two() -> None:
+    long = "Planning target volume of the left upper lobe lesion, phase 50 %"
+    one, two = clean_name(long, 40), clean_name(f"{long} 2", 40)
+    assert one != two
+    assert max(len(one), len(two)) <= 40
+    assert two.endswith("50 % 2")
+    assert clean_name("PTV", 40) == "PTV"
+
+
+@given(st.text(max_size=200), st.integers(4, 60))
+def test_a_cut_name_is_no_longer_than_allowed_and_says_that_it_was_cut(name: str, longest: int) -> None:
+    shown = clean_name(name, longest)
+    assert len(shown) <= longest
+    assert shown == clean(name) or "…" in shown
