@@ -73,7 +73,7 @@ def _sides(margins: Margins | float) -> dict[str, float]:
     return margins.by_side()
 
 
-def _without(whole: Structure, inner: Structure, how: str, name: str | None, findings: tuple[Finding, ...]) -> Derived:
+def _without(whole: Structure, inner: Structure, how: str, name: str, findings: tuple[Finding, ...]) -> Derived:
     left = whole if inner.is_empty else combine("-", whole, inner, name=name)
     unique = tuple(dict.fromkeys(findings))
     return Derived(structure=replace(left, number=-1, name=name), how=how, findings=unique)
