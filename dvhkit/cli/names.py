@@ -107,7 +107,8 @@ def learn(
     [dim]Example:[/dim]  dvhkit names learn plans/case7 --file clinic.yaml 'SpinalCord=Medulla'
     """
     from dvhkit.outputs.text import clean
-    from dvhkit.protocols.recognise import Recognition, recognise
+    from dvhkit.protocols.facts import StructureFact
+    from dvhkit.protocols.recognise import Recognition, name_findings, recognise
     from dvhkit.readers.case import read_case
 
     if file is None:
@@ -119,7 +120,15 @@ def learn(
     for text in pairs or []:
         name, _, spelling = text.partition("=")
         console.print(clean(f"learned: {spelling.strip()} is {name.strip()}"), markup=False)
-    unknown = [row for row in recognise(_facts(case), known) if row.how is Recognition.NONE]
+    rows = recognise(_facts(case), known)
+    for finding in name_findings(rows, ()):
+        console.print(clean(str(finding)), markup=False)
+    meant = dict.fromkeys(text.partition("=")[0].strip() for text in pairs or [])
+    for row in recognise([StructureFact(name=name, number=0, rt_roi_type="") for name in meant]):
+        if row.how is Recognition.NONE:
+            told = f"note: {row.roi} is no TG-263 name of ours; only rules that say {row.roi} use it"
+            console.print(clean(told), markup=False)
+    unknown = [row for row in rows if row.how is Recognition.NONE]
     for row in unknown:
         hint = f"; did you mean '{row.suggestion}={row.roi}'?" if row.suggestion else ""
         console.print(clean(f"not known: {row.roi}{hint}"), markup=False)

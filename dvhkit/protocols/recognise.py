@@ -200,10 +200,12 @@ def _suggest(name: str, known: Sequence[str]) -> str:
 def name_findings(rows: Sequence[NameRow], placed: Sequence[Placed]) -> tuple[Finding, ...]:
     """Return what contradicts the names: left right of right, volumes that the organ cannot have, one name twice.
 
+    So does a spelling that the clinic gave a meaning although it is itself the name of something else.
+
     x grows towards the patient's left in DICOM, whatever the position on the couch.
     """
     where = {place.roi: place for place in placed}
-    return (*_sides(rows, where), *_volumes(rows, where), *_twice(rows))
+    return (*_sides(rows, where), *_volumes(rows, where), *_twice(rows), *_given_another_meaning(rows))
 
 
 def _sides(rows: Sequence[NameRow], where: Mapping[str, Placed]) -> list[Finding]:
@@ -264,4 +266,19 @@ def _twice(rows: Sequence[NameRow]) -> list[Finding]:
         )
         for first, second in pairwise(ordered)
         if first.standard == second.standard
+    ]
+
+
+def _given_another_meaning(rows: Sequence[NameRow]) -> list[Finding]:
+    names = {fold(each): each for each in known_names()}
+    return [
+        Finding(
+            level=Level.WARNING,
+            code="alias-overrides-name",
+            message=f"{row.roi!r} is read as {row.standard}, as an alias says, although it is the name of "
+            f"{names[fold(row.roi)]}.",
+            where=row.roi,
+        )
+        for row in rows
+        if row.how is Recognition.CLINIC and names.get(fold(row.roi), row.standard) != row.standard
     ]

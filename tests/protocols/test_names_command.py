@@ -95,3 +95,17 @@ def test_what_cannot_be_learned_leaves_the_file_alone(demo_case_dir, tmp_path):
         where = ("--file", clinic) if words else ()
         assert isinstance(names("learn", demo_case_dir, *where, *words).exception, InputError), words
     assert not clinic.exists()
+
+
+def test_a_tg_263_name_that_is_taught_another_meaning_is_told(demo_case_dir, tmp_path):
+    """Followed, for the clinic says so; but neither `names` nor the audit keeps quiet about it."""
+    clinic = tmp_path / "clinic.yaml"
+    ended = names("learn", demo_case_dir, "--file", clinic, "Colon=Duodenum", "Klatskin=Isocentre")
+    assert ended.exit_code == 0
+    said = " ".join(ended.output.split())
+    assert "'Duodenum' is read as Colon, as an alias says, although it is the name of Duodenum." in said
+    assert "note: Klatskin is no TG-263 name of ours; only rules that say Klatskin use it" in said
+    document = json.loads(names(demo_case_dir, "--aliases", clinic, "--json", "-").output)
+    assert [f["code"] for f in document["findings"]] == ["alias-overrides-name"]
+    quiet = names("learn", demo_case_dir, "--file", tmp_path / "other.yaml", "PTV_High=Isocentre", "Lung_L-GTV=GTV")
+    assert "note:" not in quiet.output
