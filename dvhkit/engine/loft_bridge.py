@@ -135,9 +135,11 @@ class FieldBridge:
             return np.ones_like(va)
         if len(found) == 1:
             return np.clip(found[0], -CURVATURE_MAX, CURVATURE_MAX)
-        # The smaller of the two where they agree in sign: a step two slices away must not bulge here.
+        # Their mean where they agree in sign, but no more than twice the smaller one: a step two slices away must not
+        # bulge here.
         same = np.sign(found[0]) == np.sign(found[1])
-        return np.where(same, np.sign(found[0]) * np.minimum(np.abs(found[0]), np.abs(found[1])), 0.0)
+        low, high = np.abs(found[0]), np.abs(found[1])
+        return np.where(same, np.sign(found[0]) * np.minimum(0.5 * (low + high), 2.0 * np.minimum(low, high)), 0.0)
 
     def heights(self) -> list[float]:
         """Return where sections are needed."""

@@ -15,6 +15,7 @@ from dvhkit.engine.kernels.level import plane_levels
 from dvhkit.engine.kernels.reconstruct import fill_intervals
 from dvhkit.engine.lattice import SAME_HEIGHT_MM, Lattice, merge_near
 from dvhkit.engine.options import Between
+from dvhkit.engine.parts import find_parts
 from dvhkit.engine.planes import PlaneStack
 from dvhkit.engine.solid import Solid, by_depth, gaps_mm
 from dvhkit.model.arrays import FloatArray
@@ -191,6 +192,7 @@ class _Course:
         self.options = solid.options
         self.offsets_mm = solid.stack.offsets_mm
         self.rings = _joined_rings(groups)
+        self.parts = find_parts(groups, float(np.prod(lattice.step_mm)))
         self.intervals, self.slabs = _intervals(solid, lattice)
         first_plane = np.where(
             self.intervals.places[:, 0] >= 0, self.intervals.places[:, 0], self.intervals.places[:, 1]
@@ -217,6 +219,7 @@ class _Course:
                 self.options.bend_max,
                 self.options.round_stretch,
                 far,
+                self.parts,
                 scratch,
                 self.layers,
             )

@@ -52,6 +52,31 @@ class Rings(NamedTuple):
     ends_down: NDArray[np.bool_]
 
 
+class Parts(NamedTuple):
+    """What goes on from rings of a plane to rings of the next: a ring to a ring, or all that branch together.
+
+    Attributes
+    ----------
+    up, down
+        One a ring: its part in the interval above and below it, counted from the interval's first; -1 for none.
+    start : (depths, planes + 1)
+        First part of the interval above each plane.
+    alone : (depths, planes)
+        Whether the interval above a plane holds one part and no ring that ends.
+    area : (parts, 4)
+        Area in cells on the plane before the interval, below it, above it and after it; -1 where not known.
+    around : (parts, 2)
+        Cells gained for each mm that the rings grow, on the plane below and above.
+    """
+
+    up: NDArray[np.int64]
+    down: NDArray[np.int64]
+    start: NDArray[np.int64]
+    alone: NDArray[np.bool_]
+    area: FloatArray
+    around: FloatArray
+
+
 class Layers(NamedTuple):
     """Layers that are being filled: (slots, rows, columns).
 

@@ -2,6 +2,8 @@
 
 On a drawn plane a section is the exact coverage. Elsewhere it is the area where the level, interpolated along z at the
 four corners of a cell, is negative, plus the difference that the same estimate leaves on the drawn planes around.
+Where a section moves, grows or branches so fast that its levels say little of what lies half way, the area does: it is
+that of the cubic through the areas of the planes around, and the surface is moved until it is.
 
 Planes and layers are kept in rings of slots: plane or layer n lies in slot n modulo the number of slots.
 """
@@ -10,6 +12,11 @@ from math import sqrt
 
 import numpy as np
 from numba import njit
+
+# Sections whose area is off by more than this part are put right, by moving the surface by no more than this.
+_AREA_TOLERANCE = 0.02
+_SHIFT_MAX_MM = 2.0
+_SHIFTS = 2
 
 _inlined = njit(cache=True, nogil=True, forceinline=True)
 
@@ -406,10 +413,10 @@ def _fade(tau, own, height, order):
 
 
 @njit(cache=True, nogil=True)
-def _sections(ring, rest, rings, cells, n_cells, kind, depth, z, span, mids, phi, sections):
+def _sections(ring, rest, rings, cells, n_cells, kind, z, span, mids, phi, part, sections, areas):
     """Write area and moments of `cells` at heights `mids` to `sections` (cells, heights, 3).
 
-    From the second depth on they are taken from what is there: as holes, or put into it as islands.
+    `areas` (parts, heights): the sum over each part, by the entry of `part` at the cell's first node; -1 for none.
     """
     _, lo, hi, _, _, _, _ = span
     z_lo, z_hi = z
@@ -422,6 +429,7 @@ def _sections(ring, rest, rings, cells, n_cells, kind, depth, z, span, mids, phi
         row = cells[n, 0]
         column = cells[n, 1]
         plain = kind[row, column]
+        of_part = part[row, column]
         own = ring[one, row, column]
         other = ring[two, row, column]
         fades_up = hi < 0 or (own >= 0 and above[own] == -1)
@@ -453,14 +461,125 @@ def _sections(ring, rest, rings, cells, n_cells, kind, depth, z, span, mids, phi
                 area = min(1.0, area) if area > 1e-12 else 0.0
                 mx = min(max(mx, 0.0), area)
                 my = min(max(my, 0.0), area)
-            if depth > 0:
-                sign = -1.0 if depth % 2 else 1.0
-                area = min(1.0, max(0.0, sections[n, s, 0] + sign * area))
-                mx = min(area, max(0.0, sections[n, s, 1] + sign * mx))
-                my = min(area, max(0.0, sections[n, s, 2] + sign * my))
             sections[n, s, 0] = area
             sections[n, s, 1] = mx
             sections[n, s, 2] = my
+            if of_part >= 0:
+                areas[of_part, s] += area
+
+
+@njit(cache=True, nogil=True)
+def _merge_sections(sections, own, n_cells, heights, depth):
+    """Take the sections of a depth from what is there: as holes, or put them into it as islands."""
+    sign = -1.0 if depth % 2 else 1.0
+    for n in range(n_cells):
+        for s in range(heights):
+            area = min(1.0, max(0.0, sections[n, s, 0] + sign * own[n, s, 0]))
+            sections[n, s, 0] = area
+            sections[n, s, 1] = min(area, max(0.0, sections[n, s, 1] + sign * own[n, s, 1]))
+            sections[n, s, 2] = min(area, max(0.0, sections[n, s, 2] + sign * own[n, s, 2]))
+
+
+@_inlined
+def _part_of(level, ring, lo, hi, row, column, part_up, part_down):
+    """Part that a node belongs to: that of the ring nearest to it, on the plane on which it lies deeper inside."""
+    own = ring[lo, row, column]
+    other = ring[hi, row, column]
+    lower_first = level[lo, row, column] <= level[hi, row, column]
+    if own >= 0 and (lower_first or other < 0):
+        return part_up[own]
+    return part_down[other] if other >= 0 else -1
+
+
+@njit(cache=True, nogil=True)
+def _note_parts(level, ring, lo, hi, part_up, part_down, alone, cells, n_cells, kind, whole, part, full):
+    """Write the part of each corner of `cells` to `part`, and the number of full cells not in the list to `full`.
+
+    `alone`: whether all there is is one part.
+    """
+    full[:] = 0.0
+    if alone:
+        part[:] = 0
+        for row in range(kind.shape[0]):
+            count = 0
+            for column in range(kind.shape[1]):
+                count += (kind[row, column] == 1) & (whole[row, column] != 0)
+            full[0] += count
+        return
+    for n in range(n_cells):
+        for corner in range(4):
+            row = cells[n, 0] + (corner >> 1)
+            column = cells[n, 1] + (corner & 1)
+            part[row, column] = _part_of(level, ring, lo, hi, row, column, part_up, part_down)
+    for row in range(kind.shape[0]):
+        for column in range(kind.shape[1]):
+            if kind[row, column] == 1 and whole[row, column] != 0:
+                own = _part_of(level, ring, lo, hi, row, column, part_up, part_down)
+                if own >= 0:
+                    full[own] += 1.0
+
+
+@njit(cache=True, nogil=True)
+def _areas_between(drawn, span, mids, z_lo, targets):
+    """Write the areas that sections should have, by the cubic through the areas `drawn` (4,) on the planes around.
+
+    A negative area is not known. Return False where no plane beyond the two says how areas change.
+    """
+    _, _, _, _, gap_before, gap, gap_after = span
+    has_lo = drawn[0] >= 0.0
+    has_hi = drawn[3] >= 0.0
+    if not has_lo and not has_hi:
+        return False
+    slope = (drawn[2] - drawn[1]) / gap
+    c_lo = (slope - (drawn[1] - drawn[0]) / gap_before) / (gap_before + gap) if has_lo else 0.0
+    c_hi = ((drawn[3] - drawn[2]) / gap_after - slope) / (gap + gap_after) if has_hi else c_lo
+    if not has_lo:
+        c_lo = c_hi
+    least = 0.5 * min(drawn[1], drawn[2])
+    most = 1.5 * max(drawn[1], drawn[2])
+    for s in range(mids.size):
+        t = (mids[s] - z_lo) / gap
+        area = drawn[1] + t * (drawn[2] - drawn[1]) - t * (1.0 - t) * gap * gap * ((1.0 - t) * c_lo + t * c_hi)
+        targets[s] = min(max(area, least), most)
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _shift_levels(phi, nodes, n_nodes, part, shifts):
+    """Move the surface outwards by `shifts` mm, one for each part and height."""
+    for n in range(n_nodes):
+        row = nodes[n, 0]
+        column = nodes[n, 1]
+        own = part[row, column]
+        if own < 0:
+            continue
+        for s in range(shifts.shape[1]):
+            phi[row, column, s] -= shifts[own, s]
+
+
+@njit(cache=True, nogil=True)
+def _next_shifts(areas, full, targets, course, first_time):
+    """Write how far to move the surface of each part at each height, and return whether any area is off by too much.
+
+    `course` (4, parts, heights): the shifts in mm, how area grows with them, the last shifts, and the areas before.
+    """
+    some = False
+    for part in range(full.size):
+        for s in range(targets.shape[1]):
+            course[0, part, s] = 0.0
+            if targets[part, s] <= 0.0:
+                continue
+            area = areas[part, s] + full[part]
+            slope = course[1, part, s]
+            moved = course[2, part, s]
+            if not first_time and abs(moved) > 1e-6:
+                slope = max(0.2 * slope, (area - course[3, part, s]) / moved)
+            lack = targets[part, s] - area
+            some |= abs(lack) > _AREA_TOLERANCE * targets[part, s]
+            course[0, part, s] = min(max(lack / slope, -_SHIFT_MAX_MM), _SHIFT_MAX_MM)
+            course[2, part, s] = course[0, part, s]
+            course[3, part, s] = area
+    return some
 
 
 @njit(cache=True, nogil=True)
@@ -565,6 +684,7 @@ def fill_intervals(
     bend,
     stretch,
     far,
+    parts,
     scratch,
     layers,
 ):
@@ -586,10 +706,14 @@ def fill_intervals(
         Factor on the height of rounded caps.
     far
         Level of a point far outside.
+    parts
+        See `buffers`: how the areas of what goes on from ring to ring run.
     """
     depths, slots, n_rows, _ = planes.cover.shape
     state, kind, whole, done, cells, nodes, phi = scratch
     sections = np.empty((1, phi.shape[2], 3))
+    own = np.empty((1, phi.shape[2], 3))
+    part = np.full(done.shape, -1, np.int32)
     for i in range(places.shape[0]):
         lower, upper, run_lo, run_hi = places[i]
         place = (lower, upper, run_lo, run_hi)
@@ -624,6 +748,7 @@ def fill_intervals(
         n_cells = _list_cells(whole, cells)
         if n_cells > sections.shape[0]:
             sections = np.empty((n_cells, phi.shape[2], 3))
+            own = np.empty((n_cells if depths > 1 else 1, phi.shape[2], 3))
         for depth in range(depths):
             level = planes.level[depth]
             radius = planes.radius[depth]
@@ -644,5 +769,33 @@ def fill_intervals(
             _node_levels(
                 level, radius, ring, rings, nodes, n_nodes, place, z, span, offsets, bend, stretch, far, mids, phi
             )
-            _sections(ring, rest, rings, cells, n_cells, kind[depth], depth, z, span, mids, phi, sections)
+            into = own if depth > 0 else sections
+            begin = parts.start[depth, lower] if lo != hi else 0
+            n_parts = parts.start[depth, lower + 1] - begin if lo != hi else 0
+            full = np.empty(n_parts)
+            areas = np.zeros((n_parts, mids.size))
+            if n_parts > 0:
+                alone = parts.alone[depth, lower]
+                _note_parts(
+                    level, ring, lo, hi, parts.up, parts.down, alone, cells, n_cells, kind[depth], whole, part, full
+                )
+            else:
+                part[:] = -1
+            _sections(ring, rest, rings, cells, n_cells, kind[depth], z, span, mids, phi, part, into, areas)
+            if n_parts > 0:
+                targets = np.zeros((n_parts, mids.size))
+                course = np.zeros((4, n_parts, mids.size))
+                for p in range(n_parts):
+                    if _areas_between(parts.area[begin + p], span, mids, z[0], targets[p]):
+                        one, two = parts.around[begin + p]
+                        for s in range(mids.size):
+                            course[1, p, s] = one + (mids[s] - z[0]) / (z[1] - z[0]) * (two - one)
+                for again in range(_SHIFTS):
+                    if not _next_shifts(areas, full, targets, course, again == 0):
+                        break
+                    _shift_levels(phi, nodes, n_nodes, part, course[0])
+                    areas[:] = 0.0
+                    _sections(ring, rest, rings, cells, n_cells, kind[depth], z, span, mids, phi, part, into, areas)
+            if depth > 0:
+                _merge_sections(sections, own, n_cells, mids.size, depth)
         _fill_cells(cells, n_cells, sections, layers, first, stop, slab_lo, slab_hi, slab_layer)

@@ -125,12 +125,11 @@ def _half_curvature(before, a, b, after, gaps, most, has_before, has_after):
         return min(most, max(-most, lower))
     if not has_before:
         return min(most, max(-most, upper))
-    # The smaller of the two where they agree in sign: a step two planes away must not bulge here.
-    if lower > 0.0 and upper > 0.0:
-        return min(lower, upper)
-    if lower < 0.0 and upper < 0.0:
-        return max(lower, upper)
-    return 0.0
+    if lower * upper <= 0.0:
+        return 0.0
+    # Their mean, but no more than twice the smaller one: a step two planes away must not bulge here.
+    mean = 0.5 * (lower + upper)
+    return min(mean, 2.0 * min(lower, upper)) if lower > 0.0 else max(mean, 2.0 * max(lower, upper))
 
 
 @njit(cache=True, nogil=True)
