@@ -68,8 +68,9 @@ def _nothing(found: Inventory) -> InputError:
     if found.unreadable:
         first = found.unreadable[0]
         return InputError(first.reason, path=first.path, remedy=first.remedy or "Export the file again.")
+    n_files = found.counts.get("not_dicom", 0)
     return InputError(
-        f"holds {found.counts.get('not_dicom', 0)} files, none of them DICOM.",
+        f"holds {n_files} files, none of them DICOM." if n_files else "holds no files.",
         path=found.root,
         remedy="Name the folder with the DICOM export.",
     )

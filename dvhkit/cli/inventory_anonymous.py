@@ -34,7 +34,8 @@ def anonymous(found: Inventory) -> Inventory:
     paths += [u.path for u in found.unreadable]
     numbers = {path: f"file {number}" for number, path in enumerate(dict.fromkeys(paths), start=1)}
     labels = {triple.label: f"case {number}" for number, triple in enumerate(found.triples, start=1)}
-    everywhere = {found.root: "(hidden)", **_base_names(paths, numbers), **labels, **numbers}
+    below = {_below(path, found.root): number for path, number in numbers.items()}
+    everywhere = {found.root: "(hidden)", **_base_names(paths, numbers), **labels, **below, **numbers}
     rest = _hide(replace(found, triples=()), _Names(everywhere))
     assert isinstance(rest, Inventory)
     triples = tuple(_triple(triple, everywhere, numbers) for triple in found.triples)
@@ -48,6 +49,11 @@ def _triple(triple: TripleRecord, everywhere: dict[str, str], numbers: dict[str,
     hidden = _hide(triple, _Names({**rois, **everywhere, **_base_names(own, numbers)}))
     assert isinstance(hidden, TripleRecord)
     return replace(hidden, rois=tuple(rois[name] for name in triple.rois))
+
+
+def _below(path: str, root: str) -> str:
+    """Return a path as messages name it, from the folder that was searched."""
+    return Path(path).relative_to(root).as_posix() if Path(path).is_relative_to(root) else path
 
 
 def _base_names(paths: Iterable[str], numbers: dict[str, str]) -> dict[str, str]:

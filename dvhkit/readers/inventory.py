@@ -13,7 +13,7 @@ from dvhkit.readers.case_files import CaseFiles
 from dvhkit.readers.index import DicomIndex, FileEntry
 from dvhkit.readers.link import link
 from dvhkit.readers.roles import Role
-from dvhkit.readers.wording import counted
+from dvhkit.readers.wording import counted, shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +210,7 @@ def _findings(index: DicomIndex) -> list[Finding]:
         message = f"{counted(len(index.duplicates), 'file')} left out, byte for byte the same as another."
         findings.append(Finding(level=Level.INFO, code="duplicate-files", message=message))
     for first, other in index.conflicts:
-        message = f"{first.name} and {other.name} claim to be the same object, but differ."
+        message = f"{shown(first, index.root)} and {shown(other, index.root)} claim to be the same object, but differ."
         findings.append(Finding(level=Level.SERIOUS, code="same-uid-differs", message=message, where=other.name))
     if index.unreadable:
         message = (

@@ -14,11 +14,11 @@ from dvhkit.errors import DicomReadError, LinkError
 from dvhkit.findings import Level
 from dvhkit.readers.case_files import CaseFiles, Draft, frames_of, label_cases, territories
 from dvhkit.readers.dose_sets import Assembly, DoseSet, chosen_dose, dose_sets
-from dvhkit.readers.index import DicomIndex, FileEntry, Unreadable
+from dvhkit.readers.index import DicomIndex, FileEntry
 from dvhkit.readers.link_image import add_image
 from dvhkit.readers.lookup import Lookup
 from dvhkit.readers.roles import Role
-from dvhkit.readers.wording import counted, listed
+from dvhkit.readers.wording import counted, listed, shown
 
 _CHOOSE_STRUCTURES = "Choose the structure set with --rtstruct."
 
@@ -59,11 +59,22 @@ class _Linker:
         drafts += self._without_dose(drafts)
         homes = territories(drafts, self.index.root.absolute())
         for draft, folder in zip(drafts, homes, strict=True):
-            add_image(draft, self.lookup, self.choice.image)
+            add_image(draft, self.lookup, self.choice.image, root=self.index.root)
             self._note_missing(draft)
             self._note_oddities(draft, folder)
             self._blame_unreadable(draft, folder)
         return label_cases([self._finish(draft) for draft in drafts], self.index.root)
+
+    def _shown(self, entry: FileEntry) -> str:
+        return shown(entry.path, self.index.root)
+
+    def _same_identity(self, what: str, found: Sequence[FileEntry], option: str) -> LinkError:
+        names = " and ".join(map(self._shown, found))
+        return LinkError(
+            f"{len(found)} {what} bear the same SOP instance UID but differ: {names}.",
+            path=found[0].path,
+            remedy=f"Choose one with {option}.",
+        )
 
     # -- dose → plan → structure set
 
@@ -96,7 +107,7 @@ class _Linker:
             draft.plan = found[0]
             draft.links.append(f"plan {found[0].path.name}: referenced by dose {dose.path.name}")
         elif len(found) > 1:
-            draft.problem = draft.problem or _same_identity("plans", found, "--rtplan")
+            draft.problem = draft.problem or self._same_identity("plans", found, "--rtplan")
         elif uids:
             message = "The plan that the dose refers to is not there, so its prescription and fractions are unknown."
             draft.note(Level.WARNING, "plan-absent", message, dose.path.name)
@@ -113,7 +124,7 @@ class _Linker:
         for owner, uids in ((owner_of_plan, by_plan), ("dose", by_dose)):
             found = [entry for uid in uids for entry in self.lookup.structures.get(uid, [])]
             if len(found) > 1:
-                draft.problem = draft.problem or _same_identity("structure sets", found, "--rtstruct")
+                draft.problem = draft.problem or self._same_identity("structure sets", found, "--rtstruct")
                 return
             if found:
                 draft.structures = found[0]
@@ -161,7 +172,7 @@ class _Linker:
             )
             draft.note(Level.WARNING, "linked-by-frame", message, dose.path.name)
             return
-        names = ", ".join(entry.path.name for entry in near[:8]) + (", ..." if len(near) > 8 else "")
+        names = ", ".join(self._shown(entry) for entry in near[:8]) + (", ..." if len(near) > 8 else "")
         if near:
             reason = f"{why}, and {len(near)} structure sets share its frame of reference: {names}."
         elif self.lookup.structures:
@@ -195,12 +206,12 @@ class _Linker:
             message = "Dose and structures lie in different frames of reference; the user vouches that they are one."
             draft.note(Level.SERIOUS, "frame-of-reference-vouched", message, dose.path.name)
         elif joining:
-            names = ", ".join(r.path.name for r in joining)
+            names = ", ".join(self._shown(r) for r in joining)
             draft.links.append(f"registration {names}: joins the frames of structures and dose")
         else:
             draft.problem = draft.problem or LinkError(
-                f"dose and structure set {draft.structures.path.name} lie in different frames of reference, so their "
-                "coordinates do not compare, and no registration joins the two.",
+                f"dose and structure set {self._shown(draft.structures)} lie in different frames of reference, so "
+                "their coordinates do not compare, and no registration joins the two.",
                 path=dose.path,
                 where="FrameOfReferenceUID (0020,0052)",
                 remedy="Choose files of one frame with --rtstruct and --rtdose, or add the registration (REG).",
@@ -242,7 +253,7 @@ class _Linker:
                 continue
             siblings = {id(d): d for key in _patient_frames(entry) for d in dosed.get(key, [])}
             for draft in siblings.values():
-                message = f"Structure set {entry.path.name} of the same frame has no dose and is left out."
+                message = f"Structure set {self._shown(entry)} of the same frame has no dose and is left out."
                 draft.note(Level.INFO, "structure-set-without-dose", message, entry.path.name)
             if not siblings:
                 added += self._plans_without_dose(entry)
@@ -270,7 +281,7 @@ class _Linker:
                 continue
             for plan in self.lookup.plans_on.get(draft.structures.sop_instance_uid, []):
                 if plan.path not in planned and plan.sop_instance_uid not in dosed:
-                    message = f"Plan {plan.path.name} refers to the same structure set, but has no dose here."
+                    message = f"Plan {self._shown(plan)} refers to the same structure set, but has no dose here."
                     draft.note(Level.INFO, "plan-without-dose", message, plan.path.name)
 
     # -- the end
@@ -294,11 +305,13 @@ class _Linker:
             draft.note(Level.SERIOUS, "patients-differ", message)
         pairs = [pair for entry in mine for pair in self.lookup.conflicts_of.get(entry.path, [])]
         for first, other in dict.fromkeys(pairs):
-            message = f"{first.name} and {other.name} claim to be the same object, but differ."
+            one, two = shown(first, self.index.root), shown(other, self.index.root)
+            message = f"{one} and {two} claim to be the same object, but differ."
             draft.note(Level.SERIOUS, "same-uid-differs", message, other.name)
         if broken := self.lookup.unreadable_under.get(folder):
-            names = listed([item.path.name for item in broken])
-            message = f"{counted(len(broken), 'DICOM file')} left out, unreadable: {names}. {why_unreadable(broken[0])}"
+            names = listed([shown(item.path, self.index.root) for item in broken])
+            why = f"{broken[0].path.name}: {broken[0].reason} {broken[0].remedy or 'Export the file again.'}"
+            message = f"{counted(len(broken), 'DICOM file')} left out, unreadable: {names}. {why}"
             draft.note(Level.WARNING, "unreadable-files", message, broken[0].path.name)
         if copies := self.lookup.copies_under[folder]:
             message = f"{counted(copies, 'file')} left out, byte for byte the same as another."
@@ -339,22 +352,8 @@ def _joins(registration: FileEntry, frame: str, frames: Sequence[str]) -> bool:
     return frame in joined and any(other in joined for other in frames if other != frame)
 
 
-def _same_identity(what: str, found: Sequence[FileEntry], option: str) -> LinkError:
-    names = " and ".join(entry.path.name for entry in found)
-    return LinkError(
-        f"{len(found)} {what} bear the same SOP instance UID but differ: {names}.",
-        path=found[0].path,
-        remedy=f"Choose one with {option}.",
-    )
-
-
 def _patient_frames(structures: FileEntry) -> list[tuple[str, str]]:
     return [(structures.patient_key, frame) for frame in dict.fromkeys(frames_of(structures))]
-
-
-def why_unreadable(broken: Unreadable) -> str:
-    """Return the reason and the remedy of an unreadable file, the first of those that a finding counts."""
-    return f"{broken.path.name}: {broken.reason} {broken.remedy or 'Export the file again.'}"
 
 
 def _prefer(drafts: list[Draft], better: list[Draft]) -> list[Draft]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from dvhkit.findings import Level
 from dvhkit.readers.case_files import Draft, frames_of
 from dvhkit.readers.index import FileEntry
 from dvhkit.readers.lookup import Lookup
-from dvhkit.readers.wording import counted
+from dvhkit.readers.wording import counted, shown
 
 
-def add_image(draft: Draft, lookup: Lookup, chosen: tuple[FileEntry, ...] | None) -> None:
+def add_image(draft: Draft, lookup: Lookup, chosen: tuple[FileEntry, ...] | None, *, root: Path) -> None:
     """Give `draft` its image series out of all there are, or the slices that the user chose."""
     if chosen is not None:
         draft.image = chosen
@@ -28,7 +30,7 @@ def add_image(draft: Draft, lookup: Lookup, chosen: tuple[FileEntry, ...] | None
     if len(named) == 1:
         _take(draft, series[named[0]], by_reference=by_reference)
     elif named:
-        found = "; ".join(_described(series[uid]) for uid in named[:8]) + ("; ..." if len(named) > 8 else "")
+        found = "; ".join(_described(series[uid], root) for uid in named[:8]) + ("; ..." if len(named) > 8 else "")
         message = (
             f"{len(named)} image series could belong to the structure set: {found}. Choose one with --image, which "
             "takes the folder of its slices."
@@ -36,8 +38,8 @@ def add_image(draft: Draft, lookup: Lookup, chosen: tuple[FileEntry, ...] | None
         draft.note(Level.WARNING, "image-ambiguous", message, draft.structures.path.name)
 
 
-def _described(slices: list[FileEntry]) -> str:
-    return f"{counted(len(slices), f'{slices[0].modality} file')}, the first {slices[0].path.name}"
+def _described(slices: list[FileEntry], root: Path) -> str:
+    return f"{counted(len(slices), f'{slices[0].modality} file')}, the first {shown(slices[0].path, root)}"
 
 
 def _narrowed(uids: list[str], series: dict[str, list[FileEntry]], draft: Draft) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 _SHOWN = 8
 
@@ -17,3 +18,11 @@ def listed(values: Sequence[object]) -> str:
     shown = list(dict.fromkeys(str(value) for value in values))
     rest = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
     return ", ".join(shown[:_SHOWN]) + rest
+
+
+def shown(path: Path, root: Path) -> str:
+    """Return how a message names a file: by its way from the folder that was searched, since names repeat in archives.
+
+    A file from elsewhere is named by its name alone.
+    """
+    return path.relative_to(root).as_posix() if root.is_dir() and path.is_relative_to(root) else path.name

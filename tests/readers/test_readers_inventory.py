@@ -129,3 +129,18 @@ def test_names_of_odd_letters_are_hidden_too(tmp_path, name):
     (tmp_path / "dose").rename(tmp_path / name)
     [triple] = anonymous(inventory(made.folder)).triples
     assert f"plan {triple.rtplan}: referenced by dose {triple.rtdose[0]}" in triple.links
+
+
+def test_messages_tell_files_of_one_name_apart_and_anonymous_hides_their_folders(tmp_path):
+    root = tmp_path / "clinic"
+    for visit in ("Doe first", "Doe second"):
+        made = MadeSet(root / visit)
+        made.write("rp", plan(made.uids, fractions=5 if visit == "Doe first" else 6))
+    made.write("rs", structure_set(made.uids))
+    made.write("rd", dose(made.uids))
+    found = inventory(root)
+    told = [t.problem or "" for t in found.triples] + [f.message for f in found.findings]
+    assert any("Doe first/rp and Doe second/rp" in text for text in told)
+    text = dumps(asdict(anonymous(found)))
+    assert "Doe" not in text
+    assert "first/" not in text
