@@ -84,7 +84,8 @@ def test_the_other_heading_and_a_windows_code_page(read):
         ("StructureName,DVHObjective,Evaluator\n", 1, "no row"),
         ("StructureName,DVHObjective,Evaluator\nHeart,Mean[Gy],20\n", 2, "direction"),
         ("StructureName,DVHObjective,Evaluator\n\nHeart,Mean[Gy],about 20\n", 3, "cannot be read"),
-        ("StructureName,DVHObjective,Evaluator\n,Mean[Gy],<=20\n", 2, "name"),
+        ("StructureName,DVHObjective,Evaluator\n,Mean[Gy],<=20\n", 1, "line 2: the row names no structure"),
+        ("StructureName,DVHObjective,Evaluator\n" + "x" * 200_000 + ",Mean[Gy],<=20\n", 2, "no table"),
         ("StructureName,DVHObjective,Evaluator\nHeart,Mean[Gy]\0,<=20\n", 1, "no text"),
     ],
 )
@@ -93,6 +94,27 @@ def test_a_broken_table_names_its_line(read, text, line, fragment):
         read(text)
     assert caught.value.where == f"line {line}"
     assert fragment in str(caught.value)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_what_spreadsheets_part_cells_by(read, separator):
+    text = "StructureName,DVHObjective,Evaluator,Comment\r\nHeart,Mean[Gy],<=20,all\r\n".replace(",", separator)
+    protocol, findings = read(text)
+    assert (protocol.rules[0].quantity, str(protocol.rules[0].goal), findings) == ("Mean[Gy]", "<= 20 Gy", ())
+
+
+def test_rows_cut_short_are_left_out_and_told_with_the_line_they_begin_on(read):
+    text = (
+        'StructureName,DVHObjective,Evaluator\nHeart,Mean[Gy],<=20\nLung\nLiver,Mean[Gy]\n,Mean[Gy],<=1\n\n"Cord,Max\n'
+    )
+    protocol, findings = read(text)
+    assert [str(rule.structure) for rule in protocol.rules] == ["Heart"]
+    assert [f"{finding.where}: {finding.message}" for finding in findings] == [
+        "line 3: the row has no metric. The row is left out.",
+        "line 4: the row has no limit. The row is left out.",
+        "line 5: the row names no structure. The row is left out.",
+        "line 7: the row has no metric. The row is left out.",
+    ]
 
 
 def test_there_and_back_keeps_what_the_format_holds(tmp_path):

@@ -56,13 +56,13 @@ def read_constraint_csv(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]
     """
     path = Path(path)
     text = _text(path)
-    rows = list(csv.reader(io.StringIO(text)))
-    columns = _heading(path, rows)
+    rows = _table(path, text)
+    columns = _heading(path, rows[0][1] if rows else [])
     rules: list[dict[str, Any]] = []
     lines: dict[Place, int] = {}
     findings: list[Finding] = []
-    for line, row in enumerate(rows[1:], start=2):
-        cells = {name: row[i].strip() for name, i in columns.items() if i < len(row)}
+    for line, row in rows[1:]:
+        cells = {name: row[i].strip() if i < len(row) else "" for name, i in columns.items()}
         if not any(cells.values()):
             continue
         try:
@@ -74,7 +74,8 @@ def read_constraint_csv(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]
         lines[("rules", len(rules))] = line
         rules.append(rule)
     if not rules:
-        raise ProtocolError("there is no row that can be read.", path=path, where="line 1")
+        why = f" {findings[0].where}: {findings[0].message}" if findings else ""
+        raise ProtocolError(f"there is no row that can be read.{why}", path=path, where="line 1")
     made = protocol_made(path, text.encode(), rules, name=path.stem, title=path.stem, lines=lines)
     return made, tuple(findings)
 
@@ -117,8 +118,22 @@ def _text(path: Path) -> str:
     raise ProtocolError("this is no text.", path=path, where="line 1", remedy="Save the table as CSV in UTF-8.")
 
 
-def _heading(path: Path, rows: list[list[str]]) -> dict[str, int]:
-    first = rows[0] if rows else []
+def _table(path: Path, text: str) -> list[tuple[int, list[str]]]:
+    """Return the rows, each with the line it begins on; cells are parted as in the heading: by ``,``, ``;`` or tabs."""
+    separator = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    rows: list[tuple[int, list[str]]] = []
+    begin = 1
+    try:
+        for row in reader:
+            rows.append((begin, row))
+            begin = reader.line_num + 1
+    except csv.Error as bad:
+        raise ProtocolError(f"this is no table: {bad}.", path=path, where=f"line {begin}") from bad
+    return rows
+
+
+def _heading(path: Path, first: list[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for i, cell in enumerate(first):
         name = _HEADINGS.get(re.sub(r"[\s_]", "", cell).casefold())
@@ -136,17 +151,20 @@ def _heading(path: Path, rows: list[list[str]]) -> dict[str, int]:
 
 
 def _rule(cells: dict[str, str], number: int, findings: list[Finding], line: int) -> dict[str, Any]:
-    names = [part.strip() for part in re.split(r"[|;]", cells.get("name", "")) if part.strip()]
+    names = [part.strip() for part in re.split(r"[|;]", cells["name"]) if part.strip()]
     aliases = [part.strip() for part in re.split(r"[|;]", cells.get("aliases", "")) if part.strip()]
-    metric, goal = (None if cells.get("goal") else split_constraint(cells["metric"])) or (
-        cells["metric"],
-        cells["goal"],
-    )
+    if not names:
+        raise MetricSyntaxError("the row names no structure.")
+    if not cells["metric"]:
+        raise MetricSyntaxError("the row has no metric.")
+    metric, goal = (None if cells["goal"] else split_constraint(cells["metric"])) or (cells["metric"], cells["goal"])
     parse_metric(metric)
+    if not goal:
+        raise MetricSyntaxError("the row has no limit.")
     unit = re.search(r"\[([^\]]*)\]\s*$", metric)
     said = f" {unit[1].strip()}" if unit and goal == cells["goal"] else ""
     rule: dict[str, Any] = {"id": f"R{number:03d}", "metric": metric, "goal": f"{goal}{said}"}
-    rule["structure"] = {"name": names[0] if names else ""}
+    rule["structure"] = {"name": names[0]}
     others = list(dict.fromkeys([*names[1:], *aliases]))
     if others:
         rule["structure"]["aliases"] = others

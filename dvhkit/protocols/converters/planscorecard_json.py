@@ -20,6 +20,7 @@ from dvhkit.protocols.converters.remarks import (
     doubt,
     file_not_held,
     lost_fields,
+    no_metric,
     not_held,
     not_read,
     protocol_made,
@@ -68,7 +69,7 @@ def read_planscorecard(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]]
         except (MetricSyntaxError, ValueError) as bad:
             findings.append(not_read(why_not(bad), where))
     if not rules:
-        raise ProtocolError("there is no metric that can be read.", path=path)
+        raise no_metric(path, findings)
     name, site = (str(data.get(key) or "").strip() for key in ("TemplateName", "Site"))
     fractions = data.get("NumberOfFractions")
     counted = isinstance(fractions, int) and not isinstance(fractions, bool) and 1 <= fractions <= 100

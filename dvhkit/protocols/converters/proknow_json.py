@@ -21,6 +21,7 @@ from dvhkit.protocols.converters.remarks import (
     doubt,
     file_not_held,
     lost_fields,
+    no_metric,
     not_held,
     not_read,
     protocol_made,
@@ -81,7 +82,7 @@ def read_proknow(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]]:
     for item in data.get("custom") or []:
         findings.append(not_read(f"the custom metric {item!r:.80} is defined elsewhere.", ""))
     if not rules:
-        raise ProtocolError("there is no metric that can be read.", path=path)
+        raise no_metric(path, findings)
     return protocol_made(path, raw, rules, name=path.stem, title=path.stem), tuple(findings)
 
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from dvhkit.errors import MetricSyntaxError
+from dvhkit.errors import MetricSyntaxError, ProtocolError
 from dvhkit.findings import Finding, Level
 from dvhkit.protocols.load import protocol_of
 from dvhkit.protocols.rules import Protocol, Rule
@@ -21,6 +21,12 @@ def not_held(rule: Rule, what: str) -> Finding:
 def not_read(what: str, where: str) -> Finding:
     """Return the remark on a part of a file that is left out, so that verdicts on it will be missing."""
     return Finding(level=Level.SERIOUS, code="metric-not-read", message=f"{what} It is left out.", where=where)
+
+
+def no_metric(path: Path, findings: list[Finding]) -> ProtocolError:
+    """Return the error of a file of which nothing can be read; it says why of the first part."""
+    why = f" {findings[0].where}: {findings[0].message}" if findings else ""
+    return ProtocolError(f"there is no metric that can be read.{why}", path=path)
 
 
 def doubt(what: str, where: str) -> Finding:
