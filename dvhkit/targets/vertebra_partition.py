@@ -32,6 +32,7 @@ PART_NUMBER = {part: n for n, part in enumerate(Compartment, start=1)}
 
 # In front of the back wall, the pedicle's root is sought this far.
 _SHOULDER_MM = 10.0
+_SHOULDER_FRAC = 0.75
 # Below this likeness of the two halves the midline is in doubt; phantoms and healthy vertebrae reach 0.94.
 _ALIKE_LEAST = 0.85
 # One side of the arch at most this much larger than the other.
@@ -202,6 +203,8 @@ def _shoulders(volume: LocalVolume, cuts: Cuts) -> Mask:
     low, high = cuts.pedicle_w
     beyond = (volume.w_mm < low - 1.0) | (volume.w_mm > high + 1.0)
     within = np.asarray(~np.any(volume.mask[beyond], axis=0))
+    # Where pedicle and body are about as tall, height tells nothing: the whole belongs to the body.
+    within &= volume.mask.sum(axis=0) < _SHOULDER_FRAC * cuts.body_height
     near = (v < cuts.wall_v) & (v > cuts.wall_v - _SHOULDER_MM) & (np.abs(u) > 0.6 * canal)
     return np.asarray(near & within[None])
 
