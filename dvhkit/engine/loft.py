@@ -90,7 +90,8 @@ def _closed(gap: Gap, sections: list[Section]) -> list[Section]:
 def _bridged(gap: Gap, a: Part, b: Part) -> list[Member]:
     """Return what fills a gap between two parts: their outlines and holes each for itself where all are convex."""
     around = gap.around(a, b)
-    holes = matched_holes(a, b) if a.outline is not None and b.outline is not None else None
+    convex = a.outline is not None and b.outline is not None and _tells_curvature(gap, a, b, around)
+    holes = matched_holes(a, b) if convex else None
     if holes is None:
         return [FieldBridge(gap, a, b, around)]
     pairs, ended, begun = holes
@@ -108,6 +109,14 @@ def _bridged(gap: Gap, a: Part, b: Part) -> list[Member]:
     members += [Cap(gap, hole, upward=True, is_hole=True) for hole in ended]
     members += [Cap(gap, hole, upward=False, is_hole=True) for hole in begun]
     return members
+
+
+def _tells_curvature(gap: Gap, a: Part, b: Part, around: tuple[Part | None, Part | None]) -> bool:
+    """Whether a convex outline goes on on either side, or none at all does: else it is no ball that stands alone."""
+    if any(p is not None and p.outline is not None for p in around):
+        return True
+    before, after = gap.plane(gap.k - 1), gap.plane(gap.k + 2)
+    return not (before and before.touching(a.shape)) and not (after and after.touching(b.shape))
 
 
 def _stands_alone(hole: Part, of: Part) -> bool:
