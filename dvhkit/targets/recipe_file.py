@@ -7,10 +7,10 @@ from difflib import get_close_matches
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import NoReturn
 
 from dvhkit.errors import InputError
-from dvhkit.yaml_text import Place, Plain, YamlDocument, read_yaml
+from dvhkit.yaml_strict import StrictReader
+from dvhkit.yaml_text import Place, Plain, read_yaml
 
 DIRECTIONS = ("L", "R", "A", "P", "S", "I")
 _STATUS = ("P", "T", "S2", "S1", "C", "X", "B")
@@ -106,11 +106,10 @@ def recipe_paths() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
-class _Reader:
+class _Reader(StrictReader):
     """Reads one document; every refusal names its line."""
 
-    def __init__(self, document: YamlDocument) -> None:
-        self.document = document
+    error = RecipeError
 
     def recipe(self) -> Recipe:
         data = self.document.data
@@ -230,20 +229,3 @@ class _Reader:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
             self._refuse((*place, key), f"{key!r} must be a length from 0 to 100 mm")
         return float(value)
-
-    def _keys(self, node: dict[str, Plain], place: Place, allowed: set[str], must: tuple[str, ...]) -> None:
-        for key in node:
-            if key not in allowed:
-                self._refuse((*place, key), f"{key!r} is unknown here; there are {', '.join(sorted(allowed))}")
-        for key in must:
-            if key not in node:
-                self._refuse(place, f"{key!r} is missing")
-
-    def _text(self, node: dict[str, Plain], place: Place, key: str) -> str:
-        value = node[key]
-        if not isinstance(value, str) or not value.strip():
-            self._refuse((*place, key), f"{key!r} must be a text that is not empty")
-        return value.strip()
-
-    def _refuse(self, place: Place, why: str) -> NoReturn:
-        raise RecipeError(f"{why}.", path=self.document.path, where=f"line {self.document.line_of(place)}")

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Literal
 
 from dvhkit.errors import InputError
 from dvhkit.targets.vertebra_rules import (
@@ -21,7 +21,8 @@ from dvhkit.targets.vertebra_rules import (
     RuleProfile,
     in_order,
 )
-from dvhkit.yaml_text import Place, Plain, YamlDocument, read_yaml
+from dvhkit.yaml_strict import StrictReader
+from dvhkit.yaml_text import Place, Plain, read_yaml
 
 DEFAULT_PROFILE = "wang2025-lamina"
 
@@ -73,11 +74,10 @@ def _shipped(profile_id: str) -> RuleProfile:
     return _Table(read_yaml(profile_paths()[profile_id], error=RuleTableError)).profile()
 
 
-class _Table:
+class _Table(StrictReader):
     """Reads one document; every refusal names its line."""
 
-    def __init__(self, document: YamlDocument) -> None:
-        self.document = document
+    error = RuleTableError
 
     def profile(self) -> RuleProfile:
         data = self.document.data
@@ -191,25 +191,6 @@ class _Table:
         if level not in tuple(FlagLevel):
             self._refuse((*place, "level"), f"'level' must be one of {', '.join(FlagLevel)}, not {level[:20]!r}")
         return Flag(level=FlagLevel(level), code=self._text(node, place, "code"), text=self._text(node, place, "text"))
-
-    def _keys(self, node: dict[str, Plain], place: Place, known: set[str], must: tuple[str, ...]) -> None:
-        for key in node:
-            if key not in known:
-                near = get_close_matches(key, known, n=1, cutoff=0.5)
-                asked = f"; did you mean {near[0]!r}?" if near else ""
-                self._refuse((*place, key), f"the key {key[:40]!r} is not known here{asked}")
-        for key in must:
-            if key not in node:
-                self._refuse(place, f"the key {key!r} is missing")
-
-    def _text(self, node: dict[str, Plain], place: Place, key: str) -> str:
-        value = node[key]
-        if not isinstance(value, str) or not value.strip():
-            self._refuse((*place, key), f"{key!r} must be a text that is not empty")
-        return value.strip()
-
-    def _refuse(self, place: Place, why: str) -> NoReturn:
-        raise RuleTableError(f"{why}.", path=self.document.path, where=f"line {self.document.line_of(place)}")
 
 
 def _words(side: Side | None, *, extents: bool) -> dict[str, Atom]:
