@@ -201,11 +201,9 @@ def describe_prescription(case: Case) -> str:
 
 def _provenance(case: Case, protocol: Protocol, engine: str) -> Provenance:
     """Return what the record was made from. The RT objects are fingerprinted; images only lend their geometry."""
-    from dvhkit import __version__
-
     rt_objects = [s for s in case.sources if s.role.startswith("RT")]
     return Provenance(
-        dvhkit_version=__version__,
+        dvhkit_version=version("dvhkit"),
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         engine=engine,
         protocol_sha256=protocol.sha256,

@@ -85,3 +85,17 @@ def test_json_for_programs_is_utf8_whatever_the_terminal_knows(demo_case_dir, tm
     )
     assert ended.returncode == 0, ended.stderr
     assert "肝臓" in ended.stdout.decode("utf-8")
+
+
+@pytest.mark.parametrize("words", [("-h",), ("dvh", "-h"), ("protocol", "list", "-h"), ("names", "--help")])
+def test_the_short_form_of_help_is_known_everywhere(dvhkit, words):
+    ended = dvhkit(*words)
+    assert ended.code == 0
+    assert "Usage: " in ended.out
+    assert "-h" in ended.out
+
+
+def test_the_package_runs_as_a_module():
+    ended = subprocess.run([sys.executable, "-m", "dvhkit", "--version"], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0
+    assert ended.stdout.startswith("dvhkit ")
