@@ -98,7 +98,7 @@ def grown_sections(
     """
     step = step_mm or _choose_step(stack, margins, grows=True)
     sources = loft(stack, runs, step_mm=step)
-    window = _window(stack, margins, step, len(sources))
+    window = _window(sources, margins, step)
     with ThreadPoolExecutor(_THREADS) as pool:
         return _traced(_across(sources, heights_mm, margins, window, pool), heights_mm, window, pool)
 
@@ -113,7 +113,7 @@ def shrunk_sections(
     """
     step = step_mm or _choose_step(stack, margins, grows=False)
     sources = loft(stack, runs, step_mm=step)
-    window = _window(stack, None, step, len(sources))
+    window = _window(sources, None, step)
     outside = [Section(w_mm=s.w_mm, rings=tuple(ring[::-1] for ring in s.rings)) for s in sources]
     with ThreadPoolExecutor(_THREADS) as pool:
         field = _across(outside, heights_mm, margins.mirrored(), window, pool, complement=True)
@@ -132,12 +132,14 @@ def _choose_step(stack: PlaneStack, margins: FrameMargins, *, grows: bool) -> fl
     return float(np.clip(sqrt(8 * max(_SAG_MM, _SAG_FRAC * radius) * radius), *_STEP_MM))
 
 
-def _window(stack: PlaneStack, margins: FrameMargins | None, step: float, n_sources: int) -> _Window:
-    low, high = stack.points_mm.min(axis=0), stack.points_mm.max(axis=0)
+def _window(sources: list[Section], margins: FrameMargins | None, step: float) -> _Window:
+    # Between slices a surface may bulge further than any slice shows.
+    ends = np.array([(ring.min(axis=0), ring.max(axis=0)) for s in sources for ring in s.rings])
+    low, high = ends[:, 0].min(axis=0), ends[:, 1].max(axis=0)
     if margins is not None:
         low = low - np.array([margins.u_down, margins.v_down])
         high = high + np.array([margins.u_up, margins.v_up])
-    cells = float(np.prod((high - low) / step + 8)) * n_sources
+    cells = float(np.prod((high - low) / step + 8)) * len(sources)
     if cells > _CELLS_MAX:
         # Memory is finite: a huge structure is traced on a coarser grid, whose outline is proportionally smoother.
         step *= sqrt(cells / _CELLS_MAX)

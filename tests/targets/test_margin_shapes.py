@@ -8,8 +8,13 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from signed_distance_truth import areas, ball, box, capsule, cylinder, drawn, rotated, torus, united, without
+from skimage.measure import find_contours
 
+from dvhkit.engine.combine import combine
+from dvhkit.engine.dvh import compute_dvh
+from dvhkit.model.structure import Contour, Structure
 from dvhkit.phantoms.shapes import ring_area_mm2
 from dvhkit.targets.margin import Margins, grow, shrink
 
@@ -135,3 +140,26 @@ def test_six_margins_of_a_tilted_box_reach_as_far_as_their_support_says():
     assert (truth - reached).max() < 1.0
     assert np.median(truth - reached) < 0.5
     assert (reached - truth).max() < 0.05
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_ragged_pieces_with_holes_and_gaps_grow_and_shrink_on_every_slice(seed):
+    """Level sets of noise: nothing is known of them but that the grown one holds the drawn, and that the shrunk."""
+    noise = np.random.default_rng(seed)
+    field = gaussian_filter(noise.normal(size=(30, 44, 44)), noise.uniform(2, 4))
+    field = field / field.std() + 2 * (0.9 - np.hypot(*(np.indices((44, 44)) - 21.5)) / 16)
+    contours = []
+    for z in range(3, 27, 3):
+        for ring in find_contours(np.pad(field[z], 1, constant_values=-9.0), 0.0):
+            points = np.column_stack([ring[:-1, ::-1], np.full(len(ring) - 1, z)])
+            contours += [Contour(points_mm=np.round(points, 2))] if len(points) > 3 else []
+    ragged = Structure(number=1, name="S", contours=tuple(contours))
+    sides = dict(zip(Margins.isotropic(0).by_side(), noise.uniform(0.2, 8, 6), strict=True))
+    bigger, smaller = grow(ragged, Margins(**sides)).structure, shrink(ragged, Margins(**sides)).structure
+    assert combine("-", ragged, bigger, name="cut").is_empty or _cc(combine("-", ragged, bigger, name="cut")) < 0.002
+    assert smaller.is_empty or _cc(combine("-", smaller, ragged, name="out")) < 0.002
+    assert _cc(bigger) > _cc(ragged)
+
+
+def _cc(structure):
+    return compute_dvh(structure, None, slice_spacing_mm=3.0).volume_cc
