@@ -11,7 +11,7 @@ import numpy as np
 from dvhkit.engine.bounds import bounded, chords_mm
 from dvhkit.engine.frame import Frame
 from dvhkit.engine.histogram import atoms, empty_histogram
-from dvhkit.engine.kernels.book import book_layers, point_extremes, surface_extremes
+from dvhkit.engine.kernels.book import book_layers, point_extremes, section_extremes, surface_extremes
 from dvhkit.engine.lattice import Lattice, dose_lattice, end_halves_mm, rim_mm, volume_lattice
 from dvhkit.engine.options import EngineOptions
 from dvhkit.engine.planes import PlaneStack, next_in_ring
@@ -31,10 +31,14 @@ _SURFACE_ERROR_FRAC = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reading:
-    """A way to read contours, and the dose to weigh them by; None for the volume alone."""
+    """A way to read contours, and the dose to weigh them by; None for the volume alone.
+
+    `bounds`: whether to say between what the extremes lie.
+    """
 
     options: EngineOptions
     dose: Dose | None
+    bounds: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -114,7 +118,7 @@ def accumulated(drawn: Solid, readings: Sequence[Reading]) -> tuple[Solid, list[
     lattice = _lattice(solids, readings[0].dose)
     fields = {id(r.dose): _field(lattice, drawn.stack.frame, r.dose) for r in readings}
     tasks = {
-        (n, id(reading.dose)): _Task(solid=every[n], field=fields[id(reading.dose)])
+        (n, id(reading.dose)): _Task(solid=every[n], field=fields[id(reading.dose)], bounds=reading.bounds)
         for n, reading in zip(number, readings, strict=True)
     }
     for task in tasks.values():
@@ -148,13 +152,14 @@ def _surface_mm2(solid: Solid) -> float:
 class _Task:
     """One solid in one dose: what the kernels write, and the DVH that comes of it."""
 
-    def __init__(self, *, solid: Solid, field: _Field) -> None:
+    def __init__(self, *, solid: Solid, field: _Field, bounds: bool) -> None:
         self._solid = solid
         self._field = field
         self._hist = empty_histogram()
         self._totals = np.zeros(3)
         self._extremes = np.array([np.inf, -np.inf])
         self._met_gy = np.empty((solid.stack.n_planes, 2))
+        self._inside_gy = np.empty((solid.stack.n_planes, 2)) if bounds else None
 
     @property
     def _place(self) -> tuple[FloatArray, ...]:
@@ -181,6 +186,20 @@ class _Task:
             self._met_gy,
         )
         self._extremes[:] = self._met_gy[:, 0].min(), self._met_gy[:, 1].max()
+        if self._inside_gy is not None:
+            self._inside_gy[:] = self._met_gy
+            section_extremes(  # type: ignore[call-arg]
+                lattice.to_cells(stack.points_mm),
+                stack.ring_start,
+                stack.plane_ring,
+                stack.offsets_mm,
+                lattice.origin_mm,
+                lattice.step_mm,
+                lattice.n_rows,
+                lattice.n_columns,
+                *self._place,
+                self._inside_gy,
+            )
         if solid.links is not None:
             tips = _cap_points(stack, solid.links)
             point_extremes(tips, *self._place, self._extremes)  # type: ignore[call-arg]
@@ -223,7 +242,8 @@ class _Task:
         )
         if field is _NO_DOSE:
             return dvh
-        dvh = bounded(dvh, solid, self._met_gy)
+        if self._inside_gy is not None:
+            dvh = bounded(dvh, solid, self._met_gy, self._inside_gy)
         return (
             dvh if dvh.uncovered_frac <= _OUTSIDE_FRAC else replace(dvh, findings=(*dvh.findings, _outside_grid(dvh)))
         )

@@ -45,10 +45,11 @@ def chords_mm(stack: PlaneStack) -> float:
     return float(np.dot(length**2, arc) / 12.0 / max(float(length.sum()), 1e-9))
 
 
-def bounded(dvh: Dvh, solid: Solid, met_gy: FloatArray) -> Dvh:
-    """Return the DVH with bounds of its extremes: the drawn outlines, and where they meet if carried on.
+def bounded(dvh: Dvh, solid: Solid, met_gy: FloatArray, inside_gy: FloatArray) -> Dvh:
+    """Return the DVH with bounds of its extremes: what was drawn for certain, and where outlines meet if carried on.
 
     `met_gy` (planes, 2): least and greatest dose on each plane's outlines; inf and -inf where there is none.
+    `inside_gy`: the same of each plane's sections, outlines included.
     """
     if dvh.min_gy is None or dvh.max_gy is None:
         return dvh
@@ -56,9 +57,9 @@ def bounded(dvh: Dvh, solid: Solid, met_gy: FloatArray) -> Dvh:
     runs = [slice(*run) for run in solid.runs.bounds]
     lowest = min(-_highest_ridge(z[run], -met_gy[run, 0]) for run in runs)
     highest = max(_highest_ridge(z[run], met_gy[run, 1]) for run in runs)
-    # An outline belongs to the structure: what it meets bounds the extremes, as exactly as it was drawn.
-    drawn_low = min(float(met_gy[:, 0].min()) + dvh.dose_error_gy, dvh.max_gy)
-    drawn_high = max(float(met_gy[:, 1].max()) - dvh.dose_error_gy, dvh.min_gy)
+    # A section belongs to the structure: what it meets bounds the extremes, as exactly as it was drawn.
+    drawn_low = min(float(inside_gy[:, 0].min()) + dvh.dose_error_gy, dvh.max_gy)
+    drawn_high = max(float(inside_gy[:, 1].max()) - dvh.dose_error_gy, dvh.min_gy)
     return replace(
         dvh,
         min_bounds_gy=(max(0.0, min(lowest, dvh.min_gy - error)), max(dvh.min_gy, drawn_low)),

@@ -63,13 +63,13 @@ def compute_dvh(
 
 
 def _with_band(drawn: Solid, options: EngineOptions, dose: Dose | None) -> Dvh:
-    main = Reading(options=options, dose=dose)
+    main = Reading(options=options, dose=dose, bounds=True)
     others = admissible(options)
     coarse = EngineOptions(cells_target=others[-1].cells_target, subdivision_max=options.subdivision_max)
     if drawn.volume_mm3 > 1000.0 * _ENDS_MATTER_CC:
         others, coarse = others[:1], options
     variants = [Reading(options=other, dose=dose) for other in others]
-    smooth = Reading(options=coarse, dose=rounded(dose)) if dose is not None else None
+    smooth = Reading(options=coarse, dose=rounded(dose), bounds=True) if dose is not None else None
     if smooth is not None:
         variants.insert(0 if coarse is options else len(variants), smooth)
     found: dict[Reading, Dvh] = {}

@@ -509,3 +509,45 @@ def point_extremes(points, dose, offsets, half_end, to_dose, extremes):
         here = _value_at(dose, offsets, half_end, to_dose, points[p, 0], points[p, 1], points[p, 2])
         extremes[0] = here if here < extremes[0] else extremes[0]
         extremes[1] = here if here > extremes[1] else extremes[1]
+
+
+@njit(cache=True, nogil=True)
+def section_extremes(
+    points, ring_start, plane_ring, heights, origin, step, n_rows, n_columns, dose, offsets, half_end, to_dose, extremes
+):
+    """Widen `extremes` (planes, 2) by the dose inside the drawn sections, at the middles of the lattice's cells.
+
+    `points` in cell units; holes run clockwise.
+    """
+    winding = np.zeros(n_columns + 1, np.int64)
+    for plane in range(heights.size):
+        lo = np.inf
+        hi = -np.inf
+        for p in range(ring_start[plane_ring[plane]], ring_start[plane_ring[plane + 1]]):
+            lo = min(lo, points[p, 1])
+            hi = max(hi, points[p, 1])
+        for row in range(max(0, ceil(lo - 0.5)), min(n_rows - 1, floor(hi - 0.5)) + 1):
+            y = row + 0.5
+            for ring in range(plane_ring[plane], plane_ring[plane + 1]):
+                end = ring_start[ring + 1]
+                x0 = points[end - 1, 0]
+                y0 = points[end - 1, 1]
+                for p in range(ring_start[ring], end):
+                    x1 = points[p, 0]
+                    y1 = points[p, 1]
+                    if (y0 <= y) != (y1 <= y):
+                        column = ceil(x0 + (y - y0) * (x1 - x0) / (y1 - y0) - 0.5)
+                        winding[min(max(column, 0), n_columns)] += 1 if y1 < y0 else -1
+                    x0 = x1
+                    y0 = y1
+            inside = 0
+            for column in range(n_columns):
+                inside += winding[column]
+                winding[column] = 0
+                if inside > 0:
+                    u = origin[0] + step[0] * (column + 0.5)
+                    v = origin[1] + step[1] * y
+                    here = _value_at(dose, offsets, half_end, to_dose, u, v, heights[plane])
+                    extremes[plane, 0] = here if here < extremes[plane, 0] else extremes[plane, 0]
+                    extremes[plane, 1] = here if here > extremes[plane, 1] else extremes[plane, 1]
+            winding[n_columns] = 0
