@@ -169,7 +169,12 @@ class CaseNumbers:
         image = self.case.image
         spacing_mm = image.grid.plane_spacing_mm if image is not None else 0.0
         return dvh_of_structure(
-            structure, self.case.dose, options=self.options, slice_spacing_mm=spacing_mm or None, with_band=True
+            structure,
+            self.case.dose,
+            options=self.options,
+            slice_spacing_mm=spacing_mm or None,
+            image=image.grid if image is not None else None,
+            with_band=True,
         )
 
     def prepare(self, regions: Sequence[Region]) -> None:

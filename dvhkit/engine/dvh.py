@@ -17,6 +17,7 @@ from dvhkit.engine.solid import Solid, make_solid
 from dvhkit.findings import Finding
 from dvhkit.model.dose import Dose
 from dvhkit.model.dvh import Dvh
+from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Structure
 
 # Above this volume, where a structure ends is a small part of it, and its DVH a large part of the time: its band comes
@@ -30,6 +31,7 @@ def compute_dvh(
     *,
     options: EngineOptions | None = None,
     slice_spacing_mm: float | None = None,
+    image: Grid | None = None,
     with_band: bool = False,
 ) -> Dvh:
     """Return how much of a structure receives which dose.
@@ -44,6 +46,9 @@ def compute_dvh(
         beyond counts in the volume, has no dose, and is reported. None gives the volume alone.
     slice_spacing_mm
         The image's slice distance: the thickness of a structure drawn on one slice only.
+    image
+        Where the image's planes lie: where two contours lie farther apart than usual, a slice was left out if there is
+        one. Without it, a distance that stays the same over three slices or more counts as intended.
     with_band
         Also compute what else the drawn slices allow, as `Dvh.variants`: the band of a metric runs from its least to
         its greatest value over the DVH and its variants.
@@ -54,7 +59,7 @@ def compute_dvh(
         Contours that are not planar or not parallel, or coordinates that are not numbers.
     """
     options = options or EngineOptions()
-    solid = make_solid(structure, dose.grid if dose else None, options, slice_spacing_mm=slice_spacing_mm)
+    solid = make_solid(structure, dose.grid if dose else None, options, slice_spacing_mm=slice_spacing_mm, image=image)
     if not isinstance(solid, Solid):
         return _without_volume(structure, solid)
     if not with_band:
@@ -94,6 +99,7 @@ def compute_dvhs(
     *,
     options: EngineOptions | None = None,
     slice_spacing_mm: float | None = None,
+    image: Grid | None = None,
     with_band: bool = False,
     threads: int | None = None,
 ) -> list[Dvh]:
@@ -103,7 +109,9 @@ def compute_dvhs(
     """
 
     def one(structure: Structure) -> Dvh:
-        return compute_dvh(structure, dose, options=options, slice_spacing_mm=slice_spacing_mm, with_band=with_band)
+        return compute_dvh(
+            structure, dose, options=options, slice_spacing_mm=slice_spacing_mm, image=image, with_band=with_band
+        )
 
     # The longest first, so that no thread is left with it at the end.
     order = sorted(range(len(structures)), key=lambda n: -sum(len(c.points_mm) for c in structures[n].contours))

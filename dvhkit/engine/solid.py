@@ -115,7 +115,12 @@ class Solid:
 
 
 def make_solid(
-    structure: Structure, grid: Grid | None, options: EngineOptions, *, slice_spacing_mm: float | None
+    structure: Structure,
+    grid: Grid | None,
+    options: EngineOptions,
+    *,
+    slice_spacing_mm: float | None,
+    image: Grid | None = None,
 ) -> Solid | tuple[Finding, ...]:
     """Return the solid that the contours stand for, or the findings that say why there is none.
 
@@ -128,7 +133,7 @@ def make_solid(
     if stack is None:
         return (_nothing_drawn(structure),)
     fallback = grid.plane_spacing_mm if grid is not None else None
-    runs = find_runs(stack, slice_spacing_mm=slice_spacing_mm, fallback_mm=fallback)
+    runs = find_runs(stack, slice_spacing_mm=slice_spacing_mm, fallback_mm=fallback, image=image)
     if runs is None:
         return (*stack.findings, _thickness_unknown(structure))
     return _solid(stack, runs, options)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from dvhkit.engine.dvh import compute_dvh
+from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Contour, Structure
 
 
@@ -68,3 +71,47 @@ def test_a_ring_folded_onto_itself_bounds_nothing():
     contours = (Contour(points_mm=np.column_stack([corners, np.zeros(3)])),)
     dvh = compute_dvh(Structure(number=1, name="fold", contours=contours), None, slice_spacing_mm=3.0)
     assert dvh.volume_cc == 0.0
+
+
+def uneven_ball(planes) -> Structure:
+    return Structure(number=1, name="ball", contours=ball((0, 0, 0.0), 20.0, planes))
+
+
+BALL_CC = 4 / 3 * np.pi * 20.0**3 / 1000
+# Slices of 3 mm, then of 1.25 mm, then of 2.5 mm.
+RUNS_MM = np.concatenate([np.arange(-30.0, -6, 3.0), np.arange(-6, 6.1, 1.25), 6.5 + np.arange(0.5, 30, 2.5)])
+
+
+def codes(dvh):
+    return {finding.code for finding in dvh.findings}
+
+
+def test_a_slice_distance_that_changes_is_no_missing_slice():
+    dvh = compute_dvh(uneven_ball(RUNS_MM), None)
+    assert "slice-missing" not in codes(dvh)
+    assert dvh.volume_cc == pytest.approx(BALL_CC, rel=2e-3)
+
+
+def image_planes(planes) -> Grid:
+    return Grid(
+        origin_mm=np.array([-50.0, -50.0, planes[0]]),
+        axes=np.eye(3),
+        spacing_mm=np.ones(2),
+        offsets_mm=planes - planes[0],
+        n_rows=4,
+        n_columns=5,
+    )
+
+
+def test_where_the_image_has_no_slice_none_is_missing_and_where_it_has_one_is():
+    # One wide gap only: without the image nobody can tell.
+    planes = np.concatenate([np.arange(-30.0, 0, 1.5), np.arange(3.0, 30, 1.5)])
+    drawn = uneven_ball(planes)
+    assert "slice-missing" in codes(compute_dvh(drawn, None))
+    whole = compute_dvh(drawn, None, image=image_planes(planes))
+    assert "slice-missing" not in codes(whole)
+    assert whole.volume_cc == pytest.approx(BALL_CC, rel=2e-3)
+    assert "slice-missing" in codes(compute_dvh(drawn, None, image=image_planes(np.arange(-30.0, 30, 1.5))))
+    # An image across the contours says nothing about their planes.
+    sagittal = replace(image_planes(planes), axes=np.array([[0, 1.0, 0], [0, 0, 1], [1, 0, 0]]))
+    assert "slice-missing" in codes(compute_dvh(drawn, None, image=sagittal))
