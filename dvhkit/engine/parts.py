@@ -1,6 +1,8 @@
-"""What goes on from slice to slice: parts of a solid, and how their areas run from plane to plane."""
+"""What goes on from slice to slice: parts of a solid, and how their sections run from plane to plane."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +11,24 @@ from dvhkit.engine.kernels.buffers import Parts
 from dvhkit.engine.solid import Solid
 from dvhkit.model.arrays import FloatArray
 
+IntArray = NDArray[np.int64]
+
+# Area over the root of the second moments' determinant (each divided by the area) of a triangle; a circle has 4 pi.
+_TRIANGLE = 6.0 * 3.0**0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Depth:
+    """What `Parts` holds, for one depth; instead of where parts start, their number on each plane."""
+
+    up: IntArray
+    down: IntArray
+    counts: IntArray
+    alone: NDArray[np.bool_]
+    shape: FloatArray
+    is_compact: NDArray[np.bool_]
+    around: FloatArray
+
 
 def find_parts(groups: list[Solid], cell_mm2: float) -> Parts:
     """Return the parts between each plane and the next, at each depth of nesting; rings are numbered through.
@@ -16,85 +36,86 @@ def find_parts(groups: list[Solid], cell_mm2: float) -> Parts:
     A ring that goes on as one other is a part; all that branch between two planes are one together. A ring that ends
     is in none.
     """
-    n_planes = groups[0].stack.n_planes
     found = [_parts_of(group, cell_mm2) for group in groups]
-    counts = np.stack([f[2] for f in found])
-    start = np.zeros((len(groups), n_planes + 1), np.int64)
+    start = np.zeros((len(groups), groups[0].stack.n_planes + 1), np.int64)
     before = 0
-    for depth, count in enumerate(counts):
-        start[depth] = before + np.concatenate([[0], np.cumsum(count)])
+    for depth, part in enumerate(found):
+        start[depth] = before + np.concatenate([[0], np.cumsum(part.counts)])
         before = int(start[depth, -1])
     return Parts(
-        up=np.concatenate([f[0] for f in found]),
-        down=np.concatenate([f[1] for f in found]),
+        up=np.concatenate([part.up for part in found]),
+        down=np.concatenate([part.down for part in found]),
         start=start,
-        alone=np.stack([f[3] for f in found]),
-        area=np.ascontiguousarray(np.concatenate([f[4] for f in found])),
-        around=np.ascontiguousarray(np.concatenate([f[5] for f in found])),
+        alone=np.stack([part.alone for part in found]),
+        shape=np.ascontiguousarray(np.concatenate([part.shape for part in found])),
+        is_compact=np.concatenate([part.is_compact for part in found]),
+        around=np.ascontiguousarray(np.concatenate([part.around for part in found])),
     )
 
 
-def _parts_of(
-    group: Solid, cell_mm2: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_], FloatArray, FloatArray]:
-    """Return what `Parts` holds, for one depth; instead of where parts start, their number on each plane."""
+def _parts_of(group: Solid, cell_mm2: float) -> _Depth:
     stack, links = group.stack, group.links
     assert links is not None
-    area, around = _sizes(group, cell_mm2)
-    plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
+    size, grown = _sizes(group, cell_mm2)
+    n_planes = stack.n_planes
+    plane = np.repeat(np.arange(n_planes), np.diff(stack.plane_ring))
     ring = np.flatnonzero(links.above >= 0)
     onward = links.above[ring]
-    single = np.bincount(plane[ring], minlength=stack.n_planes)
-    splits, joins = (np.bincount(plane[way == -2], minlength=stack.n_planes) for way in (links.above, links.below))
+    single = np.bincount(plane[ring], minlength=n_planes)
+    splits, joins = (np.bincount(plane[way == -2], minlength=n_planes) for way in (links.above, links.below))
     branches = (splits > 0) & (np.append(joins[1:], 0) > 0)
     counts = single + branches
-    start = np.cumsum(counts) - counts
+    start, total = np.cumsum(counts) - counts, int(counts.sum())
     place = np.arange(len(ring)) - (np.cumsum(single) - single)[plane[ring]]
-    up, down = np.full((2, len(area)), -1, np.int64)
+    up, down = np.full((2, len(plane)), -1, np.int64)
     up[ring] = down[onward] = place
-    areas, arounds = np.empty((int(counts.sum()), 4)), np.empty((int(counts.sum()), 2))
+    shape, around, is_compact = np.full((total, 4, 4), -1.0), np.empty((total, 2)), np.zeros(total, np.bool_)
     row = start[plane[ring]] + place
-    known = np.append(area, -1.0)
-    areas[row] = np.stack(
-        [
-            known[np.maximum(links.below[ring], -1)],
-            area[ring],
-            area[onward],
-            known[np.maximum(links.above[onward], -1)],
-        ],
-        axis=1,
-    )
-    arounds[row] = np.stack([around[ring], around[onward]], axis=1)
-    for at in np.flatnonzero(branches):
-        lower, upper = (
-            np.flatnonzero((plane == p) & (way == -2)) for p, way in ((at, links.above), (at + 1, links.below))
-        )
-        up[lower] = down[upper] = single[at]
-        last = start[at] + single[at]
-        areas[last] = (
-            _known(area, links.below[lower]),
-            area[lower].sum(),
-            area[upper].sum(),
-            _known(area, links.above[upper]),
-        )
-        arounds[last] = around[lower].sum(), around[upper].sum()
-    ends, begins = (np.bincount(plane[way == -1], minlength=stack.n_planes) > 0 for way in (links.above, links.below))
+    course = (links.below[ring], ring, onward, links.above[onward])
+    for at, rings in enumerate(course):
+        shape[row[rings >= 0], at] = size[rings[rings >= 0]]
+    around[row] = np.stack([grown[ring], grown[onward]], axis=1)
+    rounded = _is_compact(size)
+    is_compact[row] = np.logical_and.reduce([(rings < 0) | rounded[rings] for rings in course])
+    for below in np.flatnonzero(branches):
+        lower = np.flatnonzero((plane == below) & (links.above == -2))
+        upper = np.flatnonzero((plane == below + 1) & (links.below == -2))
+        up[lower] = down[upper] = single[below]
+        last = start[below] + single[below]
+        for at, rings in enumerate((links.below[lower], lower, upper, links.above[upper])):
+            # Where one of them ends or branches, what it goes on as is not known.
+            shape[last, at, 0] = size[np.unique(rings), 0].sum() if (rings >= 0).all() else -1.0
+        around[last] = grown[lower].sum(), grown[upper].sum()
+    ends, begins = (np.bincount(plane[way == -1], minlength=n_planes) > 0 for way in (links.above, links.below))
     alone = (counts == 1) & ~ends & ~np.append(begins[1:], True)
-    return up, down, counts, alone, areas, arounds
+    return _Depth(
+        up=up, down=down, counts=counts, alone=alone, shape=shape, is_compact=is_compact, around=around
+    )  # fmt: skip
 
 
-def _known(area: FloatArray, onward: NDArray[np.int64]) -> float:
-    """Return the area of what rings go on as; -1 where one of them ends or branches."""
-    return float(area[np.unique(onward)].sum()) if (onward >= 0).all() else -1.0
+def _is_compact(size: FloatArray) -> NDArray[np.bool_]:
+    """Whether outlines are rounder than a triangle."""
+    spread = np.maximum(size[:, 1] * size[:, 2] - size[:, 3] ** 2, 0.0)
+    return np.asarray((spread > 0) & (size[:, 0] >= _TRIANGLE * np.sqrt(spread)))
 
 
 def _sizes(group: Solid, cell_mm2: float) -> tuple[FloatArray, FloatArray]:
-    """Return the area of each ring in cells, and the cells that it gains for each mm that it grows."""
+    """Return area and second moments (xx, yy, xy) of each ring, and the cells that it gains for each mm that it grows.
+
+    The area in cells; the moments about the centroid, divided by the area, in mm2 divided by that of a cell.
+    """
     stack, links = group.stack, group.links
     assert links is not None
-    points = stack.points_mm - stack.points_mm[0]
-    following = points[links.following]
-    twice = points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]
-    edges = np.hypot(*(following - points).T)
     starts = stack.ring_start[:-1]
-    return 0.5 * np.add.reduceat(twice, starts) / cell_mm2, np.add.reduceat(edges, starts) / cell_mm2
+    # About each ring's centroid, so that nothing is lost to cancelling.
+    x, y = stack.points_mm[:, 0] - links.x_mm[links.point_ring], stack.points_mm[:, 1] - links.y_mm[links.point_ring]
+    x2, y2 = x[links.following], y[links.following]
+    cross = x * y2 - x2 * y
+    area = 0.5 * np.add.reduceat(cross, starts)
+    scale = 1.0 / (12.0 * cell_mm2 * np.where(area != 0.0, area, 1.0))
+    xx, yy, xy = (
+        scale * np.add.reduceat(values * cross, starts)
+        for values in (x * x + x * x2 + x2 * x2, y * y + y * y2 + y2 * y2, x * y + x2 * y2 + 0.5 * (x * y2 + x2 * y))
+    )
+    gained = np.add.reduceat(np.hypot(x2 - x, y2 - y), starts) / cell_mm2
+    return np.stack([area / cell_mm2, xx, yy, xy], axis=1), gained

@@ -63,8 +63,11 @@ class Parts(NamedTuple):
         First part of the interval above each plane.
     alone : (depths, planes)
         Whether the interval above a plane holds one part and no ring that ends.
-    area : (parts, 4)
-        Area in cells on the plane before the interval, below it, above it and after it; -1 where not known.
+    shape : (parts, 4, 4)
+        On the plane before the interval, below it, above it and after it: area in cells (-1 where not known), and
+        second moments about the centroid divided by the area.
+    is_compact
+        Whether the second moments tell the area: outlines rounder than a triangle.
     around : (parts, 2)
         Cells gained for each mm that the rings grow, on the plane below and above.
     """
@@ -73,7 +76,8 @@ class Parts(NamedTuple):
     down: NDArray[np.int64]
     start: NDArray[np.int64]
     alone: NDArray[np.bool_]
-    area: FloatArray
+    shape: FloatArray
+    is_compact: NDArray[np.bool_]
     around: FloatArray
 
 

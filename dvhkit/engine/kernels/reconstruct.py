@@ -519,28 +519,63 @@ def _note_parts(level, ring, lo, hi, part_up, part_down, alone, cells, n_cells, 
                     full[own] += 1.0
 
 
-@njit(cache=True, nogil=True)
-def _areas_between(drawn, span, mids, z_lo, targets):
-    """Write the areas that sections should have, by the cubic through the areas `drawn` (4,) on the planes around.
-
-    A negative area is not known. Return False where no plane beyond the two says how areas change.
-    """
-    _, _, _, _, gap_before, gap, gap_after = span
-    has_lo = drawn[0] >= 0.0
-    has_hi = drawn[3] >= 0.0
-    if not has_lo and not has_hi:
-        return False
-    slope = (drawn[2] - drawn[1]) / gap
-    c_lo = (slope - (drawn[1] - drawn[0]) / gap_before) / (gap_before + gap) if has_lo else 0.0
-    c_hi = ((drawn[3] - drawn[2]) / gap_after - slope) / (gap + gap_after) if has_hi else c_lo
+@_inlined
+def _cubic(shape, quantity, has_lo, has_hi, gap_before, gap, gap_after):
+    """Return value, slope and both half curvatures of a cubic through four planes, like that of the levels."""
+    v1 = shape[1, quantity]
+    slope = (shape[2, quantity] - v1) / gap
+    c_lo = 0.0
+    c_hi = 0.0
+    if has_lo:
+        c_lo = (slope - (v1 - shape[0, quantity]) / gap_before) / (gap_before + gap)
+    if has_hi:
+        c_hi = ((shape[3, quantity] - shape[2, quantity]) / gap_after - slope) / (gap + gap_after)
     if not has_lo:
         c_lo = c_hi
-    least = 0.5 * min(drawn[1], drawn[2])
-    most = 1.5 * max(drawn[1], drawn[2])
+    if not has_hi:
+        c_hi = c_lo
+    return v1, slope, c_lo, c_hi
+
+
+@_inlined
+def _at(cubic, tau, gap):
+    """Value of a cubic `tau` above the lower plane."""
+    v1, slope, c_lo, c_hi = cubic
+    t = tau / gap
+    return v1 + tau * slope - tau * (gap - tau) * ((1.0 - t) * c_lo + t * c_hi)
+
+
+@njit(cache=True, nogil=True)
+def _areas_between(shape, is_compact, span, mids, z_lo, targets):
+    """Write the areas that sections should have, from what the planes around show: see `Parts`.
+
+    Second moments are quadratic along z for ellipsoids, cones, oblique and lying cylinders alike; the area of compact
+    sections follows from them. That of others follows the planes' areas. Return False where no plane beyond the two
+    says how they change.
+    """
+    _, _, _, _, gap_before, gap, gap_after = span
+    has_lo = shape[0, 0] >= 0.0
+    has_hi = shape[3, 0] >= 0.0
+    if not has_lo and not has_hi:
+        return False
+    area = _cubic(shape, 0, has_lo, has_hi, gap_before, gap, gap_after)
+    xx = _cubic(shape, 1, has_lo, has_hi, gap_before, gap, gap_after)
+    yy = _cubic(shape, 2, has_lo, has_hi, gap_before, gap, gap_after)
+    xy = _cubic(shape, 3, has_lo, has_hi, gap_before, gap, gap_after)
+    least = 0.5 * min(shape[1, 0], shape[2, 0])
+    most = 1.5 * max(shape[1, 0], shape[2, 0])
+    full_lo = 0.0
+    full_hi = 0.0
+    if is_compact:
+        full_lo = shape[1, 0] / sqrt(shape[1, 1] * shape[1, 2] - shape[1, 3] ** 2)
+        full_hi = shape[2, 0] / sqrt(shape[2, 1] * shape[2, 2] - shape[2, 3] ** 2)
     for s in range(mids.size):
-        t = (mids[s] - z_lo) / gap
-        area = drawn[1] + t * (drawn[2] - drawn[1]) - t * (1.0 - t) * gap * gap * ((1.0 - t) * c_lo + t * c_hi)
-        targets[s] = min(max(area, least), most)
+        tau = mids[s] - z_lo
+        target = _at(area, tau, gap)
+        if is_compact:
+            spread = _at(xx, tau, gap) * _at(yy, tau, gap) - _at(xy, tau, gap) ** 2
+            target = (full_lo + tau / gap * (full_hi - full_lo)) * sqrt(max(0.0, spread))
+        targets[s] = min(max(target, least), most)
     return True
 
 
@@ -786,7 +821,8 @@ def fill_intervals(
                 targets = np.zeros((n_parts, mids.size))
                 course = np.zeros((4, n_parts, mids.size))
                 for p in range(n_parts):
-                    if _areas_between(parts.area[begin + p], span, mids, z[0], targets[p]):
+                    compact = parts.is_compact[begin + p]
+                    if _areas_between(parts.shape[begin + p], compact, span, mids, z[0], targets[p]):
                         one, two = parts.around[begin + p]
                         for s in range(mids.size):
                             course[1, p, s] = one + (mids[s] - z[0]) / (z[1] - z[0]) * (two - one)
