@@ -173,13 +173,13 @@ class _Builder:
         self._refuse(place, f"the tag {str(node.tag)!r} is not allowed here")
 
     def _number(self, text: str, kind: str, place: Place) -> Plain:
+        plain = text.replace("_", "")
         try:
-            if kind == "int":
-                return int(text.replace("_", ""), 0 if re.match(r"[-+]?0[xob]", text) else 10)
-            value = float(text.replace("_", ""))
-        except ValueError:
-            self._refuse(place, f"{text[:40]!r} is no number that can be used")
-        if not math.isfinite(value):
+            value = int(plain, 0 if re.match(r"[-+]?0[xob]", text) else 10) if kind == "int" else float(plain)
+            usable = math.isfinite(value)
+        except (ValueError, OverflowError):  # a whole number of some hundred digits overflows
+            usable = False
+        if not usable:
             self._refuse(place, f"{text[:40]!r} is no number that can be used")
         return value
 

@@ -1,5 +1,7 @@
 """Random protocols through every format and back: our own loses nothing, the others nothing that they can hold."""
 
+import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dvhkit.errors import ProtocolError
 from dvhkit.protocols.converters.convert import read_any, written_as
 from dvhkit.protocols.converters.own_yaml import protocol_data, protocol_yaml
 from dvhkit.protocols.load import load_protocol, protocol_of
@@ -148,3 +151,33 @@ def test_others_hold_each_rule_or_list_it_by_name(tmp_path, form, ending, protoc
     key = lambda rule: (rule.check.metric.canonical, str(rule.goal), str(rule.variation))  # noqa: E731
     assert sorted(map(key, back.rules)) == sorted(map(key, held))
     assert all(rule.where in listed for rule in held if rule.source or rule.note or rule.when or rule.waivable)
+
+
+JUNK = st.sampled_from((None, True, -1, 0, 1e308, 10**400, "", "x", "< 5 Gy", [], {}, [1], {"a": 1}, "Liver-(", "1.."))
+
+
+def places(data, place=()):
+    """Yield where each value of nested lists and mappings stands."""
+    keys = data if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ()
+    for key in keys:
+        yield (*place, key)
+        yield from places(data[key], (*place, key))
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_scorecard_with_junk_in_it_is_refused_or_read(tmp_path, data):
+    """Never a fault of ours: each value of two real scorecards may turn into something else."""
+    protocol = load_protocol(data.draw(st.sampled_from(("hytec-2021", "rtog-0813-0915"))))
+    form = data.draw(st.sampled_from(("proknow", "planscorecard")))
+    text, _ = written_as(protocol, "card.json", form)
+    card = json.loads(text)
+    *way, last = data.draw(st.sampled_from(list(places(card))))
+    parent = card
+    for key in way:
+        parent = parent[key]
+    parent[last] = data.draw(JUNK)
+    path = tmp_path / "card.json"
+    path.write_text(json.dumps(card), encoding="utf-8")
+    with suppress(ProtocolError):
+        read_any(str(path))

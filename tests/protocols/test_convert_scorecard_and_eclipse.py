@@ -175,6 +175,8 @@ def test_cgy_of_a_scorecard_become_gy(read_card):
         ({"MetricType": "ModifiedGradientIndex", "HI_HiValue": 50, "HI_LowValue": 25}, "at which dose"),
         ({"MetricType": "Undefined"}, "no counterpart"),
         ({"MetricType": 3}, "no counterpart"),
+        ({"MetricType": ["DoseAtVolume"]}, "no counterpart"),
+        ({"MetricType": "DoseAtVolume", "InputValue": 10**400, "InputUnit": "%"}, "no number"),
         ({"OutputUnit": "furlong"}, "not known"),
         ({"MetricType": "DoseAtVolume", "InputValue": "x", "InputUnit": "%"}, "no number"),
         ({"MetricType": "DoseAtVolume", "InputValue": 2, "InputUnit": "Gy"}, "needs a volume"),

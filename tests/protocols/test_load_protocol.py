@@ -275,6 +275,7 @@ def test_a_constraint_in_one_text_is_metric_and_goal(tmp_path, metric, canonical
         ('id: p\nversion: "1"\ntitle: t\nrules: []\n', 4, "'rules' must not be empty"),
         ("a: &a [x, x]\nb: [*a, *a]\nid: p\n", 1, "alias"),
         ("id: p\nid: q\n", 2, "second time"),
+        (f"id: p\nversion: {'9' * 400}\n", 2, "no number"),
         (
             'id: p\nversion: "1"\ntitle: t\nrules:\n  - {id: R, structure: "Liver - ", metric: "Max < 9 Gy"}\n',
             5,

@@ -30,6 +30,10 @@ def read_json(path: Path) -> tuple[bytes, Any]:
 
 def plain_number(value: object) -> float | None:
     """Return a finite number, or None for whatever else stands there; true and false are no numbers."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of some hundred digits
+        return None
+    return number if math.isfinite(number) else None

@@ -26,19 +26,21 @@ _EMPTY = {"InputValue": 0.0, "InputUnit": ""}
 def metric_from(item: Mapping[str, Any]) -> tuple[Metric, float]:
     """Return our metric, and what a number in their output unit is divided by; ValueError, in words, without one."""
     kind = item.get("MetricType")
+    if not isinstance(kind, str):
+        raise ValueError(f"the metric {kind!r:.60} has no counterpart here")
     if kind in _AT_DOSE:
-        return _at_dose(item, str(kind)), 1.0
+        return _at_dose(item, kind), 1.0
     special = {
         "HomogeneityIndex": _homogeneity,
         "InhomogeneityIndex": lambda _: parse_metric("HI_MaxMinMean"),
         "ModifiedGradientIndex": _gradient,
     }
     if kind in special:
-        return special[str(kind)](item), 1.0
+        return special[kind](item), 1.0
     if kind == "DoseAtSubVolume":
         unit, factor = _output(item)
         return parse_metric(f"DC{number_text(_number(item, 'InputValue'))}cc[{unit.value}]"), factor
-    if not isinstance(kind, str) or kind not in _KINDS:
+    if kind not in _KINDS:
         raise ValueError(f"the metric {kind!r:.60} has no counterpart here")
     name, takes = _KINDS[kind]
     unit, factor = _output(item)

@@ -79,7 +79,8 @@ def read_proknow(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]]:
             rules.append(_rule(item, number, findings, where))
         except (MetricSyntaxError, ValueError) as bad:
             findings.append(not_read(why_not(bad), where))
-    for item in data.get("custom") or []:
+    custom = data.get("custom")
+    for item in custom if isinstance(custom, list) else [custom] if custom else []:
         findings.append(not_read(f"the custom metric {item!r:.80} is defined elsewhere.", ""))
     if not rules:
         raise no_metric(path, findings)
