@@ -202,7 +202,8 @@ class CaseNumbers:
             return _without_value(roi, metric, Reason.NOT_APPLICABLE, why_not)
         row = metric_of_dvh(
             asked,
-            dvh if self.case.dose is not None else None,
+            # The volume has its band without a dose, too.
+            dvh if self.case.dose is not None or asked.kind == "Volume" else None,
             roi=str(roi),
             prescription=prescriptions_for(self.case.prescriptions, number),
             uncovered=self.uncovered,

@@ -48,7 +48,7 @@ def compute_dvh(
         The image's slice distance: the thickness of a structure drawn on one slice only.
     image
         Where the image's planes lie: where two contours lie farther apart than usual, a slice was left out if there is
-        one. Without it, a distance that stays the same over three slices or more counts as intended.
+        one. Without it, a distance that comes twice running counts as intended.
     with_band
         Also compute what else the drawn slices allow, as `Dvh.variants`: the band of a metric runs from its least to
         its greatest value over the DVH and its variants.

@@ -24,8 +24,10 @@ SAME_PLANE_MM = 0.1
 # A gap this much wider than the usual one is a slice that was not drawn.
 _GAP_RATIO = 1.5
 # So many equal gaps in a row are another slice distance; gaps are equal to this share of them.
-_PERSISTS = 3
-_SAME_GAP_FRAC = 0.1
+_PERSISTS = 2
+_SAME_GAP_FRAC = 0.02
+# Wider gaps lie between parts of a structure, however alike they are.
+_WIDEST_RATIO = 4.0
 # Image planes face the way of the contours within 2.5 degrees.
 _PARALLEL_COS = 0.999
 _THIN_CAP_MM = 1.5
@@ -284,7 +286,7 @@ def find_runs(
     wide = gaps > _GAP_RATIO * usual + 1e-6
     if wide.any():
         between = _image_planes_between(stack, image)
-        wide &= _is_alone(gaps) if between is None else between
+        wide &= (_is_alone(gaps) | (gaps > _WIDEST_RATIO * usual)) if between is None else between
     splits = np.flatnonzero(wide)
     edges = [0, *(int(s) + 1 for s in splits), stack.n_planes]
     bounds = tuple(itertools.pairwise(edges))
