@@ -15,7 +15,7 @@ from dvhkit.model.image import ImageSeries
 from dvhkit.model.plan import Plan
 from dvhkit.model.structure import StructureSet
 from dvhkit.readers.case_files import CaseFiles
-from dvhkit.readers.consistency import roi_references, structures_on_image
+from dvhkit.readers.consistency import prescribed_dose, roi_references, structures_on_image
 from dvhkit.readers.frames import FrameJoiner
 from dvhkit.readers.image_series import build_series
 from dvhkit.readers.index import DicomIndex, FileEntry, Progress, find_files, index_files, scan
@@ -262,7 +262,7 @@ def read_files(files: CaseFiles) -> Case:
         joiner = FrameJoiner(dose, files.registrations)
         structures = joiner.structures(structures, findings)
         image = joiner.image(image, findings) if image is not None else None
-    findings += roi_references(structures, plan, dose)
+    findings += [*roi_references(structures, plan, dose), *prescribed_dose(plan, dose)]
     if image is not None and image.frame_of_reference_uid == structures.frame_of_reference_uid:
         findings += structures_on_image(structures, image)
     return Case(
