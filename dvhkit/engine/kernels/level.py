@@ -10,6 +10,8 @@ from math import ceil, floor, sqrt
 import numpy as np
 from numba import njit
 
+_inlined = njit(cache=True, nogil=True, forceinline=True)
+
 
 @njit(cache=True, nogil=True)
 def _measure(points, following, begin, end, hu, hv, edges):
@@ -25,7 +27,7 @@ def _measure(points, following, begin, end, hu, hv, edges):
         edges[edge, 4] = 1.0 / length2 if length2 > 0.0 else 0.0
 
 
-@njit(cache=True, nogil=True)
+@_inlined
 def _distance2(edges, edge, x, y):
     """Squared distance in mm2 from (x, y) mm to an edge."""
     px = x - edges[edge, 0]
@@ -38,7 +40,7 @@ def _distance2(edges, edge, x, y):
     return ex * ex + ey * ey
 
 
-@njit(cache=True, nogil=True)
+@_inlined
 def _offer(edges, edge, xs, row_y, row, first, last, nearest, distance2):
     """Offer the nodes ``first..last`` of a row an edge; those that lie nearer to it than to their own take it."""
     py = row_y - edges[edge, 1]
@@ -47,19 +49,21 @@ def _offer(edges, edge, xs, row_y, row, first, last, nearest, distance2):
     dy = edges[edge, 3]
     along = py * dy
     inverse = edges[edge, 4]
-    # No branch inside: the compiler then takes several nodes at once.
+    # No branch inside, and indices that cannot be negative: the compiler then takes several nodes at once.
+    at_row = np.uintp(row)
     for column in range(first, last + 1):
-        px = xs[column] - ax
+        at = np.uintp(column)
+        px = xs[at] - ax
         t = (px * dx + along) * inverse
         t = 0.0 if t < 0.0 else t
         t = 1.0 if t > 1.0 else t
         ex = px - t * dx
         ey = py - t * dy
         found = ex * ex + ey * ey
-        known = distance2[row, column]
+        known = distance2[at_row, at]
         is_nearer = found < known
-        distance2[row, column] = found if is_nearer else known
-        nearest[row, column] = edge if is_nearer else nearest[row, column]
+        distance2[at_row, at] = found if is_nearer else known
+        nearest[at_row, at] = edge if is_nearer else nearest[at_row, at]
 
 
 @njit(cache=True, nogil=True)
