@@ -23,6 +23,7 @@ from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import ContourKind, Structure
 from dvhkit.outputs.files import write_bytes_whole
 from dvhkit.outputs.keyhole import Holes, stored_rings
+from dvhkit.outputs.roi_types import DEFINED_TYPES, colour_of
 from dvhkit.outputs.rtstruct_references import Slices, complete_references
 
 RTSTRUCT_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
@@ -31,16 +32,6 @@ NAME_LONGEST = 16
 _NAME_VR_LONGEST = 64
 # An explicit VR of DS counts its length in 16 bits.
 _DS_BYTES_MAX = 65534
-_COLOURS: dict[str, tuple[int, int, int]] = {
-    "GTV": (255, 128, 0),
-    "CTV": (255, 128, 192),
-    "ITV": (192, 96, 255),
-    "PTV": (255, 0, 0),
-    "AVOIDANCE": (0, 160, 255),
-    "ORGAN": (0, 192, 96),
-    "EXTERNAL": (0, 255, 0),
-}
-_OTHER_COLOUR = (255, 224, 0)
 # What says who and when: taken from the structure set that the new one derives from.
 _PATIENT_AND_STUDY = (
     "PatientName",
@@ -143,6 +134,8 @@ def write_rtstruct(
         findings += said
         if roi.structure.is_empty:
             findings.append(_empty(name))
+        if roi.structure.rt_roi_type and roi.structure.rt_roi_type not in DEFINED_TYPES:
+            findings.append(_odd_type(name, roi.structure.rt_roi_type))
         _append(found, roi, name, slices, holes)
     write_bytes_whole(path, _encoded(found))
     return Written(path=path, names=tuple(names), sop_instance_uid=str(found.SOPInstanceUID), findings=tuple(findings))
@@ -250,7 +243,7 @@ def _append(found: Dataset, roi: NewRoi, name: str, slices: Slices, holes: Holes
     entry.ROIGenerationAlgorithm = "AUTOMATIC"
     found.StructureSetROISequence.append(entry)
     drawn = Dataset()
-    drawn.ROIDisplayColor = list(structure.color_rgb or _COLOURS.get(structure.rt_roi_type, _OTHER_COLOUR))
+    drawn.ROIDisplayColor = list(structure.color_rgb or colour_of(structure.rt_roi_type))
     drawn.ReferencedROINumber = number
     items = [_contour_item(points, kind, slices) for points, kind in stored_rings(structure, holes)]
     if items:
@@ -332,6 +325,15 @@ def _longest_contour(found: Dataset) -> int:
 
 def _renamed(code: str, message: str, where: str) -> Finding:
     return Finding(level=Level.INFO, code=code, message=message, where=where)
+
+
+def _odd_type(name: str, kind: str) -> Finding:
+    return Finding(
+        level=Level.WARNING,
+        code="type-not-defined",
+        message=f"{kind[:30]!r} is no interpreted type that DICOM defines; planning systems may not know it.",
+        where=name,
+    )
 
 
 def _empty(name: str) -> Finding:

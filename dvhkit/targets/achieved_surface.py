@@ -20,26 +20,12 @@ from dvhkit.engine.repair import rings_of
 from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Structure
+from dvhkit.targets.achieved_caps import LEVEL_MM, Cap, caps_of, drawn_in_mm
 from dvhkit.targets.achieved_cloud import Cloud, sorted_cloud
 
 # About so many points describe a surface; their spacing follows from its area.
 _POINTS = 12_000
 _STEP_MM = (0.5, 3.0)
-# A last section at least this large beside the one before it is a flat end, not a dome.
-_FLAT_RATIO = 0.96
-_LEVEL = 0.01
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Cap:
-    """How a structure closes beyond an end slice: `height_mm` further, as a dome or flat; `depth_mm` of its section."""
-
-    plane: int
-    upward: bool
-    height_mm: float
-    gap_mm: float
-    flat: bool
-    depth_mm: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,7 +68,7 @@ class Surface:
             here = (height > 0) & (height <= cap.gap_mm if self._faces_gap(cap) else True)
             nearer = here & self._is_nearest_end(cap, w)
             lower[nearer] = upper[nearer] = cap.plane
-            closing[nearer] = _closing(height[nearer], cap)
+            closing[nearer] = drawn_in_mm(height[nearer], cap)
             beyond[nearer] = height[nearer] - cap.height_mm
         gap = offsets[upper] - offsets[lower]
         weight = np.divide(w - offsets[lower], gap, out=np.zeros(len(w)), where=gap > 0).clip(0, 1)
@@ -110,14 +96,6 @@ class Surface:
             return np.ones(len(w), bool)
         middle = 0.5 * (offsets[cap.plane] + offsets[other])
         return np.asarray(w <= middle if cap.upward else w >= middle)
-
-
-def _closing(height_mm: FloatArray, cap: Cap) -> FloatArray:
-    """Return by how much a dome has drawn in its section at a height above the end slice."""
-    if cap.flat:
-        return np.zeros(len(height_mm))
-    rise = (height_mm / max(cap.height_mm, 1e-9)).clip(0, 1)
-    return np.asarray(cap.depth_mm * (1 - np.sqrt(1 - rise)))
 
 
 def make_surface(
@@ -161,7 +139,7 @@ def make_surface(
     spacing = float(np.median(np.diff(stack.offsets_mm))) if stack.n_planes > 1 else runs.end_gap_mm[0][0]
     window = _window(stack, window_mm)
     step = step_mm or _step_for(stack, spacing)
-    caps = _caps(stack, runs, cap_shares)
+    caps = caps_of(stack, runs, cap_shares)
     cloud, caps = _cloud(stack, runs, caps, window, step)
     return Surface(structure=structure, stack=stack, runs=runs, caps=caps, spacing_mm=spacing, cloud=cloud)
 
@@ -203,48 +181,6 @@ def _step_for(stack: PlaneStack, spacing_mm: float) -> float:
     length = float(np.linalg.norm(edges[inner], axis=1).sum())
     area = length * spacing_mm + 2.0 * float(np.abs(stack.areas_mm2()).max())
     return float(np.clip(np.sqrt(1.5 * area / _POINTS), *_STEP_MM))
-
-
-def _caps(stack: PlaneStack, runs: Runs, shares: tuple[float | None, float | None]) -> tuple[Cap, ...]:
-    thickness2 = _thickness_mm(stack) ** 2
-    caps = []
-    for (first, stop), gaps in zip(runs.bounds, runs.end_gap_mm, strict=True):
-        for upward, gap in ((False, gaps[0]), (True, gaps[1])):
-            plane = stop - 1 if upward else first
-            inward = thickness2[first:stop][::-1] if upward else thickness2[first:stop]
-            height, flat = _end_height(inward, gap)
-            share = shares[int(upward)]
-            if share is not None:
-                height = max(share * gap, _LEVEL * 2)
-            caps.append(Cap(plane=plane, upward=upward, height_mm=height, gap_mm=gap, flat=flat))
-    return tuple(caps)
-
-
-def _thickness_mm(stack: PlaneStack) -> FloatArray:
-    """Return area by perimeter of each section: half the radius of a disc, half the width of a band."""
-    edges = np.roll(stack.points_mm, -1, axis=0) - stack.points_mm
-    last = stack.ring_start[1:] - 1
-    edges[last] = stack.points_mm[stack.ring_start[:-1]] - stack.points_mm[last]
-    rings = np.add.reduceat(np.linalg.norm(edges, axis=1), stack.ring_start[:-1])
-    return np.asarray(np.abs(stack.areas_mm2()) / np.maximum(np.add.reduceat(rings, stack.plane_ring[:-1]), 1e-9))
-
-
-def _end_height(inward_mm2: FloatArray, gap_mm: float) -> tuple[float, bool]:
-    """Return how far beyond the last slice its sections come to nothing, and whether the end is flat.
-
-    Squared, the thickness of an ellipsoid's sections is a parabola in height, and so is that of a ring's and of most
-    round things near their ends. Where no such end lies within one slice the middle is taken: it is as likely to end
-    before as after.
-    """
-    if len(inward_mm2) < 2 or inward_mm2[1] <= 0 or inward_mm2[0] >= _FLAT_RATIO * inward_mm2[1]:
-        return 0.5 * gap_mm, len(inward_mm2) >= 2
-    slope, bend = inward_mm2[0] - inward_mm2[1], 0.0
-    if len(inward_mm2) > 2:
-        bend = min(0.0, inward_mm2[0] - 2 * inward_mm2[1] + inward_mm2[2])
-        slope += 0.5 * bend
-    # area + slope t + bend/2 t^2 = 0, t in slices; slope < 0, bend <= 0.
-    t = -2 * inward_mm2[0] / (slope - np.sqrt(max(0.0, slope * slope - 2 * bend * inward_mm2[0])))
-    return float(np.clip(t, 0.05, 1.0)) * gap_mm, False
 
 
 def _cloud(
@@ -290,13 +226,13 @@ def _layers(offsets_mm: FloatArray, field: FloatArray, ends: list[Cap], step: fl
             layers.append((1 - t) * field[k - 1] + t * field[k])
     for cap in ends:
         n = max(2, ceil(cap.height_mm / step))
-        rises = cap.height_mm * np.append(np.arange(1, n + 1) / n, 1 + _LEVEL / max(cap.height_mm, _LEVEL))
-        closing = _closing(rises, cap)
+        rises = cap.height_mm * np.append(np.arange(1, n + 1) / n, 1 + LEVEL_MM / max(cap.height_mm, LEVEL_MM))
+        closing = drawn_in_mm(rises, cap)
         base, base_at = (layers[-1], heights[-1]) if cap.upward else (layers[0], heights[0])
         for rise, drawn_in in zip(rises, closing, strict=True):
             layer = base + drawn_in
             if rise > cap.height_mm:
-                layer = np.maximum(layer, np.abs(base) + _LEVEL)
+                layer = np.maximum(layer, np.abs(base) + LEVEL_MM)
             where = len(layers) if cap.upward else 0
             heights.insert(where, base_at + rise if cap.upward else base_at - rise)
             layers.insert(where, layer)

@@ -222,3 +222,11 @@ def test_a_name_by_number_is_written_as_the_set_has_it(folder, tmp_path):
     out = tmp_path / "rs.dcm"
     run("margin", "grow", folder, "--roi", "#3", "--margin", "5", "--out", out)
     assert read_case(rtstruct=out).structures.names == ("GTV + 5mm",)
+
+
+def test_a_type_that_dicom_does_not_define_is_said(folder, tmp_path):
+    out = tmp_path / "rs.dcm"
+    odd = run("margin", "grow", folder, "--roi", "GTV", "--margin", "5", "--type", "PVT", "--out", out)
+    assert "no interpreted type" in " ".join(odd.output.split())
+    usual = run("margin", "grow", folder, "--roi", "GTV", "--margin", "5", "--type", "ptv", "--out", out)
+    assert "no interpreted type" not in " ".join(usual.output.split())
