@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dvhkit.errors import InputError
 from dvhkit.model.arrays import FloatArray, frozen_array
 from dvhkit.targets.vertebra_frame import Mask
 from dvhkit.targets.vertebra_parts import VertebraParts
@@ -16,6 +17,7 @@ from dvhkit.targets.vertebra_rules import (
     RuleOutcome,
     RuleProfile,
     evaluate_rules,
+    in_order,
 )
 from dvhkit.targets.vertebra_scene import Scene
 
@@ -126,6 +128,7 @@ def plan_ctv(scene: Scene, profile: RuleProfile, *, include: Iterable[Compartmen
         _level(scene, vertebra, profile, wanted=wanted, beyond=beyond, threshold_cc=threshold)
         for vertebra in scene.vertebrae
     )
+    _require_used(wanted, levels)
     bone = _bone(scene, levels)
     ctv = np.maximum(bone, scene.gtv)
     canal_cc = None if scene.canal is None else _volume(np.minimum(outside, scene.canal), voxel_cc)
@@ -141,6 +144,18 @@ def plan_ctv(scene: Scene, profile: RuleProfile, *, include: Iterable[Compartmen
     )
 
 
+def _require_used(wanted: frozenset[Compartment], levels: tuple[LevelResult, ...]) -> None:
+    """Raise for a choice that no level leaves to the oncologist."""
+    known = {part for level in levels for part in (*level.outcome.required, *level.outcome.optional)}
+    strange = in_order(wanted - known)
+    if strange:
+        offered = ", ".join(in_order({part for level in levels for part in level.outcome.optional})) or "none"
+        raise InputError(
+            f"{', '.join(strange)} cannot be chosen: no rule leaves it to the oncologist at any level.",
+            remedy=f"Optional here: {offered}.",
+        )
+
+
 def _level(
     scene: Scene,
     vertebra: VertebraParts,
@@ -152,7 +167,7 @@ def _level(
 ) -> LevelResult:
     involvement = _involvement(scene, vertebra, beyond, threshold_cc)
     free = evaluate_rules(profile, involvement.involved, extents=involvement.extents)
-    # A choice that no level leaves open is refused; one that some levels require or do not offer is not.
+    # A choice that one level does not offer may be meant for another; `_require_used` refuses it if none does.
     if len(scene.vertebrae) > 1:
         wanted = wanted & {*free.optional, *free.required}
     outcome = evaluate_rules(profile, involvement.involved, extents=involvement.extents, include=wanted)

@@ -16,13 +16,52 @@ Part = Literal["vertebra", "canal", "cord"] | Compartment
 
 # Words that name a part, folded: no case, no blanks, no underscores, no leading z.
 _KINDS: dict[str, tuple[str, ...]] = {
-    "body": ("vb", "body", "vertbody", "vertebralbody", "vertebrabody", "corpus", "vertebralcorpus", "corpusvertebrae"),
-    "pedicle": ("ped", "pedicle", "pedicles", "pedicel"),
-    "transverse": ("tp", "transproc", "transverse", "transverseprocess", "transverseproc", "costalprocess"),
-    "lamina": ("lam", "lamina", "laminae"),
-    "spinous": ("sp", "spinous", "spinousprocess", "spinousproc", "spinproc", "spinosusprocess"),
-    "vertebra": ("vert", "vertebra", "vertebrae", "wholevertebra", "vertebrawhole", "v"),
-    "canal": ("spinalcanal", "canal", "spinecanal", "vertebralcanal"),
+    "body": (
+        "vb",
+        "body",
+        "vertbody",
+        "vertebralbody",
+        "vertebrabody",
+        "corpus",
+        "vertebralcorpus",
+        "corpusvertebrae",
+        "wirbelkörper",
+        "wirbelkoerper",
+    ),
+    "pedicle": ("ped", "pedicle", "pedicles", "pedicel", "pediculus", "pedikel", "bogenwurzel"),
+    "transverse": (
+        "tp",
+        "transproc",
+        "transverse",
+        "transverseprocess",
+        "transverseproc",
+        "costalprocess",
+        "processustransversus",
+        "proctransversus",
+        "querfortsatz",
+    ),
+    "lamina": ("lam", "lamina", "laminae", "laminaarcus"),
+    "spinous": (
+        "sp",
+        "spinous",
+        "spinousprocess",
+        "spinousproc",
+        "spinproc",
+        "spinosusprocess",
+        "processusspinosus",
+        "procspinosus",
+        "dornfortsatz",
+    ),
+    "vertebra": ("vert", "vertebra", "vertebrae", "wholevertebra", "vertebrawhole", "v", "wirbel"),
+    "canal": (
+        "spinalcanal",
+        "canal",
+        "spinecanal",
+        "vertebralcanal",
+        "canalspinal",
+        "canalisvertebralis",
+        "spinalkanal",
+    ),
     "cord": ("spinalcord", "cord", "myelon", "thecalsac", "caudaequina"),
 }
 _KIND_OF = {word: kind for kind, words in _KINDS.items() for word in words}
@@ -62,7 +101,9 @@ def parse_name(name: str) -> NamedPart | None:
     (NamedPart(part=<Compartment.PEDICLE_L: 'pedicle_L'>, level='T07'), \
 NamedPart(part=<Compartment.LAMINA_L: 'lamina_L'>, level='L03'), 'vertebra')
     """
-    words = [word for word in re.split(r"[\s_\-.,()]+", name.strip()) if word]
+    words = [
+        part for word in re.split(r"[\s_\-.,()]+", name.strip()) if word not in ("", "of") for part in _parted(word)
+    ]
     levels = [(n, level) for n, word in enumerate(words) if (level := parse_level(word))]
     if len(levels) > 1:
         return None
@@ -75,6 +116,14 @@ NamedPart(part=<Compartment.LAMINA_L: 'lamina_L'>, level='L03'), 'vertebra')
     if kind is None or len(sides) > 1:
         return None
     return _part(kind, sides, level)
+
+
+def _parted(word: str) -> tuple[str, ...]:
+    """Return a part with its side as two words, as in ``PedicleL``; any other word as it is."""
+    match = re.fullmatch(r"(.*[a-z])([LR])", word)
+    if match is None or _kind(match[1].casefold()) not in _SIDED_PREFIX:
+        return (word,)
+    return (match[1], match[2])
 
 
 def _kind(folded: str) -> str | None:

@@ -242,6 +242,8 @@ def test_two_levels_are_judged_each_by_itself(drawn):
         assert P.BODY in result.involvement.involved
         (window,) = [v.window for v in scene.vertebrae if v.level == result.vertebra.level]
         assert np.all(plan.ctv[window][np.asarray(result.vertebra.parts[P.BODY], dtype=bool)] > 0.99)
+    with pytest.raises(InputError, match="at any level"):
+        plan_ctv(scene, load_profile(), include=(P.SPINOUS,))
 
 
 @pytest.mark.slow

@@ -27,13 +27,20 @@ from dvhkit.targets.vertebra_rules import Compartment
         ("L3", "vertebra", "L03"),
         ("Spinal Canal", "canal", ""),
         ("SpinalCord", "cord", ""),
+        ("PedicleL_L3", "pedicle_L", "L03"),
+        ("Left pedicle of L3", "pedicle_L", "L03"),
+        ("Querfortsatz L3 li", "transverse_L", "L03"),
+        ("Processus spinosus T7", "spinous", "T07"),
+        ("L3_VB", "body", "L03"),
     ],
 )
 def test_names_are_understood(name, part, level):
     assert parse_name(name) == NamedPart(part, level)
 
 
-@pytest.mark.parametrize("name", ["Liver", "PTV_L3", "Kidney_L", "Lamina", "L3-L4", "CTV", "Lung_L", "L9", "T14", ""])
+@pytest.mark.parametrize(
+    "name", ["Liver", "PTV_L3", "Kidney_L", "Lamina", "L3-L4", "CTV", "Lung_L", "L9", "T14", "HumeralR", ""]
+)
 def test_other_names_are_left_alone(name):
     assert parse_name(name) is None
 
