@@ -143,8 +143,9 @@ def _mended(stack: PlaneStack) -> PlaneStack:
 
 
 def _runs(stack: PlaneStack, image: ImageSeries | None, name: str) -> Runs:
-    spacing = image.grid.plane_spacing_mm if image is not None else 0.0
-    runs = find_runs(stack, slice_spacing_mm=spacing or None, fallback_mm=None)
+    grid = image.grid if image is not None else None
+    spacing = grid.plane_spacing_mm if grid is not None else 0.0
+    runs = find_runs(stack, slice_spacing_mm=spacing or None, fallback_mm=None, image=grid)
     if runs is None:
         raise GeometryError(
             f"{name} is drawn on one slice only and nobody says how thick that is.",

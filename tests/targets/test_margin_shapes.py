@@ -4,6 +4,7 @@ Contours are drawn from nodes 0.15 mm apart, which cuts sharp corners by up to a
 no slice shows, sets the limits below. Slices lie at any phase.
 """
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -14,7 +15,9 @@ from skimage.measure import find_contours
 
 from dvhkit.engine.combine import combine
 from dvhkit.engine.dvh import compute_dvh
+from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import Contour, Structure
+from dvhkit.phantoms.phantom_set import axial_grid
 from dvhkit.phantoms.shapes import ring_area_mm2
 from dvhkit.targets.margin import Margins, grow, shrink
 
@@ -163,3 +166,18 @@ def test_ragged_pieces_with_holes_and_gaps_grow_and_shrink_on_every_slice(seed):
 
 def _cc(structure):
     return compute_dvh(structure, None, slice_spacing_mm=3.0).volume_cc
+
+
+def test_a_lone_wider_gap_that_the_image_has_too_is_bridged():
+    z = np.array([-14, -12, -10, -8, -6, -4, -2, 2, 4, 6, 8, 10, 12, 14], float)
+    gap = drawn(ball((0, 0, 0), 12), z, half_mm=15)
+    grid = axial_grid(shape_zyx=(14, 60, 60), spacing_xyz_mm=(1.0, 1.0, 2.0), first_xyz_mm=(-30.0, -30.0, -14.0))
+    image = ImageSeries(
+        modality="CT", series_instance_uid="1", frame_of_reference_uid="1", grid=replace(grid, offsets_mm=z - z[0]),
+        slice_thickness_mm=2.0, largest_gap_mm=4.0, patient_position="HFS", sop_instance_uids=(), paths=(),
+    )  # fmt: skip
+    made = grow(gap, 5.0, image=image)
+    assert "slice-missing" not in {f.code for f in made.findings}
+    points = np.concatenate([c.points_mm for c in made.structure.contours])
+    assert np.abs(np.linalg.norm(points, axis=1) - 17).max() < 0.1
+    assert "slice-missing" in {f.code for f in grow(gap, 5.0).findings}
