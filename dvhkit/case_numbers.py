@@ -8,17 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
-from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
+from dvhkit.case_facts import StatedFacts, containment_fact
 from dvhkit.errors import GeometryError, NotEvaluable, Reason, UnknownStructureError
 from dvhkit.findings import Finding
 from dvhkit.metrics.evaluate import evaluate_metric as metric_of_dvh
 from dvhkit.metrics.expression import Metric
 from dvhkit.metrics.prescribed import prescriptions_for
 from dvhkit.metrics.summed import metric_of_sum
-from dvhkit.model.plan import Plan, Prescription
-from dvhkit.protocols.evaluate import ImageFacts, MarginFact, StructureFact
+from dvhkit.protocols.evaluate import MarginFact
 from dvhkit.protocols.facts import ContainmentFact
 from dvhkit.protocols.load import Protocol
 from dvhkit.protocols.names import fold
@@ -30,11 +29,10 @@ from dvhkit.results import Curve, MarginMap, MetricResult, Verdict
 if TYPE_CHECKING:
     from dvhkit.engine.combine import Operator
     from dvhkit.engine.options import EngineOptions
-    from dvhkit.model.case import Case, SummedDose
+    from dvhkit.model.case import Case
     from dvhkit.model.dose import StoredDvh
     from dvhkit.model.dvh import Dvh
     from dvhkit.model.structure import Structure
-    from dvhkit.targets.containment import Containment, TargetPair
 
 Uncovered = Literal["refuse", "exclude"]
 
@@ -45,7 +43,7 @@ _OPERATOR_SIGN: dict[str, Operator] = {"difference": "-", "union": "|", "interse
 _NO_PROTOCOL = Protocol(id="", version="", title="", rules=())
 
 
-class CaseNumbers:
+class CaseNumbers(StatedFacts):
     """All numbers of one case: each DVH is computed once, when it is first asked for.
 
     This is what protocols see of a case (`dvhkit.protocols.facts.CaseFacts`), so that they need neither DICOM nor
@@ -77,8 +75,7 @@ class CaseNumbers:
         uncovered: Uncovered = "refuse",
         accept_effective: bool = False,
     ) -> None:
-        self.case = case
-        self.accept_effective = accept_effective
+        super().__init__(case, accept_effective=accept_effective)
         self.options = _engine_options(engine)
         self.uncovered = uncovered
         self._structures: dict[Region, Structure] = {}
@@ -275,75 +272,11 @@ class CaseNumbers:
             between=between,
             slice_spacing_mm=(image.grid.plane_spacing_mm or None) if image is not None else None,
         )
-        return tuple(_containment_fact(pair, held) for pair, held in links)
+        return tuple(containment_fact(pair, held) for pair, held in links)
 
     def margin_maps(self) -> tuple[MarginMap, ...]:
         """Return a map of each pair of structures whose margin was asked for so far."""
         return tuple(self._margin_maps.values())
-
-    def structures(self) -> tuple[StructureFact, ...]:
-        """Return what rules select structures by."""
-        return tuple(
-            StructureFact(name=s.name, number=s.number, rt_roi_type=s.rt_roi_type, is_empty=s.is_empty)
-            for s in self.case.structures
-        )
-
-    def image(self) -> ImageFacts | None:
-        """Return what rules on imaging look at; None if the case has no image.
-
-        A lone slice tells no distance between slices: its SliceThickness need not be that.
-        """
-        image = self.case.image
-        if image is None:
-            return None
-        gap_mm = image.largest_gap_mm
-        spacing_mm = max(gap_mm, image.slice_thickness_mm or 0.0) if gap_mm > 0 else 0.0
-        columns_mm, rows_mm = (float(s) for s in image.grid.spacing_mm)
-        return ImageFacts(slice_spacing_mm=spacing_mm or None, pixel_spacing_mm=(columns_mm, rows_mm))
-
-    def dose_spacing_mm(self) -> tuple[float, float, float] | None:
-        """Return the distances between dose columns, rows and planes (the widest); None if they are not known."""
-        grid = self.case.dose.grid if self.case.dose is not None else None
-        if grid is None or len(grid.offsets_mm) < 2:
-            return None
-        columns_mm, rows_mm = (float(s) for s in grid.spacing_mm)
-        gaps_mm = [float(b - a) for a, b in pairwise(grid.offsets_mm)]
-        return columns_mm, rows_mm, max(gaps_mm)
-
-    def plan(self) -> Plan | None:
-        """Return the plan that rules on delivery look at; None if there is none."""
-        return self.case.plan
-
-    def prescriptions(self) -> tuple[Prescription, ...]:
-        """Return the prescriptions that percent doses and rules on dose refer to."""
-        return self.case.prescriptions
-
-    def fractions(self) -> int | None:
-        """Return the number of fractions, if anybody stated it."""
-        return self.case.fractions
-
-    def foreign_dose(self) -> str | None:
-        """Return why the dose cannot be held against limits in Gy; None where it can.
-
-        A biologically effective dose (DoseType EFFECTIVE) of an ion plan is weighted by RBE, and limits are meant in
-        it. Of photons nobody says what it is; whoever knows vouches for it with `accept_effective`.
-        """
-        from dvhkit.model.dose import DoseType
-
-        dose, plan, summed = self.case.dose, self.case.plan, self.case.summed
-        own_sum = summed is not None and summed.eqd2_alpha_beta_gy is not None
-        if dose is None or dose.dose_type is not DoseType.EFFECTIVE or own_sum or self.accept_effective:
-            return None
-        if plan is not None and plan.is_ion:
-            return None
-        return (
-            "the dose is biologically effective dose (DoseType EFFECTIVE), and limits are in physical dose; "
-            "where they are meant in this one, say so: --accept-effective."
-        )
-
-    def summed(self) -> SummedDose | None:
-        """Return what the dose is the sum of; None for the dose of one plan."""
-        return self.case.summed
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what is odd about the case and about each DVH computed so far, without repeats."""
@@ -363,29 +296,6 @@ class CaseNumbers:
             dose_gy=tuple(float(d) for d in doses),
             volume_pct=tuple(float(v) for v in percent),
         )
-
-
-def _containment_fact(pair: TargetPair, held: Containment | None) -> ContainmentFact:
-    """Return a link between targets as rules see it; which structures belong together is not guessed."""
-    if pair.rivals:
-        names = ([pair.outer.name] if pair.outer is not None else []) + list(pair.rivals)
-        reason = f"it is not plain which of {', '.join(names)} was drawn round {pair.inner.name}; name them alike."
-        return ContainmentFact(roi=pair.inner.name, reason_code=Reason.AMBIGUOUS_STRUCTURE.value, reason=reason)
-    if pair.outer is None:
-        return ContainmentFact(roi=pair.inner.name, reason_code=Reason.NO_STRUCTURE.value, reason=f"{pair.how}.")
-    roi = f"{pair.inner.name} in {pair.outer.name}"
-    if held is None:
-        reason = f"the contours of {pair.inner.name} or {pair.outer.name} enclose no volume; look at them."
-        return ContainmentFact(roi=roi, reason_code=Reason.NO_VOLUME.value, reason=reason)
-    if held.is_kept:
-        found = (
-            f"{held.outside_cc:.3g} cc, up to {held.worst_mm:.2g} mm deep, is the rounding of contours that coincide"
-        )
-        note = pair.how if held.outside_cc == 0 else f"{pair.how}; {found}"
-        return ContainmentFact(roi=roi, outside_cc=0.0, note=note)
-    place = "" if held.place is None else f" at z = {held.place.slice_mm:.1f} mm, {held.place.direction}"
-    where = f"up to {held.worst_mm:.1f} mm{place}"
-    return ContainmentFact(roi=roi, outside_cc=held.outside_cc, place=where, note=pair.how)
 
 
 def _engine_options(engine: str | None) -> EngineOptions:
