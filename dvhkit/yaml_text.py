@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ from dvhkit.errors import InputError
 
 # The longest protocol that anybody wrote has some 200 rules and 80 kB.
 MAX_BYTES = 2_000_000
+_MOST_OPEN = 200  # brackets; far more than a sound file has, those in its texts counted
 MAX_DEPTH = 20
 
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
@@ -83,6 +85,8 @@ def _read_bytes(path: Path, error: type[InputError]) -> bytes:
 
 
 def _compose(text: str, path: Path, error: type[InputError]) -> Node:
+    if _leaves_open(text) > _MOST_OPEN:  # the parser takes seconds to find that out
+        raise error(f"the file nests deeper than {MAX_DEPTH} levels.", path=path, where="line 1")
     try:
         node = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as bad:
@@ -100,6 +104,12 @@ def _compose(text: str, path: Path, error: type[InputError]) -> Node:
         raise error("the file is empty.", path=path, where="line 1")
     assert isinstance(node, Node)
     return node
+
+
+def _leaves_open(text: str) -> int:
+    """Return how many brackets stand open at most, those in texts and remarks among them."""
+    steps = (1 if sign in "[{" else -1 for sign in re.findall(r"[\[\]{}]", text))
+    return max(accumulate(steps), default=0)
 
 
 def _first_line(bad: Exception) -> str:
