@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from scipy import ndimage
 from scipy.stats import qmc
 
 from dvhkit.engine.dvh import compute_dvh
@@ -25,6 +26,7 @@ FIELDS: dict[str, Callable[..., np.ndarray]] = {
     "diagonal": lambda x, y, z: 30 + (x + y + z) / np.sqrt(3),
     "Gaussian": lambda x, y, z: 40 * np.exp(-(x**2 + y**2 + z**2) / (2 * 15.0**2)),
 }
+ALL_FIELDS = FIELDS | {"sigmoid": lambda x, y, z: 5 + 45 / (1 + np.exp(-(0.6 * x + 0.5 * y + 0.62 * z) / 4))}
 
 
 def rounded(points: np.ndarray) -> np.ndarray:
@@ -148,9 +150,10 @@ METRICS: dict[str, Callable[[Dvh], float | None]] = {
 
 def truth(name: str, formula: Callable[..., np.ndarray]) -> dict[str, float]:
     """Return the metrics of an ideal solid in an ideal dose."""
-    values = np.sort(formula(*cloud(name).T))
-    volume = ideal_cc(name)
+    return _of_values(np.sort(formula(*cloud(name).T)), ideal_cc(name))
 
+
+def _of_values(values: np.ndarray, volume: float) -> dict[str, float]:
     def hottest(part: float) -> float:
         return float(np.quantile(values, 1 - part))
 
@@ -187,6 +190,11 @@ def _part_cc(metric: str, dvh: Dvh) -> float:
     return 0.03 if metric == "D0.03cc" else share * dvh.covered_cc
 
 
+def holds(low: float, value: float, high: float) -> bool:
+    """Whether a truth lies in a band, to the 0.0001 mm that coordinates are rounded to."""
+    return low - 1e-5 * abs(value) <= value <= high + 1e-5 * abs(value)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Special:
     """A solid that no planning system is usually tested with: how it is drawn, and its volume."""
@@ -194,6 +202,7 @@ class Special:
     name: str
     rings: list[tuple[float, np.ndarray]]
     volume_cc: float
+    inside: Callable[..., np.ndarray]
 
 
 def specials(gap: float, phase: float) -> list[Special]:
@@ -211,19 +220,76 @@ def specials(gap: float, phase: float) -> list[Special]:
     box = slices(gap, 0.5, R)
     slanting = [(h, circle(8, (0.8 * h, -0.4 * h))) for h in box]
     cone = [(h, circle(R * (H / 2 - h) / H)) for h in z]
+
+    def disc(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return x**2 + y**2
+
+    def cone_inside(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        return disc(x, y) < (R * (H / 2 - z) / H) ** 2
+
+    def tall(z: np.ndarray) -> np.ndarray:
+        return np.abs(z) < H / 2
+
+    pi = np.pi
     all_solids = [
-        Special(name="oblique cylinder", rings=slanting, volume_cc=np.pi * 64 * H),
-        Special(name="ellipsoid 14 x 9 x 12", rings=ellipse, volume_cc=4 / 3 * np.pi * 14 * 9 * R),
-        Special(name="torus 15 / 6", rings=torus, volume_cc=2 * np.pi**2 * 15 * 36),
-        Special(name="shell of 1 mm", rings=shell, volume_cc=4 / 3 * np.pi * (R**3 - (R - 1) ** 3)),
-        Special(name="two balls of 6 mm", rings=islands, volume_cc=2 * 4 / 3 * np.pi * 216),
-        Special(name="keyhole", rings=[(h, key) for h in box], volume_cc=(320 - 48) * H),
-        Special(name="cone, tip between slices", rings=cone, volume_cc=1e3 * ideal_cc("cone z")),
+        ("oblique cylinder", slanting, pi * 64 * H, lambda x, y, z: tall(z) & (disc(x - 0.8 * z, y + 0.4 * z) < 64)),
+        ("ellipsoid 14 x 9 x 12", ellipse, 4 / 3 * pi * 14 * 9 * R,
+         lambda x, y, z: disc(x / 14, y / 9) + (z / R) ** 2 < 1),
+        ("torus 15 / 6", torus, 2 * pi**2 * 15 * 36, lambda x, y, z: disc(np.sqrt(disc(x, y)) - 15, z) < 36),
+        ("shell of 1 mm", shell, 4 / 3 * pi * (R**3 - (R - 1) ** 3),
+         lambda x, y, z: (disc(x, y) + z**2 < R**2) & (disc(x, y) + z**2 > (R - 1) ** 2)),
+        ("two balls of 6 mm", islands, 2 * 4 / 3 * pi * 216, lambda x, y, z: disc(np.abs(x) - 9, y) + z**2 < 36),
+        ("keyhole", [(h, key) for h in box], (320 - 48) * H,
+         lambda x, y, z: tall(z) & (np.abs(x) < 10) & (np.abs(y) < 8) & ~((np.abs(x) < 4) & (np.abs(y) < 3))),
+        ("cone, tip between slices", cone, 1e3 * ideal_cc("cone z"), lambda x, y, z: tall(z) & cone_inside(x, y, z)),
     ]  # fmt: skip
     return [
-        Special(name=s.name, rings=[(h + CENTRE[2], ring + c) for h, ring in s.rings], volume_cc=s.volume_cc / 1000)
-        for s in all_solids
+        Special(name=name, rings=[(h + CENTRE[2], ring + c) for h, ring in rings], volume_cc=mm3 / 1000, inside=inside)
+        for name, rings, mm3, inside in all_solids
     ]
+
+
+@cache
+def _box() -> np.ndarray:
+    return (qmc.Sobol(3, seed=7).random(1 << 20) * 2 - 1) * [22.0, 22.0, R]
+
+
+_SPECIAL_POINTS: dict[str, np.ndarray] = {}
+
+
+def special_truth(solid: Special, formula: Callable[..., np.ndarray]) -> dict[str, float]:
+    """Return the metrics of a special solid in an ideal dose."""
+    if solid.name not in _SPECIAL_POINTS:
+        _SPECIAL_POINTS[solid.name] = _box()[solid.inside(*_box().T)]
+    return _of_values(np.sort(formula(*_SPECIAL_POINTS[solid.name].T)), solid.volume_cc)
+
+
+def extremes(name: str, formula: Callable[..., np.ndarray]) -> dict[str, float]:
+    """Return least and greatest dose of an ideal solid, from points all over its surface and inside."""
+    turn, along = np.meshgrid(np.linspace(0, 2 * np.pi, 1441), np.linspace(-1, 1, 481))
+    match name[:2]:
+        case "sp":
+            across, axial = R * np.sqrt(1 - along**2), R * along
+        case "cy":
+            across, axial = R + 0 * along, H / 2 * along
+        case _:
+            across, axial = R * (1 - along) / 2, H / 2 * along
+    ring = [across * np.cos(turn), across * np.sin(turn)]
+    x, y, z = {"x": (axial, *ring), "y": (ring[0], axial, ring[1])}.get(name[-1], (*ring, axial))
+    values = np.concatenate([formula(x, y, z).ravel(), formula(*cloud(name).T), formula(np.zeros(1), 0.0, 0.0)])
+    return {"Min": float(values.min()), "Max": float(values.max())}
+
+
+def paddick_of_field(given: Dose, radius_mm: float, level_gy: float, order: int) -> float:
+    """Paddick's index of a ball at `CENTRE` in a dose interpolated by splines of an order, by a sum over fine cubes."""
+    step = radius_mm / 30
+    axis = np.arange(-1.3 * radius_mm + step / 2, 1.3 * radius_mm, step)
+    z, y, x = np.meshgrid(axis, axis, axis, indexing="ij")
+    spacing = np.array([given.grid.offsets_mm[1], *given.grid.spacing_mm[::-1]])
+    index = [(at + CENTRE[k] - given.grid.origin_mm[k]) / spacing[2 - k] for k, at in ((2, z), (1, y), (0, x))]
+    treated = ndimage.map_coordinates(given.values_gy, index, order=order) >= level_gy
+    target = x**2 + y**2 + z**2 < radius_mm**2
+    return float((treated & target).sum() ** 2 / (target.sum() * max(1, treated.sum())))
 
 
 def computed(drawn: Structure, given: Dose | None, options: object = None, *, with_band: bool = False) -> Dvh:
