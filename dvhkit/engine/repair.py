@@ -9,10 +9,14 @@ import numpy as np
 import shapely
 from shapely.geometry.polygon import orient
 
+from dvhkit.errors import GeometryError
 from dvhkit.model.arrays import FloatArray
 
 # Rings are texts rounded to about a hundredth of a millimetre; less than this is touching, not crossing.
 _TOUCH_MM = 1e-3
+# Each crossing takes a tenth of a millisecond and two kilobytes. The longest drawn outlines, of lung vessels, would
+# come to some hundreds by their length; they cross themselves a few times.
+_MOST_CROSSINGS = 10_000
 
 
 def compose(rings: Sequence[FloatArray], *, xor: bool) -> Any:  # noqa: ANN401 -- a shapely geometry
@@ -59,10 +63,22 @@ def _enclosed(ring: FloatArray) -> Any:  # noqa: ANN401
     plain = shapely.Polygon(ring)
     if plain.is_valid:
         return plain
+    if _expected_crossings(ring) > _MOST_CROSSINGS:
+        raise GeometryError(
+            f"a contour of {len(ring)} points crosses itself thousands of times: it is a scribble and bounds nothing.",
+            remedy="Draw it again.",
+        )
     lines = shapely.node(shapely.LineString(np.vstack([ring, ring[:1]])))
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(lines)))
     inside = [face for face in faces if _winding(ring, face.representative_point()) != 0]
     return shapely.union_all(inside)
+
+
+def _expected_crossings(ring: FloatArray) -> float:
+    """Return how often a ring would cross itself if its edges lay at random within its box (Buffon, Crofton)."""
+    length = float(np.hypot(*(np.roll(ring, -1, axis=0) - ring).T).sum())
+    area = float(np.prod(np.ptp(ring, axis=0)))
+    return length**2 / (np.pi * area) if area > 0 else 0.0
 
 
 def _winding(ring: FloatArray, point: Any) -> int:  # noqa: ANN401

@@ -27,7 +27,7 @@ _MOST_FOR_EACH = 8
 _MOST_EVENED = 1 << 27
 # Nothing in a treatment room lies farther from its origin, and no pixel is finer or coarser.
 REACH_MM = 1e4
-_PIXEL_RANGE_MM = (1e-3, 1e3)
+FINEST_MM, _COARSEST_MM = 1e-2, 1e3
 _REMEDY = "Export the object again."
 
 
@@ -72,12 +72,18 @@ def make_grid(
     if len(origin_mm) != 3:
         found = f"has {len(origin_mm)} values, 3 are needed." if origin_mm else "is missing."
         raise DicomReadError(found, path=path, where=where("ImagePositionPatient"), remedy=_REMEDY)
-    least, most = _PIXEL_RANGE_MM
-    if len(pixel_spacing_mm) != 2 or min(pixel_spacing_mm) < least or max(pixel_spacing_mm) > most:
+    if len(pixel_spacing_mm) != 2 or min(pixel_spacing_mm) < FINEST_MM or max(pixel_spacing_mm) > _COARSEST_MM:
         raise DicomReadError(
-            f"must be two numbers from {least:g} to {most:g} mm, not {list(pixel_spacing_mm)}.",
+            f"must be two numbers from {FINEST_MM:g} to {_COARSEST_MM:g} mm, not {list(pixel_spacing_mm)}.",
             path=path,
             where=where("PixelSpacing"),
+            remedy=_REMEDY,
+        )
+    if len(offsets_mm) > 1 and float(np.abs(np.diff(offsets_mm)).min()) < FINEST_MM:
+        raise DicomReadError(
+            f"puts planes less than {FINEST_MM:g} mm apart.",
+            path=path,
+            where=where("ImagePositionPatient"),
             remedy=_REMEDY,
         )
     farthest = max(*map(abs, origin_mm), float(np.abs(offsets_mm).max()))

@@ -20,7 +20,7 @@ from dvhkit.readers.elements import (
     text,
     where,
 )
-from dvhkit.readers.geometry import along_patient_axes, evened, make_grid, plane_axes
+from dvhkit.readers.geometry import FINEST_MM, along_patient_axes, evened, make_grid, plane_axes
 from dvhkit.readers.headers import references
 from dvhkit.readers.pixels import stored_pixels
 from dvhkit.readers.roles import Role, require_role
@@ -149,6 +149,9 @@ def frame_offsets(data: DataSet, axes: FloatArray, n_frames: int, path: Path) ->
     steps = np.diff(stored)
     if not (np.all(steps > 0) or np.all(steps < 0)):
         raise DicomReadError("neither rises nor falls throughout.", path=path, where=place, remedy=_REMEDY)
+    if float(np.abs(steps).min()) < FINEST_MM:
+        message = f"puts planes less than {FINEST_MM:g} mm apart."
+        raise DicomReadError(message, path=path, where=place, remedy=_REMEDY)
     if stored[0] == 0.0:
         return stored, []
     return _absolute_offsets(data, stored, axes, path)

@@ -33,6 +33,8 @@ from dvhkit.readers.headers import frames_and_series
 from dvhkit.readers.roles import Role, require_role
 from dvhkit.readers.wording import counted, listed
 
+# No structure of a patient, and no table, is larger. A stray point makes one so.
+_LARGEST_MM = 3000.0
 _REMEDY = "Export the structure set again."
 
 
@@ -43,6 +45,7 @@ class _Oddities:
     no_kind: list[str] = field(default_factory=list)
     unknown_kind: list[str] = field(default_factory=list)
     point_count: list[str] = field(default_factory=list)
+    too_large: list[str] = field(default_factory=list)
     offset: list[str] = field(default_factory=list)
     offset_without_slab: list[str] = field(default_factory=list)
 
@@ -154,6 +157,9 @@ def _contours(item: DataSet, roi: str, odd: _Oddities, path: Path) -> list[Conto
     if not np.all(np.abs(values) <= REACH_MM):
         message = f"ROI {roi!r} has a point that is not finite, or farther than {REACH_MM:g} mm from the origin."
         raise DicomReadError(message, path=path, where=where("ContourData"), remedy=_REMEDY)
+    if values.size and float(np.ptp(values.reshape(-1, 3), axis=0).max()) > _LARGEST_MM:
+        odd.too_large.append(roi)
+        return []
     ends = np.cumsum(counts)
     parts = (values[end - count : end].reshape(-1, 3) for end, count in zip(ends, counts, strict=True))
     contours = (_contour(one, points, roi, odd, path) for one, points in zip(stored, parts, strict=True))
@@ -246,6 +252,13 @@ def _findings(structure_set: StructureSet, rois: _Rois, *, contours_there: bool,
             Level.SERIOUS,
             "contour-type-unknown",
             f"Contours of an unknown type are left out: {listed(odd.unknown_kind)}.",
+        ),
+        (
+            odd.too_large,
+            Level.SERIOUS,
+            "contours-implausible",
+            f"Contours that span more than {_LARGEST_MM / 1000:g} m are left out, all of their structure: "
+            f"{listed(odd.too_large)}. Look for a stray point.",
         ),
         (
             odd.offset,

@@ -175,6 +175,19 @@ def test_offset_vectors_move_the_contours_of_a_slab_and_mean_nothing_without_one
             assert "Organ" in codes[code].message
 
 
+def test_a_stray_point_costs_its_structure_and_no_other(made):
+    data = structure_set(made.uids)
+    contour = roi_item(data, 1).ContourSequence[0]
+    values = [float(v) for v in contour.ContourData]
+    for x_mm, left in ((values[3] + 2900.0, True), (values[3] + 3100.0, False)):
+        contour.ContourData = [*values[:3], x_mm, *values[4:]]
+        structures, codes = read(made, data)
+        assert bool(structures["Organ"].contours) is left
+        assert structures["PTV"].contours
+        assert ("contours-implausible" in codes) is not left
+    assert "Organ" in codes["contours-implausible"].message
+
+
 def test_an_offset_beyond_the_room_is_refused(made):
     data = structure_set(made.uids)
     contour = roi_item(data, 1).ContourSequence[0]
