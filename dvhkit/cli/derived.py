@@ -199,7 +199,9 @@ def _print(rows: Sequence[dict[str, Any]], findings: list[Finding]) -> None:
     from rich.text import Text
 
     from dvhkit.outputs import tables
+    from dvhkit.outputs.number_format import number, with_unit
     from dvhkit.outputs.text import clean
+    from dvhkit.units import Unit
 
     table = Table(box=None, pad_edge=False)
     table.add_column("Structure", overflow="fold")
@@ -207,7 +209,8 @@ def _print(rows: Sequence[dict[str, Any]], findings: list[Finding]) -> None:
     table.add_column("Slices", justify="right")
     table.add_column("Made as", overflow="fold")
     for row in rows:
-        cells = (clean(row["name"]), f"{row['volume_cc']:.4g} cc", str(row["slices"]), clean(row["how"]) or "drawn")
+        volume = with_unit(number(float(row["volume_cc"]), Unit.CC.value), Unit.CC.value)
+        cells = (clean(row["name"]), volume, str(row["slices"]), clean(row["how"]) or "drawn")
         table.add_row(*(Text(cell) for cell in cells))
     console = out_console()
     console.print(table)

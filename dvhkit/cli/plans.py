@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dvhkit.cli.streams import reading_progress
+from dvhkit.errors import InputError
 
 if TYPE_CHECKING:
     from dvhkit.model.case import Case
@@ -17,11 +18,18 @@ _FRACTIONS = re.compile(r"(?P<path>.+)@(?:(?P<delivered>\d{1,3})/)?(?P<planned>\
 
 def plan_parts(plan: str) -> tuple[Path, int | None, int | None]:
     """Return path, planned and delivered fractions of ``PLAN@DELIVERED/PLANNED``; a file may have an @ of its own."""
-    match = None if Path(plan).exists() else _FRACTIONS.fullmatch(plan)
-    if match is None:
+    path, at, _ = plan.rpartition("@")
+    if not at or Path(plan).exists() or not Path(path).exists():
         return Path(plan), None, None
+    match = _FRACTIONS.fullmatch(plan)
+    if match is None or int(match["planned"]) == 0:
+        raise InputError(
+            f"{plan.rpartition('@')[2][:20]!r} is no number of fractions.",
+            path=path,
+            remedy="Write PLAN@PLANNED or PLAN@DELIVERED/PLANNED, whole numbers from 1 to 999, such as first@20/25.",
+        )
     delivered = match["delivered"]
-    return Path(match["path"]), int(match["planned"]), None if delivered is None else int(delivered)
+    return Path(path), int(match["planned"]), None if delivered is None else int(delivered)
 
 
 def read_plans(plans: Sequence[str], rtstruct: Path | None = None) -> list[Case]:
