@@ -146,8 +146,11 @@ def test_others_hold_each_rule_or_list_it_by_name(tmp_path, form, ending, protoc
         return
     back, unread = read_any(path)
     assert unread == () or all(finding.level.value != "serious" for finding in unread)
-    assert len(back.rules) == len(held)
     listed = {finding.where for finding in lost}
+    if form == "csv":
+        # A table holds a row for each structure.
+        held = [rule for rule in held for _ in range(max(1, len(set(rule.structure.any_of))))]
+    assert len(back.rules) == len(held)
     key = lambda rule: (rule.check.metric.canonical, str(rule.goal), str(rule.variation))  # noqa: E731
     assert sorted(map(key, back.rules)) == sorted(map(key, held))
     assert all(rule.where in listed for rule in held if rule.source or rule.note or rule.when or rule.waivable)
@@ -181,3 +184,25 @@ def test_a_scorecard_with_junk_in_it_is_refused_or_read(tmp_path, data):
     path.write_text(json.dumps(card), encoding="utf-8")
     with suppress(ProtocolError):
         read_any(str(path))
+
+
+def test_a_table_judges_each_of_several_structures_and_takes_none_for_the_other_ones_alias(tmp_path):
+    given_yaml = tmp_path / "given.yaml"
+    given_yaml.write_text(
+        """
+id: kidneys
+version: "1"
+title: Kidneys
+rules:
+  - {id: EACH, structure: {any_of: [Kidney_L, Kidney_R]}, metric: "Mean[Gy]", goal: "<= 18 Gy"}
+  - {id: ONE, structure: {any_of: [Lung_L, Lung_R], need: one}, metric: "Mean[Gy]", goal: "<= 8 Gy"}
+""",
+        encoding="utf-8",
+    )
+    table = tmp_path / "table.csv"
+    text, lost = written_as(load_protocol(given_yaml), table, "csv")
+    table.write_text(text, encoding="utf-8")
+    back, _ = read_any(table)
+    assert [rule.structure.name for rule in back.rules] == ["Kidney_L", "Kidney_R"]
+    assert not any(rule.structure.aliases for rule in back.rules)
+    assert any("ONE" in finding.where and "one of several structures" in finding.message for finding in lost)

@@ -87,11 +87,14 @@ def constraint_csv(protocol: Protocol) -> tuple[str, tuple[Finding, ...]]:
     writer.writerow((*_COLUMNS, *_EMPTY_COLUMNS))
     findings = []
     for rule in protocol.rules:
-        row = _row(rule, protocol)
-        if row is None:
+        if rule.structure is not None and rule.structure.need_one:
+            findings.append(not_held(rule, "the rule: that one of several structures has to meet it"))
+            continue
+        rows = _rows(rule, protocol)
+        if not rows:
             findings.append(not_held(rule, "the rule: the format holds one-sided limits on dose metrics only"))
             continue
-        writer.writerow(row)
+        writer.writerows(rows)
         lost = _lost(rule)
         if lost:
             findings.append(not_held(rule, ", ".join(lost)))
@@ -179,32 +182,25 @@ def _rule(cells: dict[str, str], number: int, findings: list[Finding], line: int
     return rule
 
 
-def _row(rule: Rule, protocol: Protocol) -> tuple[str, ...] | None:
+def _rows(rule: Rule, protocol: Protocol) -> list[tuple[str, ...]]:
+    """Return a row for each structure that the rule is on: names in one row would count as one structure."""
     check = one_sided(rule)
     if check is None:
-        return None
+        return []
     selector = check.structure
-    names = [selector.name or selector.rt_roi_type, *selector.any_of]
-    names = [name for name in names if name]
-    if not names:
-        return None
-    aliases = [*names[1:], *selector.aliases, *protocol.aliases_of(names[0])]
+    names = [name for name in (selector.name or selector.rt_roi_type, *selector.any_of) if name]
     goal = str(rule.goal).removesuffix(rule.goal.unit.value).replace(" ", "")
-    variation = ""
-    if rule.variation is not None:
-        variation = number_text(bound(rule.variation))
-    metric = check.metric.canonical
-    return (
-        names[0],
-        fma_code(names[0]),
-        "|".join(dict.fromkeys(aliases)),
-        metric,
-        goal,
-        variation,
-        str(rule.priority),
-        "",
-        "",
-    )
+    variation = number_text(bound(rule.variation)) if rule.variation is not None else ""
+    limit = (check.metric.canonical, goal, variation, str(rule.priority), "", "")
+    return [
+        (
+            name,
+            fma_code(name),
+            "|".join(dict.fromkeys([*(selector.aliases if len(names) == 1 else ()), *protocol.aliases_of(name)])),
+            *limit,
+        )
+        for name in dict.fromkeys(names)
+    ]
 
 
 def _lost(rule: Rule) -> list[str]:
@@ -216,6 +212,6 @@ def _lost(rule: Rule) -> list[str]:
         lost.append(f"how the structure is made ({selector.derived_text})")
     if selector.rt_roi_type:
         lost.append(f"that the structure goes by its type {selector.rt_roi_type}, not by its name")
-    if selector.any_of:
-        lost.append("that each of several structures is judged")
+    if selector.any_of and selector.aliases:
+        lost.append("the aliases of several structures together")
     return lost
