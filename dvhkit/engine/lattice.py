@@ -10,6 +10,7 @@ import numpy as np
 from dvhkit.engine.frame import Frame
 from dvhkit.engine.options import EngineOptions
 from dvhkit.engine.planes import PlaneStack
+from dvhkit.errors import GeometryError
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
 
@@ -17,6 +18,9 @@ from dvhkit.model.grid import Grid
 _LAYER_CELLS_MAX = 4_000_000
 # Heights nearer than this are one, rounded differently.
 SAME_HEIGHT_MM = 1e-9
+# Coarser than dose voxels cells cannot be: a structure on more of them than these is refused.
+_LAYER_CELLS_REFUSED = 4 * _LAYER_CELLS_MAX
+_WINDOW_CELLS_REFUSED = 1_000_000_000
 # Cells of the whole window: bounds time for thin, slanting structures in a large window.
 _WINDOW_CELLS_MAX = 60_000_000
 
@@ -88,6 +92,7 @@ def dose_lattice(
         first = floor((box_lo[a] - axes[a].phase) / step[a]) - 1
         origin[a] = axes[a].phase + first * step[a]
         size[a] = ceil((box_hi[a] - origin[a]) / step[a]) + 1
+    _require_few_cells(stack, size, top - bottom, axes[2].pitch / parts[2])
     nodes = _nodes(axes[2], grid, bottom, top, follows_planes=stack.frame.grid_axis[2] == 2)
     return Lattice(
         origin_mm=origin,
@@ -96,6 +101,19 @@ def dose_lattice(
         n_columns=size[0],
         layer_edges_mm=_layers(nodes, parts[2], ends),
         nodes_mm=nodes,
+    )
+
+
+def _require_few_cells(stack: PlaneStack, size: list[int], height_mm: float, layer_mm: float) -> None:
+    """Raise `GeometryError` if a structure is that large, or dose voxels that small, that memory or time would end."""
+    layer = size[0] * size[1]
+    if layer <= _LAYER_CELLS_REFUSED and layer * (height_mm / layer_mm + 3) <= _WINDOW_CELLS_REFUSED:
+        return
+    extent = np.ptp(stack.points_mm, axis=0)
+    raise GeometryError(
+        f"{stack.name} spans {extent[0]:.4g} by {extent[1]:.4g} by {height_mm:.4g} mm, which are more dose voxels than "
+        "are computed.",
+        remedy="Look for a stray point in its contours, and at PixelSpacing of the dose.",
     )
 
 
