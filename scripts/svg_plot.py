@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from html import escape
 
@@ -48,13 +49,21 @@ def lines(
 
     out = _frame(title, x_label, y_label)
     out += _grid(_ticks(x_lo, x_hi), _ticks(y_lo, y_hi), px, py)
-    for n, (label, x, y) in enumerate(series):
+    for n, (_, x, y) in enumerate(series):
         colour = COLOURS[n % len(COLOURS)]
         path = " ".join(f"{px(a):.1f},{py(b):.1f}" for a, b in zip(x, y, strict=True))
         out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
-        out.append(f'<text x="{_WIDTH - _RIGHT - 8}" y="{_TOP + 14 + 16 * n}" text-anchor="end" fill="{colour}">')
-        out.append(f"{escape(label)}</text>")
-    return "\n".join([*out, "</svg>\n"])
+    return "\n".join([*out, *_legend([label for label, _, _ in series]), "</svg>\n"])
+
+
+def _legend(labels: Sequence[str]) -> list[str]:
+    """Name the colours beside the title, where no point lies."""
+    out, x = [], float(_WIDTH - _RIGHT)
+    for n, label in reversed(list(enumerate(labels))):
+        colour = COLOURS[n % len(COLOURS)]
+        out.append(f'<text x="{x:.0f}" y="20" text-anchor="end" fill="{colour}">● {escape(label)}</text>')
+        x -= 7.0 * len(label) + 26
+    return out
 
 
 def strips(title: str, y_label: str, groups: Sequence[tuple[str, Sequence[tuple[str, Sequence[float]]]]]) -> str:
@@ -71,8 +80,11 @@ def strips(title: str, y_label: str, groups: Sequence[tuple[str, Sequence[tuple[
     out = _frame(title, "", y_label) + _grid([], _ticks(y_lo, y_hi), lambda x: x, py)
     for g, (name, parts) in enumerate(groups):
         x0 = _LEFT + g * width
-        out.append(f'<text x="{x0 + width / 2}" y="{_HEIGHT - 26}" text-anchor="middle">{escape(name)}</text>')
-        for n, (label, values) in enumerate(parts):
+        lines_of = textwrap.wrap(name, max(6, int(width / 6.6)), break_long_words=False)
+        for n, line in enumerate(lines_of):
+            y = _HEIGHT - 30 + 13 * n
+            out.append(f'<text x="{x0 + width / 2:.0f}" y="{y}" text-anchor="middle">{escape(line)}</text>')
+        for n, (_, values) in enumerate(parts):
             colour = COLOURS[n % len(COLOURS)]
             middle = x0 + width * (n + 1) / (len(parts) + 1)
             for i, value in enumerate(values):
@@ -80,12 +92,7 @@ def strips(title: str, y_label: str, groups: Sequence[tuple[str, Sequence[tuple[
                 out.append(
                     f'<circle cx="{middle + dx:.1f}" cy="{py(value):.1f}" r="2" fill="{colour}" fill-opacity="0.55"/>'
                 )
-            if g == 0:
-                x = _WIDTH - _RIGHT - 8
-                out.append(
-                    f'<text x="{x}" y="{_TOP + 14 + 16 * n}" text-anchor="end" fill="{colour}">{escape(label)}</text>'
-                )
-    return "\n".join([*out, "</svg>\n"])
+    return "\n".join([*out, *_legend([label for label, _ in groups[0][1]]), "</svg>\n"])
 
 
 def _grid(x_ticks, y_ticks, px, py) -> list[str]:  # noqa: ANN001 -- two lists and two functions of a number

@@ -142,7 +142,7 @@ def gaussian_section() -> str:
         "## Balls in a Gaussian dose",
         "Dose 10 Gy exp(-r^2 / 2 R^2), prescription = dose on the ball's surface, so that target, "
         "prescription isodose and their overlap are the same ball and Paddick's index is 1.00 for the formula (the "
-        "manner of Walker and Byrne 2025, doi 10.1016/j.meddos.2024.06.002, whose abstract does not state the grid; "
+        "manner of Walker and Byrne 2025, doi 10.1016/j.meddos.2024.06.002; what grid they used is not known to us; "
         "published: 0.60-0.73 at R = 2 mm). A program is given the dose at voxel centres only. What any program can "
         "find that takes the dose between them as trilinear stands beside it: the ideal ball in the trilinear field, "
         "summed over some 500,000 points without the engine; and the same with cubic splines through the same "
@@ -291,8 +291,9 @@ def nelms_section(folder: Path, plots: Path) -> str:
         )
         if name == "shape-half-slice":
             parts.append(
-                "The exceptions, and what their polygons say by themselves: `upright` walls half way to the next "
-                "slice, or straight lines from slice to slice (`ruled`), both summed finely without the engine:\n\n"
+                "The exceptions (the greatest of each kind), and what their polygons say by themselves: `upright` "
+                "walls half way to the next slice, or straight lines from slice to slice (`ruled`), both summed finely "
+                "without the engine:\n\n"
                 + table(
                     [
                         "shape",
@@ -304,6 +305,7 @@ def nelms_section(folder: Path, plots: Path) -> str:
                         "upright",
                         "ruled",
                         "dvhkit between the two",
+                        "band",
                     ],
                     validation_nelms.exceptions(folder, rows),
                 )
@@ -349,7 +351,7 @@ def margins_section(plots: Path, data: Path) -> str:
     # Where every point lies within a hundredth of a millimetre a plot shows nothing.
     shown = [g for g in groups if any(np.ptp(values) > 0.01 for _, values in g[1])] or groups
     (plots / "margins.svg").write_text(
-        svg_plot.strips("Margins: distance of drawn points from the true surface", "distance / mm", shown)
+        svg_plot.strips("Margins: drawn points off the true surface", "distance / mm", shown)
     )
     return "\n\n".join([
         "## Margins",

@@ -67,6 +67,8 @@ def compare(
             # The tables hold the shape in its unshifted place; "Z" shapes were moved along A-P by half a slice.
             shift = gap / 2 if "Z" in path.stem and way == "AP" else 0.0
             dose_gy, volume = table[:, 0] / 100 + shift, table[:, _COLUMNS[way, gap]]
+            # Cells below the end of a curve are blank.
+            volume = np.where(np.isnan(volume), 0.0, volume)
             dvh = compute_dvh(drawn, given, options=profile(profile_name))
             published, ours = _of_curve(dose_gy, volume), _ours(dvh)
             rows += [(path.stem, way, voxel, m, 100 * (ours[m] / published[m] - 1)) for m in METRICS]
