@@ -108,6 +108,8 @@ _KEYWORDS = (
     "SeriesDescription",
     "PatientName",
     "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
     "SliceThickness",
     "PatientPosition",
     "GantryDetectorTilt",

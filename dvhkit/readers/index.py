@@ -33,6 +33,7 @@ from dvhkit.readers.headers import (
     registration_header,
     structure_set_header,
 )
+from dvhkit.readers.person import Person, person_of
 from dvhkit.readers.roles import ION_PLAN_CLASS, Role, role_of
 from dvhkit.readers.tags import tag_of
 
@@ -59,6 +60,8 @@ class FileEntry:
     patient_key
         Digest of the patient's ID, or else name: tells patients apart and is never shown. Empty where there is
         neither.
+    person
+        What else is said of the patient, for comparison; never shown.
     """
 
     path: Path
@@ -72,6 +75,7 @@ class FileEntry:
     description: str
     patient_key: str = field(repr=False)
     header: Header | None = field(repr=False)
+    person: Person = field(default_factory=Person, repr=False)
 
     def image(self) -> ImageHeader:
         """Return the header of an image."""
@@ -255,6 +259,7 @@ def read_entry(path: Path) -> FileEntry | None:
             description=name_text(data, "SeriesDescription", charset_of(data)),
             patient_key=_patient_key(data),
             header=_header(read, role, sop_class, path),
+            person=person_of(data),
         )
 
 

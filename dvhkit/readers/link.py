@@ -17,6 +17,7 @@ from dvhkit.readers.dose_sets import Assembly, DoseSet, chosen_dose, dose_sets
 from dvhkit.readers.index import DicomIndex, FileEntry
 from dvhkit.readers.link_image import add_image
 from dvhkit.readers.lookup import Lookup
+from dvhkit.readers.person import unlike
 from dvhkit.readers.roles import Role
 from dvhkit.readers.wording import counted, listed, shown
 
@@ -303,6 +304,11 @@ class _Linker:
         if len({entry.patient_key for entry in (*mine, *draft.image)} - {""}) > 1:
             message = "The files name different patients (PatientID). Make sure that they belong together."
             draft.note(Level.SERIOUS, "patients-differ", message)
+        elif differing := unlike(entry.person for entry in (*mine, *draft.image)):
+            message = f"The files have one PatientID, but differ in {' and '.join(differing)} of the patient."
+            message += " Make sure that they belong together."
+            level = Level.WARNING if differing == ("name",) else Level.SERIOUS
+            draft.note(level, "patients-differ", message)
         pairs = [pair for entry in mine for pair in self.lookup.conflicts_of.get(entry.path, [])]
         for first, other in dict.fromkeys(pairs):
             one, two = shown(first, self.index.root), shown(other, self.index.root)

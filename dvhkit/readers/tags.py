@@ -17,6 +17,8 @@ _TABLE = """
 00081155 UI ReferencedSOPInstanceUID
 00100010 PN PatientName
 00100020 LO PatientID
+00100030 DA PatientBirthDate
+00100040 CS PatientSex
 00180050 DS SliceThickness
 00180088 DS SpacingBetweenSlices
 00181120 DS GantryDetectorTilt

@@ -29,6 +29,7 @@ from made_sets import (
     registration,
     structure_set,
 )
+from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from dvhkit.engine.dvh import compute_dvh
@@ -36,6 +37,7 @@ from dvhkit.errors import DicomReadError, InputError, LinkError
 from dvhkit.readers.case import find_cases, inventory, read_case, read_files
 from dvhkit.readers.index import scan
 from dvhkit.readers.link import link
+from dvhkit.readers.person import person_of, unlike
 
 
 @pytest.fixture
@@ -495,6 +497,43 @@ def test_files_of_different_patients_are_told(made):
     del other.PatientID, other.PatientName
     made.write("structures", other)
     assert "patients-differ" not in codes(read_case(made.folder))
+
+
+@pytest.mark.parametrize(("keyword", "value"), [("PatientBirthDate", "19500102"), ("PatientSex", "M")])
+def test_one_patient_id_of_two_people_is_told_without_naming_them(made, keyword, value):
+    made.write_plain()
+    drawn, planned = structure_set(made.uids), plan(made.uids)
+    for made_set, said in ((drawn, {"PatientBirthDate": "19500101", "PatientSex": "F"}[keyword]), (planned, value)):
+        setattr(made_set, keyword, said)
+    made.write("structures", drawn)
+    made.write("plan", planned)
+    found = next(f for f in read_case(made.folder).findings if f.code == "patients-differ")
+    assert (found.level.value, "one PatientID" in found.message) == ("serious", True)
+    assert not {value, "19500101", "F"} & set(re.findall(r"\w+", found.message))
+    # What one file leaves open is no contradiction.
+    setattr(planned, keyword, "")
+    made.write("plan", planned)
+    assert "patients-differ" not in codes(read_case(made.folder))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differing"),
+    [
+        ("Doe^Jane", "Roe^Jane", ("name",)),
+        ("Doe^Jane", "DOE JANE ANN", ()),
+        ("Müller^Ana", "MÜLLER, ANA", ()),
+        ("Yamada^Tarou=山田^太郎", "YAMADA^TAROU", ()),
+        ("Doe^Jane", "", ()),
+    ],
+)
+def test_a_name_differs_by_its_words_and_not_by_how_it_is_written(one, other, differing):
+    sets = []
+    for name in (one, other):
+        header = Dataset()
+        header.SpecificCharacterSet = "ISO_IR 192"
+        header.PatientName = name
+        sets.append(header)
+    assert unlike(person_of(header) for header in sets) == differing
 
 
 def test_frames_shared_by_patients_are_told_apart_by_patient(made):
