@@ -68,7 +68,9 @@ def read_yaml(path: Path, *, error: type[InputError]) -> YamlDocument:
     builder = _Builder(path=path, error=error, lines={}, seen=set())
     data = builder.build(_compose(text, path, error), ())
     if not isinstance(data, dict):
-        raise error("the file must hold `key: value` lines and does not.", path=path, where="line 1")
+        is_other = path.suffix.casefold() in (".csv", ".json", ".xml")
+        remedy = "Tables and scorecards are converted first: dvhkit protocol convert IN OUT.yaml." if is_other else None
+        raise error("the file must hold `key: value` lines and does not.", path=path, where="line 1", remedy=remedy)
     return YamlDocument(path=path, data=data, lines=builder.lines, text=raw)
 
 

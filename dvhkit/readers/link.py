@@ -215,7 +215,8 @@ class _Linker:
                 "their coordinates do not compare, and no registration joins the two.",
                 path=dose.path,
                 where="FrameOfReferenceUID (0020,0052)",
-                remedy="Choose files of one frame with --rtstruct and --rtdose, or add the registration (REG).",
+                remedy="Choose files of one frame with --rtstruct and --rtdose, add the registration (REG), or vouch "
+                "for them with --same-frame.",
             )
 
     def _fitting_choice(self, drafts: list[Draft]) -> list[Draft]:
