@@ -105,10 +105,11 @@ def _dose_range(lattice: Lattice, dose: Dose, to_dose: FloatArray) -> tuple[floa
     return float(part.min()), float(part.max())
 
 
-def accumulated(drawn: Solid, readings: Sequence[Reading]) -> tuple[Solid, list[Dvh]]:
+def accumulated(drawn: Solid, readings: Sequence[Reading], *, is_mended: bool = False) -> tuple[Solid, list[Dvh]]:
     """Return a DVH for each reading of the same contours, and the solid with what had to be mended in them.
 
-    The readings are of one kind and share a lattice: what is known of the drawn planes is computed once.
+    The readings are of one kind and share a lattice: what is known of the drawn planes is computed once. `is_mended`:
+    what still crosses now is rounding, and stays.
     """
     every = [under(drawn, reading.options) for reading in readings]
     # What ends alike is one solid: a rounded organ has no flat ends to be moved.
@@ -121,23 +122,19 @@ def accumulated(drawn: Solid, readings: Sequence[Reading]) -> tuple[Solid, list[
         (n, id(reading.dose)): _Task(solid=every[n], field=fields[id(reading.dose)], bounds=reading.bounds)
         for n, reading in zip(number, readings, strict=True)
     }
+    walls: dict[int, FloatArray] = {}
     for task in tasks.values():
-        task.see_surface(lattice)
+        task.see_surface(lattice, walls)
     excess = np.zeros(drawn.stack.n_planes)
     for n, filled in fill(solids, lattice, excess):
         own = [task for (m, _), task in tasks.items() if m == kept[n]]
         for task in own:
             task.book(filled, lattice, keeps=task is not own[-1])
-    again = mended(drawn, excess)
+    again = None if is_mended else mended(drawn, excess)
     if again is not None:
-        return accumulated(again, readings)
+        return accumulated(again, readings, is_mended=True)
     dvhs = {key: task.dvh() for key, task in tasks.items()}
     return drawn, [dvhs[n, id(reading.dose)] for n, reading in zip(number, readings, strict=True)]
-
-
-def _usual_gap_mm(solid: Solid) -> float:
-    gaps = np.diff(solid.stack.offsets_mm)
-    return float(np.median(gaps)) if gaps.size else solid.runs.end_gap_mm[0][0]
 
 
 def _surface_mm2(solid: Solid) -> float:
@@ -166,25 +163,18 @@ class _Task:
         field = self._field
         return field.values_gy, field.offsets_mm, field.half_end_mm, field.to_dose
 
-    def see_surface(self, lattice: Lattice) -> None:
-        """Let the extremes begin with the dose on the drawn contours, on upright walls, and where caps end."""
+    def see_surface(self, lattice: Lattice, walls: dict[int, FloatArray]) -> None:
+        """Let the extremes begin with the dose on the drawn contours, on upright walls, and where caps end.
+
+        `walls` keeps the dose on the drawn contours for other solids that go through them in the same dose.
+        """
         if self._field is _NO_DOSE:
             return
         solid, stack = self._solid, self._solid.stack
-        lo, hi = (solid.lo_mm, solid.hi_mm) if solid.links is None else (stack.offsets_mm, stack.offsets_mm)
-        surface_extremes(  # type: ignore[call-arg]
-            lattice.to_cells(stack.points_mm),
-            stack.ring_start,
-            stack.plane_ring,
-            np.array(lo),
-            np.array(hi),
-            lattice.nodes_mm,
-            lattice.origin_mm,
-            lattice.step_mm,
-            float(lattice.step_mm.min()),
-            *self._place,
-            self._met_gy,
-        )
+        known = walls.get(id(self._field)) if solid.links is not None else None
+        self._met_gy = self._on_walls(lattice) if known is None else known
+        if solid.links is not None:
+            walls[id(self._field)] = self._met_gy
         self._extremes[:] = self._met_gy[:, 0].min(), self._met_gy[:, 1].max()
         if self._inside_gy is not None:
             self._inside_gy[:] = self._met_gy
@@ -203,6 +193,26 @@ class _Task:
         if solid.links is not None:
             tips = _cap_points(stack, solid.links)
             point_extremes(tips, *self._place, self._extremes)  # type: ignore[call-arg]
+
+    def _on_walls(self, lattice: Lattice) -> FloatArray:
+        """Return least and greatest dose on the drawn contours of each plane, or on its upright walls."""
+        solid, stack = self._solid, self._solid.stack
+        lo, hi = (solid.lo_mm, solid.hi_mm) if solid.links is None else (stack.offsets_mm, stack.offsets_mm)
+        met_gy = np.empty((stack.n_planes, 2))
+        surface_extremes(  # type: ignore[call-arg]
+            lattice.to_cells(stack.points_mm),
+            stack.ring_start,
+            stack.plane_ring,
+            np.array(lo),
+            np.array(hi),
+            lattice.nodes_mm,
+            lattice.origin_mm,
+            lattice.step_mm,
+            float(lattice.step_mm.min()),
+            *self._place,
+            met_gy,
+        )
+        return met_gy
 
     def book(self, filled: Filled, lattice: Lattice, *, keeps: bool) -> None:
         """Book complete layers; `keeps` them for another task."""
@@ -228,7 +238,7 @@ class _Task:
         solid, field, totals = self._solid, self._field, self._totals
         dose_gy, part_mm3 = atoms(self._hist, field.low_gy, field.high_gy, self._extremes)
         covered = totals[1] > 0
-        off_mm = _SURFACE_ERROR_FRAC * _usual_gap_mm(solid) + chords_mm(solid.stack)
+        off_mm = _SURFACE_ERROR_FRAC * solid.usual_gap_mm + chords_mm(solid.stack)
         dvh = Dvh(
             roi=solid.stack.name,
             dose_gy=dose_gy,

@@ -20,9 +20,10 @@ from dvhkit.model.dvh import Dvh
 from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Structure
 
-# Above this volume, where a structure ends is a small part of it, and its DVH a large part of the time: its band comes
-# from the rule between slices alone.
-_ENDS_MATTER_CC = 1000.0
+# Above this volume dose voxels are not divided and readings cost most: its band compares no ends that are moved the
+# same way, which lie between those that are both drawn in and both drawn out.
+_FEWER_READINGS_CC = 1000.0
+_READINGS_OF_LARGE = 3
 
 
 def compute_dvh(
@@ -71,8 +72,8 @@ def _with_band(drawn: Solid, options: EngineOptions, dose: Dose | None) -> Dvh:
     main = Reading(options=options, dose=dose, bounds=True)
     others = admissible(options)
     coarse = EngineOptions(cells_target=others[-1].cells_target, subdivision_max=options.subdivision_max)
-    if drawn.volume_mm3 > 1000.0 * _ENDS_MATTER_CC:
-        others, coarse = others[:1], options
+    if drawn.volume_mm3 > 1000.0 * _FEWER_READINGS_CC:
+        others, coarse = others[:_READINGS_OF_LARGE], options
     variants = [Reading(options=other, dose=dose) for other in others]
     smooth = Reading(options=coarse, dose=rounded(dose), bounds=True) if dose is not None else None
     if smooth is not None:
@@ -83,9 +84,11 @@ def _with_band(drawn: Solid, options: EngineOptions, dose: Dose | None) -> Dvh:
         readings = list(alike)
         drawn, dvhs = accumulated(drawn, readings)
         found |= dict(zip(readings, dvhs, strict=True))
+    if found[main].volume_cc <= 0:
+        return found[main]
     dvh = replace(found[main], variants=tuple(found[variant] for variant in variants))
-    if smooth is None or dvh.volume_cc <= 0:
-        return dvh if dvh.volume_cc > 0 else found[main]
+    if smooth is None:
+        return dvh
     return replace(
         dvh,
         min_bounds_gy=hull(dvh.min_bounds_gy, found[smooth].min_bounds_gy),

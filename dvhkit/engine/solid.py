@@ -20,7 +20,8 @@ from dvhkit.model.structure import Structure
 
 # A cell's coverage may leave [0, 1] by this much through rounded texts; more means that rings cross or overlap.
 EXCESS_FRAC = 1e-3
-# Distances are known at least and at most this many slice distances around a contour.
+# Distances are known at least and at most this many slice distances around a contour. Measured on the ideal solids of
+# docs/validation.md: with 1 and 5 the mean error of D99 is 0.40 % instead of 0.26 %, with 1.5 and 8 it is the same.
 _BAND_LEAST = 2.0
 _BAND_MOST = 6.0
 
@@ -94,6 +95,12 @@ class Solid:
         """About how large it is: sections times the heights of their slabs."""
         return float(np.dot(np.abs(self.stack.areas_mm2()), self.hi_mm - self.lo_mm))
 
+    @property
+    def usual_gap_mm(self) -> float:
+        """The usual distance between planes; of a lone one, its thickness."""
+        gaps = np.diff(self.stack.offsets_mm)
+        return float(np.median(gaps)) if gaps.size else self.runs.end_gap_mm[0][0]
+
     def bands_mm(self) -> FloatArray:
         """Return how far around its contours each plane has to know its distances.
 
@@ -110,7 +117,7 @@ class Solid:
         farthest = np.zeros(stack.n_planes + 2)
         np.maximum.at(farthest, plane_of_ring + 1, moved)
         around = np.maximum(farthest[1:-1], np.maximum(farthest[:-2], farthest[2:]))
-        usual = float(np.median(np.diff(stack.offsets_mm))) if stack.n_planes > 1 else self.runs.end_gap_mm[0][0]
+        usual = self.usual_gap_mm
         return np.asarray(np.minimum(_BAND_LEAST * usual + around, _BAND_MOST * usual) + 1.0)
 
 
@@ -294,7 +301,7 @@ def mended(solid: Solid, excess: FloatArray) -> Solid | None:
             f"the contours of {solid.stack.name} cross themselves so that nothing is left of a slice.",
             remedy="Redraw the structure.",
         )
-    return _solid(stack, replace(solid.runs), solid.options)
+    return _solid(stack, solid.runs, solid.options)
 
 
 def _nothing_drawn(structure: Structure) -> Finding:

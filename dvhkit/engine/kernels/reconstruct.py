@@ -13,7 +13,8 @@ from math import sqrt
 import numpy as np
 from numba import njit
 
-# Sections whose area is off by more than this part are put right, by moving the surface by no more than this.
+# Sections whose area is off by more than this part are put right, by moving the surface by no more than this, so often:
+# between 0.5 and 2 % the mean volume error of random solids hardly changes, more steps gain nothing.
 _AREA_TOLERANCE = 0.02
 _SHIFT_MAX_MM = 2.0
 _SHIFTS = 2
