@@ -20,10 +20,9 @@ from dvhkit.model.dvh import Dvh
 from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Structure
 
-# Above this volume dose voxels are not divided and readings cost most: its band compares no ends that are moved the
-# same way, which lie between those that are both drawn in and both drawn out.
-_FEWER_READINGS_CC = 1000.0
-_READINGS_OF_LARGE = 3
+# Above this volume dose voxels are not divided and readings cost most: its band comes from the rule between slices and
+# from the dose, and not from where it ends. Half a slice of a flat end is then still 1 to 2 % of the volume.
+_ENDS_MATTER_CC = 1000.0
 
 
 def compute_dvh(
@@ -72,8 +71,8 @@ def _with_band(drawn: Solid, options: EngineOptions, dose: Dose | None) -> Dvh:
     main = Reading(options=options, dose=dose, bounds=True)
     others = admissible(options)
     coarse = EngineOptions(cells_target=others[-1].cells_target, subdivision_max=options.subdivision_max)
-    if drawn.volume_mm3 > 1000.0 * _FEWER_READINGS_CC:
-        others, coarse = others[:_READINGS_OF_LARGE], options
+    if drawn.volume_mm3 > 1000.0 * _ENDS_MATTER_CC:
+        others, coarse = others[:1], options
     variants = [Reading(options=other, dose=dose) for other in others]
     smooth = Reading(options=coarse, dose=rounded(dose), bounds=True) if dose is not None else None
     if smooth is not None:
