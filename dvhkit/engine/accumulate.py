@@ -9,12 +9,12 @@ from itertools import product
 import numpy as np
 
 from dvhkit.engine.bounds import bounded, chords_mm
-from dvhkit.engine.frame import Frame
+from dvhkit.engine.contours.frame import Frame
+from dvhkit.engine.contours.planes import PlaneStack, next_in_ring
 from dvhkit.engine.histogram import atoms, empty_histogram
 from dvhkit.engine.kernels.book import book_layers, point_extremes, section_extremes, surface_extremes
 from dvhkit.engine.lattice import Lattice, dose_lattice, end_halves_mm, rim_mm, volume_lattice
 from dvhkit.engine.options import EngineOptions
-from dvhkit.engine.planes import PlaneStack, next_in_ring
 from dvhkit.engine.sections import Filled, fill
 from dvhkit.engine.solid import Links, Solid, ends_alike, mended, under
 from dvhkit.findings import Finding, Level

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from dvhkit.engine.contours.planes import PlaneStack
 from dvhkit.engine.kernels.buffers import Layers, Planes, Rings, Scratch
 from dvhkit.engine.kernels.coverage import fill_prisms, plane_covers, plane_excess
 from dvhkit.engine.kernels.level import plane_levels
@@ -16,7 +17,6 @@ from dvhkit.engine.kernels.reconstruct import fill_intervals
 from dvhkit.engine.lattice import SAME_HEIGHT_MM, Lattice, merge_near
 from dvhkit.engine.options import Between
 from dvhkit.engine.parts import find_parts
-from dvhkit.engine.planes import PlaneStack
 from dvhkit.engine.solid import Solid, by_depth, gaps_mm
 from dvhkit.model.arrays import FloatArray
 

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dvhkit.engine.contours.planes import PlaneStack, next_in_ring, repaired, stack_planes
+from dvhkit.engine.contours.runs import Runs, find_runs
+from dvhkit.engine.ends import cap_mm, slabs
 from dvhkit.engine.kernels.links import link, reach, ring_shapes
 from dvhkit.engine.kernels.rings import orient
 from dvhkit.engine.options import Between, EndCap, EngineOptions
-from dvhkit.engine.planes import PlaneStack, Runs, cap_mm, find_runs, next_in_ring, repaired, slabs, stack_planes
 from dvhkit.errors import GeometryError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
