@@ -191,7 +191,7 @@ class _Course:
     def __init__(self, solid: Solid, groups: list[Solid], lattice: Lattice, per_chunk: int) -> None:
         self.options = solid.options
         self.offsets_mm = solid.stack.offsets_mm
-        self.rings = _joined_rings(groups)
+        self.rings = _joined_rings(groups, float(np.prod(lattice.step_mm)))
         self.parts = find_parts(groups, float(np.prod(lattice.step_mm)))
         self.intervals, self.slabs = _intervals(solid, lattice)
         first_plane = np.where(
@@ -357,7 +357,7 @@ def _first_rings(groups: list[Solid]) -> list[int]:
     return [sum(counts[:n]) for n in range(len(groups))]
 
 
-def _joined_rings(groups: list[Solid]) -> Rings:
+def _joined_rings(groups: list[Solid], cell_mm2: float) -> Rings:
     """Return how the rings of all depths go on, numbered through."""
     bases = _first_rings(groups)
     links = [g.links for g in groups if g.links is not None]
@@ -377,6 +377,9 @@ def _joined_rings(groups: list[Solid]) -> Rings:
         down_order=down_order,
         ends_up=np.logical_or.reduce([_ends_on_plane(g, g.links.above) for g in groups if g.links is not None]),
         ends_down=np.logical_or.reduce([_ends_on_plane(g, g.links.below) for g in groups if g.links is not None]),
+        # The half-thickness of a disc is half the side of the square of its area.
+        round2=4.0 / np.pi * np.concatenate([own.thick_mm for own in links]) ** 2,
+        ball=0.25 / cell_mm2,
     )
 
 

@@ -40,7 +40,11 @@ class Planes(NamedTuple):
 
 
 class Rings(NamedTuple):
-    """How rings go on, one entry a ring, as kernels `link` and `reach` say; and whether any of a plane's rings ends."""
+    """How rings go on, one entry a ring, as kernels `link` and `reach` say; and whether any of a plane's rings ends.
+
+    `round2`: squared radius in mm2 of a disc as thick as each ring. `ball`: half curvature along z that the principal
+    second moments of a ball's sections have, in units of a cell.
+    """
 
     above: NDArray[np.int64]
     below: NDArray[np.int64]
@@ -50,6 +54,8 @@ class Rings(NamedTuple):
     down_order: NDArray[np.int64]
     ends_up: NDArray[np.bool_]
     ends_down: NDArray[np.bool_]
+    round2: FloatArray
+    ball: float
 
 
 class Parts(NamedTuple):

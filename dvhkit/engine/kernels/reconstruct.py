@@ -13,11 +13,14 @@ from math import sqrt
 import numpy as np
 from numba import njit
 
-# Sections whose area is off by more than this part are put right, by moving the surface by no more than this, so often:
-# between 0.5 and 2 % the mean volume error of random solids hardly changes, more steps gain nothing.
-_AREA_TOLERANCE = 0.02
+# Sections whose area is off by more than this part are put right, by moving the surface by no more than this at once, so
+# often. What is then still off by more than `_STEP_TOLERANCE` changes at one height half way, as a prism does.
+_AREA_TOLERANCE = 0.005
+_STEP_TOLERANCE = 0.02
 _SHIFT_MAX_MM = 2.0
-_SHIFTS = 2
+_SHIFTS = 4
+# A ball that two equal, distant sections would need is given up where it held more than 1.5 times their prism.
+_BALL_MOST = 11.0
 
 _inlined = njit(cache=True, nogil=True, forceinline=True)
 
@@ -143,7 +146,7 @@ def _same_part(onward, own, other):
 
 
 @_inlined
-def _curvatures(level, ring, above, below, row, column, span, bend):
+def _curvatures(level, ring, rings, row, column, span, bend):
     """Return the half curvatures along z that a node's level has on the planes below and above.
 
     `level`, `ring`: of one depth. `span`: see `_span`.
@@ -152,9 +155,13 @@ def _curvatures(level, ring, above, below, row, column, span, bend):
     l0 = level[lo, row, column]
     l1 = level[hi, row, column]
     # Another part's level on the plane beyond says nothing about this one's curvature.
-    has_lo = before >= 0 and _same_part(below, ring[lo, row, column], ring[before, row, column])
-    has_hi = after >= 0 and _same_part(above, ring[hi, row, column], ring[after, row, column])
+    own = ring[lo, row, column]
+    other = ring[hi, row, column]
+    has_lo = before >= 0 and _same_part(rings.below, own, ring[before, row, column])
+    has_hi = after >= 0 and _same_part(rings.above, other, ring[after, row, column])
     c_lo = min(bend, 1.0)
+    if not has_lo and not has_hi and own >= 0 and other >= 0:
+        c_lo = min(c_lo, _BALL_MOST * sqrt(rings.round2[own] * rings.round2[other]) / (gap * gap))
     c_hi = c_lo
     # As much as keeps the level between its values on both planes does not make it bulge.
     if bend > 0.0:
@@ -283,7 +290,7 @@ def _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, off
         c_lo = 0.0
         c_hi = 0.0
         if is_between and not ends_up and not ends_down:
-            c_lo, c_hi = _curvatures(level, ring, above, below, row, column, span, bend)
+            c_lo, c_hi = _curvatures(level, ring, rings, row, column, span, bend)
         # A ring that ends takes no part in what goes on: without it, its inside would be outside.
         p0 = abs(l0) if ends_up else l0
         p1 = abs(l1) if ends_down else l1
@@ -337,7 +344,7 @@ def _node_states(level, ring, sign, rings, ends, span, bend, state):
             for column in range(state.shape[1]):
                 if state[row, column] == 0:
                     # No cubic leaves the straight line between two planes by more than a quarter of its curvature.
-                    c_lo, c_hi = _curvatures(level, ring, above, below, row, column, span, bend)
+                    c_lo, c_hi = _curvatures(level, ring, rings, row, column, span, bend)
                     l0 = level[lo, row, column]
                     l1 = level[hi, row, column]
                     least = min(l0, l1) - 0.25 * gap * gap * max(0.0, c_lo, c_hi)
@@ -414,10 +421,11 @@ def _fade(tau, own, height, order):
 
 
 @njit(cache=True, nogil=True)
-def _sections(ring, rest, rings, cells, n_cells, kind, z, span, mids, phi, part, sections, areas):
+def _sections(ring, rest, rings, cells, n_cells, kind, z, span, mids, phi, part, stepped, sections, areas):
     """Write area and moments of `cells` at heights `mids` to `sections` (cells, heights, 3).
 
     `areas` (parts, heights): the sum over each part, by the entry of `part` at the cell's first node; -1 for none.
+    `stepped`: the parts that keep the sections of both planes, see `_step_levels`.
     """
     _, lo, hi, _, _, _, _ = span
     z_lo, z_hi = z
@@ -449,6 +457,9 @@ def _sections(ring, rest, rings, cells, n_cells, kind, z, span, mids, phi, part,
                 # A border that has moved on to other cells takes its residual with it.
                 moved = area <= 0.0 or area >= 1.0
                 t = (mids[s] - z_lo) / gap
+                if of_part >= 0 and stepped[of_part]:
+                    moved = False
+                    t = 0.0 if t < 0.5 else 1.0
                 if lo >= 0 and not (moved and cut_lo):
                     weight = _fade(mids[s] - z_lo, own, rings.up_height, rings.up_order) if fades_up else 1.0 - t
                     area += weight * rest[lo, row, column, 0]
@@ -546,38 +557,86 @@ def _at(cubic, tau, gap):
     return v1 + tau * slope - tau * (gap - tau) * ((1.0 - t) * c_lo + t * c_hi)
 
 
+@_inlined
+def _principal(shape, plane, own):
+    """Write the greater and the smaller principal second moment of a plane's outline to `own`."""
+    mean = 0.5 * (shape[plane, 1] + shape[plane, 2])
+    off = sqrt((0.5 * (shape[plane, 1] - shape[plane, 2])) ** 2 + shape[plane, 3] ** 2)
+    own[plane, 0] = shape[plane, 0]
+    own[plane, 1] = mean + off
+    own[plane, 2] = max(mean - off, 0.0)
+
+
+@_inlined
+def _within_slopes(value, shape, has_lo, has_hi, tau, gap_before, gap, gap_after):
+    """Return an area no further beyond those of both planes than the slopes on either side, carried on, reach."""
+    a = shape[1, 0]
+    b = shape[2, 0]
+    from_lo = a + (a - shape[0, 0]) / gap_before * tau
+    from_hi = b + (b - shape[3, 0]) / gap_after * (gap - tau)
+    if not has_lo:
+        from_lo = from_hi
+    if not has_hi:
+        from_hi = from_lo
+    return min(max(a, b, min(from_lo, from_hi)), max(min(a, b, max(from_lo, from_hi)), value))
+
+
 @njit(cache=True, nogil=True)
-def _areas_between(shape, is_compact, span, mids, z_lo, targets):
+def _areas_between(shape, is_compact, span, mids, z_lo, ball, bend, targets):
     """Write the areas that sections should have, from what the planes around show: see `Parts`.
 
-    Second moments are quadratic along z for ellipsoids, cones, oblique and lying cylinders alike; the area of compact
-    sections follows from them. That of others follows the planes' areas. Return False where no plane beyond the two
-    says how they change.
+    The principal second moments are quadratic along z for ellipsoids, cones, oblique and lying cylinders alike, and
+    know of no turning or moving; the area of compact sections follows from them. That of others follows the planes'
+    areas. `ball`: half curvature that the principal moments of a ball have, in units of a cell: what two planes that
+    stand alone are taken to show, as far as they are no more distant than a ball allows.
     """
     _, _, _, _, gap_before, gap, gap_after = span
     has_lo = shape[0, 0] >= 0.0
     has_hi = shape[3, 0] >= 0.0
-    if not has_lo and not has_hi:
-        return False
-    area = _cubic(shape, 0, has_lo, has_hi, gap_before, gap, gap_after)
-    xx = _cubic(shape, 1, has_lo, has_hi, gap_before, gap, gap_after)
-    yy = _cubic(shape, 2, has_lo, has_hi, gap_before, gap, gap_after)
-    xy = _cubic(shape, 3, has_lo, has_hi, gap_before, gap, gap_after)
-    least = 0.5 * min(shape[1, 0], shape[2, 0])
-    most = 1.5 * max(shape[1, 0], shape[2, 0])
+    known = np.empty((4, 3))
     full_lo = 0.0
     full_hi = 0.0
+    known[:, 0] = shape[:, 0]
     if is_compact:
-        full_lo = shape[1, 0] / sqrt(shape[1, 1] * shape[1, 2] - shape[1, 3] ** 2)
-        full_hi = shape[2, 0] / sqrt(shape[2, 1] * shape[2, 2] - shape[2, 3] ** 2)
+        for plane in range(4):
+            if shape[plane, 0] >= 0.0:
+                _principal(shape, plane, known)
+        full_lo = shape[1, 0] / sqrt(known[1, 1] * known[1, 2])
+        full_hi = shape[2, 0] / sqrt(known[2, 1] * known[2, 2])
+    area = _cubic(known, 0, has_lo, has_hi, gap_before, gap, gap_after)
+    wide = _cubic(known, 1, has_lo, has_hi, gap_before, gap, gap_after)
+    thin = _cubic(known, 2, has_lo, has_hi, gap_before, gap, gap_after)
+    alone = not has_lo and not has_hi
+    if alone and is_compact:
+        bulge = -min(min(bend, 1.0) * ball, _BALL_MOST * sqrt(known[1, 2] * known[2, 2]) / (gap * gap))
+        wide = (wide[0], wide[1], bulge, bulge)
+        thin = (thin[0], thin[1], bulge, bulge)
+    least = 0.5 * min(shape[1, 0], shape[2, 0])
     for s in range(mids.size):
         tau = mids[s] - z_lo
         target = _at(area, tau, gap)
         if is_compact:
-            spread = _at(xx, tau, gap) * _at(yy, tau, gap) - _at(xy, tau, gap) ** 2
-            target = (full_lo + tau / gap * (full_hi - full_lo)) * sqrt(max(0.0, spread))
-        targets[s] = min(max(target, least), most)
-    return True
+            spread = max(0.0, _at(wide, tau, gap)) * max(0.0, _at(thin, tau, gap))
+            target = (full_lo + tau / gap * (full_hi - full_lo)) * sqrt(spread)
+        if not alone:
+            target = _within_slopes(target, shape, has_lo, has_hi, tau, gap_before, gap, gap_after)
+        targets[s] = max(target, least)
+
+
+@njit(cache=True, nogil=True)
+def _step_levels(level, radius, lo, hi, z, mids, nodes, n_nodes, part, stepped, phi):
+    """Let the parts that are `stepped` keep the section of either plane as far as half way to the other."""
+    middle = 0.5 * (z[0] + z[1])
+    for n in range(n_nodes):
+        row = nodes[n, 0]
+        column = nodes[n, 1]
+        own = part[row, column]
+        if own < 0 or not stepped[own]:
+            continue
+        below = _distance(level[lo, row, column], radius[lo, row, column])
+        above = _distance(level[hi, row, column], radius[hi, row, column])
+        for s in range(mids.size):
+            phi[row, column, s] = below if mids[s] < middle else above
 
 
 @njit(cache=True, nogil=True)
@@ -615,6 +674,21 @@ def _next_shifts(areas, full, targets, course, first_time):
             course[0, part, s] = min(max(lack / slope, -_SHIFT_MAX_MM), _SHIFT_MAX_MM)
             course[2, part, s] = course[0, part, s]
             course[3, part, s] = area
+    return some
+
+
+@njit(cache=True, nogil=True)
+def _find_steps(areas, full, targets, stepped):
+    """Mark the parts whose areas could not be put right; return whether there is any."""
+    some = False
+    for part in range(full.size):
+        off = 0.0
+        total = 0.0
+        for s in range(targets.shape[1]):
+            off += abs(targets[part, s] - areas[part, s] - full[part])
+            total += targets[part, s]
+        stepped[part] = off > _STEP_TOLERANCE * total
+        some |= stepped[part]
     return some
 
 
@@ -817,22 +891,32 @@ def fill_intervals(
                 )
             else:
                 part[:] = -1
-            _sections(ring, rest, rings, cells, n_cells, kind[depth], z, span, mids, phi, part, into, areas)
+            stepped = np.zeros(n_parts, np.bool_)
+            _sections(ring, rest, rings, cells, n_cells, kind[depth], z, span, mids, phi, part, stepped, into, areas)
             if n_parts > 0:
                 targets = np.zeros((n_parts, mids.size))
                 course = np.zeros((4, n_parts, mids.size))
                 for p in range(n_parts):
                     compact = parts.is_compact[begin + p]
-                    if _areas_between(parts.shape[begin + p], compact, span, mids, z[0], targets[p]):
-                        one, two = parts.around[begin + p]
-                        for s in range(mids.size):
-                            course[1, p, s] = one + (mids[s] - z[0]) / (z[1] - z[0]) * (two - one)
-                for again in range(_SHIFTS):
+                    _areas_between(
+                        parts.shape[begin + p], compact, span, mids, z[0], rings.ball, bend, targets[p]
+                    )
+                    one, two = parts.around[begin + p]
+                    for s in range(mids.size):
+                        course[1, p, s] = one + (mids[s] - z[0]) / (z[1] - z[0]) * (two - one)
+                for again in range(_SHIFTS + 1):
                     if not _next_shifts(areas, full, targets, course, again == 0):
                         break
-                    _shift_levels(phi, nodes, n_nodes, part, course[0])
+                    if again == _SHIFTS:
+                        if not _find_steps(areas, full, targets, stepped):
+                            break
+                        _step_levels(level, radius, lo, hi, z, mids, nodes, n_nodes, part, stepped, phi)
+                    else:
+                        _shift_levels(phi, nodes, n_nodes, part, course[0])
                     areas[:] = 0.0
-                    _sections(ring, rest, rings, cells, n_cells, kind[depth], z, span, mids, phi, part, into, areas)
+                    _sections(
+                        ring, rest, rings, cells, n_cells, kind[depth], z, span, mids, phi, part, stepped, into, areas
+                    )
             if depth > 0:
                 _merge_sections(sections, own, n_cells, mids.size, depth)
         _fill_cells(cells, n_cells, sections, layers, first, stop, slab_lo, slab_hi, slab_layer)
