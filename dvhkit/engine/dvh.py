@@ -10,10 +10,10 @@ from itertools import groupby
 
 import numpy as np
 
-from dvhkit.engine.accumulate import Reading, accumulated
-from dvhkit.engine.bounds import hull, rounded
+from dvhkit.engine.field.accumulate import Reading, accumulated
+from dvhkit.engine.field.bounds import hull, rounded
 from dvhkit.engine.options import EngineOptions, admissible
-from dvhkit.engine.solid import Solid, make_solid
+from dvhkit.engine.solid.solid import Solid, make_solid
 from dvhkit.findings import Finding
 from dvhkit.model.dose import Dose
 from dvhkit.model.dvh import Dvh

@@ -13,12 +13,14 @@ from math import sqrt
 import numpy as np
 from numba import njit
 
-# Sections whose area is off by more than this part are put right, by moving the surface by no more than this at once, so
-# often. What is then still off by more than `_STEP_TOLERANCE` changes at one height half way, as a prism does.
+# Sections whose area is off by more than this part are put right, by moving the surface by no more than this at once,
+# so often. What is then still off by more than `_STEP_TOLERANCE` changes at one height half way, as a prism does.
 _AREA_TOLERANCE = 0.005
 _STEP_TOLERANCE = 0.02
 _SHIFT_MAX_MM = 2.0
 _SHIFTS = 4
+# Nodes that are inside or outside for certain are so by this much at least.
+_LEAST_MM = 1e-3
 # A ball that two equal, distant sections would need is given up where it held more than 1.5 times their prism.
 _BALL_MOST = 11.0
 
@@ -781,49 +783,98 @@ def _list_nodes(cells, n_cells, kind, done, nodes):
 
 
 @njit(cache=True, nogil=True)
-def fill_intervals(
-    planes,
-    rings,
-    places,
-    heights,
-    slab_range,
-    slab_lo,
-    slab_hi,
-    slab_layer,
-    offsets,
-    bend,
-    stretch,
-    far,
-    parts,
-    scratch,
-    layers,
-):
+def _kinds(planes, rings, place, span, bend, scratch):
+    """Write which cells are full, empty or cut between two planes: at each depth, and of all together."""
+    state, kind, whole = scratch.state, scratch.kind, scratch.whole
+    depths, _, n_rows, _ = planes.cover.shape
+    lower, upper, _, _ = place
+    lo = span[1] if lower >= 0 else span[2]
+    hi = span[2] if upper >= 0 else span[1]
+    for depth in range(depths):
+        if lo == hi:
+            _end_states(planes.ring[depth, lo], planes.sign[depth, lo], state[depth])
+        else:
+            ends = rings.ends_up[lower] or rings.ends_down[upper]
+            level, ring, sign = planes.level[depth], planes.ring[depth], planes.sign[depth]
+            _node_states(level, ring, sign, rings, ends, span, bend, state[depth])
+        for row in range(n_rows):
+            below, above = planes.cover[depth, lo, row], planes.cover[depth, hi, row]
+            _row_kinds(state[depth, row], state[depth, row + 1], below, above, kind[depth, row])
+    whole[:] = kind[0]
+    for depth in range(1, depths):
+        for row in range(n_rows):
+            _merge_kinds(whole[row], kind[depth, row], depth)
+
+
+@njit(cache=True, nogil=True)
+def _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, into):
+    """Write to `scratch.phi` the surface of one depth at heights `mids` of an interval, and its sections to `into`.
+
+    `interval`: place, heights of both planes, span, height of each plane's w, and the number of cut cells. Return the
+    number of nodes at which `phi` is known: those marked in `scratch.done`.
+    """
+    place, z, span, offsets, n_cells = interval
+    lower, upper, _, _ = place
+    lo = span[1] if lower >= 0 else span[2]
+    hi = span[2] if upper >= 0 else span[1]
+    _, kind, whole, done, cells, nodes, phi = scratch
+    level, radius, ring, rest = planes.level[depth], planes.radius[depth], planes.ring[depth], planes.rest[depth]
+    for slot in (lo, hi):
+        cover, area, known = planes.cover[depth, slot], planes.area[depth, slot], planes.known[depth, slot]
+        _note_rests(level[slot], radius[slot], cover, area, rest[slot], known, cells, n_cells)
+    n_nodes = _list_nodes(cells, n_cells, kind[depth], done, nodes)
+    bend, stretch, far, all_step = rules
+    _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, offsets, bend, stretch, far, mids, phi)
+    begin = parts.start[depth, lower] if lo != hi else 0
+    n_parts = parts.start[depth, lower + 1] - begin if lo != hi else 0
+    full = np.empty(n_parts)
+    areas = np.zeros((n_parts, mids.size))
+    stepped = np.full(n_parts, all_step)
+    if n_parts > 0:
+        alone = parts.alone[depth, lower]
+        _note_parts(level, ring, lo, hi, parts.up, parts.down, alone, cells, n_cells, kind[depth], whole, part, full)
+    else:
+        part[:] = -1
+    if all_step:
+        _step_levels(level, radius, lo, hi, z, mids, nodes, n_nodes, part, stepped, phi)
+    _sections(ring, rest, rings, cells, n_cells, kind[depth], z, span, mids, phi, part, stepped, into, areas)
+    if n_parts == 0 or all_step:
+        return n_nodes
+    targets = np.zeros((n_parts, mids.size))
+    course = np.zeros((4, n_parts, mids.size))
+    for p in range(n_parts):
+        compact = parts.is_compact[begin + p]
+        _areas_between(parts.shape[begin + p], compact, span, mids, z[0], rings.ball, bend, targets[p])
+        one, two = parts.around[begin + p]
+        for s in range(mids.size):
+            course[1, p, s] = one + (mids[s] - z[0]) / (z[1] - z[0]) * (two - one)
+    for again in range(_SHIFTS + 1):
+        if not _next_shifts(areas, full, targets, course, again == 0):
+            break
+        if again == _SHIFTS:
+            if not _find_steps(areas, full, targets, stepped):
+                break
+            _step_levels(level, radius, lo, hi, z, mids, nodes, n_nodes, part, stepped, phi)
+        else:
+            _shift_levels(phi, nodes, n_nodes, part, course[0])
+        areas[:] = 0.0
+        _sections(ring, rest, rings, cells, n_cells, kind[depth], z, span, mids, phi, part, stepped, into, areas)
+    return n_nodes
+
+
+@njit(cache=True, nogil=True)
+def fill_intervals(planes, rings, parts, intervals, slabs, offsets, rules, scratch, layers):
     """Add what lies between two planes of a run, or beyond its first or last, to the layers.
 
-    Parameters
-    ----------
-    planes, rings, scratch, layers
-        See `buffers`.
-    places : (intervals, 4)
-        The planes below and above, -1 for none; the first plane of the run, and one past its last.
-    heights, slab_range : (intervals, 2)
-        Where the two planes lie (or would); the interval's first slab, and one past its last.
-    slab_lo, slab_hi, slab_layer
-        Where each slab begins and ends, and its layer; -1 for none.
-    bend
-        Bound on half the curvature of a level along z.
-    stretch
-        Factor on the height of rounded caps.
-    far
-        Level of a point far outside.
-    parts
-        See `buffers`: how the areas of what goes on from ring to ring run.
+    Parameters as named in `buffers`; `offsets`: where the planes lie along w.
     """
-    depths, slots, n_rows, _ = planes.cover.shape
-    state, kind, whole, done, cells, nodes, phi = scratch
+    places, heights, slab_range = intervals
+    slab_lo, slab_hi, slab_layer = slabs
+    depths, slots, _, _ = planes.cover.shape
+    cells, phi = scratch.cells, scratch.phi
     sections = np.empty((1, phi.shape[2], 3))
     own = np.empty((1, phi.shape[2], 3))
-    part = np.full(done.shape, -1, np.int32)
+    part = np.full(scratch.done.shape, -1, np.int32)
     for i in range(places.shape[0]):
         lower, upper, run_lo, run_hi = places[i]
         place = (lower, upper, run_lo, run_hi)
@@ -831,92 +882,68 @@ def fill_intervals(
         first, stop = slab_range[i]
         mids = 0.5 * (slab_lo[first:stop] + slab_hi[first:stop])
         span = _span(lower, upper, run_lo, run_hi, z[0], z[1], offsets, slots)
-        lo = span[1] if lower >= 0 else span[2]
-        hi = span[2] if upper >= 0 else span[1]
-        for depth in range(depths):
-            if lo == hi:
-                _end_states(planes.ring[depth, lo], planes.sign[depth, lo], state)
-            else:
-                ends = rings.ends_up[lower] or rings.ends_down[upper]
-                _node_states(
-                    planes.level[depth], planes.ring[depth], planes.sign[depth], rings, ends, span, bend, state
-                )
-            for row in range(n_rows):
-                _row_kinds(
-                    state[row],
-                    state[row + 1],
-                    planes.cover[depth, lo, row],
-                    planes.cover[depth, hi, row],
-                    kind[depth, row],
-                )
-            if depth == 0:
-                whole[:] = kind[0]
-            else:
-                for row in range(n_rows):
-                    _merge_kinds(whole[row], kind[depth, row], depth)
-        _fill_runs(whole, layers, first, stop, slab_lo, slab_hi, slab_layer)
-        n_cells = _list_cells(whole, cells)
+        _kinds(planes, rings, place, span, rules.bend, scratch)
+        _fill_runs(scratch.whole, layers, first, stop, slab_lo, slab_hi, slab_layer)
+        n_cells = _list_cells(scratch.whole, cells)
         if n_cells > sections.shape[0]:
             sections = np.empty((n_cells, phi.shape[2], 3))
             own = np.empty((n_cells if depths > 1 else 1, phi.shape[2], 3))
+        interval = (place, z, span, offsets, n_cells)
         for depth in range(depths):
-            level = planes.level[depth]
-            radius = planes.radius[depth]
-            ring = planes.ring[depth]
-            rest = planes.rest[depth]
-            for slot in (lo, hi):
-                _note_rests(
-                    level[slot],
-                    radius[slot],
-                    planes.cover[depth, slot],
-                    planes.area[depth, slot],
-                    rest[slot],
-                    planes.known[depth, slot],
-                    cells,
-                    n_cells,
-                )
-            n_nodes = _list_nodes(cells, n_cells, kind[depth], done, nodes)
-            _node_levels(
-                level, radius, ring, rings, nodes, n_nodes, place, z, span, offsets, bend, stretch, far, mids, phi
-            )
             into = own if depth > 0 else sections
-            begin = parts.start[depth, lower] if lo != hi else 0
-            n_parts = parts.start[depth, lower + 1] - begin if lo != hi else 0
-            full = np.empty(n_parts)
-            areas = np.zeros((n_parts, mids.size))
-            if n_parts > 0:
-                alone = parts.alone[depth, lower]
-                _note_parts(
-                    level, ring, lo, hi, parts.up, parts.down, alone, cells, n_cells, kind[depth], whole, part, full
-                )
-            else:
-                part[:] = -1
-            stepped = np.zeros(n_parts, np.bool_)
-            _sections(ring, rest, rings, cells, n_cells, kind[depth], z, span, mids, phi, part, stepped, into, areas)
-            if n_parts > 0:
-                targets = np.zeros((n_parts, mids.size))
-                course = np.zeros((4, n_parts, mids.size))
-                for p in range(n_parts):
-                    compact = parts.is_compact[begin + p]
-                    _areas_between(
-                        parts.shape[begin + p], compact, span, mids, z[0], rings.ball, bend, targets[p]
-                    )
-                    one, two = parts.around[begin + p]
-                    for s in range(mids.size):
-                        course[1, p, s] = one + (mids[s] - z[0]) / (z[1] - z[0]) * (two - one)
-                for again in range(_SHIFTS + 1):
-                    if not _next_shifts(areas, full, targets, course, again == 0):
-                        break
-                    if again == _SHIFTS:
-                        if not _find_steps(areas, full, targets, stepped):
-                            break
-                        _step_levels(level, radius, lo, hi, z, mids, nodes, n_nodes, part, stepped, phi)
-                    else:
-                        _shift_levels(phi, nodes, n_nodes, part, course[0])
-                    areas[:] = 0.0
-                    _sections(
-                        ring, rest, rings, cells, n_cells, kind[depth], z, span, mids, phi, part, stepped, into, areas
-                    )
+            _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, into)
             if depth > 0:
                 _merge_sections(sections, own, n_cells, mids.size, depth)
         _fill_cells(cells, n_cells, sections, layers, first, stop, slab_lo, slab_hi, slab_layer)
+
+
+@njit(cache=True, nogil=True)
+def sample_intervals(planes, rings, parts, intervals, mids, offsets, rules, scratch, out):
+    """Write the solid's surface at heights `mids`, of which each interval has its range, at the nodes of the lattice.
+
+    `out` (heights, node rows, node columns): about the distance from the surface within the plane, negative inside.
+    """
+    places, heights, ranges = intervals
+    depths, slots, _, _ = planes.cover.shape
+    cells, phi = scratch.cells, scratch.phi
+    n_rows, n_columns = scratch.done.shape
+    sections = np.empty((1, phi.shape[2], 3))
+    part = np.full(scratch.done.shape, -1, np.int32)
+    for i in range(places.shape[0]):
+        lower, upper, run_lo, run_hi = places[i]
+        place = (lower, upper, run_lo, run_hi)
+        z = (heights[i, 0], heights[i, 1])
+        first, stop = ranges[i]
+        if stop == first:
+            continue
+        span = _span(lower, upper, run_lo, run_hi, z[0], z[1], offsets, slots)
+        _kinds(planes, rings, place, span, rules.bend, scratch)
+        n_cells = _list_cells(scratch.whole, cells)
+        if n_cells > sections.shape[0]:
+            sections = np.empty((n_cells, phi.shape[2], 3))
+        interval = (place, z, span, offsets, n_cells)
+        lo = span[1] if lower >= 0 else span[2]
+        hi = span[2] if upper >= 0 else span[1]
+        for depth in range(depths):
+            _settle(planes, rings, parts, rules, depth, interval, mids[first:stop], scratch, part, sections)
+            level, radius = planes.level[depth], planes.radius[depth]
+            for row in range(n_rows):
+                for column in range(n_columns):
+                    is_known = scratch.done[row, column]
+                    below = _distance(level[lo, row, column], radius[lo, row, column])
+                    above = _distance(level[hi, row, column], radius[hi, row, column])
+                    is_inside = scratch.state[depth, row, column] == 1
+                    for s in range(stop - first):
+                        if is_known:
+                            value = phi[row, column, s]
+                        else:
+                            t = (mids[first + s] - z[0]) / (z[1] - z[0])
+                            value = (1.0 - t) * below + t * above
+                            value = min(value, -_LEAST_MM) if is_inside else max(value, _LEAST_MM)
+                        before = out[first + s, row, column]
+                        if depth == 0:
+                            out[first + s, row, column] = value
+                        elif depth % 2 == 1:
+                            out[first + s, row, column] = max(before, -value)
+                        else:
+                            out[first + s, row, column] = min(before, value)
