@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,6 +74,13 @@ class Dvh:
     min_bounds_gy: tuple[float, float] | None = None
     max_bounds_gy: tuple[float, float] | None = None
     reading: str = ""
+
+    def __repr__(self) -> str:
+        dose = "no dose" if self.min_gy is None or self.max_gy is None else f"{self.min_gy:.4g} to {self.max_gy:.4g} Gy"
+        return f"<Dvh {self.roi!r}: {self.volume_cc:.4g} cc, {dose}>"
+
+    def _repr_html_(self) -> str:
+        return escape(repr(self))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dose_gy", frozen_array(self.dose_gy))
