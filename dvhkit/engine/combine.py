@@ -12,8 +12,8 @@ import shapely
 from dvhkit.engine.contours.planes import PlaneStack, stack_planes
 from dvhkit.engine.contours.repair import rings_of
 from dvhkit.engine.contours.runs import find_runs
-from dvhkit.engine.ends import slabs
 from dvhkit.engine.options import profile
+from dvhkit.engine.solid.ends import slabs
 from dvhkit.errors import GeometryError, InputError
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
