@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from dvhkit.cli.audit import audit
+from dvhkit.cli.contours import contours_app
 from dvhkit.cli.ctv import ctv_app
 from dvhkit.cli.dvh import dvh
 from dvhkit.cli.export import export
@@ -43,6 +44,7 @@ app.add_typer(protocol_app)
 app.add_typer(margin_app)
 app.add_typer(target_app)
 app.add_typer(ctv_app)
+app.add_typer(contours_app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -66,7 +66,7 @@ def _solids(a: Structure, b: Structure, spacing_mm: float | None) -> tuple[Skin,
 
 
 def _own_gap_mm(structure: Structure) -> float | None:
-    from dvhkit.engine.planes import stack_planes
+    from dvhkit.engine.contours.planes import stack_planes
 
     stack = stack_planes(structure)
     return float(np.median(np.diff(stack.offsets_mm))) if stack is not None and stack.n_planes > 1 else None

@@ -69,7 +69,7 @@ def islands_of(sections: Sections) -> tuple[Island, ...]:
 
 def island_sections(sections: Sections, island: Island) -> list[Section]:
     """Return the drawn slices with an island's rings alone."""
-    from dvhkit.engine.repair import rings_of
+    from dvhkit.engine.contours.repair import rings_of
 
     return [
         Section(

@@ -11,13 +11,13 @@ import shapely
 
 from dvhkit.engine.kernels.line_distance import farther_length, line_hausdorff
 from dvhkit.engine.loft_parts import flat_rings
-from dvhkit.engine.repair import rings_of
+from dvhkit.engine.contours.repair import rings_of
 from dvhkit.model.arrays import FloatArray
 from dvhkit.results.comparison import SliceAgreement
 from dvhkit.targets.compare.skin import Skin, polygon_of
 
-# Lines are known to this length; contours are texts of a hundredth of a millimetre.
-_RESOLUTION_MM = 0.01
+# Where a line crosses the tolerance is known to this length.
+_RESOLUTION_MM = 0.001
 _ROUNDED_MM = 1e-3
 _SAME_PLANE_MM = 0.1
 # Steps along a line between which its distance from another changes by no more than they are long.
