@@ -17,6 +17,7 @@ from dvhkit.cli.ctv import ctv_app
 from dvhkit.cli.dvh import dvh
 from dvhkit.cli.export import export
 from dvhkit.cli.inspect import inspect
+from dvhkit.cli.lesions import lesions_app
 from dvhkit.cli.margin import margin_app
 from dvhkit.cli.names import names_app
 from dvhkit.cli.protocol import protocol_app
@@ -45,6 +46,7 @@ app.add_typer(margin_app)
 app.add_typer(target_app)
 app.add_typer(ctv_app)
 app.add_typer(contours_app)
+app.add_typer(lesions_app)
 
 
 def _print_version(wanted: bool) -> None:

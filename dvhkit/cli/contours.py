@@ -11,9 +11,7 @@ from dvhkit.cli.metric_output import CsvOption, put_out
 from dvhkit.cli.options import FractionsOption, RegistrationOption, RxOption, SameFrameOption
 from dvhkit.cli.streams import announce_first_run
 
-contours_app = typer.Typer(
-    name="contours", help="Compare, check and agree on contours.", no_args_is_help=True
-)
+contours_app = typer.Typer(name="contours", help="Compare, check and agree on contours.", no_args_is_help=True)
 
 DrawnPath = Annotated[Path, typer.Argument(help="RTSTRUCT file, or a folder that holds one.")]
 ContoursJson = Annotated[

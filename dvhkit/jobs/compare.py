@@ -1,4 +1,4 @@
-"""Two structure sets compared: geometry of each pair, and what the difference does to the dose metrics of a protocol."""
+"""Two structure sets compared: geometry of each pair, and what the difference does to dose metrics."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def compare_structures(
     if question is not None:
         rows, protocol_id, odd = _with_dose(rows, found, Path(a), first, question)
         findings = (*findings, *odd)
-    return _comparison(rows, found, first, second, protocol_id, findings)
+    return _comparison(rows, found=found, first=first, second=second, protocol_id=protocol_id, findings=findings)
 
 
 def _question(dose: DoseQuestion | Path | str | None, protocol: Protocol | str | Path | None) -> DoseQuestion | None:
@@ -139,6 +139,7 @@ def _compared(found: Sequence[Pair], first: DrawnSet, tolerance_mm: float) -> li
 
 def _comparison(
     rows: Sequence[PairComparison],
+    *,
     found: Sequence[Pair],
     first: DrawnSet,
     second: DrawnSet,

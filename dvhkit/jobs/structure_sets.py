@@ -132,13 +132,13 @@ def pair_structures(
     if table is not None:
         return [Pair(a=a[one], b=b[two], how="pairs file") for one, two in table.items()]
     if by == "number":
-        return _joined(a, b, [({s.number: s for s in a}, {s.number: s for s in b}, "ROI number")])
+        return _joined(a, [({s.number: s for s in a}, {s.number: s for s in b}, "ROI number")])
     keys = [
         (_unique(a, lambda s: s.name), _unique(b, lambda s: s.name), "name"),
         (_unique(a, lambda s: fold(s.name)), _unique(b, lambda s: fold(s.name)), "name but for case and blanks"),
         (_standard(a), _standard(b), "TG-263 name"),
     ]
-    found = _joined(a, b, keys)
+    found = _joined(a, keys)
     drawn = [[s for s in each if not s.is_empty] for each in (a, b)]
     if not found and len(drawn[0]) == len(drawn[1]) == 1:
         return [Pair(a=drawn[0][0], b=drawn[1][0], how="the only one drawn in either set")]
@@ -159,7 +159,7 @@ def _standard(structures: StructureSet) -> dict[object, Structure]:
 
 
 def _joined(
-    a: StructureSet, b: StructureSet, keys: Sequence[tuple[Mapping[object, Structure], Mapping[object, Structure], str]]
+    a: StructureSet, keys: Sequence[tuple[Mapping[object, Structure], Mapping[object, Structure], str]]
 ) -> list[Pair]:
     taken_a: dict[int, Pair] = {}
     taken_b: set[int] = set()
@@ -193,10 +193,8 @@ def wanted(structures: Sequence[Structure], patterns: Sequence[str] | None) -> l
 
 
 def _matches(structure: Structure, pattern: str) -> bool:
-    return (
-        structure.name == pattern
-        or pattern == f"#{structure.number}"
-        or fnmatchcase(structure.name.strip().casefold(), pattern.strip().casefold())
+    return pattern in {structure.name, f"#{structure.number}"} or (
+        fnmatchcase(structure.name.strip().casefold(), pattern.strip().casefold())
     )
 
 

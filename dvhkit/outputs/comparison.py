@@ -60,12 +60,18 @@ def _lines(found: Comparison) -> Iterator[list[object]]:
 def comparison_view(found: Comparison) -> list[RenderableType]:
     """Return tables for the terminal: the pairs, then the metrics whose verdict or value the contour changes."""
     views: list[RenderableType] = [_pairs_table(found)]
-    views += [Text(f"{clean_name(p.roi_a, longest=_LONGEST_NAME)}: {clean(p.reason)}", style="yellow") for p in found.pairs if p.reason]
+    views += [
+        Text(f"{clean_name(p.roi_a, longest=_LONGEST_NAME)}: {clean(p.reason)}", style="yellow")
+        for p in found.pairs
+        if p.reason
+    ]
     if any(pair.dose_effect for pair in found.pairs):
         views.append(_effects_table(found))
     for label, names in (("Only in A", found.only_in_a), ("Only in B", found.only_in_b)):
         if names:
-            views.append(Text(f"{label}: {', '.join(clean_name(n, longest=_LONGEST_NAME) for n in names)}", style="dim"))
+            views.append(
+                Text(f"{label}: {', '.join(clean_name(n, longest=_LONGEST_NAME) for n in names)}", style="dim")
+            )
     return views
 
 
@@ -77,7 +83,11 @@ def _pairs_table(found: Comparison) -> Table:
         table.add_column(heading, justify="right")
     for pair in found.pairs:
         same = pair.roi_a == pair.roi_b
-        name = clean_name(pair.roi_a, longest=_LONGEST_NAME) if same else f"{clean_name(pair.roi_a, longest=_LONGEST_NAME)} / {clean_name(pair.roi_b, longest=_LONGEST_NAME)}"
+        name = (
+            clean_name(pair.roi_a, longest=_LONGEST_NAME)
+            if same
+            else f"{clean_name(pair.roi_a, longest=_LONGEST_NAME)} / {clean_name(pair.roi_b, longest=_LONGEST_NAME)}"
+        )
         table.add_row(Text(name), *(Text(cell) for cell in _cells(pair)))
     return table
 

@@ -102,3 +102,13 @@ def line_hausdorff(points, ring_start, other, other_start, resolution):
             ax = bx
             ay = by
     return most
+
+
+@njit(cache=True, nogil=True)
+def count_beyond(places, other, other_start, tolerance):
+    """Return how many places (n, 2) are farther than `tolerance` from the nearest edge of the rings."""
+    count = 0
+    for p in range(places.shape[0]):
+        if _to_rings(places[p, 0], places[p, 1], other, other_start, tolerance) > tolerance:
+            count += 1
+    return count

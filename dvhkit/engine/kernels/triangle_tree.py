@@ -96,7 +96,7 @@ def _to_box(px, py, pz, box):
 
 @njit(cache=True, nogil=True)
 def _search(px, py, pz, triangles, leaf, boxes, stop, last, todo, gaps):
-    """Return the least squared distance from the triangles, or one below `stop`, and the triangle; `last` is a guess."""
+    """Return the least squared distance from the triangles, or one below `stop`, and which; `last` is a guess."""
     n_leaves = boxes.shape[0] // 2
     best = _to_triangle(px, py, pz, triangles[last])
     todo[0] = 1

@@ -9,8 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from dvhkit.errors import GeometryError, NotEvaluable
+from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Structure
 from dvhkit.results.comparison import DIRECTIONS, IslandAgreement, PairComparison
 from dvhkit.targets.compare.distances import Distances, Measured, distances_between
@@ -24,6 +26,12 @@ _SHARE = 0.95
 _MM3_PER_CC = 1000.0
 # A surface faces a direction if its normal lies within 45 degrees of it.
 _FACING_COS = float(np.cos(np.pi / 4))
+# The sign of a distance is that of the section at most half this far away: at a slanted surface it may be wrong for
+# points nearer to it than that, which count for little in a mean.
+_LEVEL_MM = 0.5
+# Directions need no more points than this, every so many of those on the surface.
+_EVERY = 8
+_NEAR_MM = 0.1
 _AXES = np.array([[1, 0, 0], [-1, 0, 0], [0, -1, 0], [0, 1, 0], [0, 0, 1], [0, 0, -1]], float)
 
 
@@ -54,8 +62,8 @@ def _which_is_empty(a: Structure, b: Structure) -> str:
     missing = [f"{s.name} ({side})" for s, side in ((a, "A"), (b, "B")) if s.is_empty]
     if not missing:
         return ""
-    both = len(missing) > 1
-    return f"{' and '.join(missing)} {'have' if both else 'has'} no contour that bounds an area: there is nothing to compare."
+    verb = "have" if len(missing) > 1 else "has"
+    return f"{' and '.join(missing)} {verb} no contour that bounds an area: there is nothing to compare."
 
 
 def _solids(a: Structure, b: Structure, spacing_mm: float | None) -> tuple[Skin, Skin]:
@@ -80,49 +88,49 @@ def _measured(record: PairComparison, a: Skin, b: Skin, tolerance_mm: float) -> 
     far = distances_between(one, two)
     lines = compare_lines(a, b, tolerance_mm)
     return replace(
-        record,
-        **_volumes(overlap),
-        **_surfaces(far, tolerance_mm),
+        _with_surfaces(_with_volumes(record, overlap), far, tolerance_mm),
         apl_mm=float(lines.added_mm),
         apl_relative=float(lines.added_mm / lines.whole_mm) if lines.whole_mm > 0 else None,
         apl_voxel_3mm_mm=float(lines.added_voxels_mm),
-        larger_mm=_by_direction(one, two, a, b),
+        larger_mm=_by_direction(one, far.from_a_mm, b),
         slices=lines.slices,
         islands=_islands(a.sections, b.sections),
     )
 
 
-def _volumes(overlap: Overlap) -> dict[str, object]:
+def _with_volumes(record: PairComparison, overlap: Overlap) -> PairComparison:
     a, b = overlap.volume_a_mm3, overlap.volume_b_mm3
     shared = min(overlap.shared_mm3, a, b)
     x, y, z = (float(v) for v in overlap.centroid_b_mm - overlap.centroid_a_mm)
-    return {
-        "dice": 2.0 * shared / (a + b),
-        "jaccard": shared / (a + b - shared),
-        "volume_a_cc": a / _MM3_PER_CC,
-        "volume_b_cc": b / _MM3_PER_CC,
-        "volume_ratio": b / a,
-        "centroid_shift_mm": (x, y, z),
-    }
+    return replace(
+        record,
+        dice=2.0 * shared / (a + b),
+        jaccard=shared / (a + b - shared),
+        volume_a_cc=a / _MM3_PER_CC,
+        volume_b_cc=b / _MM3_PER_CC,
+        volume_ratio=b / a,
+        centroid_shift_mm=(x, y, z),
+    )
 
 
-def _surfaces(far: Distances, tolerance_mm: float) -> dict[str, object]:
-    return {
-        "hausdorff_mm": far.hausdorff_mm,
-        "hd95_pooled_mm": far.pooled_mm(_SHARE),
-        "hd95_directed_mm": far.directed_mm(_SHARE),
-        "mean_surface_distance_mm": far.mean_mm,
-        "surface_dice": far.surface_dice(tolerance_mm),
-        "surface_a_cm2": far.area_a_mm2 / 100.0,
-        "surface_b_cm2": far.area_b_mm2 / 100.0,
-    }
+def _with_surfaces(record: PairComparison, far: Distances, tolerance_mm: float) -> PairComparison:
+    return replace(
+        record,
+        hausdorff_mm=far.hausdorff_mm,
+        hd95_pooled_mm=far.pooled_mm(_SHARE),
+        hd95_directed_mm=far.directed_mm(_SHARE),
+        mean_surface_distance_mm=far.mean_mm,
+        surface_dice=far.surface_dice(tolerance_mm),
+        surface_a_cm2=far.area_a_mm2 / 100.0,
+        surface_b_cm2=far.area_b_mm2 / 100.0,
+    )
 
 
-def _by_direction(one: Measured, two: Measured, a: Skin, b: Skin) -> dict[str, float | None]:
+def _by_direction(one: Measured, from_a_mm: FloatArray, b: Skin) -> dict[str, float | None]:
     """Return how far B's surface lies beyond A's, on average over what of A faces each direction."""
-    normals = one.normals_at_points
-    distance = two.from_points(one.points_mm)
-    signed = np.where(_inside(b, one.points_mm), distance, -distance)
+    normals, points = one.normals_at_points[::_EVERY], one.points_mm[::_EVERY]
+    distance = from_a_mm[::_EVERY]
+    signed = np.where(_inside(b, points), distance, -distance)
     found: dict[str, float | None] = {}
     for name, axis in zip(DIRECTIONS, _AXES, strict=True):
         facing = normals @ axis > _FACING_COS
@@ -130,7 +138,7 @@ def _by_direction(one: Measured, two: Measured, a: Skin, b: Skin) -> dict[str, f
     return found
 
 
-def _inside(skin: Skin, points_mm: np.ndarray) -> np.ndarray:
+def _inside(skin: Skin, points_mm: FloatArray) -> NDArray[np.bool_]:
     """Return which patient points lie inside a solid."""
     uvw = skin.sections.frame.to_frame(points_mm)
     inside = np.zeros(len(uvw), bool)
@@ -147,11 +155,6 @@ def _inside(skin: Skin, points_mm: np.ndarray) -> np.ndarray:
                 shapely.prepare(cut)
                 inside[rows] = shapely.contains_xy(cut, uvw[rows, 0], uvw[rows, 1])
     return inside
-
-
-# The sign of a distance is that of the section at most half this far away: at a slanted surface it may be wrong for
-# points nearer to it than that, which count for little in a mean.
-_LEVEL_MM = 0.5
 
 
 def _islands(a: Sections, b: Sections) -> tuple[IslandAgreement, ...]:
@@ -187,12 +190,11 @@ def _touch(a: Island, b: Island) -> bool:
 
 
 def _shared_cc(a: Island, b: Island, gap_mm: float) -> float:
-    return sum(
-        p.shape.intersection(q.shape).area * gap_mm / _MM3_PER_CC
-        for p in a.pieces
-        for q in b.pieces
-        if abs(p.w_mm - q.w_mm) <= _NEAR_MM
+    return float(
+        sum(
+            p.shape.intersection(q.shape).area * gap_mm / _MM3_PER_CC
+            for p in a.pieces
+            for q in b.pieces
+            if abs(p.w_mm - q.w_mm) <= _NEAR_MM
+        )
     )
-
-
-_NEAR_MM = 0.1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def islands_of(sections: Sections) -> tuple[Island, ...]:
             n = group[n]
         return n
 
-    for below, above in zip(levels[:-1], levels[1:], strict=True):
+    for below, above in pairwise(levels):
         for p in below:
             for q in above:
                 near = q.w_mm - p.w_mm <= _WIDEST_GAP * sections.gap_mm + 1e-6
@@ -65,18 +66,6 @@ def islands_of(sections: Sections) -> tuple[Island, ...]:
         for members in found.values()
     ]
     return tuple(sorted(made, key=lambda island: -island.volume_cc))
-
-
-def island_sections(sections: Sections, island: Island) -> list[Section]:
-    """Return the drawn slices with an island's rings alone."""
-    from dvhkit.engine.contours.repair import rings_of
-
-    return [
-        Section(
-            w_mm=w, rings=tuple(ring for p in island.pieces if p.w_mm == w for ring in rings_of(p.shape))
-        )
-        for w in island.heights_mm
-    ]
 
 
 def _parts(section: Section) -> list[Any]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import shapely
 
-from dvhkit.engine.kernels.line_distance import farther_length, line_hausdorff
-from dvhkit.engine.loft_parts import flat_rings
 from dvhkit.engine.contours.repair import rings_of
+from dvhkit.engine.kernels.line_distance import count_beyond, farther_length, line_hausdorff
+from dvhkit.engine.kernels.outline import fill_inside
+from dvhkit.engine.loft_parts import flat_rings
 from dvhkit.model.arrays import FloatArray
 from dvhkit.results.comparison import SliceAgreement
 from dvhkit.targets.compare.skin import Skin, polygon_of
@@ -96,16 +95,17 @@ def _added_voxels_mm(own: Sequence[FloatArray], other: Sequence[FloatArray]) -> 
 
     Pixels inside A with a neighbour outside, which are farther than the tolerance from B's area.
     """
-    points = np.concatenate(own)
+    points, starts = flat_rings(own)
     low = np.floor(points.min(axis=0)) - 1.5
     size = np.ceil((points.max(axis=0) + 2.0 - low) / _VOXEL_MM).astype(int)
-    x, y = (low[axis] + _VOXEL_MM * np.arange(size[axis]) for axis in range(2))
-    grid_x, grid_y = np.meshgrid(x, y)
-    inside = shapely.contains_xy(polygon_of(own), grid_x, grid_y)
+    inside = np.zeros((size[1], size[0]), np.bool_)
+    fill_inside((points - low) / _VOXEL_MM, starts, inside)
     padded = np.pad(inside, 1)
     rim = inside & ~(padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:])
     if not other:
         return float(rim.sum()) * _VOXEL_MM
-    theirs: Any = polygon_of(other)
-    pixels = shapely.points(grid_x[rim], grid_y[rim])
-    return float((shapely.distance(pixels, theirs) > _VOXEL_TOLERANCE_MM).sum()) * _VOXEL_MM
+    theirs, their_starts = flat_rings(other)
+    inside_b = np.zeros(inside.shape, np.bool_)
+    fill_inside((theirs - low) / _VOXEL_MM, their_starts, inside_b)
+    pixels = low + _VOXEL_MM * np.argwhere(rim & ~inside_b)[:, ::-1]
+    return float(count_beyond(pixels, theirs, their_starts, _VOXEL_TOLERANCE_MM)) * _VOXEL_MM

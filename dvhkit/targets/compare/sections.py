@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dvhkit.engine.contours.frame import Frame
-from dvhkit.engine.loft import loft
-from dvhkit.engine.loft_parts import Section
 from dvhkit.engine.contours.planes import PlaneStack, stack_planes
 from dvhkit.engine.contours.runs import Runs, find_runs
+from dvhkit.engine.loft import loft
+from dvhkit.engine.loft_parts import Section
 from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.findings import Finding
 from dvhkit.model.grid import Grid
