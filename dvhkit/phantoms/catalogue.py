@@ -119,7 +119,11 @@ _BUILDERS: dict[str, tuple[str, str, Builder]] = {
         for suffix, words, tilt in (("", "", (0.0, 0.0, 0.0)), ("-tilted", ", tilted", (12.0, 8.0, 15.0)))
     },
     **{
-        f"margin-{mm}mm": (f"GTV, CTV and PTV with {mm} mm between them everywhere, 2 mm slices", "our own", _margin(mm))
+        f"margin-{mm}mm": (
+            f"GTV, CTV and PTV with {mm} mm between them everywhere, 2 mm slices",
+            "our own",
+            _margin(mm),
+        )
         for mm in (2, 3, 5)
     },
     "pair-shifted": ("one sphere drawn twice, 5 mm apart, 2 mm slices", "our own", _pair((3.0, -4.0, 0.0), 0.0)),
@@ -141,10 +145,15 @@ def phantom_titles() -> dict[str, str]:
     return {name: title for name, (title, _, _) in _BUILDERS.items()}
 
 
-def make_phantom(name: str) -> CataloguePhantom:
-    """Return the phantom of that name; raises `InputError` for a name that is not in the catalogue."""
+def require_phantom(name: str) -> None:
+    """Raise `InputError` for a name that is not in the catalogue."""
     if name not in _BUILDERS:
         raise InputError(f"there is no phantom {name!r}.", remedy="There are: " + ", ".join(_BUILDERS) + ".")
+
+
+def make_phantom(name: str) -> CataloguePhantom:
+    """Return the phantom of that name; raises `InputError` for a name that is not in the catalogue."""
+    require_phantom(name)
     title, source, build = _BUILDERS[name]
     phantom, rows = build()
     # The label takes part in the UIDs, so phantoms of other names never share one.

@@ -88,9 +88,7 @@ def _dice(a_mm: float, b_mm: float, apart_mm: float) -> float:
     return 2 * lens / both
 
 
-def _made(
-    label: str, balls: Sequence[tuple[str, str, Ellipsoid]], slice_mm: float, rows: Sequence[TruthRow]
-) -> Made:
+def _made(label: str, balls: Sequence[tuple[str, str, Ellipsoid]], slice_mm: float, rows: Sequence[TruthRow]) -> Made:
     n = 2 * math.ceil(_HALF_MM / slice_mm)
     image = axial_grid(shape_zyx=(n, 64, 80), spacing_xyz_mm=(1.25, 1.25, slice_mm))
     planes = image.origin_mm[2] + image.offsets_mm

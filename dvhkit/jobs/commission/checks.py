@@ -51,9 +51,7 @@ def margin_tests(margin_mm: int = 5) -> Iterator[CommissionTest]:
             basis="a twentieth of the smallest clinical margin, 2 mm",
         )
     for inner, outer in (("GTV", "CTV"), ("CTV", "PTV")):
-        check = achieved_margin(
-            case.structures[inner], case.structures[outer], slice_spacing_mm=spacing_mm or None
-        )
+        check = achieved_margin(case.structures[inner], case.structures[outer], slice_spacing_mm=spacing_mm or None)
         worst = max(abs(row.recovered - margin_mm) for row in check.directions.values())
         yield _single(
             f"margin/recovered-{inner.lower()}-{outer.lower()}",
@@ -174,9 +172,7 @@ def failed(test_id: str, title: str, error: DvhkitError) -> CommissionTest:
     )
 
 
-def _single(
-    test_id: str, title: str, *, achieved: float, tolerance: float, unit: str, basis: str
-) -> CommissionTest:
+def _single(test_id: str, title: str, *, achieved: float, tolerance: float, unit: str, basis: str) -> CommissionTest:
     return CommissionTest(
         id=test_id,
         title=title,

@@ -29,7 +29,9 @@ def diagnose(answers: Sequence[Answer], gradients: Mapping[str, tuple[FloatArray
     if swapped:
         # Values of other structures are neither scaled nor shifted.
         return tuple(swapped)
-    return tuple(filter(None, (_volume_scale(answers), _dose_scale(answers, gradients), _dose_shift(answers, gradients))))
+    return tuple(
+        filter(None, (_volume_scale(answers), _dose_scale(answers, gradients), _dose_shift(answers, gradients)))
+    )
 
 
 def _of(answers: Sequence[Answer], metric: str) -> list[Answer]:

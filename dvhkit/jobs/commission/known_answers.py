@@ -173,14 +173,14 @@ def judged(prefix: str, source: str, rules: Sequence[Rule], answers: Sequence[An
     return [_test(prefix, source, rule, [a for a in answers if _counts(rule, a)]) for rule in rules]
 
 
-def band_test(prefix: str, source: str, answers: Sequence[Answer]) -> CommissionTest:
+def band_test(answers: Sequence[Answer]) -> CommissionTest:
     """Return the test of how many true values lie outside their bands."""
     outside = [a for a in answers if not a.is_in_band]
     achieved = 100.0 * len(outside) / len(answers) if answers else None
     return CommissionTest(
-        id=f"{prefix}/truth-in-band",
-        title="True values outside the printed band",
-        source=source,
+        id="bands/truth-outside",
+        title=f"True values outside the printed band, of {len(answers)}",
+        source="all phantoms above",
         tolerance=_OUTSIDE_BAND_PCT,
         achieved=achieved,
         unit="%",

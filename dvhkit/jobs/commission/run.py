@@ -88,7 +88,11 @@ def commission(
         say("the site's own plans")
         own, lacking = plan_numbers(plans)
         numbers += own
-    not_tested = (*_NOT_TESTED, *lacking, *(() if plans is not None else ("Plans of the site's own: none were named.",)))
+    not_tested = (
+        *_NOT_TESTED,
+        *lacking,
+        *(() if plans is not None else ("Plans of the site's own: none were named.",)),
+    )
     return CommissionRecord(
         site=site,
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -121,8 +125,7 @@ def _dvh_tests(answers: list[Answer], say: Progress) -> Iterator[CommissionTest]
             held = [a for a in found if a.engine == engine and a.truth.reading == reading]
             prefix = f"{name}/{reading}"
             yield from judged(prefix, source, rules, held)
-            if engine == "reference":
-                yield band_test(prefix, source, held)
+    yield band_test([a for a in answers if a.engine == "reference"])
 
 
 def _other_tests(say: Progress) -> list[CommissionTest]:

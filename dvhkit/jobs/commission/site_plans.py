@@ -26,9 +26,7 @@ def plan_numbers(folder: Path) -> tuple[list[CommissionNumber], list[str]]:
                 for text in _KEPT:
                     row = of_case.metric(region, parse_metric(text))
                     numbers.append(
-                        CommissionNumber(
-                            of=f"plan {n}", roi=row.roi, metric=row.metric, value=row.value, unit=row.unit
-                        )
+                        CommissionNumber(of=f"plan {n}", roi=row.roi, metric=row.metric, value=row.value, unit=row.unit)
                     )
         except DvhkitError as error:
             lacking.append(f"Plan {n} of the site's own: {error}")
