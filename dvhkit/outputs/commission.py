@@ -6,6 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from dvhkit.outputs.files import write_text_whole
 from dvhkit.outputs.records import json_text
 from dvhkit.outputs.report.page import page_environment, page_policy, page_source
@@ -31,7 +33,7 @@ def commission_page(record: CommissionRecord) -> str:
         changes=[(c, number_text(c.old), number_text(c.new)) for c in record.changes[:_SHOWN_CHANGES]],
         more_changes=max(0, len(record.changes) - _SHOWN_CHANGES),
         headline=_headline(record),
-        styles=styles,
+        styles=Markup(styles),
         policy=page_policy(styles),
     )
 
@@ -51,9 +53,8 @@ def commission_lines(record: CommissionRecord) -> list[str]:
     lines = [_line(test) for test in (*failed, *passed)]
     lines += [f"What the failed tests share: {clean(text)}" for text in record.diagnosis]
     if record.compared_with:
-        lines.append(
-            f"{len(record.changes)} of {len(record.numbers)} numbers changed since {clean(record.compared_with)}."
-        )
+        changed = f"{len(record.changes)} of {len(record.numbers)} numbers changed"
+        lines.append(f"{changed} since {clean(record.compared_with)}.")
         lines += [
             f"  {clean(c.of)}: {clean(c.roi)} {c.metric} {number_text(c.old)} -> {number_text(c.new)} {c.unit}"
             for c in record.changes[:20]

@@ -13,7 +13,7 @@ _SHOWN = 40
 
 
 def grade_document(grade: PhantomGrade) -> dict[str, Any]:
-    """Return a grade as a JSON object: ``{"schema": "dvhkit/phantom-grade/1", "beyond": ..., "values": [...], ...}``."""
+    """Return a grade as a JSON object with the schema ``dvhkit/phantom-grade/1`` and the rows ``values``."""
     return {"schema": GRADE_SCHEMA, "beyond": grade.beyond, **asdict(grade)}
 
 

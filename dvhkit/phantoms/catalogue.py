@@ -120,7 +120,7 @@ _BUILDERS: dict[str, tuple[str, str, Builder]] = {
     },
     **{
         f"margin-{mm}mm": (
-            f"GTV, CTV and PTV with {mm} mm between them everywhere, 2 mm slices",
+            f"GTV, CTV and PTV with {mm} mm between them, 2 mm slices",
             "our own",
             _margin(mm),
         )

@@ -55,9 +55,8 @@ def read_record(path: Path) -> CommissionRecord:
     try:
         document = json.loads(source.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(
-            f"the record cannot be read: {error.strerror or error}.", path=source, remedy=_REMEDY
-        ) from error
+        why = error.strerror or str(error)
+        raise InputError(f"the record cannot be read: {why}.", path=source, remedy=_REMEDY) from error
     except ValueError as error:
         raise InputError("the record is not JSON.", path=source, remedy=_REMEDY) from error
     if not isinstance(document, dict) or document.get("schema") != COMMISSION_SCHEMA:

@@ -88,11 +88,8 @@ def commission(
         say("the site's own plans")
         own, lacking = plan_numbers(plans)
         numbers += own
-    not_tested = (
-        *_NOT_TESTED,
-        *lacking,
-        *(() if plans is not None else ("Plans of the site's own: none were named.",)),
-    )
+    else:
+        lacking = ["Plans of the site's own: none were named."]
     return CommissionRecord(
         site=site,
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -102,7 +99,7 @@ def commission(
         libraries=libraries(),
         tests=tuple(tests),
         diagnosis=() if all(t.passed for t in tests) else diagnose(answers, _gradients()),
-        not_tested=not_tested,
+        not_tested=(*_NOT_TESTED, *lacking),
         numbers=tuple(numbers),
         seconds=round(time.monotonic() - begun, 1),
         compared_with=compare_name,
