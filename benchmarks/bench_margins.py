@@ -16,7 +16,7 @@ from timing import table
 from dvhkit.model.structure import Structure
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import sphere
-from dvhkit.targets.margin import grow
+from dvhkit.targets.derive.margin import grow
 
 SLICES_MM = 2.0
 MARGIN_MM = 5.0

@@ -18,9 +18,9 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ImplicitVRLittleEndian
 from timing import ROOT, best, table
 
+from dvhkit.readers.archive.index import scan
+from dvhkit.readers.archive.roles import Role
 from dvhkit.readers.case import read_case
-from dvhkit.readers.index import scan
-from dvhkit.readers.roles import Role
 from dvhkit.readers.rtstruct import read_structures
 
 

@@ -13,29 +13,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
-    from dvhkit.audit import audit_case, compute_dvh, evaluate_metric
-    from dvhkit.batch.metric_rows import metric_table
     from dvhkit.errors import DvhkitError
-    from dvhkit.protocols.load import list_protocols, load_protocol
+    from dvhkit.jobs.audit import audit_case, compute_dvh, evaluate_metric
+    from dvhkit.jobs.metric_table import metric_table
+    from dvhkit.protocols.files.load import list_protocols, load_protocol
     from dvhkit.readers.case import find_cases, inventory, read_case, read_files
-    from dvhkit.results import to_frame
-    from dvhkit.targets.achieved import achieved_margin
+    from dvhkit.results.audit import to_frame
+    from dvhkit.targets.achieved.check import achieved_margin
 
 # Loaded when first used, and the version looked up: `import dvhkit` and `dvhkit --help` stay quick.
 _HOMES = {
     "DvhkitError": "dvhkit.errors",
-    "achieved_margin": "dvhkit.targets.achieved",
-    "audit_case": "dvhkit.audit",
-    "compute_dvh": "dvhkit.audit",
-    "evaluate_metric": "dvhkit.audit",
+    "achieved_margin": "dvhkit.targets.achieved.check",
+    "audit_case": "dvhkit.jobs.audit",
+    "compute_dvh": "dvhkit.jobs.audit",
+    "evaluate_metric": "dvhkit.jobs.audit",
     "find_cases": "dvhkit.readers.case",
     "inventory": "dvhkit.readers.case",
-    "list_protocols": "dvhkit.protocols.load",
-    "load_protocol": "dvhkit.protocols.load",
-    "metric_table": "dvhkit.batch.metric_rows",
+    "list_protocols": "dvhkit.protocols.files.load",
+    "load_protocol": "dvhkit.protocols.files.load",
+    "metric_table": "dvhkit.jobs.metric_table",
     "read_case": "dvhkit.readers.case",
     "read_files": "dvhkit.readers.case",
-    "to_frame": "dvhkit.results",
+    "to_frame": "dvhkit.results.audit",
 }
 
 __all__ = [

@@ -355,7 +355,7 @@ def margins_section(plots: Path, data: Path) -> str:
     )
     return "\n\n".join([
         "## Margins",
-        "`dvhkit.targets.margin.grow` and `shrink` on slices of 1, 2, 3 mm at two phases, against closed forms: "
+        "`dvhkit.targets.derive.margin.grow` and `shrink` on slices of 1, 2, 3 mm at two phases, against closed forms: "
         "signed distance of the drawn points, and of the middles of their edges, from the true surface (negative: "
         "inside), and the sum of the section areas. The surface is the Minkowski sum of the solid and the margin's "
         "body, known by its support function. Goals: 0.1 mm in the plane, 0.2 mm across; areas within 0.5 %, 1 % for "

@@ -17,7 +17,7 @@ import numpy as np
 from dvhkit.model.structure import Structure
 from dvhkit.phantoms.shapes import ring_area_mm2, structure
 from dvhkit.phantoms.solids import Box, Cylinder, Ellipsoid, sphere
-from dvhkit.targets.margin import Margins, grow, shrink
+from dvhkit.targets.derive.margin import Margins, grow, shrink
 
 Support = Callable[[np.ndarray], np.ndarray]
 Area = Callable[[float], float]

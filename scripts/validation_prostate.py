@@ -18,7 +18,7 @@ from skimage.draw import polygon2mask
 from dvhkit.engine.dvh import compute_dvh
 from dvhkit.model.structure import Structure
 from dvhkit.readers.case import read_case
-from dvhkit.targets.margin import grow, shrink
+from dvhkit.targets.derive.margin import grow, shrink
 
 MARGIN_MM = 5.0
 SPACING_ZYX_MM = np.array([2.5, 0.976562, 0.976562])

@@ -23,8 +23,8 @@ from dvhkit.errors import EngineError, InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dvhkit.batch.cases import AuditOptions, CaseOutcome
-    from dvhkit.protocols.waivers import Waiver
+    from dvhkit.jobs.batch import AuditOptions, CaseOutcome
+    from dvhkit.protocols.files.waivers import Waiver
 
 
 def positive_alpha_beta(alpha_beta_gy: float | None) -> float | None:
@@ -115,15 +115,16 @@ def audit(
     """
     from rich.text import Text
 
-    from dvhkit.batch.cases import AuditOptions
+    from dvhkit.jobs.batch import AuditOptions
     from dvhkit.outputs import records as documents
-    from dvhkit.outputs import report, tables
+    from dvhkit.outputs import tables
     from dvhkit.outputs.files import require_writable_folder, write_text_whole
+    from dvhkit.outputs.report import case_report as report
     from dvhkit.outputs.text import clean
-    from dvhkit.protocols.aliases import load_aliases, with_aliases
-    from dvhkit.protocols.context import load_context
-    from dvhkit.protocols.load import load_protocol
-    from dvhkit.protocols.waivers import load_waivers
+    from dvhkit.protocols.files.context import load_context
+    from dvhkit.protocols.files.load import load_protocol
+    from dvhkit.protocols.files.waivers import load_waivers
+    from dvhkit.protocols.naming.aliases import load_aliases, with_aliases
 
     loaded = load_protocol(protocol).verified_only() if verified_only else load_protocol(protocol)
     loaded = with_aliases(loaded, load_aliases(aliases)) if aliases else loaded
@@ -174,7 +175,7 @@ WRITTEN = (
 
 def _of_plans(path: Path, options: AuditOptions, *, has_waivers: bool) -> list[CaseOutcome]:
     """Audit the plan, or each of the plans, under a folder."""
-    from dvhkit.batch.cases import audit_cases, find_cases
+    from dvhkit.jobs.batch import audit_cases, find_cases
 
     with reading_progress() as reading:
         work = find_cases(path, progress=reading)
@@ -188,8 +189,8 @@ def _of_sum(
     plans: list[str], options: AuditOptions, *, eqd2_alpha_beta_gy: float | None, allow_unlike: bool
 ) -> CaseOutcome:
     """Audit the dose of several plans together."""
-    from dvhkit.batch.cases import CaseOutcome, audit_one
     from dvhkit.cli.plans import summed_case
+    from dvhkit.jobs.batch import CaseOutcome, audit_one
 
     if options.fractions is not None:
         raise InputError("--fractions is for one plan.", remedy="Say those of each plan: PLAN@FRACTIONS.")
@@ -214,7 +215,7 @@ def _with_progress(outcomes: Iterable[CaseOutcome], total: int) -> Iterable[Case
 def _waived(outcome: CaseOutcome, waivers: Sequence[Waiver]) -> CaseOutcome:
     from dataclasses import replace
 
-    from dvhkit.protocols.waivers import apply_waivers
+    from dvhkit.protocols.files.waivers import apply_waivers
 
     rules = apply_waivers(outcome.record.rules, waivers)
     return replace(outcome, record=replace(outcome.record, rules=rules))

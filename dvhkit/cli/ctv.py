@@ -14,7 +14,7 @@ from dvhkit.cli.streams import EXIT_NOT_MET, out_console, write_json
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from dvhkit.targets.vertebra_rules import Compartment, Extent, RuleOutcome
+    from dvhkit.targets.vertebra.rules import Compartment, Extent, RuleOutcome
 
 ctv_app = typer.Typer(name="ctv", help="Clinical target volumes by rule.", no_args_is_help=True)
 ctv_app.command()(bone)
@@ -174,7 +174,7 @@ def profiles() -> None:
     """
     from rich.table import Table
 
-    from dvhkit.targets.vertebra_profiles import load_profile, profile_paths
+    from dvhkit.targets.vertebra.profiles import load_profile, profile_paths
 
     table = Table(box=None, pad_edge=False)
     for heading in ("ID", "Version", "Title"):
@@ -205,9 +205,9 @@ def rules(
 
     [dim]Example:[/dim]  dvhkit ctv rules --involved body,pedicle_L
     """
-    from dvhkit.targets.vertebra_profiles import load_profile
-    from dvhkit.targets.vertebra_records import rules_document
-    from dvhkit.targets.vertebra_rules import evaluate_rules
+    from dvhkit.targets.vertebra.profiles import load_profile
+    from dvhkit.targets.vertebra.records import rules_document
+    from dvhkit.targets.vertebra.rules import evaluate_rules
 
     compartments, extents = _involvement(involved)
     outcome = evaluate_rules(
@@ -221,7 +221,7 @@ def rules(
 
 def _involvement(text: str, *, extent: bool = True) -> tuple[list[Compartment], list[Extent]]:
     """Return the compartments, and the extents where they may be said, that a list separated by commas names."""
-    from dvhkit.targets.vertebra_rules import Extent, parse_compartment
+    from dvhkit.targets.vertebra.rules import Extent, parse_compartment
 
     words = [word.strip() for word in text.split(",") if word.strip()]
     known = {e.value: e for e in Extent} if extent else {}
@@ -242,7 +242,7 @@ def _print_outcome(outcome: RuleOutcome) -> None:
 def _parts_table(outcome: RuleOutcome) -> Table:
     from rich.table import Table
 
-    from dvhkit.targets.vertebra_rules import Compartment
+    from dvhkit.targets.vertebra.rules import Compartment
 
     table = Table(box=None, pad_edge=False)
     for heading in ("Compartment", "Holds GTV", "In the CTV", "Why"):

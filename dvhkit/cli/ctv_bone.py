@@ -43,7 +43,7 @@ def bone(
     [dim]Example:[/dim]  dvhkit ctv bone plan/ --gtv GTV --bone Femur_L --intra 8 --out ctv.dcm
     """
     from dvhkit.outputs.text import clean
-    from dvhkit.targets.bone import bone_ctv
+    from dvhkit.targets.derive.bone import bone_ctv
 
     case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
     made = bone_ctv(
@@ -62,7 +62,7 @@ def bone(
         "flags": [str(flag) for flag in made.flags],
     }
     if out is not None:
-        from dvhkit.outputs.rtstruct import NewRoi, write_rtstruct
+        from dvhkit.outputs.rtstruct.write import NewRoi, write_rtstruct
 
         source = case.structures.path
         assert source is not None  # it was read from a file
@@ -95,7 +95,7 @@ def check_bone(
     [dim]Example:[/dim]  dvhkit ctv check-bone plan/ --gtv GTV --ctv CTV --bone Femur_L --least 5
     """
     from dvhkit.outputs.text import clean
-    from dvhkit.targets.bone import check_bone_ctv
+    from dvhkit.targets.derive.bone import check_bone_ctv
 
     case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
     found = check_bone_ctv(

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dvhkit.outputs.cuts_picture import Cut, CutsPicture, Rgb
-from dvhkit.targets.vertebra_rules import Compartment
+from dvhkit.outputs.ctv.cuts_picture import Cut, CutsPicture, Rgb
+from dvhkit.targets.vertebra.rules import Compartment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dvhkit.model.arrays import FloatArray
     from dvhkit.model.grid import Grid
-    from dvhkit.targets.vertebra_check import LevelCheck
-    from dvhkit.targets.vertebra_ctv import CtvPlan, LevelResult
-    from dvhkit.targets.vertebra_scene import Scene
+    from dvhkit.targets.vertebra.check import LevelCheck
+    from dvhkit.targets.vertebra.ctv import CtvPlan, LevelResult
+    from dvhkit.targets.vertebra.scene import Scene
 
 # A hue a kind, from Okabe and Ito's set for colour-blind readers (doi:10.1038/nmeth.1618); the left side is lighter.
 COLOURS: dict[Compartment, Rgb] = {

@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dvhkit.cli.ctv_picture import COLOURS, draw_level, picture_key
-from dvhkit.outputs.ctv_report import CtvLevel, CtvPage, CtvRemark, CtvRow
+from dvhkit.outputs.ctv.report import CtvLevel, CtvPage, CtvRemark, CtvRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from dvhkit.cli.ctv_run import CtvRun
-    from dvhkit.targets.vertebra_check import LevelCheck
-    from dvhkit.targets.vertebra_ctv import LevelResult
-    from dvhkit.targets.vertebra_rules import Flag
+    from dvhkit.targets.vertebra.check import LevelCheck
+    from dvhkit.targets.vertebra.ctv import LevelResult
+    from dvhkit.targets.vertebra.rules import Flag
 
 _ORIGINS = {
     "structures": "structures by name, as they were drawn",

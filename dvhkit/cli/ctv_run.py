@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from dvhkit.model.arrays import FloatArray
     from dvhkit.model.case import Case
     from dvhkit.model.structure import Structure
-    from dvhkit.outputs.rtstruct import Written
-    from dvhkit.targets.vertebra_check import LevelCheck
-    from dvhkit.targets.vertebra_ctv import CtvPlan, LevelResult
-    from dvhkit.targets.vertebra_rules import Compartment, RuleProfile
+    from dvhkit.outputs.rtstruct.write import Written
+    from dvhkit.targets.vertebra.check import LevelCheck
+    from dvhkit.targets.vertebra.ctv import CtvPlan, LevelResult
+    from dvhkit.targets.vertebra.rules import Compartment, RuleProfile
 
 # Contouring needs neither dose nor plan.
 _BESIDE_THE_POINT = ("no-dose", "no-plan")
@@ -50,13 +50,13 @@ class CtvRun:
     @property
     def passes(self) -> bool:
         """Whether every required and every chosen compartment of every level is covered."""
-        from dvhkit.targets.vertebra_check import PartVerdict
+        from dvhkit.targets.vertebra.check import PartVerdict
 
         return all(check.verdict is PartVerdict.PASS for check in self.checks)
 
     def document(self, *, written: Written | None = None) -> dict[str, object]:
         """Return everything as plain values."""
-        from dvhkit.targets.vertebra_records import ctv_document
+        from dvhkit.targets.vertebra.records import ctv_document
 
         document = ctv_document(self.plan, gtv=self.gtv.name, findings=self.findings, checks=self.checks)
         if written is not None:
@@ -79,12 +79,12 @@ def plan_from_files(
     ctv: str | None = None,
 ) -> CtvRun:
     """Read the case and apply the rules; with `ctv`, check that structure."""
-    from dvhkit.targets.vertebra_check import check_ctv
-    from dvhkit.targets.vertebra_ctv import plan_ctv
-    from dvhkit.targets.vertebra_grid import filled_by
-    from dvhkit.targets.vertebra_profiles import load_profile
-    from dvhkit.targets.vertebra_scene import build_scene
-    from dvhkit.targets.vertebra_source import read_label_source
+    from dvhkit.targets.vertebra.anatomy.grid import filled_by
+    from dvhkit.targets.vertebra.check import check_ctv
+    from dvhkit.targets.vertebra.ctv import plan_ctv
+    from dvhkit.targets.vertebra.profiles import load_profile
+    from dvhkit.targets.vertebra.scene import build_scene
+    from dvhkit.targets.vertebra.source import read_label_source
 
     rules, files = load_profile(profile), tuple(f for f in (labels, subregions) if f is not None)
     source = read_label_source(labels, subregions, label_table)
@@ -119,8 +119,8 @@ def plan_from_files(
 
 def write_ctv(run: CtvRun, out: Path, *, name: str, compartments: bool) -> Written:
     """Write the CTV, and the compartments if asked for, as a new RTSTRUCT."""
-    from dvhkit.outputs.rtstruct import NewRoi, write_rtstruct
-    from dvhkit.targets.vertebra_contours import compartment_structures, ctv_structure
+    from dvhkit.outputs.rtstruct.write import NewRoi, write_rtstruct
+    from dvhkit.targets.vertebra.anatomy.contours import compartment_structures, ctv_structure
 
     source = run.case.structures.path
     if source is None:
@@ -145,7 +145,7 @@ def _how(run: CtvRun) -> str:
 def write_picture(run: CtvRun, target: Path) -> None:
     """Draw cuts through the GTV, with the rules beside them."""
     from dvhkit.cli.ctv_picture import draw_plan
-    from dvhkit.outputs.cuts_picture import file_bytes
+    from dvhkit.outputs.ctv.cuts_picture import file_bytes
     from dvhkit.outputs.files import write_bytes_whole
 
     made = file_bytes(draw_plan(run.plan, gtv=run.gtv.name, checks=run.checks, drawn=run.drawn), target.suffix)
@@ -157,7 +157,7 @@ def write_picture(run: CtvRun, target: Path) -> None:
 def write_report(run: CtvRun, target: Path, *, written: Written | None = None) -> None:
     """Write the report: cuts, rules, compartments, choices and flags as one page of HTML."""
     from dvhkit.cli.ctv_report import ctv_page
-    from dvhkit.outputs.ctv_report import ctv_html
+    from dvhkit.outputs.ctv.report import ctv_html
     from dvhkit.outputs.files import write_text_whole
 
     write_text_whole(target, ctv_html(ctv_page(run, written=written.names[0] if written is not None else "")))

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from dvhkit.findings import Finding
     from dvhkit.model.case import Case
-    from dvhkit.targets.crop import Limit
-    from dvhkit.targets.margin import Derived
+    from dvhkit.targets.derive.crop import Limit
+    from dvhkit.targets.derive.margin import Derived
 
 DERIVED_SCHEMA = "dvhkit/derived/1"
 
@@ -62,7 +62,7 @@ JsonOption = Annotated[
 def opened(path: Path | None, rtstruct: Path | None, image: Path | None, roi: str) -> tuple[Case, Derived]:
     """Return the case and the structure that is named; refuse one that is not drawn."""
     from dvhkit.errors import InputError
-    from dvhkit.targets.expression import evaluate
+    from dvhkit.targets.regions.expression import evaluate
 
     if not roi.strip():
         raise InputError("no structure is named.", remedy="Name it with --roi.")
@@ -76,7 +76,7 @@ def opened(path: Path | None, rtstruct: Path | None, image: Path | None, roi: st
 
 def margins_of(text: str) -> Any:  # noqa: ANN401 -- Margins, imported where it is needed
     """Return the margins that a text spells."""
-    from dvhkit.targets.margin import parse_margins
+    from dvhkit.targets.derive.margin import parse_margins
 
     return parse_margins(text)
 
@@ -85,8 +85,8 @@ def limits_of(
     case: Case, inside_of: Sequence[str] | None, away: Sequence[str] | None, barriers: Sequence[str] | None
 ) -> list[Limit]:
     """Return the limits in the order in which they are applied."""
-    from dvhkit.targets.crop import away_from, barrier, inside
-    from dvhkit.targets.expression import evaluate
+    from dvhkit.targets.derive.crop import away_from, barrier, inside
+    from dvhkit.targets.regions.expression import evaluate
 
     def region(text: str) -> Any:  # noqa: ANN401
         return evaluate(text, case.structures, image=case.image).structure
@@ -104,7 +104,7 @@ def limits_of(
 
 def _with_distance(case: Case, text: str) -> tuple[str, float]:
     """Split ``ROI:MM``; a name that holds a colon is a name."""
-    from dvhkit.targets.margin import parse_margins
+    from dvhkit.targets.derive.margin import parse_margins
 
     roi, colon, distance = text.rpartition(":")
     if not colon or text in case.structures:
@@ -151,7 +151,7 @@ def write_derived(
 ) -> None:
     """Write derived structures as RTSTRUCT, say what was done, and refuse where one of them is empty."""
     from dvhkit.errors import InputError
-    from dvhkit.outputs.rtstruct import NewRoi, write_rtstruct
+    from dvhkit.outputs.rtstruct.write import NewRoi, write_rtstruct
 
     for derived in made:
         if derived.structure.is_empty:

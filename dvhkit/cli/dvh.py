@@ -56,11 +56,11 @@ def dvh(
 
     [dim]Example:[/dim]  dvhkit dvh plans/case7 --roi PTV --metric 'D95%\[Gy]' --metric 'V20Gy\[%]' --csv ptv.csv
     """
-    from dvhkit.case_numbers import CaseNumbers
     from dvhkit.cli import profile_view
+    from dvhkit.jobs.numbers import CaseNumbers
     from dvhkit.metrics.expression import parse_metric
     from dvhkit.outputs import records, tables
-    from dvhkit.outputs.metric_grid import metric_view
+    from dvhkit.outputs.terminal.metric_grid import metric_view
 
     if compare_profiles:
         profile_view.refuse_with_profiles(engine=engine, csv=csv, curves=curves)

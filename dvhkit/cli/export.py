@@ -77,7 +77,7 @@ def _mask(case: Case, name: str, on: str, values: str, engine: str | None) -> tu
 
     from dvhkit.engine.options import profile
     from dvhkit.engine.rasterise import volume_on_grid
-    from dvhkit.targets.expression import evaluate
+    from dvhkit.targets.regions.expression import evaluate
 
     grid = _grid(case, on)
     structure = evaluate(name, case.structures, image=case.image).structure

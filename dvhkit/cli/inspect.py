@@ -13,7 +13,7 @@ from dvhkit.cli.streams import STDOUT, note_console, out_console, reading_progre
 from dvhkit.errors import InputError
 
 if TYPE_CHECKING:
-    from dvhkit.readers.inventory import Inventory
+    from dvhkit.readers.archive.inventory import Inventory
 
 
 def inspect(

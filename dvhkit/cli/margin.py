@@ -59,8 +59,8 @@ def grow(
 
     [dim]Example:[/dim]  dvhkit margin grow plans/case7 --roi GTV --margin L=5,R=7,A=6,P=8,S=9,I=10 --name CTV --out rs.dcm
     """  # noqa: E501 -- help shows the example on one line
-    from dvhkit.targets.crop import crop
-    from dvhkit.targets.margin import grow as grown
+    from dvhkit.targets.derive.crop import crop
+    from dvhkit.targets.derive.margin import grow as grown
 
     case, source = opened(path, rtstruct, image, roi)
     margins = margins_of(margin)
@@ -88,7 +88,7 @@ def shrink(
 
     [dim]Example:[/dim]  dvhkit margin shrink plans/case7 --roi BODY --margin 3mm --name Body-3mm --out rs.dcm
     """
-    from dvhkit.targets.margin import shrink as shrunk
+    from dvhkit.targets.derive.margin import shrink as shrunk
 
     case, source = opened(path, rtstruct, image, roi)
     made = shrunk(source.structure, margins_of(margin), image=case.image)
@@ -118,8 +118,8 @@ def ring(
 
     [dim]Example:[/dim]  dvhkit margin ring plans/case7 --roi PTV --gap 5 --margin 20 --inside BODY:3 --name Ring --out rs.dcm
     """  # noqa: E501 -- help shows the example on one line
-    from dvhkit.targets.crop import crop
-    from dvhkit.targets.shell import ring as ring_of
+    from dvhkit.targets.derive.crop import crop
+    from dvhkit.targets.derive.shell import ring as ring_of
 
     case, source = opened(path, rtstruct, image, roi)
     limits = limits_of(case, inside, away_from, None)
@@ -146,7 +146,7 @@ def wall(
 
     [dim]Example:[/dim]  dvhkit margin wall plans/case7 --roi Rectum --margin 3 --name Rectum_Wall --out rs.dcm
     """
-    from dvhkit.targets.shell import wall as wall_of
+    from dvhkit.targets.derive.shell import wall as wall_of
 
     case, source = opened(path, rtstruct, image, roi)
     made = wall_of(source.structure, margins_of(margin), image=case.image)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from dvhkit.model.case import Case
     from dvhkit.model.structure import Structure
-    from dvhkit.targets.achieved import MarginMeasure
-    from dvhkit.targets.containment import Containment
+    from dvhkit.targets.achieved.check import MarginMeasure
+    from dvhkit.targets.achieved.containment import Containment
 
 MARGIN_SCHEMA = "dvhkit/margin/1"
 _NOT_EVALUABLE_KEYS = (
@@ -69,7 +69,7 @@ def check(
 
     [dim]Example:[/dim]  dvhkit margin check plans/case7 --inner CTV --outer PTV --expect 2..5
     """
-    from dvhkit.targets.achieved_expect import parse_expectation
+    from dvhkit.targets.achieved.expect import parse_expectation
 
     if (inner is None) != (outer is None) or (inner is None and (systematic or random)):
         raise InputError("a margin has two structures.", remedy="Give both --inner and --outer, or neither.")
@@ -124,7 +124,7 @@ def _setup_view(
     """Return the van Herk margin and, where a dose and a limit are given, how likely D98% keeps it."""
     from dataclasses import asdict
 
-    from dvhkit.targets.setup_error import setup_error, van_herk_margin_mm
+    from dvhkit.targets.derive.setup_error import setup_error, van_herk_margin_mm
 
     x, y, z = van_herk_margin_mm(*errors).tolist()
     view: dict[str, Any] = {"van_herk_mm": {"left-right": x, "anterior-posterior": y, "superior-inferior": z}}
@@ -159,7 +159,7 @@ def _one(
     """Return the JSON document of one pair, and what its pictures are drawn from."""
     from dataclasses import asdict
 
-    from dvhkit.targets.achieved import measure_margin
+    from dvhkit.targets.achieved.check import measure_margin
 
     try:
         measure = measure_margin(
@@ -188,7 +188,7 @@ def _every(
     expected: Any,  # noqa: ANN401
 ) -> tuple[list[dict[str, Any]], list[MarginMeasure], tuple[Containment, ...]]:
     """Check every target against the one that was drawn round it, and the chain up to the body."""
-    from dvhkit.targets.containment import containment_chain, kind_of, pair_targets
+    from dvhkit.targets.achieved.containment import containment_chain, kind_of, pair_targets
 
     spacing = _spacing_mm(case)
     documents, measures = [], []
@@ -222,9 +222,9 @@ def _together(documents: Sequence[dict[str, Any]], chain: Sequence[Containment])
 
 
 def _write_folder(out: Path, document: dict[str, Any], measures: Sequence[MarginMeasure]) -> None:
-    from dvhkit.outputs.margin_picture import margin_map_png, margin_map_svg
+    from dvhkit.outputs.pictures.margin_picture import margin_map_png, margin_map_svg
     from dvhkit.outputs.records import json_text
-    from dvhkit.targets.achieved_map import surface_map
+    from dvhkit.targets.achieved.margin_map import surface_map
 
     out.mkdir(parents=True, exist_ok=True)
     written = ["margin.json"]

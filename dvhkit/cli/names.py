@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from dvhkit.model.case import Case
     from dvhkit.protocols.facts import StructureFact
-    from dvhkit.protocols.recognise import NameRow
+    from dvhkit.protocols.naming.recognise import NameRow
 
 
 class _ShowUnlessNamed(TyperGroup):
@@ -65,9 +65,9 @@ def show(
     """
     from dataclasses import asdict
 
-    from dvhkit.protocols.placed import place_structures
-    from dvhkit.protocols.recognise import name_findings, recognise
-    from dvhkit.protocols.tg263 import load_tg263
+    from dvhkit.protocols.naming.placed import place_structures
+    from dvhkit.protocols.naming.recognise import name_findings, recognise
+    from dvhkit.protocols.naming.tg263 import load_tg263
     from dvhkit.readers.case import read_case
 
     known = _aliases(aliases, learn or [])
@@ -108,7 +108,7 @@ def learn(
     """
     from dvhkit.outputs.text import clean
     from dvhkit.protocols.facts import StructureFact
-    from dvhkit.protocols.recognise import Recognition, name_findings, recognise
+    from dvhkit.protocols.naming.recognise import Recognition, name_findings, recognise
     from dvhkit.readers.case import read_case
 
     if file is None:
@@ -155,7 +155,7 @@ def _facts(case: Case) -> list[StructureFact]:
 def _aliases(path: Path | None, learn: list[str], *, may_be_new: bool = False) -> dict[str, tuple[str, ...]]:
     """Return the clinic's spellings, grown by what is to be learned."""
     from dvhkit.outputs.files import write_text_whole
-    from dvhkit.protocols.aliases import aliases_yaml, learned, load_aliases
+    from dvhkit.protocols.naming.aliases import aliases_yaml, learned, load_aliases
 
     if path is None:
         if learn:

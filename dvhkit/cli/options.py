@@ -82,7 +82,7 @@ def open_case(
     fractions: int | None,
 ) -> Case:
     """Read the one case that the arguments name, with the user's prescription where one is given."""
-    from dvhkit.batch.cases import with_user_prescription
+    from dvhkit.jobs.batch import with_user_prescription
     from dvhkit.readers.case import read_case
 
     if path is None and rtstruct is None:

@@ -12,11 +12,11 @@ from dvhkit.errors import InputError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from dvhkit.case_numbers import Uncovered
     from dvhkit.findings import Finding
+    from dvhkit.jobs.numbers import Uncovered
     from dvhkit.metrics.expression import Metric
     from dvhkit.model.case import Case
-    from dvhkit.results import MetricResult
+    from dvhkit.results.audit import MetricResult
 
 _LONGEST_NAME = 20
 
@@ -45,8 +45,8 @@ def compare_profiles(
     case: Case, roi: Sequence[str] | None, metrics: Sequence[Metric], *, uncovered: Uncovered
 ) -> list[ProfileRows]:
     """Return the metrics of every profile, the default one first; `roi` None takes all structures."""
-    from dvhkit.case_numbers import CaseNumbers
     from dvhkit.engine.options import PROFILES
+    from dvhkit.jobs.numbers import CaseNumbers
 
     found = []
     for name in PROFILES:

@@ -20,7 +20,7 @@ def list_() -> None:
     """
     from rich.table import Table
 
-    from dvhkit.protocols.load import list_protocols
+    from dvhkit.protocols.files.load import list_protocols
 
     table = Table(box=None, pad_edge=False)
     for heading in ("ID", "Version", "Title"):
@@ -39,7 +39,7 @@ def show(
     [dim]Example:[/dim]  dvhkit protocol show oligoprogressive-liver-2025
     """
     from dvhkit.cli.protocol_view import protocol_view
-    from dvhkit.protocols.load import load_protocol
+    from dvhkit.protocols.files.load import load_protocol
 
     console = out_console()
     for renderable in protocol_view(load_protocol(protocol)):
@@ -59,8 +59,8 @@ def check(
     """
     from dvhkit.findings import Level
     from dvhkit.outputs.text import clean
-    from dvhkit.protocols.lint import lint_protocol
-    from dvhkit.protocols.load import load_protocol
+    from dvhkit.protocols.files.load import load_protocol
+    from dvhkit.protocols.lint.protocol import lint_protocol
 
     loaded = load_protocol(file)
     found = lint_protocol(loaded)
@@ -114,6 +114,6 @@ def schema() -> None:
     """
     import json
 
-    from dvhkit.protocols.json_schema import protocol_json_schema
+    from dvhkit.protocols.files.json_schema import protocol_json_schema
 
     typer.echo(json.dumps(protocol_json_schema(), indent=2))

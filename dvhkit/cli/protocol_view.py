@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from rich.padding import Padding
 from rich.text import Text
 
-from dvhkit.protocols.rules import STATUS_MEANING
+from dvhkit.protocols.files.rules import STATUS_MEANING
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from dvhkit.protocols.rules import Protocol, Rule
+    from dvhkit.protocols.files.rules import Protocol, Rule
 
 
 def protocol_view(protocol: Protocol) -> Iterator[RenderableType]:

@@ -48,12 +48,12 @@ def sum_(
     """
     from dataclasses import replace
 
-    from dvhkit.batch.cases import with_user_prescription
-    from dvhkit.case_numbers import CaseNumbers
     from dvhkit.cli.plans import summed_case
+    from dvhkit.jobs.batch import with_user_prescription
+    from dvhkit.jobs.numbers import CaseNumbers
     from dvhkit.metrics.expression import parse_metric
     from dvhkit.outputs import records, tables
-    from dvhkit.outputs.metric_grid import metric_view
+    from dvhkit.outputs.terminal.metric_grid import metric_view
     from dvhkit.outputs.text import sentence_case
 
     metrics = [parse_metric(text) for text in (metric or DEFAULT_METRICS)]

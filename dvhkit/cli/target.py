@@ -36,7 +36,7 @@ def list_() -> None:
     """
     from rich.table import Table
 
-    from dvhkit.targets.recipe_file import load_recipe, recipe_paths
+    from dvhkit.targets.derive.recipe_file import load_recipe, recipe_paths
 
     table = Table(box=None, pad_edge=False)
     for heading in ("ID", "Version", "Title"):
@@ -58,7 +58,7 @@ def show(
     from rich.table import Table
     from rich.text import Text
 
-    from dvhkit.targets.recipe_file import load_recipe
+    from dvhkit.targets.derive.recipe_file import load_recipe
 
     found = load_recipe(recipe)
     console = out_console()
@@ -112,9 +112,9 @@ def make(
     [dim]Example:[/dim]  dvhkit target make plans/case7 --recipe ning2023-robotic --gtv GTV --set margin=3 --out rs.dcm
     """
     from dvhkit.errors import InputError
-    from dvhkit.targets.margin import Derived
-    from dvhkit.targets.recipe import itv_of, make_targets
-    from dvhkit.targets.recipe_file import load_recipe
+    from dvhkit.targets.derive.margin import Derived
+    from dvhkit.targets.derive.recipe import itv_of, make_targets
+    from dvhkit.targets.derive.recipe_file import load_recipe
 
     if not recipe:
         raise InputError("no recipe is named.", remedy="Name it with --recipe; `dvhkit target list` shows them.")
@@ -167,7 +167,7 @@ def derive(
     from dataclasses import replace
 
     from dvhkit.errors import InputError
-    from dvhkit.targets.expression import evaluate
+    from dvhkit.targets.regions.expression import evaluate
 
     if not expression.strip():
         raise InputError("no expression is given.", remedy="Give it with --expr, such as --expr 'Liver - GTV'.")
@@ -179,7 +179,7 @@ def derive(
 
 
 def _region(case: Case, text: str) -> Structure:
-    from dvhkit.targets.expression import evaluate
+    from dvhkit.targets.regions.expression import evaluate
 
     return evaluate(text, case.structures, image=case.image).structure
 
@@ -194,7 +194,7 @@ def _drawn(case: Case, text: str) -> Structure:
 
 
 def _numbers(settings: Sequence[str]) -> dict[str, float]:
-    from dvhkit.targets.margin import parse_margins
+    from dvhkit.targets.derive.margin import parse_margins
 
     return {name: parse_margins(value).greatest_mm for name, value in _pairs(settings, "--set", "margin=5")}
 

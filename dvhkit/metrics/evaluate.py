@@ -14,7 +14,7 @@ from dvhkit.metrics.measurement import MAX_UNCOVERED_FRAC, Measurement, Uncovere
 from dvhkit.metrics.prescribed import PrescriptionChoice, the_prescription
 from dvhkit.metrics.registry import Dimension, MetricSpec, index_spec, spec
 from dvhkit.model.dvh import Dvh
-from dvhkit.results import MetricResult
+from dvhkit.results.audit import MetricResult
 from dvhkit.units import Unit
 
 __all__ = ["MAX_UNCOVERED_FRAC", "Uncovered", "evaluate_metric", "with_band"]

@@ -19,7 +19,7 @@ from dvhkit.outputs.text import clean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from dvhkit.results import AuditRecord, Curve, MetricResult
+    from dvhkit.results.audit import AuditRecord, Curve, MetricResult
 
 # The wide forms are formulas, too, in spreadsheets set to Chinese, Japanese or Korean.
 _FORMULA_STARTS = tuple("=+-@＝＋－＠")

@@ -10,13 +10,13 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from dvhkit.errors import EngineError, InputError
-from dvhkit.results import AUDIT_SCHEMA, METRICS_SCHEMA, AuditRecord
+from dvhkit.results.audit import AUDIT_SCHEMA, METRICS_SCHEMA, AuditRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from dvhkit.results import MetricResult
+    from dvhkit.results.audit import MetricResult
 
 # The keys that every reader of metric rows needs, first and in this order.
 _FIRST_KEYS = ("roi", "metric", "value", "unit", "reason")

@@ -1,7 +1,7 @@
 """Tables: as CSV for a spreadsheet (`csv_text`) and for the terminal (`terminal`)."""
 
 from dvhkit.outputs.csv_text import curves_csv, metrics_csv, summary_csv
-from dvhkit.outputs.terminal import (
+from dvhkit.outputs.terminal.audit import (
     audit_summary_table,
     audit_view,
     findings_panel,

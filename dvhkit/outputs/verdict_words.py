@@ -11,7 +11,7 @@ from dvhkit.outputs.text import clean
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dvhkit.results import AuditRecord, RuleResult, Score
+    from dvhkit.results.audit import AuditRecord, RuleResult, Score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

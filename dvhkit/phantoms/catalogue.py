@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dvhkit.errors import InputError, OutputError
-from dvhkit.phantoms.dicom_set import write_set
+from dvhkit.phantoms.dicom.dicom_set import write_set
 from dvhkit.phantoms.linear_sets import LINEAR_SPACINGS_MM, linear_set
 from dvhkit.phantoms.phantom_set import PhantomSet
 from dvhkit.phantoms.radial_sets import gaussian_set, radiosurgery_set

@@ -16,8 +16,8 @@ from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Contour, Structure
 from dvhkit.phantoms.isoline import trace_rings
 from dvhkit.phantoms.shapes import Ring, ring_area_mm2, ring_contours
-from dvhkit.targets.vertebra_names import structure_name
-from dvhkit.targets.vertebra_rules import Compartment
+from dvhkit.targets.vertebra.labels.names import structure_name
+from dvhkit.targets.vertebra.rules import Compartment
 
 # Number of each compartment in label arrays; 0 is none.
 PART_NUMBER = {part: n for n, part in enumerate(Compartment, start=1)}

@@ -26,7 +26,7 @@ from dvhkit.phantoms.vertebra import (
     VertebraPhantom,
     VertebraShape,
 )
-from dvhkit.targets.vertebra_rules import Compartment
+from dvhkit.targets.vertebra.rules import Compartment
 
 SHAPES: dict[str, VertebraShape] = {"lumbar": LUMBAR, "thoracic": THORACIC, "cervical": CERVICAL}
 _LEVELS = {"lumbar": "L2", "thoracic": "T07", "cervical": "C05"}

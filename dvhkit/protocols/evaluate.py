@@ -7,8 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from dvhkit.errors import NotEvaluable, Reason
-from dvhkit.protocols.applies import Fraction, fractionation_here, why_not_applicable
-from dvhkit.protocols.dose_rules import dose_rows, ladder_rows
+from dvhkit.protocols.checks.applies import Fraction, fractionation_here, why_not_applicable
+from dvhkit.protocols.checks.dose_rules import dose_rows, ladder_rows
+from dvhkit.protocols.checks.joint import with_joint_rows
+from dvhkit.protocols.checks.margins import expected_margin, margin_pairs
+from dvhkit.protocols.checks.plan_words import in_words, judged_words, plan_texts, plan_values
+from dvhkit.protocols.checks.prescription_rules import prescription_rows
+from dvhkit.protocols.checks.properties import dose_value, image_value
 from dvhkit.protocols.facts import (
     CaseFacts,
     ContainmentFacts,
@@ -21,12 +26,7 @@ from dvhkit.protocols.facts import (
     StructureFact,
     SumFacts,
 )
-from dvhkit.protocols.joint import with_joint_rows
-from dvhkit.protocols.margins import expected_margin, margin_pairs
-from dvhkit.protocols.plan_words import in_words, judged_words, plan_texts, plan_values
-from dvhkit.protocols.prescription_rules import prescription_rows
-from dvhkit.protocols.properties import dose_value, image_value
-from dvhkit.protocols.rules import (
+from dvhkit.protocols.files.rules import (
     ContainmentCheck,
     DoseCheck,
     LadderCheck,
@@ -36,7 +36,7 @@ from dvhkit.protocols.rules import (
     Rule,
 )
 from dvhkit.protocols.verdict import LENGTH_ATOL_MM, decided_row, hold_back, margin_row, plain_row
-from dvhkit.results import RuleResult, Verdict
+from dvhkit.results.audit import RuleResult, Verdict
 from dvhkit.units import number_text
 
 __all__ = ["CaseFacts", "ImageFacts", "MarginFact", "MarginFacts", "StructureFact", "evaluate_protocol"]
@@ -57,7 +57,7 @@ def evaluate_protocol(
     facts
         The case: computes each number when a rule first asks for it.
     context
-        What the clinical context says, by key (`dvhkit.protocols.context.load_context`).
+        What the clinical context says, by key (`dvhkit.protocols.files.context.load_context`).
     exclude_unverified
         Leave out rules whose limit was not checked against its source. Otherwise they are measured, but come to
         "not evaluable": nobody should pass or fail a plan on a number that nobody read.

@@ -8,8 +8,8 @@ from typing import Protocol, runtime_checkable
 from dvhkit.metrics.expression import Metric
 from dvhkit.model.case import SummedDose
 from dvhkit.model.plan import Plan, Prescription
-from dvhkit.protocols.regions import Region, RoiRef
-from dvhkit.results import MetricResult, Verdict
+from dvhkit.protocols.naming.regions import Region, RoiRef
+from dvhkit.results.audit import MetricResult, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

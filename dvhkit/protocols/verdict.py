@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dvhkit.errors import Reason
+from dvhkit.protocols.checks.limits import Limit
 from dvhkit.protocols.facts import MarginFact
-from dvhkit.protocols.limits import Limit
-from dvhkit.protocols.rules import STATUS_MEANING, Rule
-from dvhkit.results import RuleResult, Verdict
+from dvhkit.protocols.files.rules import STATUS_MEANING, Rule
+from dvhkit.results.audit import RuleResult, Verdict
 
 # DICOM stores lengths as decimal text: 2.999999 is 3 and 0.9765625 is what it says. 3.04 is not 3.
 LENGTH_ATOL_MM = 1e-3

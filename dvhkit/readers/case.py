@@ -14,20 +14,20 @@ from dvhkit.model.dose import Dose
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.plan import Plan
 from dvhkit.model.structure import StructureSet
-from dvhkit.readers.case_files import CaseFiles
-from dvhkit.readers.consistency import prescribed_dose, roi_references, structures_on_image
-from dvhkit.readers.frames import FrameJoiner
+from dvhkit.readers.archive.index import DicomIndex, FileEntry, Progress, find_files, index_files, scan
+from dvhkit.readers.archive.roles import Role
 from dvhkit.readers.image_series import build_series
-from dvhkit.readers.index import DicomIndex, FileEntry, Progress, find_files, index_files, scan
-from dvhkit.readers.link import Choice, link
-from dvhkit.readers.roles import Role
+from dvhkit.readers.linking.case_files import CaseFiles
+from dvhkit.readers.linking.consistency import prescribed_dose, roi_references, structures_on_image
+from dvhkit.readers.linking.frames import FrameJoiner
+from dvhkit.readers.linking.link import Choice, link
 from dvhkit.readers.rtdose import read_dose
 from dvhkit.readers.rtdose_sets import compare_with_parts, read_dose_set
 from dvhkit.readers.rtplan import read_plan
 from dvhkit.readers.rtstruct import read_structures
 
 if TYPE_CHECKING:
-    from dvhkit.readers.inventory import Inventory
+    from dvhkit.readers.archive.inventory import Inventory
 
 __all__ = ["CaseFiles", "find_cases", "inventory", "read_case", "read_dose", "read_files"]
 
@@ -70,7 +70,7 @@ def inventory(
     progress, case_progress
         Called after each file whose header was looked at, and after each case that was read, with their number so far.
     """
-    from dvhkit.readers.inventory import make_inventory
+    from dvhkit.readers.archive.inventory import make_inventory
 
     count = 0
 

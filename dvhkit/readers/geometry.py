@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dvhkit.errors import DicomReadError, GeometryError
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
-from dvhkit.readers.elements import where
+from dvhkit.readers.files.elements import where
 
 # Axes this close to x, y and z are taken to be them: over half a metre that is less than 0.0001 mm.
 _AXIS_ATOL = 1e-7

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from dvhkit.errors import DicomReadError
 from dvhkit.model.image import ImageSeries
-from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading, transfer_syntax
-from dvhkit.readers.elements import (
+from dvhkit.readers.files.dicom_file import parse, quiet_pydicom, read_bytes, reading, transfer_syntax
+from dvhkit.readers.files.elements import (
     DataSet,
     items,
     number,
 )
-from dvhkit.readers.headers import image_header
-from dvhkit.readers.pixels import stored_pixels
+from dvhkit.readers.files.headers import image_header
+from dvhkit.readers.files.pixels import stored_pixels
 
 
 def read_hu(image: ImageSeries) -> NDArray[np.float32]:

@@ -12,9 +12,9 @@ from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import UNIFORM_ATOL_MM
 from dvhkit.model.image import ImageSeries
-from dvhkit.readers.elements import where
+from dvhkit.readers.archive.index import FileEntry
+from dvhkit.readers.files.elements import where
 from dvhkit.readers.geometry import make_grid, plane_axes
-from dvhkit.readers.index import FileEntry
 from dvhkit.readers.wording import counted, listed
 
 # A slice is missing where the distance is more than this many times the usual one.

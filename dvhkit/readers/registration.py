@@ -11,8 +11,8 @@ from dvhkit.errors import DicomReadError
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import Structure
-from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading
-from dvhkit.readers.elements import (
+from dvhkit.readers.files.dicom_file import parse, quiet_pydicom, read_bytes, reading
+from dvhkit.readers.files.elements import (
     DataSet,
     items,
     require_numbers,

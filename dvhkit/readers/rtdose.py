@@ -11,8 +11,9 @@ from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dose import Dose, DoseType
 from dvhkit.model.grid import Grid
-from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading, transfer_syntax
-from dvhkit.readers.elements import (
+from dvhkit.readers.archive.roles import Role, require_role
+from dvhkit.readers.files.dicom_file import parse, quiet_pydicom, read_bytes, reading, transfer_syntax
+from dvhkit.readers.files.elements import (
     DataSet,
     number,
     numbers,
@@ -20,10 +21,9 @@ from dvhkit.readers.elements import (
     text,
     where,
 )
+from dvhkit.readers.files.headers import references
+from dvhkit.readers.files.pixels import stored_pixels
 from dvhkit.readers.geometry import FINEST_MM, along_patient_axes, evened, make_grid, plane_axes
-from dvhkit.readers.headers import references
-from dvhkit.readers.pixels import stored_pixels
-from dvhkit.readers.roles import Role, require_role
 from dvhkit.readers.stored_dvh import read_stored_dvhs
 
 _REMEDY = "Export the dose again."

@@ -13,8 +13,8 @@ from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dose import Dose
 from dvhkit.model.grid import Grid
-from dvhkit.readers.dose_sets import Assembly
 from dvhkit.readers.geometry import evened
+from dvhkit.readers.linking.dose_sets import Assembly
 from dvhkit.readers.rtdose import plane_findings, read_dose
 
 _ATOL_MM = 1e-3

@@ -9,8 +9,9 @@ from pathlib import Path
 from dvhkit.errors import DicomReadError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.plan import Beam, FractionGroup, Plan, Prescription
-from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading
-from dvhkit.readers.elements import (
+from dvhkit.readers.archive.roles import ION_PLAN_CLASS, Role, require_role
+from dvhkit.readers.files.dicom_file import parse, quiet_pydicom, read_bytes, reading
+from dvhkit.readers.files.elements import (
     DataSet,
     charset_of,
     has,
@@ -21,8 +22,7 @@ from dvhkit.readers.elements import (
     raw_bytes,
     text,
 )
-from dvhkit.readers.headers import references
-from dvhkit.readers.roles import ION_PLAN_CLASS, Role, require_role
+from dvhkit.readers.files.headers import references
 
 # Permanent implants prescribe up to 160 Gy; more than this is no dose to a target.
 _MUCH_GY = 500.0

@@ -11,8 +11,9 @@ from dvhkit.errors import DicomReadError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Contour, ContourKind, Structure, StructureSet
-from dvhkit.readers.dicom_file import parse, quiet_pydicom, read_bytes, reading
-from dvhkit.readers.elements import (
+from dvhkit.readers.archive.roles import Role, require_role
+from dvhkit.readers.files.dicom_file import parse, quiet_pydicom, read_bytes, reading
+from dvhkit.readers.files.elements import (
     DataSet,
     charset_of,
     count_numbers,
@@ -28,9 +29,8 @@ from dvhkit.readers.elements import (
     text,
     where,
 )
+from dvhkit.readers.files.headers import frames_and_series
 from dvhkit.readers.geometry import REACH_MM
-from dvhkit.readers.headers import frames_and_series
-from dvhkit.readers.roles import Role, require_role
 from dvhkit.readers.wording import counted, listed
 
 # No structure of a patient, and no table, is larger. A stray point makes one so.

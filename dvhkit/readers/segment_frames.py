@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dvhkit.errors import DicomReadError
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
-from dvhkit.readers.elements import (
+from dvhkit.readers.files.elements import (
     DataSet,
     integer,
     items,

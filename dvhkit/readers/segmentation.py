@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from dvhkit.errors import DicomReadError
 from dvhkit.model.grid import Grid
-from dvhkit.readers.dicom_file import looks_like_dicom, parse, quiet_pydicom, read_bytes, reading, transfer_syntax
-from dvhkit.readers.elements import (
+from dvhkit.readers.files.dicom_file import looks_like_dicom, parse, quiet_pydicom, read_bytes, reading, transfer_syntax
+from dvhkit.readers.files.elements import (
     DataSet,
     charset_of,
     integer,
@@ -24,8 +24,8 @@ from dvhkit.readers.elements import (
     text,
     where,
 )
+from dvhkit.readers.files.pixels import stored_pixels
 from dvhkit.readers.geometry import along_patient_axes
-from dvhkit.readers.pixels import stored_pixels
 from dvhkit.readers.segment_frames import FramePlaces, frame_places
 
 _SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")

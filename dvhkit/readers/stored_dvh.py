@@ -10,7 +10,7 @@ from dvhkit.errors import DicomReadError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dose import StoredDvh
-from dvhkit.readers.elements import (
+from dvhkit.readers.files.elements import (
     DataSet,
     integer,
     items,

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 import dvhkit
-from dvhkit.case_numbers import CaseNumbers
-from dvhkit.results import Verdict
+from dvhkit.jobs.numbers import CaseNumbers
+from dvhkit.results.audit import Verdict
 
 
 def slice_rule(record):

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import dvhkit
-from dvhkit.case_numbers import CaseNumbers
+from dvhkit.jobs.numbers import CaseNumbers
 from dvhkit.metrics.expression import parse_metric
 
 DEMO = Path(__file__).resolve().parents[2] / "test_data" / "liver_sbrt"

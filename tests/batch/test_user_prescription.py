@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import dvhkit
-from dvhkit.batch.cases import with_user_prescription
 from dvhkit.findings import Finding, Level
+from dvhkit.jobs.batch import with_user_prescription
 
 ASKED = ("no-prescription", "no-fractions", "no-image")
 

@@ -119,7 +119,7 @@ def test_a_fault_of_ours_ends_with_3_and_no_traceback(dvhkit, demo_copy, monkeyp
 
 
 def test_a_fault_in_one_case_of_an_audit_ends_with_3(dvhkit, demo_copy, tmp_path, monkeypatch):
-    import dvhkit.batch.cases as batch
+    import dvhkit.jobs.batch as batch
 
     def broken(*_args, **_kwargs):
         raise ZeroDivisionError("an invariant broke")

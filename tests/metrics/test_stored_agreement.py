@@ -7,8 +7,8 @@ import pytest
 from shapely.geometry import Polygon
 
 import dvhkit
-from dvhkit.case_numbers import CaseNumbers
 from dvhkit.findings import Level
+from dvhkit.jobs.numbers import CaseNumbers
 from dvhkit.metrics.agreement import disagreement
 from dvhkit.model.dose import StoredDvh
 from dvhkit.model.dvh import Dvh

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from dvhkit.findings import Finding, Level
-from dvhkit.results import AuditRecord, Curve, MarginMap, MetricResult, RuleResult, Verdict
+from dvhkit.results.audit import AuditRecord, Curve, MarginMap, MetricResult, RuleResult, Verdict
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 numbers = st.floats(allow_nan=False, allow_infinity=False)

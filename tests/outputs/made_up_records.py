@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from dvhkit.findings import Finding, Level
-from dvhkit.results import AuditRecord, Curve, InputFile, MetricResult, Provenance, RuleResult, Verdict
+from dvhkit.results.audit import AuditRecord, Curve, InputFile, MetricResult, Provenance, RuleResult, Verdict
 
 
 def sigmoid_curve(roi: str, kind: str, colour: tuple[int, int, int] | None, volume_cc: float, *bends: float) -> Curve:

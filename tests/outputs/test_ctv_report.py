@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 import numpy as np
 
-from dvhkit.outputs.ctv_report import CtvLevel, CtvPage, CtvRemark, CtvRow, ctv_html
-from dvhkit.outputs.cuts_picture import Cut
+from dvhkit.outputs.ctv.cuts_picture import Cut
+from dvhkit.outputs.ctv.report import CtvLevel, CtvPage, CtvRemark, CtvRow, ctv_html
 
 HOSTILE = '<script>alert("x")</script><img src=http://a.example/b>\u202e\x1b[2J'
 
@@ -98,7 +98,7 @@ def test_page_of_a_ctv_that_was_made_tells_no_verdict():
 
 
 def test_cuts_bear_marks_of_orientation_and_a_bar():
-    from dvhkit.outputs.cuts_picture import PIXELS_PER_MM, cut_pixels
+    from dvhkit.outputs.ctv.cuts_picture import PIXELS_PER_MM, cut_pixels
 
     field = np.zeros((60, 60))
     plain = {"title": "", "pixel_mm": (1.0, 1.0), "fields": (((1, 2, 3), field),), "outlines": ()}

@@ -6,8 +6,8 @@ import io
 
 from rich.console import Console
 
-from dvhkit.outputs.metric_grid import metric_view
-from dvhkit.results import MetricResult
+from dvhkit.outputs.terminal.metric_grid import metric_view
+from dvhkit.results.audit import MetricResult
 
 
 def shown(rows: list[MetricResult], width: int = 80) -> str:

@@ -16,7 +16,7 @@ from made_up_records import BROKEN, CURVES, GOOD, HOSTILE_NAMES, LIVER, METRICS,
 from dvhkit.errors import EngineError
 from dvhkit.model.dvh import Dvh
 from dvhkit.outputs.tables import curves_csv, metrics_csv, summary_csv
-from dvhkit.results import MetricResult
+from dvhkit.results.audit import MetricResult
 
 
 def parsed(text: str) -> list[dict[str, str]]:

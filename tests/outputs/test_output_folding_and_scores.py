@@ -13,9 +13,9 @@ from rich.console import Console
 from dvhkit.outputs import tables
 from dvhkit.outputs.csv_text import summary_csv
 from dvhkit.outputs.records import audit_document, json_text, read_audit
-from dvhkit.outputs.report import html_report
+from dvhkit.outputs.report.case_report import html_report
 from dvhkit.outputs.text import sentence_case
-from dvhkit.results import AuditRecord, Verdict
+from dvhkit.results.audit import AuditRecord, Verdict
 
 
 def printed(record: AuditRecord, *, encoding: str = "utf-8") -> str:

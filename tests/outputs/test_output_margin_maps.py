@@ -14,11 +14,11 @@ from made_up_records import HOSTILE_NAMES, LIVER
 
 import dvhkit
 from dvhkit.errors import InputError
-from dvhkit.outputs.margin_picture import margin_map_svg
+from dvhkit.outputs.pictures.margin_picture import margin_map_svg
 from dvhkit.outputs.records import audit_document, json_text, read_audit
-from dvhkit.outputs.report import html_report
-from dvhkit.outputs.report_maps import as_surface_map, map_views
-from dvhkit.results import AuditRecord, MarginMap
+from dvhkit.outputs.report.case_report import html_report
+from dvhkit.outputs.report.maps import as_surface_map, map_views
+from dvhkit.results.audit import AuditRecord, MarginMap
 
 # Two heights, four directions; short on the right below, outside on the left above, no surface behind below.
 MAP = MarginMap(

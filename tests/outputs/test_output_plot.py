@@ -13,11 +13,11 @@ from shapely import LineString, Point
 
 from dvhkit.metrics.prescribed import describe
 from dvhkit.model.plan import Prescription
-from dvhkit.outputs.colours import DASHES, PAPER_DARK, PAPER_LIGHT, contrast, inks, legible, luminance
-from dvhkit.outputs.limit_markers import find_markers
-from dvhkit.outputs.plot import DvhPlot, plot_curves
-from dvhkit.outputs.polyline import simplified
-from dvhkit.results import Curve, Verdict
+from dvhkit.outputs.pictures.colours import DASHES, PAPER_DARK, PAPER_LIGHT, contrast, inks, legible, luminance
+from dvhkit.outputs.pictures.polyline import simplified
+from dvhkit.outputs.report.limit_markers import find_markers
+from dvhkit.outputs.report.plot import DvhPlot, plot_curves
+from dvhkit.results.audit import Curve, Verdict
 
 
 def drawn_points(plot: DvhPlot, index: int) -> tuple[np.ndarray, np.ndarray]:

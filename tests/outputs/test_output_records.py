@@ -14,8 +14,8 @@ from made_up_records import BROKEN, GOOD, HOSTILE_NAMES, LIVER, METRICS
 
 from dvhkit.errors import EngineError, InputError
 from dvhkit.outputs.records import audit_document, json_text, metrics_document, read_audit
-from dvhkit.outputs.report import html_report
-from dvhkit.results import AuditRecord, MetricResult, Verdict
+from dvhkit.outputs.report.case_report import html_report
+from dvhkit.results.audit import AuditRecord, MetricResult, Verdict
 
 
 def strict_loads(text: str) -> dict[str, object]:

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up_records import BROKEN, CURVES, FINDINGS, GOOD, HOSTILE_NAMES, LIVER, METRICS, RULES
 
-from dvhkit.outputs.report import html_report
-from dvhkit.results import AuditRecord, Verdict
+from dvhkit.outputs.report.case_report import html_report
+from dvhkit.results.audit import AuditRecord, Verdict
 
 VOID = {"wbr", "meta", "link", "br", "img", "input", "hr"}
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from made_up_records import BROKEN, HOSTILE_NAMES, LIVER
 
-from dvhkit.outputs.report import html_report
+from dvhkit.outputs.report.case_report import html_report
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs chromium or google-chrome on the PATH")

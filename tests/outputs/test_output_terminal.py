@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from dvhkit.outputs import tables
-from dvhkit.results import AuditRecord, Verdict
+from dvhkit.results.audit import AuditRecord, Verdict
 
 
 class LaterVerdict(StrEnum):

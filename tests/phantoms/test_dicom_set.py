@@ -11,8 +11,9 @@ from dvhkit.errors import GeometryError, OutputError
 from dvhkit.model.dose import DoseType
 from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Contour, ContourKind, Structure
-from dvhkit.phantoms.dicom_modules import ds_text
-from dvhkit.phantoms.dicom_set import build_set, write_set
+from dvhkit.phantoms.dicom.dicom_set import build_set, write_set
+from dvhkit.phantoms.dicom.modules import ds_text
+from dvhkit.phantoms.dicom.uids import digest
 from dvhkit.phantoms.phantom_set import (
     OffsetForm,
     PhantomDose,
@@ -24,7 +25,6 @@ from dvhkit.phantoms.phantom_set import (
 )
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import sphere
-from dvhkit.phantoms.uids import digest
 
 GRID = axial_grid(shape_zyx=(5, 8, 11), spacing_xyz_mm=(2.0, 3.0, 4.0), first_xyz_mm=(-17.5, 30.25, -100.0))
 

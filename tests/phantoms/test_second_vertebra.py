@@ -7,8 +7,8 @@ import pytest
 
 from dvhkit.phantoms.phantom_set import axial_grid, voxel_centres_mm
 from dvhkit.phantoms.solids import rotation_about
-from dvhkit.targets.vertebra_partition import PART_NUMBER, partition_vertebra
-from dvhkit.targets.vertebra_rules import Compartment
+from dvhkit.targets.vertebra.anatomy.partition import PART_NUMBER, partition_vertebra
+from dvhkit.targets.vertebra.rules import Compartment
 
 LUMBAR = {
     "body": (22.0, 16.0, 14.0),

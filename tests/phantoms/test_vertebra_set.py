@@ -8,7 +8,7 @@ from dvhkit.errors import InputError
 from dvhkit.phantoms.catalogue import make_phantom
 from dvhkit.phantoms.vertebra import CANAL_NUMBER, PART_NUMBER, THORACIC, VertebraPhantom
 from dvhkit.phantoms.vertebra_set import compartment_name, middle_of, vertebra_set, vertebra_structures
-from dvhkit.targets.vertebra_rules import Compartment
+from dvhkit.targets.vertebra.rules import Compartment
 
 
 def area_mm2(contours):

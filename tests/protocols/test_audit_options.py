@@ -56,7 +56,7 @@ def test_rules_that_nobody_checked_can_be_left_out(audit, tmp_path):
 
 
 def test_waivers_are_for_one_plan(audit, monkeypatch):
-    monkeypatch.setattr("dvhkit.batch.cases.find_cases", lambda path, *, progress: ("one plan", "another"))
+    monkeypatch.setattr("dvhkit.jobs.batch.find_cases", lambda path, *, progress: ("one plan", "another"))
     ended, _ = audit("--waivers", "waivers.yaml")
     assert isinstance(ended.exception, InputError)
     assert "one plan" in str(ended.exception)

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dvhkit.case_numbers import CaseNumbers
 from dvhkit.errors import ProtocolError, Reason
+from dvhkit.jobs.numbers import CaseNumbers
 from dvhkit.model.structure import Contour, Structure
 from dvhkit.protocols.converters.own_yaml import protocol_yaml
 from dvhkit.protocols.evaluate import evaluate_protocol
-from dvhkit.protocols.load import load_protocol
-from dvhkit.results import Verdict
+from dvhkit.protocols.files.load import load_protocol
+from dvhkit.results.audit import Verdict
 
 SLICE_MM = 2.5
 CORNERS = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)

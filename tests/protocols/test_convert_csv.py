@@ -8,7 +8,7 @@ from dvhkit.errors import ProtocolError
 from dvhkit.findings import Level
 from dvhkit.protocols.converters.constraint_csv import constraint_csv, read_constraint_csv
 from dvhkit.protocols.converters.own_yaml import protocol_yaml
-from dvhkit.protocols.load import load_protocol, shipped_paths
+from dvhkit.protocols.files.load import load_protocol, shipped_paths
 
 
 def plain(protocol):

@@ -6,7 +6,7 @@ import pytest
 
 from dvhkit.errors import ProtocolError
 from dvhkit.protocols.converters.proknow_json import proknow_json, read_proknow
-from dvhkit.protocols.load import load_protocol
+from dvhkit.protocols.files.load import load_protocol
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from dvhkit.errors import Reason
 from dvhkit.metrics.expression import parse_metric
 from dvhkit.metrics.outcome_models import outcome_models
 from dvhkit.metrics.registry import indices, specs
-from dvhkit.protocols.context import load_context
-from dvhkit.protocols.lint import lint_protocol
-from dvhkit.protocols.load import list_protocols, load_protocol
-from dvhkit.protocols.rules import STATUS_MEANING
-from dvhkit.protocols.schema import RuleModel
-from dvhkit.protocols.waivers import load_waivers
-from dvhkit.results import Verdict
+from dvhkit.protocols.files.context import load_context
+from dvhkit.protocols.files.load import list_protocols, load_protocol
+from dvhkit.protocols.files.rules import STATUS_MEANING
+from dvhkit.protocols.files.schema import RuleModel
+from dvhkit.protocols.files.waivers import load_waivers
+from dvhkit.protocols.lint.protocol import lint_protocol
+from dvhkit.results.audit import Verdict
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PROTOCOLS = (DOCS / "protocols.md").read_text(encoding="utf-8")

@@ -7,12 +7,12 @@ from dvhkit.errors import InputError, ProtocolError, Reason
 from dvhkit.metrics.evaluate import evaluate_metric
 from dvhkit.model.dvh import Dvh
 from dvhkit.model.plan import Prescription
-from dvhkit.protocols.context import load_context, unknown_keys
+from dvhkit.protocols.checks.limits import Limit, parse_limit
 from dvhkit.protocols.evaluate import CaseFacts, ImageFacts, StructureFact, evaluate_protocol
-from dvhkit.protocols.limits import Limit, parse_limit
-from dvhkit.protocols.load import load_protocol
-from dvhkit.protocols.regions import RoiRef
-from dvhkit.results import Verdict
+from dvhkit.protocols.files.context import load_context, unknown_keys
+from dvhkit.protocols.files.load import load_protocol
+from dvhkit.protocols.naming.regions import RoiRef
+from dvhkit.results.audit import Verdict
 from dvhkit.units import Unit
 
 LIVER_TRIAL = "oligoprogressive-liver-2025"

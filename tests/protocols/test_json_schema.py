@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from dvhkit.errors import ProtocolError
-from dvhkit.protocols.json_schema import protocol_json_schema
-from dvhkit.protocols.load import shipped_paths
+from dvhkit.protocols.files.json_schema import protocol_json_schema
+from dvhkit.protocols.files.load import shipped_paths
 from dvhkit.yaml_text import read_yaml
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "protocol.schema.json"

@@ -8,9 +8,9 @@ from dvhkit.model.plan import Prescription
 from dvhkit.protocols.converters.own_yaml import protocol_yaml
 from dvhkit.protocols.evaluate import evaluate_protocol
 from dvhkit.protocols.facts import StructureFact
-from dvhkit.protocols.lint import lint_protocol
-from dvhkit.protocols.load import load_protocol
-from dvhkit.results import MetricResult, Verdict
+from dvhkit.protocols.files.load import load_protocol
+from dvhkit.protocols.lint.protocol import lint_protocol
+from dvhkit.results.audit import MetricResult, Verdict
 
 TABLE = """\
 rules:

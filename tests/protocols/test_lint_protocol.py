@@ -3,8 +3,8 @@
 import pytest
 
 from dvhkit.findings import Level
-from dvhkit.protocols.lint import lint_protocol
-from dvhkit.protocols.load import list_protocols, load_protocol
+from dvhkit.protocols.files.load import list_protocols, load_protocol
+from dvhkit.protocols.lint.protocol import lint_protocol
 
 SOUND = """\
 id: sound

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 import dvhkit
-from dvhkit.audit import audit_case
 from dvhkit.errors import DvhkitError, Reason
+from dvhkit.jobs.audit import audit_case
 from dvhkit.model.dose import DoseType
 from dvhkit.model.structure import Contour, ContourKind, Structure
-from dvhkit.phantoms.dicom_set import write_set
+from dvhkit.phantoms.dicom.dicom_set import write_set
 from dvhkit.phantoms.phantom_set import PhantomDose, PhantomSet, arc_plan, axial_grid, voxel_centres_mm
-from dvhkit.results import Verdict
+from dvhkit.results.audit import Verdict
 
 SLICES_MM = np.arange(-47.5, 50, 5.0)  # 20 slices: 100 mm with half a slice beyond each end
 LEFT_MM, TOP_MM = -30.0, -50.0

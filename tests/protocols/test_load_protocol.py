@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dvhkit.errors import ProtocolError
-from dvhkit.protocols.load import list_protocols, load_protocol, shipped_paths
-from dvhkit.protocols.rules import DoseCheck, MarginCheck, PropertyCheck
+from dvhkit.protocols.files.load import list_protocols, load_protocol, shipped_paths
+from dvhkit.protocols.files.rules import DoseCheck, MarginCheck, PropertyCheck
 from dvhkit.units import Unit
 
 HEAD = 'id: mine\nversion: "1"\ntitle: Mine\n'

@@ -3,11 +3,11 @@
 import pytest
 
 from dvhkit.errors import Reason
+from dvhkit.protocols.checks.limits import parse_limit
+from dvhkit.protocols.checks.margins import expected_margin
 from dvhkit.protocols.evaluate import MarginFact, StructureFact, evaluate_protocol
-from dvhkit.protocols.limits import parse_limit
-from dvhkit.protocols.load import load_protocol
-from dvhkit.protocols.margins import expected_margin
-from dvhkit.results import Verdict
+from dvhkit.protocols.files.load import load_protocol
+from dvhkit.results.audit import Verdict
 from dvhkit.units import Unit
 
 

@@ -4,10 +4,10 @@ import pytest
 
 from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.protocols.facts import StructureFact
-from dvhkit.protocols.names import match_name, structures_of_type, suggestions
-from dvhkit.protocols.regions import Combination, Name, OfType, Operation, RoiRef, is_expression, parse_region
-from dvhkit.protocols.rules import Protocol, StructureSelector
-from dvhkit.protocols.select import select
+from dvhkit.protocols.files.rules import Protocol, StructureSelector
+from dvhkit.protocols.naming.names import match_name, structures_of_type, suggestions
+from dvhkit.protocols.naming.regions import Combination, Name, OfType, Operation, RoiRef, is_expression, parse_region
+from dvhkit.protocols.naming.select import select
 
 
 def facts(*names, types=()):

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from dvhkit.cli.app import app
 from dvhkit.errors import InputError
 from dvhkit.model.structure import Contour, Structure
-from dvhkit.protocols.placed import place_structures
+from dvhkit.protocols.naming.placed import place_structures
 
 
 def test_a_box_of_contours_has_its_place():

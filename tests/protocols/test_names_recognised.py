@@ -3,11 +3,11 @@
 import pytest
 
 from dvhkit.errors import InputError
-from dvhkit.protocols.aliases import aliases_yaml, learned, load_aliases, with_aliases
 from dvhkit.protocols.facts import StructureFact
-from dvhkit.protocols.load import load_protocol
-from dvhkit.protocols.names import match_name
-from dvhkit.protocols.recognise import Placed, Recognition, name_findings, recognise
+from dvhkit.protocols.files.load import load_protocol
+from dvhkit.protocols.naming.aliases import aliases_yaml, learned, load_aliases, with_aliases
+from dvhkit.protocols.naming.names import match_name
+from dvhkit.protocols.naming.recognise import Placed, Recognition, name_findings, recognise
 
 
 def facts(*names):

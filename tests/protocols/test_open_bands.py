@@ -9,8 +9,8 @@ from dvhkit.errors import Reason
 from dvhkit.metrics.evaluate import evaluate_metric
 from dvhkit.model.dvh import Dvh
 from dvhkit.protocols.evaluate import StructureFact, evaluate_protocol
-from dvhkit.protocols.load import load_protocol
-from dvhkit.results import Verdict
+from dvhkit.protocols.files.load import load_protocol
+from dvhkit.results.audit import Verdict
 
 
 def uniform(dose_gy, volume_cc, *variants):

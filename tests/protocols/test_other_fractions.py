@@ -7,9 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 import dvhkit
-from dvhkit.audit import audit_case
 from dvhkit.cli.app import app
 from dvhkit.errors import InputError, ProtocolError, Reason
+from dvhkit.jobs.audit import audit_case
 from dvhkit.metrics.evaluate import evaluate_metric
 from dvhkit.metrics.expression import parse_metric
 from dvhkit.metrics.summed import course_of, metric_of_sum, sum_cases
@@ -18,8 +18,8 @@ from dvhkit.model.dvh import Dvh
 from dvhkit.model.plan import Prescription
 from dvhkit.protocols.evaluate import evaluate_protocol
 from dvhkit.protocols.facts import StructureFact
-from dvhkit.protocols.load import load_protocol
-from dvhkit.results import Verdict
+from dvhkit.protocols.files.load import load_protocol
+from dvhkit.results.audit import Verdict
 
 
 def uniform(dose_gy, volume_cc=100.0):

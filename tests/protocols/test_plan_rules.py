@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 import dvhkit
-from dvhkit.case_numbers import CaseNumbers
 from dvhkit.errors import ProtocolError, Reason
+from dvhkit.jobs.numbers import CaseNumbers
 from dvhkit.model.plan import Beam, Plan
 from dvhkit.protocols.converters.own_yaml import protocol_yaml
 from dvhkit.protocols.evaluate import evaluate_protocol
-from dvhkit.protocols.lint import lint_protocol
-from dvhkit.protocols.load import load_protocol
-from dvhkit.results import Verdict
+from dvhkit.protocols.files.load import load_protocol
+from dvhkit.protocols.lint.protocol import lint_protocol
+from dvhkit.results.audit import Verdict
 
 ARC = Beam(
     number=1,

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from dvhkit.errors import ProtocolError
 from dvhkit.model.dvh import Dvh
 from dvhkit.outputs.records import audit_document
+from dvhkit.protocols.checks.score import ScoreCurve
 from dvhkit.protocols.converters.own_yaml import protocol_yaml
 from dvhkit.protocols.evaluate import StructureFact, evaluate_protocol
-from dvhkit.protocols.load import load_protocol
-from dvhkit.protocols.score import ScoreCurve
-from dvhkit.protocols.waivers import Waiver, apply_waivers
-from dvhkit.results import AuditRecord, MetricResult, Score, Verdict
+from dvhkit.protocols.files.load import load_protocol
+from dvhkit.protocols.files.waivers import Waiver, apply_waivers
+from dvhkit.results.audit import AuditRecord, MetricResult, Score, Verdict
 
 HEAD = 'id: p\nversion: "1"\ntitle: t\n'
 

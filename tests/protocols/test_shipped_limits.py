@@ -4,13 +4,13 @@ import pytest
 
 from dvhkit.findings import Level
 from dvhkit.model.plan import Prescription
+from dvhkit.protocols.checks.joint import is_joint
 from dvhkit.protocols.evaluate import evaluate_protocol
 from dvhkit.protocols.facts import StructureFact
-from dvhkit.protocols.joint import is_joint
-from dvhkit.protocols.lint import lint_protocol
-from dvhkit.protocols.load import list_protocols, load_protocol
-from dvhkit.protocols.rules import DoseCheck, Protocol
-from dvhkit.results import MetricResult, Verdict
+from dvhkit.protocols.files.load import list_protocols, load_protocol
+from dvhkit.protocols.files.rules import DoseCheck, Protocol
+from dvhkit.protocols.lint.protocol import lint_protocol
+from dvhkit.results.audit import MetricResult, Verdict
 
 TG101, QUANTEC, HYTEC = (load_protocol(i) for i in ("tg101-2010", "quantec-2010", "hytec-2021"))
 

@@ -3,11 +3,11 @@
 import pytest
 
 import dvhkit
-from dvhkit.case_numbers import CaseNumbers
+from dvhkit.jobs.numbers import CaseNumbers
+from dvhkit.protocols.checks.joint import is_joint
 from dvhkit.protocols.evaluate import evaluate_protocol
-from dvhkit.protocols.joint import is_joint
-from dvhkit.protocols.load import list_protocols, load_protocol
-from dvhkit.results import Verdict
+from dvhkit.protocols.files.load import list_protocols, load_protocol
+from dvhkit.results.audit import Verdict
 
 DECIDED = (Verdict.PASS, Verdict.VARIATION, Verdict.FAIL)
 CONTEXT = {"concurrent_chemotherapy": False, "tumour_site": "prostate", "technique": "imrt"}

@@ -6,9 +6,9 @@ import pytest
 
 from dvhkit.errors import InputError
 from dvhkit.protocols.evaluate import StructureFact, evaluate_protocol
-from dvhkit.protocols.load import load_protocol
-from dvhkit.protocols.waivers import Waiver, apply_waivers, load_waivers
-from dvhkit.results import AuditRecord, MetricResult, RuleResult, Verdict
+from dvhkit.protocols.files.load import load_protocol
+from dvhkit.protocols.files.waivers import Waiver, apply_waivers, load_waivers
+from dvhkit.results.audit import AuditRecord, MetricResult, RuleResult, Verdict
 
 TRIAL = load_protocol("oligoprogressive-liver-2025")
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from dvhkit.errors import DvhkitError
-from dvhkit.readers.dicom_file import quiet_pydicom
+from dvhkit.readers.archive.index import FileEntry, read_entry
+from dvhkit.readers.archive.roles import Role
+from dvhkit.readers.files.dicom_file import quiet_pydicom
 from dvhkit.readers.hounsfield import read_hu
 from dvhkit.readers.image_series import build_series
-from dvhkit.readers.index import FileEntry, read_entry
 from dvhkit.readers.registration import read_rigid_map
-from dvhkit.readers.roles import Role
 from dvhkit.readers.rtdose import read_dose
 from dvhkit.readers.rtplan import read_plan
 from dvhkit.readers.rtstruct import read_structures

@@ -9,8 +9,8 @@ import pytest
 from made_sets import CENTRE_MM, MadeSet, contour_item, dose, plan, polygon_at, structure_set
 from pydicom.sequence import Sequence
 
-from dvhkit.audit import evaluate_metric
 from dvhkit.errors import DicomReadError
+from dvhkit.jobs.audit import evaluate_metric
 from dvhkit.readers.case import read_case
 
 SECONDS = 20.0

@@ -19,9 +19,9 @@ from pydicom.uid import (
 )
 
 from dvhkit.errors import DicomReadError, InputError
-from dvhkit.readers import dicom_file
+from dvhkit.readers.archive.index import scan
 from dvhkit.readers.case import read_case
-from dvhkit.readers.index import scan
+from dvhkit.readers.files import dicom_file
 from dvhkit.readers.rtdose import read_dose
 from dvhkit.readers.rtstruct import read_structures
 

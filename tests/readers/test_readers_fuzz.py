@@ -22,8 +22,8 @@ from mutations import mutants, read_anything
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from dvhkit.errors import DvhkitError
-from dvhkit.readers import dicom_file
 from dvhkit.readers.case import find_cases, inventory, read_case
+from dvhkit.readers.files import dicom_file
 from dvhkit.readers.rtdose import read_dose
 from dvhkit.readers.rtstruct import read_structures
 

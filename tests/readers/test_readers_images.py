@@ -10,10 +10,10 @@ from pydicom.sequence import Sequence
 from pydicom.uid import RLELossless
 
 from dvhkit.errors import DicomReadError
+from dvhkit.readers.archive.index import read_entry, scan
+from dvhkit.readers.archive.roles import Role
 from dvhkit.readers.hounsfield import read_hu
 from dvhkit.readers.image_series import build_series
-from dvhkit.readers.index import read_entry, scan
-from dvhkit.readers.roles import Role
 
 
 @pytest.fixture

@@ -34,10 +34,10 @@ from pydicom.sequence import Sequence
 
 from dvhkit.engine.dvh import compute_dvh
 from dvhkit.errors import DicomReadError, InputError, LinkError
+from dvhkit.readers.archive.index import scan
+from dvhkit.readers.archive.person import person_of, unlike
 from dvhkit.readers.case import find_cases, inventory, read_case, read_files
-from dvhkit.readers.index import scan
-from dvhkit.readers.link import link
-from dvhkit.readers.person import person_of, unlike
+from dvhkit.readers.linking.link import link
 
 
 @pytest.fixture
@@ -621,6 +621,6 @@ def test_every_finding_of_the_readers_is_documented():
     root = Path(__file__).parents[2]
     documented = set(re.findall(r"^\| `([a-z-]+)`", (root / "docs" / "findings.md").read_text(), re.MULTILINE))
     written = re.compile(r'(?:code=|Level\.\w+,\s*)"([a-z-]+)"')
-    used = {code for path in (root / "dvhkit" / "readers").glob("*.py") for code in written.findall(path.read_text())}
+    used = {code for path in (root / "dvhkit" / "readers").rglob("*.py") for code in written.findall(path.read_text())}
     assert len(used) > 40
     assert used <= documented

@@ -33,12 +33,12 @@ from pydicom.uid import (
 )
 
 from dvhkit.errors import DicomReadError
-from dvhkit.readers import plain
-from dvhkit.readers.dicom_file import PARSE_ERRORS, outermost, quiet_pydicom
-from dvhkit.readers.elements import items, text
-from dvhkit.readers.plain import NotPlain, PlainItem, TooShort, walk
+from dvhkit.readers.files import plain
+from dvhkit.readers.files.dicom_file import PARSE_ERRORS, outermost, quiet_pydicom
+from dvhkit.readers.files.elements import items, text
+from dvhkit.readers.files.plain import NotPlain, PlainItem, TooShort, walk
+from dvhkit.readers.files.tags import ELEMENTS
 from dvhkit.readers.rtstruct import read_structures
-from dvhkit.readers.tags import ELEMENTS
 
 # Whether the elements are explicit; None where there is nothing to walk. Compressed files are explicit.
 EXPLICIT = {

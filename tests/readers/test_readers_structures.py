@@ -12,7 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from dvhkit.errors import DicomReadError, UnknownStructureError
 from dvhkit.model.structure import ContourKind
-from dvhkit.readers.elements import parse_numbers
+from dvhkit.readers.files.elements import parse_numbers
 from dvhkit.readers.rtstruct import read_structures
 
 SQUARE = np.array([[0.0, 0.0], [10.0, 0.0], [10.0, 7.0], [0.0, 7.0]])

@@ -18,8 +18,8 @@ from made_sets import (
     structure_set,
 )
 
-from dvhkit.audit import compute_dvh as compute_case_dvh
 from dvhkit.engine.dvh import compute_dvh
+from dvhkit.jobs.audit import compute_dvh as compute_case_dvh
 from dvhkit.readers.case import read_case
 
 # Doses are whole multiples of 1 µGy, so a stored dose is off by half of that at most.

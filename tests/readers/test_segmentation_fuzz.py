@@ -17,7 +17,7 @@ from mutations import mutants
 from dvhkit.errors import DvhkitError
 from dvhkit.phantoms.phantom_set import axial_grid
 from dvhkit.readers.segmentation import read_segmentation
-from dvhkit.targets.vertebra_segments import read_segments
+from dvhkit.targets.vertebra.labels.segments import read_segments
 
 N_MUTANTS = 400
 GRID = axial_grid(shape_zyx=(7, 24, 20), spacing_xyz_mm=(1.5, 1.5, 3.0))

@@ -8,8 +8,8 @@ from dvhkit.errors import InputError
 from dvhkit.model.structure import Structure
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import Box, sphere
-from dvhkit.targets.crop import away_from, barrier, crop, inside
-from dvhkit.targets.margin import grow
+from dvhkit.targets.derive.crop import away_from, barrier, crop, inside
+from dvhkit.targets.derive.margin import grow
 
 PLANES = np.arange(-30, 31) * 2.0 + 1.0
 

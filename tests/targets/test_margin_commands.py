@@ -14,7 +14,7 @@ from dvhkit.cli.target import target_app
 from dvhkit.engine.dvh import compute_dvh
 from dvhkit.errors import InputError
 from dvhkit.model.dose import DoseType
-from dvhkit.phantoms.dicom_set import write_set
+from dvhkit.phantoms.dicom.dicom_set import write_set
 from dvhkit.phantoms.phantom_set import PhantomDose, PhantomImage, PhantomSet, axial_grid
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import Box, sphere

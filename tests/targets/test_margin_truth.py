@@ -13,7 +13,7 @@ from dvhkit.model.structure import Contour, Structure
 from dvhkit.phantoms.phantom_set import axial_grid
 from dvhkit.phantoms.shapes import ring_area_mm2, structure
 from dvhkit.phantoms.solids import Box, Cylinder, Ellipsoid, sphere
-from dvhkit.targets.margin import Margins, grow, shrink
+from dvhkit.targets.derive.margin import Margins, grow, shrink
 
 SPACING_MM = 2.0
 SIX = Margins(left_mm=5, right_mm=7, posterior_mm=8, anterior_mm=6, superior_mm=9, inferior_mm=10)

@@ -11,7 +11,7 @@ from dvhkit.engine.dvh import compute_dvh
 from dvhkit.engine.rasterise import volume_on_grid
 from dvhkit.phantoms.phantom_set import axial_grid
 from dvhkit.readers.case import read_case
-from dvhkit.targets.expression import evaluate
+from dvhkit.targets.regions.expression import evaluate
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 import validation_prostate

@@ -7,8 +7,8 @@ from minkowski_truth import all_points
 from dvhkit.errors import InputError
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import Box, sphere
-from dvhkit.targets.recipe import itv_of, make_targets
-from dvhkit.targets.recipe_file import RecipeError, load_recipe, recipe_paths
+from dvhkit.targets.derive.recipe import itv_of, make_targets
+from dvhkit.targets.derive.recipe_file import RecipeError, load_recipe, recipe_paths
 
 PLANES = np.arange(-30, 31) * 2.0 + 0.6
 GTV = structure("GTV", 1, sphere((0, 0, 0), 10), PLANES, rt_roi_type="GTV")

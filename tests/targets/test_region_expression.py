@@ -10,10 +10,10 @@ from dvhkit.errors import InputError, UnknownStructureError
 from dvhkit.model.structure import StructureSet
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import Box, sphere
-from dvhkit.protocols.regions import Name as RuleName
-from dvhkit.protocols.regions import OfType, parse_region
-from dvhkit.targets.expression import Margin, Name, Operation, evaluate, is_expression, parse_expression
-from dvhkit.targets.margin import Margins, parse_margins
+from dvhkit.protocols.naming.regions import Name as RuleName
+from dvhkit.protocols.naming.regions import OfType, parse_region
+from dvhkit.targets.derive.margin import Margins, parse_margins
+from dvhkit.targets.regions.expression import Margin, Name, Operation, evaluate, is_expression, parse_expression
 
 PLANES = np.arange(-30, 31) * 2.0 + 1.0
 

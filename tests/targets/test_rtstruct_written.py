@@ -16,13 +16,13 @@ from dvhkit.engine.dvh import compute_dvh
 from dvhkit.engine.options import profile
 from dvhkit.errors import InputError, OutputError
 from dvhkit.model.structure import Structure
-from dvhkit.outputs.rtstruct import NewRoi, write_rtstruct
-from dvhkit.phantoms.dicom_set import write_set
+from dvhkit.outputs.rtstruct.write import NewRoi, write_rtstruct
+from dvhkit.phantoms.dicom.dicom_set import write_set
 from dvhkit.phantoms.phantom_set import PhantomImage, PhantomSet, axial_grid
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import Box, sphere
 from dvhkit.readers.case import read_case
-from dvhkit.targets.margin import grow
+from dvhkit.targets.derive.margin import grow
 
 GRID = axial_grid(shape_zyx=(24, 60, 70), spacing_xyz_mm=(1.0, 1.25, 2.0))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from dvhkit.errors import InputError
-from dvhkit.targets.achieved_expect import parse_expectation
+from dvhkit.targets.achieved.expect import parse_expectation
 
 # Left, right, posterior, anterior, superior, inferior.
 

@@ -9,14 +9,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from dvhkit.audit import audit_case
-from dvhkit.case_numbers import CaseNumbers
 from dvhkit.cli.margin_check import check
 from dvhkit.errors import InputError
-from dvhkit.protocols.regions import RoiRef
+from dvhkit.jobs.audit import audit_case
+from dvhkit.jobs.numbers import CaseNumbers
+from dvhkit.protocols.naming.regions import RoiRef
 from dvhkit.readers.case import read_case
-from dvhkit.results import Verdict
-from dvhkit.targets.achieved import achieved_margin
+from dvhkit.results.audit import Verdict
+from dvhkit.targets.achieved.check import achieved_margin
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from drawn_pairs import ellipsoid_pair
 
-from dvhkit.outputs.margin_picture import margin_map_png, margin_map_svg
-from dvhkit.targets.achieved import measure_margin
-from dvhkit.targets.achieved_map import surface_map
+from dvhkit.outputs.pictures.margin_picture import margin_map_png, margin_map_svg
+from dvhkit.targets.achieved.check import measure_margin
+from dvhkit.targets.achieved.margin_map import surface_map
 
 
 @pytest.fixture(scope="module")

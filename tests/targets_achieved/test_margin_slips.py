@@ -8,10 +8,10 @@ from drawn_pairs import blob, cut, ellipsoid_pair, planes, sphere, structure, su
 
 from dvhkit.errors import GeometryError, NotEvaluable
 from dvhkit.outputs.records import json_text
-from dvhkit.results import Verdict
-from dvhkit.targets.achieved import achieved_margin, worst_margin
-from dvhkit.targets.achieved_records import CropKind
-from dvhkit.targets.achieved_verdict import judge
+from dvhkit.results.audit import Verdict
+from dvhkit.targets.achieved.check import achieved_margin, worst_margin
+from dvhkit.targets.achieved.records import CropKind
+from dvhkit.targets.achieved.verdict import judge
 
 
 def without_slice(whole, end):

@@ -5,9 +5,9 @@ import pytest
 from drawn_pairs import blob, ellipsoid_pair, planes, structure, traced, widened
 
 from dvhkit.model.structure import Contour, Structure
-from dvhkit.results import Verdict
-from dvhkit.targets.achieved import achieved_margin
-from dvhkit.targets.achieved_fit import DIRECTIONS, recipe, support_mm
+from dvhkit.results.audit import Verdict
+from dvhkit.targets.achieved.check import achieved_margin
+from dvhkit.targets.achieved.fit import DIRECTIONS, recipe, support_mm
 
 # In plane the goal is 0.3 mm; across the slices half their distance.
 IN_PLANE_MM = 0.3

@@ -9,7 +9,7 @@ from drawn_pairs import ellipsoid_pair
 from dvhkit.errors import InputError, NotEvaluable, Reason
 from dvhkit.model.dose import Dose, DoseType
 from dvhkit.model.grid import Grid
-from dvhkit.targets.setup_error import setup_error, van_herk_margin_mm
+from dvhkit.targets.derive.setup_error import setup_error, van_herk_margin_mm
 
 
 def dose_of(function, *, spacing=(2.5, 2.0, 3.0), half=60.0):

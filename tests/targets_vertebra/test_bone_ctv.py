@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 from dvhkit.cli.ctv import ctv_app
 from dvhkit.errors import InputError
 from dvhkit.model.structure import Structure
-from dvhkit.phantoms.dicom_set import write_set
+from dvhkit.phantoms.dicom.dicom_set import write_set
 from dvhkit.phantoms.phantom_set import PhantomImage, PhantomSet, axial_grid
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import Box, sphere
 from dvhkit.readers.rtstruct import read_structures
-from dvhkit.targets.bone import bone_ctv, check_bone_ctv
+from dvhkit.targets.derive.bone import bone_ctv, check_bone_ctv
 
 PLANES = np.arange(-40.0, 40.1, 2.0)
 

@@ -7,8 +7,8 @@ import struct
 import numpy as np
 import pytest
 
-from dvhkit.outputs.cuts_picture import Cut, CutsPicture, cuts_png
-from dvhkit.outputs.letters import ADVANCE, draw_words, words_mask
+from dvhkit.outputs.ctv.cuts_picture import Cut, CutsPicture, cuts_png
+from dvhkit.outputs.pictures.letters import ADVANCE, draw_words, words_mask
 
 
 def test_letters_differ_and_only_the_blank_is_blank():

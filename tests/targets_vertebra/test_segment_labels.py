@@ -15,12 +15,12 @@ from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import sphere
 from dvhkit.phantoms.vertebra import CANAL_NUMBER, PART_NUMBER, VertebraPhantom
 from dvhkit.readers.segmentation import read_segmentation
-from dvhkit.targets.vertebra_frame import mask_points_mm
-from dvhkit.targets.vertebra_labels import load_label_table
-from dvhkit.targets.vertebra_local import value_at
-from dvhkit.targets.vertebra_rules import Compartment
-from dvhkit.targets.vertebra_segments import read_segments
-from dvhkit.targets.vertebra_source import LabelSource, read_label_source, require_one_frame
+from dvhkit.targets.vertebra.anatomy.frame import mask_points_mm
+from dvhkit.targets.vertebra.anatomy.local import value_at
+from dvhkit.targets.vertebra.labels.label_maps import load_label_table
+from dvhkit.targets.vertebra.labels.segments import read_segments
+from dvhkit.targets.vertebra.rules import Compartment
+from dvhkit.targets.vertebra.source import LabelSource, read_label_source, require_one_frame
 
 PHANTOM = VertebraPhantom(tilt_deg=(5, 3, 2), centre_mm=(11.0, -20.0, 300.0))
 # 71 × 97 pixels: no frame but the first begins at a whole byte.

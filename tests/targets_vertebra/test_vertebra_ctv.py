@@ -11,13 +11,13 @@ from dvhkit.phantoms.phantom_set import axial_grid
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import sphere
 from dvhkit.phantoms.vertebra import CANAL_NUMBER, PART_NUMBER, VertebraPhantom
-from dvhkit.targets.vertebra_check import PartVerdict, check_ctv
-from dvhkit.targets.vertebra_ctv import plan_ctv
-from dvhkit.targets.vertebra_labels import LabelMap, load_label_table
-from dvhkit.targets.vertebra_profiles import load_profile
-from dvhkit.targets.vertebra_rules import Compartment, Extent
-from dvhkit.targets.vertebra_scene import build_scene
-from dvhkit.targets.vertebra_source import LabelSource
+from dvhkit.targets.vertebra.check import PartVerdict, check_ctv
+from dvhkit.targets.vertebra.ctv import plan_ctv
+from dvhkit.targets.vertebra.labels.label_maps import LabelMap, load_label_table
+from dvhkit.targets.vertebra.profiles import load_profile
+from dvhkit.targets.vertebra.rules import Compartment, Extent
+from dvhkit.targets.vertebra.scene import build_scene
+from dvhkit.targets.vertebra.source import LabelSource
 
 PHANTOM = VertebraPhantom(tilt_deg=(12, 6, 4), centre_mm=(4.0, -3.0, 1.0))
 GRID = axial_grid(shape_zyx=(44, 130, 136), spacing_xyz_mm=(1.0, 1.1, 3.0))

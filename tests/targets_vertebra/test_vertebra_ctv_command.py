@@ -18,16 +18,16 @@ from typer.testing import CliRunner
 
 from dvhkit.cli.ctv import ctv_app
 from dvhkit.errors import InputError
-from dvhkit.outputs.letters import words_mask
-from dvhkit.phantoms.dicom_set import write_set
+from dvhkit.outputs.pictures.letters import words_mask
+from dvhkit.phantoms.dicom.dicom_set import write_set
 from dvhkit.phantoms.phantom_set import PhantomImage, PhantomSet, axial_grid
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import sphere
 from dvhkit.phantoms.vertebra import CANAL_NUMBER, PART_NUMBER, VertebraPhantom
 from dvhkit.readers.rtstruct import read_structures
-from dvhkit.targets.vertebra_grid import filled_by, voxel_volume_cc
-from dvhkit.targets.vertebra_names import structure_name
-from dvhkit.targets.vertebra_rules import Compartment
+from dvhkit.targets.vertebra.anatomy.grid import filled_by, voxel_volume_cc
+from dvhkit.targets.vertebra.labels.names import structure_name
+from dvhkit.targets.vertebra.rules import Compartment
 
 PHANTOM = VertebraPhantom(tilt_deg=(10, 5, 3), centre_mm=(6.0, -4.0, 2.0))
 GRID = axial_grid(shape_zyx=(42, 128, 134), spacing_xyz_mm=(1.05, 1.05, 3.0))

@@ -12,10 +12,10 @@ from dvhkit.errors import GeometryError
 from dvhkit.model.grid import Grid
 from dvhkit.phantoms.phantom_set import axial_grid
 from dvhkit.phantoms.vertebra import CANAL_NUMBER, LUMBAR, PART_NUMBER, THORACIC, VertebraPhantom
-from dvhkit.targets import vertebra_partition
-from dvhkit.targets.vertebra_frame import find_frame, mask_points_mm
-from dvhkit.targets.vertebra_partition import partition_vertebra
-from dvhkit.targets.vertebra_rules import Compartment
+from dvhkit.targets.vertebra.anatomy import partition as vertebra_partition
+from dvhkit.targets.vertebra.anatomy.frame import find_frame, mask_points_mm
+from dvhkit.targets.vertebra.anatomy.partition import partition_vertebra
+from dvhkit.targets.vertebra.rules import Compartment
 
 LEAST = dict.fromkeys(Compartment, 0.80) | {Compartment.BODY: 0.90, Compartment.SPINOUS: 0.90}
 

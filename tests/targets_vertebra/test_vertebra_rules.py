@@ -7,8 +7,8 @@ from itertools import chain, combinations
 import pytest
 
 from dvhkit.errors import InputError
-from dvhkit.targets.vertebra_profiles import RuleTableError, load_profile, profile_paths
-from dvhkit.targets.vertebra_rules import Compartment, Extent, FlagLevel, evaluate_rules, parse_compartment
+from dvhkit.targets.vertebra.profiles import RuleTableError, load_profile, profile_paths
+from dvhkit.targets.vertebra.rules import Compartment, Extent, FlagLevel, evaluate_rules, parse_compartment
 
 B, S = "body", "spinous"
 ALL = tuple(c.value for c in Compartment)

@@ -9,9 +9,9 @@ from blended_vertebra import CANAL, L3, LARGE, LEVELS, RULES, SMALL, T1, T8, ble
 from dvhkit.errors import GeometryError
 from dvhkit.phantoms.phantom_set import axial_grid
 from dvhkit.phantoms.vertebra import CERVICAL, PART_NUMBER, VertebraPhantom
-from dvhkit.targets.vertebra_frame import mask_points_mm
-from dvhkit.targets.vertebra_partition import partition_vertebra
-from dvhkit.targets.vertebra_rules import Compartment
+from dvhkit.targets.vertebra.anatomy.frame import mask_points_mm
+from dvhkit.targets.vertebra.anatomy.partition import partition_vertebra
+from dvhkit.targets.vertebra.rules import Compartment
 
 P = Compartment
 # What the partition promises.

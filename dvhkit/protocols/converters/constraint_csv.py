@@ -17,11 +17,11 @@ from typing import Any
 from dvhkit.errors import MetricSyntaxError, ProtocolError
 from dvhkit.findings import Finding, Level
 from dvhkit.metrics.expression import parse_metric
+from dvhkit.protocols.checks.limits import split_constraint
 from dvhkit.protocols.converters.remarks import lost_fields, not_held, protocol_made
 from dvhkit.protocols.converters.shape import NOWHERE, bound, one_sided
-from dvhkit.protocols.limits import split_constraint
-from dvhkit.protocols.rules import Protocol, Rule
-from dvhkit.protocols.tg263 import fma_code
+from dvhkit.protocols.files.rules import Protocol, Rule
+from dvhkit.protocols.naming.tg263 import fma_code
 from dvhkit.units import number_text
 from dvhkit.yaml_text import MAX_BYTES, Place
 

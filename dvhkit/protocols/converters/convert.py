@@ -14,8 +14,8 @@ from dvhkit.protocols.converters.json_text import read_json
 from dvhkit.protocols.converters.own_yaml import protocol_yaml
 from dvhkit.protocols.converters.planscorecard_json import planscorecard_json, read_planscorecard
 from dvhkit.protocols.converters.proknow_json import proknow_json, read_proknow
-from dvhkit.protocols.load import load_protocol
-from dvhkit.protocols.rules import Protocol
+from dvhkit.protocols.files.load import load_protocol
+from dvhkit.protocols.files.rules import Protocol
 
 Read = tuple[Protocol, tuple[Finding, ...]]
 Written = tuple[str, tuple[Finding, ...]]

@@ -16,6 +16,7 @@ from xml.etree import ElementTree as ET
 from dvhkit.errors import MetricSyntaxError, ProtocolError
 from dvhkit.findings import Finding
 from dvhkit.metrics.expression import Metric, parse_metric
+from dvhkit.protocols.checks.limits import Limit
 from dvhkit.protocols.converters.eclipse_items import (
     NIL,
     XSI,
@@ -37,9 +38,8 @@ from dvhkit.protocols.converters.remarks import (
     why_not,
 )
 from dvhkit.protocols.converters.shape import NOWHERE, bound, one_name, plain_check
-from dvhkit.protocols.limits import Limit
-from dvhkit.protocols.rules import DoseCheck, Protocol, Rule
-from dvhkit.protocols.tg263 import fma_code
+from dvhkit.protocols.files.rules import DoseCheck, Protocol, Rule
+from dvhkit.protocols.naming.tg263 import fma_code
 from dvhkit.units import Unit, number_text
 from dvhkit.yaml_text import MAX_BYTES
 

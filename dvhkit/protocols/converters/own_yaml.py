@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from dvhkit.protocols.rules import (
+from dvhkit.protocols.files.rules import (
     ContainmentCheck,
     DoseCheck,
     LadderCheck,

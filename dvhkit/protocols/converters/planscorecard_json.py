@@ -34,9 +34,9 @@ from dvhkit.protocols.converters.structure_text import (
     is_derived,
     is_type,
 )
-from dvhkit.protocols.load import Protocol
-from dvhkit.protocols.rules import DoseCheck, Rule
-from dvhkit.protocols.tg263 import fma_code
+from dvhkit.protocols.files.load import Protocol
+from dvhkit.protocols.files.rules import DoseCheck, Rule
+from dvhkit.protocols.naming.tg263 import fma_code
 from dvhkit.units import number_text
 
 _LEVELS = ("AcceptableLevel", "VariationLevel", "FailLevel")

@@ -16,6 +16,7 @@ from typing import Any
 from dvhkit.errors import MetricSyntaxError, ProtocolError
 from dvhkit.findings import Finding
 from dvhkit.metrics.expression import Metric, parse_metric
+from dvhkit.protocols.checks.limits import Limit
 from dvhkit.protocols.converters.json_text import plain_number, read_json
 from dvhkit.protocols.converters.remarks import (
     doubt,
@@ -28,9 +29,8 @@ from dvhkit.protocols.converters.remarks import (
     why_not,
 )
 from dvhkit.protocols.converters.shape import NOWHERE, one_name, one_sided
-from dvhkit.protocols.limits import Limit
-from dvhkit.protocols.load import Protocol
-from dvhkit.protocols.rules import Rule
+from dvhkit.protocols.files.load import Protocol
+from dvhkit.protocols.files.rules import Rule
 from dvhkit.units import number_text
 
 _MOST_BINS = 10

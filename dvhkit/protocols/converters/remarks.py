@@ -8,8 +8,8 @@ from typing import Any
 
 from dvhkit.errors import MetricSyntaxError, ProtocolError
 from dvhkit.findings import Finding, Level
-from dvhkit.protocols.load import protocol_of
-from dvhkit.protocols.rules import Protocol, Rule
+from dvhkit.protocols.files.load import protocol_of
+from dvhkit.protocols.files.rules import Protocol, Rule
 from dvhkit.yaml_text import Place, YamlDocument
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dvhkit.protocols.limits import Limit
-from dvhkit.protocols.rules import DoseCheck, Rule, StructureSelector
+from dvhkit.protocols.checks.limits import Limit
+from dvhkit.protocols.files.rules import DoseCheck, Rule, StructureSelector
 
 # Fields of a rule that none of the formats of others has.
 NOWHERE = ("when", "waivable", "source", "status", "note", "group", "alpha_beta_gy", "per_course")

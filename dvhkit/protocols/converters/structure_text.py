@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dvhkit.protocols.regions import TARGET_TYPES, Expression, Margin, Name, OfType, Operation
+from dvhkit.protocols.naming.regions import TARGET_TYPES, Expression, Margin, Name, OfType, Operation
 from dvhkit.units import number_text
 
 if TYPE_CHECKING:
-    from dvhkit.targets.margin import Margins
+    from dvhkit.targets.derive.margin import Margins
 
 _WORDS = {"difference": "SUB", "union": "OR", "intersection": "AND"}
 _SIGNS = {"SUB": "-", "OR": "|", "AND": "&"}

@@ -1,0 +1,1 @@
+"""One verb a file: a path or a case in, a results record out."""

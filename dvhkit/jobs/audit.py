@@ -1,0 +1,217 @@
+"""The composition root: a case, a protocol and options become numbers, verdicts and one audit record."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dvhkit.errors import GeometryError
+from dvhkit.findings import Finding, Level
+from dvhkit.jobs.numbers import CaseNumbers, Uncovered
+from dvhkit.metrics.expression import Metric, parse_metric
+from dvhkit.model.plan import Prescription
+from dvhkit.protocols.evaluate import StructureFact, evaluate_protocol
+from dvhkit.protocols.files.context import PRESCRIPTION, unknown_keys
+from dvhkit.protocols.files.load import Protocol, load_protocol
+from dvhkit.protocols.naming.regions import Region, RoiRef
+from dvhkit.results.audit import AuditRecord, Curve, InputFile, MetricResult, Provenance
+
+if TYPE_CHECKING:
+    from dvhkit.model.case import Case
+    from dvhkit.model.dvh import Dvh
+
+# What a report shows of each structure beside the rules.
+_REPORT_METRICS = ("Volume[cc]", "Min[Gy]", "D95%[Gy]", "Mean[Gy]", "D2%[Gy]", "Max[Gy]")
+_LIBRARIES = ("numpy", "numba", "pydicom", "shapely")
+
+
+def compute_dvh(case: Case, roi: str | int, *, engine: str | None = None) -> Dvh:
+    """Compute the dose-volume histogram of one structure.
+
+    Parameters
+    ----------
+    case
+        As `dvhkit.read_case` returns it. Without dose the DVH knows the volume alone.
+    roi
+        Name, ROI number, ``#number``, or an expression such as ``Liver - GTV``.
+    engine
+        Engine profile; None is the default one.
+
+    Raises
+    ------
+    UnknownStructureError
+        If there is no such structure; says which there are.
+    GeometryError
+        If its contours are not planar or not parallel.
+    """
+    numbers = CaseNumbers(case, engine=engine)
+    return numbers.dvh(numbers.region(roi))
+
+
+def evaluate_metric(
+    case: Case, roi: str | int, metric: str | Metric, *, engine: str | None = None, uncovered: Uncovered = "refuse"
+) -> MetricResult:
+    """Measure one metric, such as ``D95%[Gy]``, on one structure.
+
+    Returns
+    -------
+    MetricResult
+        With `value` in `unit`, or None with `reason_code` and `reason` where there is no value.
+
+    Raises
+    ------
+    MetricSyntaxError
+        If the expression is not one of the grammar.
+    UnknownStructureError
+        If there is no such structure.
+    """
+    parsed = parse_metric(metric) if isinstance(metric, str) else metric
+    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered)
+    return numbers.metric(numbers.region(roi), parsed)
+
+
+def audit_case(
+    case: Case,
+    protocol: Protocol | str | Path,
+    *,
+    context: Mapping[str, object] | None = None,
+    engine: str | None = None,
+    uncovered: Uncovered = "refuse",
+    eqd2_alpha_beta_gy: float | None = None,
+    accept_effective: bool = False,
+) -> AuditRecord:
+    """Hold a case against a protocol.
+
+    Parameters
+    ----------
+    protocol
+        As `dvhkit.load_protocol` returns it, or the ID of a shipped one, or a YAML file.
+    context
+        The clinical context that rules depend on, by key; see `dvhkit protocol show ID` for the keys. A prescription
+        in it overrides the plan's.
+    eqd2_alpha_beta_gy
+        Where a limit is for conventional fractions and the plan has others, measure in EQD2 with this alpha/beta in Gy
+        (a rule's own comes first); otherwise such a limit does not apply.
+    accept_effective
+        Hold limits against a dose that is biologically effective (DoseType EFFECTIVE) and not that of an ion plan;
+        otherwise such rules are not evaluable.
+
+    Returns
+    -------
+    AuditRecord
+        Verdicts, metrics of every structure, curves, findings and provenance; `to_frame()` gives a pandas table.
+
+    Raises
+    ------
+    ProtocolError
+        If the protocol cannot be used.
+    """
+    loaded = protocol if isinstance(protocol, Protocol) else load_protocol(protocol)
+    context = dict(context or {})
+    case = _with_context_prescription(case, context.get(PRESCRIPTION))
+    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accept_effective=accept_effective)
+    rules = evaluate_protocol(loaded, numbers, context, eqd2_alpha_beta_gy=eqd2_alpha_beta_gy)
+    regions = _regions_to_report(numbers)
+    numbers.prepare(regions)
+    metrics = [numbers.metric(region, parse_metric(text)) for region in regions for text in _REPORT_METRICS]
+    return AuditRecord(
+        case=case.label,
+        protocol_id=loaded.id,
+        protocol_version=loaded.version,
+        protocol_title=loaded.title,
+        prescription=describe_prescription(case),
+        context={k: v for k, v in context.items() if k != PRESCRIPTION},
+        rules=rules,
+        metrics=tuple(metrics),
+        findings=(*numbers.findings(), *_name_findings(case, loaded), *_context_findings(loaded, context)),
+        curves=tuple(_curves(numbers, regions)),
+        margin_maps=numbers.margin_maps(),
+        provenance=_provenance(case, loaded, numbers.options.profile),
+    )
+
+
+def _with_context_prescription(case: Case, given: object) -> Case:
+    """Return the case with the prescription of the context file, unless the user gave one by hand already."""
+    by_hand = any(p.origin == Prescription.BY_USER for p in case.prescriptions)
+    if not isinstance(given, Mapping) or by_hand:
+        return case
+    case = case.with_prescription(float(given["dose_gy"]), origin="context file")
+    return case if given.get("fractions") is None else replace(case, fractions=int(given["fractions"]))
+
+
+def _context_findings(protocol: Protocol, context: Mapping[str, object]) -> list[Finding]:
+    return [
+        Finding(level=Level.WARNING, code="unused-context", message=message)
+        for message in unknown_keys(protocol, context)
+    ]
+
+
+def _name_findings(case: Case, protocol: Protocol) -> tuple[Finding, ...]:
+    """Return what the geometry says against the structures' names: sides swapped, volumes that no such organ has."""
+    from dvhkit.protocols.naming.placed import place_structures
+    from dvhkit.protocols.naming.recognise import name_findings, recognise
+
+    facts = [
+        StructureFact(name=s.name, number=s.number, rt_roi_type=s.rt_roi_type)
+        for s in case.structures
+        if not s.is_empty
+    ]
+    return name_findings(recognise(facts, dict(protocol.aliases)), place_structures(case.structures))
+
+
+def _regions_to_report(numbers: CaseNumbers) -> list[Region]:
+    """Return the structures with something drawn, and what rules were judged on beside them."""
+    drawn: list[Region] = [RoiRef(s.number, s.name) for s in numbers.case.structures if not s.is_empty]
+    made = [region for region in numbers._dvhs if not isinstance(region, RoiRef)]
+    return drawn + made
+
+
+def _curves(numbers: CaseNumbers, regions: Sequence[Region]) -> list[Curve]:
+    if numbers.case.dose is None:
+        return []
+    curves = []
+    for region in regions:
+        try:
+            curves.append(numbers.curve(region))
+        except GeometryError:
+            continue  # its metrics carry the reason
+    return curves
+
+
+def describe_prescription(case: Case) -> str:
+    """Return the prescriptions in words, each with where it was found; of a sum of courses, what was added."""
+    if case.summed is not None:
+        of_user = "; ".join(f"{p.dose_gy:g} Gy ({p.origin})" for p in case.prescriptions)
+        return "; ".join(part for part in (of_user, case.summed.description) if part)
+    if not case.prescriptions:
+        return "none stated"
+    fractions = f" in {case.fractions} fractions" if case.fractions else ""
+    names = {s.number: s.name for s in case.structures}
+    parts = []
+    for p in case.prescriptions:
+        target = f" to {names[p.roi_number]}" if p.roi_number in names else ""
+        parts.append(f"{p.dose_gy:g} Gy{fractions}{target} ({p.origin})")
+    return "; ".join(dict.fromkeys(parts))
+
+
+def _provenance(case: Case, protocol: Protocol, engine: str) -> Provenance:
+    """Return what the record was made from. The RT objects are fingerprinted; images only lend their geometry."""
+    rt_objects = [s for s in case.sources if s.role.startswith("RT")]
+    return Provenance(
+        dvhkit_version=version("dvhkit"),
+        created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        engine=engine,
+        protocol_sha256=protocol.sha256,
+        libraries={name: version(name) for name in _LIBRARIES},
+        inputs=tuple(InputFile(role=s.role, path=str(s.path), sha256=_sha256(s.path)) for s in rt_objects),
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

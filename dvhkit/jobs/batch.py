@@ -1,0 +1,116 @@
+"""Many cases under one folder: each is audited by itself, and one that fails does not stop the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dvhkit.errors import DvhkitError, EngineError
+from dvhkit.jobs.audit import audit_case
+from dvhkit.jobs.numbers import Uncovered
+from dvhkit.model.case import Case
+from dvhkit.protocols.files.load import Protocol
+from dvhkit.readers.case import CaseFiles, find_cases, read_files
+from dvhkit.results.audit import AuditRecord
+
+# Findings that ask the user for a prescribed dose, or for a number of fractions.
+_ASKS_FOR_DOSE = frozenset({"no-prescription", "several-prescriptions"})
+_ASKS_FOR_FRACTIONS = frozenset({"no-fractions"})
+
+__all__ = ["AuditOptions", "CaseOutcome", "audit_cases", "audit_one", "find_cases"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditOptions:
+    """What is the same for every case of a batch; see `dvhkit.jobs.audit.audit_case`."""
+
+    protocol: Protocol
+    context: Mapping[str, object] = field(default_factory=dict)
+    rx_gy: float | None = None
+    fractions: int | None = None
+    engine: str | None = None
+    uncovered: Uncovered = "refuse"
+    eqd2_alpha_beta_gy: float | None = None
+    accept_effective: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseOutcome:
+    """One case's record; `error` is what stopped it, if anything did."""
+
+    record: AuditRecord
+    error: DvhkitError | None = None
+
+
+def audit_cases(work: Sequence[CaseFiles], options: AuditOptions, *, root: Path | None = None) -> Iterator[CaseOutcome]:
+    """Audit each case of `work` in turn, and yield its outcome.
+
+    Parameters
+    ----------
+    root
+        Input files are recorded by their path below this folder: a path above it may name a patient.
+    """
+    for files in work:
+        yield _audit_one(files, options, root)
+
+
+def audit_one(case: Case, options: AuditOptions, *, root: Path | None = None) -> AuditRecord:
+    """Audit a case that was read, with the prescription that the user gave; `root` as in `audit_cases`."""
+    case = with_user_prescription(case, rx_gy=options.rx_gy, fractions=options.fractions)
+    record = audit_case(
+        case,
+        options.protocol,
+        context=options.context,
+        engine=options.engine,
+        uncovered=options.uncovered,
+        eqd2_alpha_beta_gy=options.eqd2_alpha_beta_gy,
+        accept_effective=options.accept_effective,
+    )
+    return _below(record, root)
+
+
+def _audit_one(files: CaseFiles, options: AuditOptions, root: Path | None) -> CaseOutcome:
+    try:
+        return CaseOutcome(record=audit_one(read_files(files), options, root=root))
+    except DvhkitError as error:
+        return CaseOutcome(record=_failed(files, options.protocol, str(error)), error=error)
+    except Exception as error:  # noqa: BLE001 -- a fault in one case must not cost the others their result
+        fault = EngineError(f"{type(error).__name__}: {error}")
+        return CaseOutcome(record=_failed(files, options.protocol, f"a fault of ours: {fault}"), error=fault)
+
+
+def with_user_prescription(case: Case, *, rx_gy: float | None, fractions: int | None) -> Case:
+    """Return `case` with the prescribed dose and the number of fractions that the user gave, where given.
+
+    Findings that ask for just that are answered, and leave the case.
+    """
+    answered: set[str] = set()
+    if rx_gy is not None:
+        case = case.with_prescription(rx_gy)
+        answered |= _ASKS_FOR_DOSE
+    if fractions is not None:
+        case = replace(case, fractions=fractions)
+        answered |= _ASKS_FOR_FRACTIONS
+    return replace(case, findings=tuple(f for f in case.findings if f.code not in answered)) if answered else case
+
+
+def _failed(files: CaseFiles, protocol: Protocol, message: str) -> AuditRecord:
+    return AuditRecord(
+        case=files.label,
+        protocol_id=protocol.id,
+        protocol_version=protocol.version,
+        protocol_title=protocol.title,
+        error=message,
+    )
+
+
+def _below(record: AuditRecord, root: Path | None) -> AuditRecord:
+    if root is None or record.provenance is None:
+        return record
+    inputs = tuple(replace(i, path=_relative(i.path, root)) for i in record.provenance.inputs)
+    return replace(record, provenance=replace(record.provenance, inputs=inputs))
+
+
+def _relative(path: str, root: Path) -> str:
+    return str(Path(path).relative_to(root)) if Path(path).is_relative_to(root) else Path(path).name

@@ -1,0 +1,319 @@
+"""The numbers of one case, each computed once: what protocols, tables and reports ask of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from functools import reduce
+from typing import TYPE_CHECKING, Literal
+
+from dvhkit.errors import GeometryError, NotEvaluable, Reason, UnknownStructureError
+from dvhkit.findings import Finding
+from dvhkit.jobs.facts import StatedFacts, containment_fact
+from dvhkit.metrics.evaluate import evaluate_metric as metric_of_dvh
+from dvhkit.metrics.expression import Metric
+from dvhkit.metrics.prescribed import prescriptions_for
+from dvhkit.metrics.summed import metric_of_sum
+from dvhkit.protocols.evaluate import MarginFact
+from dvhkit.protocols.facts import ContainmentFact
+from dvhkit.protocols.files.load import Protocol
+from dvhkit.protocols.files.rules import StructureSelector
+from dvhkit.protocols.naming.names import fold
+from dvhkit.protocols.naming.regions import Grown, Region, RoiRef, is_expression, parse_region
+from dvhkit.protocols.naming.select import select
+from dvhkit.results.audit import Curve, MarginMap, MetricResult, Verdict
+
+if TYPE_CHECKING:
+    from dvhkit.engine.combine import Operator
+    from dvhkit.engine.options import EngineOptions
+    from dvhkit.model.case import Case
+    from dvhkit.model.dose import StoredDvh
+    from dvhkit.model.dvh import Dvh
+    from dvhkit.model.structure import Structure
+
+Uncovered = Literal["refuse", "exclude"]
+
+# A plotted curve: 400 points draw smoothly at any size of page.
+_CURVE_POINTS = 400
+_OPERATOR_SIGN: dict[str, Operator] = {"difference": "-", "union": "|", "intersection": "&"}
+# Names are resolved for one expression; a protocol's aliases have no say in it.
+_NO_PROTOCOL = Protocol(id="", version="", title="", rules=())
+
+
+class CaseNumbers(StatedFacts):
+    """All numbers of one case: each DVH is computed once, when it is first asked for.
+
+    This is what protocols see of a case (`dvhkit.protocols.facts.CaseFacts`), so that they need neither DICOM nor
+    voxels.
+
+    Parameters
+    ----------
+    case
+        The case, as `dvhkit.read_case` returns it.
+    engine
+        Name of the engine profile; None is the default one.
+    uncovered
+        Where over 1 % of a structure lies outside the dose grid: ``refuse`` gives no value, ``exclude`` that of the
+        part inside.
+    accept_effective
+        Whether limits are meant in the dose although it is a biologically effective one (`foreign_dose`).
+
+    Raises
+    ------
+    InputError
+        If there is no such profile.
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        *,
+        engine: str | None = None,
+        uncovered: Uncovered = "refuse",
+        accept_effective: bool = False,
+    ) -> None:
+        super().__init__(case, accept_effective=accept_effective)
+        self.options = _engine_options(engine)
+        self.uncovered = uncovered
+        self._structures: dict[Region, Structure] = {}
+        self._dvhs: dict[Region, Dvh] = {}
+        self._margin_maps: dict[tuple[RoiRef, RoiRef], MarginMap] = {}
+        self._findings: list[Finding] = []
+
+    def region(self, roi: str | int) -> Region:
+        """Return what `roi` names: a structure, ``#number``, or an expression.
+
+        Expressions follow `dvhkit.targets.regions.expression`: ``Liver - GTV``, ``PTV - (SpinalCanal + 3mm)``.
+
+        Raises
+        ------
+        UnknownStructureError
+            With the names there are.
+        """
+        if isinstance(roi, str) and roi not in self.case.structures and is_expression(roi):
+            expression = parse_region(roi, known=self.case.structures.names)
+            selector = StructureSelector(derived=expression, derived_text=roi)
+            try:
+                return select(selector, _NO_PROTOCOL, self.structures())[0].region
+            except NotEvaluable as lack:
+                raise UnknownStructureError(lack.message, path=self.case.structures.path, where=roi) from None
+        structure = self.case.structures[roi]
+        return RoiRef(structure.number, structure.name)
+
+    def every_roi(self) -> list[Region]:
+        """Return all ROIs in stored order, empty ones too."""
+        return [RoiRef(s.number, s.name) for s in self.case.structures]
+
+    def structure(self, region: Region) -> Structure:
+        """Return the contours of a region. Raises `GeometryError` if its parts do not fit together."""
+        if region not in self._structures:
+            self._structures[region] = self._make(region)
+        return self._structures[region]
+
+    def _make(self, region: Region) -> Structure:
+        if isinstance(region, RoiRef):
+            return self._by_number(region)
+        if isinstance(region, Grown):
+            from dvhkit.targets.derive.margin import grow, shrink
+
+            make = grow if region.sign == "+" else shrink
+            made = make(self.structure(region.part), region.margins, image=self.case.image, name=str(region))
+            self._findings += made.findings
+            return made.structure
+        from dvhkit.engine.combine import combine
+
+        sign = _OPERATOR_SIGN[region.operator]
+        parts = [self.structure(part) for part in region.parts]
+        return reduce(lambda a, b: combine(sign, a, b, name=str(region)), parts)
+
+    def _by_number(self, ref: RoiRef) -> Structure:
+        """Return the ROI that `ref` means; its name decides where a file gives one number twice."""
+        same = [s for s in self.case.structures if s.number == ref.number]
+        return next((s for s in same if s.name == ref.name), same[0])
+
+    def dvh(self, region: Region) -> Dvh:
+        """Return the DVH of a region. Raises `GeometryError` for contours that mean nothing in space."""
+        if region not in self._dvhs:
+            self._dvhs[region] = self._compared(self._compute(self.structure(region)), region)
+        return self._dvhs[region]
+
+    def _compared(self, dvh: Dvh, region: Region) -> Dvh:
+        """Return the DVH with a finding where the curve that the planning system stored for the ROI differs."""
+        from dvhkit.metrics.agreement import disagreement
+
+        odd = [disagreement(dvh, stored) for stored in self._stored_dvhs(region)]
+        # Of several stored for one ROI, it is enough that one agrees.
+        if not odd or None in odd:
+            return dvh
+        return replace(dvh, findings=(*dvh.findings, *(f for f in odd[:1] if f)))
+
+    def _stored_dvhs(self, region: Region) -> list[StoredDvh]:
+        """Return what is stored for an ROI, if the numbers of the stored curves are those of this structure set."""
+        dose, own = self.case.dose, self.case.structures
+        if dose is None or not isinstance(region, RoiRef):
+            return []
+        elsewhere = dose.referenced_structure_set_uid not in ("", own.sop_instance_uid)
+        if elsewhere or sum(s.number == region.number for s in own) != 1:
+            return []
+        return [stored for stored in dose.stored_dvhs if stored.roi_number == region.number]
+
+    def _compute(self, structure: Structure) -> Dvh:
+        from dvhkit.engine.dvh import compute_dvh as dvh_of_structure
+
+        image = self.case.image
+        spacing_mm = image.grid.plane_spacing_mm if image is not None else 0.0
+        return dvh_of_structure(
+            structure,
+            self.case.dose,
+            options=self.options,
+            slice_spacing_mm=spacing_mm or None,
+            image=image.grid if image is not None else None,
+            with_band=True,
+        )
+
+    def prepare(self, regions: Sequence[Region]) -> None:
+        """Compute the DVHs of `regions` side by side: the engine's kernels release Python's lock."""
+        missing = [region for region in dict.fromkeys(regions) if region not in self._dvhs]
+        # The longest first, so that no thread is left with it at the end.
+        missing.sort(key=lambda region: -sum(len(c.points_mm) for c in self.structure(region).contours))
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            list(pool.map(self._attempt, missing))
+
+    def _attempt(self, region: Region) -> None:
+        with suppress(GeometryError):  # raised again, and turned into a reason, when a number is asked for
+            self.dvh(region)
+
+    def metric(self, roi: Region, metric: Metric) -> MetricResult:
+        """Return one metric of one region; a lack of data is a result with a reason, never raised."""
+        try:
+            dvh = self.dvh(roi)
+        except GeometryError as error:
+            return _no_geometry(roi, metric, error)
+        number = roi.number if isinstance(roi, RoiRef) else None
+        summed = self.case.summed
+        asked, why_not = (metric, "") if summed is None else metric_of_sum(metric, summed)
+        if why_not:
+            return _without_value(roi, metric, Reason.NOT_APPLICABLE, why_not)
+        row = metric_of_dvh(
+            asked,
+            # The volume has its band without a dose, too.
+            dvh if self.case.dose is not None or asked.kind == "Volume" else None,
+            roi=str(roi),
+            prescription=prescriptions_for(self.case.prescriptions, number),
+            uncovered=self.uncovered,
+            volume_cc=dvh.volume_cc,
+            # Of a sum of courses no number of fractions is that of the dose in each voxel.
+            fractions=self.case.fractions if summed is None else None,
+            body=self._body,
+            beyond=lambda distance_mm: self._beyond(roi, distance_mm),
+            targets=sum(s.rt_roi_type == "PTV" and not s.is_empty for s in self.case.structures),
+        )
+        return row if asked is metric else replace(row, metric=metric.canonical)
+
+    def _beyond(self, roi: Region, distance_mm: float) -> Dvh:
+        """Return the DVH of the body farther than `distance_mm` from a region; raises `NotEvaluable` without a body."""
+        from dvhkit.engine.combine import combine
+        from dvhkit.targets.derive.margin import grow
+
+        body = self._by_number(self._body_ref())
+        near = grow(self.structure(roi), distance_mm, image=self.case.image).structure
+        return self._compute(combine("-", body, near, name=f"{body.name} beyond {distance_mm:g} mm"))
+
+    def _body(self) -> Dvh:
+        """Return the DVH of the whole body; raises `NotEvaluable` where it is not plain which ROI that is."""
+        return self.dvh(self._body_ref())
+
+    def _body_ref(self) -> RoiRef:
+        """Return the ROI that is the body's outline; raises `NotEvaluable` where that is not plain."""
+        drawn = [s for s in self.structures() if not s.is_empty]
+        external = [s for s in drawn if s.rt_roi_type == "EXTERNAL"]
+        found = external or [s for s in drawn if fold(s.name) in ("body", "external")]
+        if len(found) != 1:
+            reason = Reason.AMBIGUOUS_STRUCTURE if found else Reason.NO_STRUCTURE
+            raise NotEvaluable(f"{len(found)} structures are the body's outline; just one is needed.", reason=reason)
+        return RoiRef(found[0].number, found[0].name)
+
+    def margin(self, inner: RoiRef, outer: RoiRef, expect: str) -> MarginFact:
+        """Return what margin was drawn between two ROIs, held against `expect`; what is lacking is a reason."""
+        from dvhkit.targets.achieved.check import describe, measure_margin, worst_margin
+        from dvhkit.targets.achieved.margin_map import joined, map_record
+
+        image = self.case.image
+        try:
+            measure = measure_margin(
+                self._by_number(inner),
+                self._by_number(outer),
+                expect=expect,
+                others=self.case.structures.structures,
+                slice_spacing_mm=(image.grid.plane_spacing_mm or None) if image is not None else None,
+            )
+        except NotEvaluable as lack:
+            return MarginFact(verdict=Verdict.NOT_EVALUABLE, reason_code=lack.reason.value, reason=lack.message)
+        except GeometryError as error:
+            return MarginFact(verdict=Verdict.NOT_EVALUABLE, reason_code=Reason.NO_VOLUME.value, reason=error.message)
+        check, note = measure.check, describe(measure.check)
+        drawn = map_record(measure, note)
+        known = self._margin_maps.get((inner, outer))
+        self._margin_maps[inner, outer] = drawn if known is None else joined(known, drawn)
+        value, low, high = worst_margin(check)
+        reason = None if check.verdict is Verdict.PASS else "; ".join(check.reasons)
+        return MarginFact(verdict=check.verdict, value_mm=value, low_mm=low, high_mm=high, reason=reason, note=note)
+
+    def containment(self, between: tuple[str, str] | None) -> tuple[ContainmentFact, ...]:
+        """Return how much of each target lies outside the structure that was drawn round it."""
+        from dvhkit.targets.achieved.containment import target_links
+
+        image = self.case.image
+        links = target_links(
+            self.case.structures.structures,
+            between=between,
+            slice_spacing_mm=(image.grid.plane_spacing_mm or None) if image is not None else None,
+        )
+        return tuple(containment_fact(pair, held) for pair, held in links)
+
+    def margin_maps(self) -> tuple[MarginMap, ...]:
+        """Return a map of each pair of structures whose margin was asked for so far."""
+        return tuple(self._margin_maps.values())
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what is odd about the case and about each DVH computed so far, without repeats."""
+        met = (*self.case.findings, *self._findings, *(f for dvh in self._dvhs.values() for f in dvh.findings))
+        return tuple(dict.fromkeys(met))
+
+    def curve(self, region: Region) -> Curve:
+        """Return the cumulative DVH of a region for tables and plots."""
+        structure, dvh = self.structure(region), self.dvh(region)
+        doses, volumes_cc = dvh.curve(step_gy=max((dvh.max_gy or 0.0) / _CURVE_POINTS, 1e-3))
+        percent = volumes_cc * (100.0 / dvh.volume_cc) if dvh.volume_cc > 0 else volumes_cc
+        return Curve(
+            roi=str(region),
+            roi_type=structure.rt_roi_type,
+            color_rgb=structure.color_rgb,
+            volume_cc=dvh.volume_cc,
+            dose_gy=tuple(float(d) for d in doses),
+            volume_pct=tuple(float(v) for v in percent),
+        )
+
+
+def _engine_options(engine: str | None) -> EngineOptions:
+    from dvhkit.engine.options import EngineOptions, profile
+
+    return EngineOptions() if engine is None else profile(engine)
+
+
+def _no_geometry(roi: Region, metric: Metric, error: GeometryError) -> MetricResult:
+    return _without_value(roi, metric, Reason.NO_VOLUME, str(error))
+
+
+def _without_value(roi: Region, metric: Metric, code: Reason, reason: str) -> MetricResult:
+    return MetricResult(
+        roi=str(roi),
+        metric=metric.canonical,
+        unit=metric.unit.value,
+        value=None,
+        reason_code=code.value,
+        reason=reason,
+    )

@@ -1,0 +1,1 @@
+"""Vertebral CTVs as pages and pictures."""

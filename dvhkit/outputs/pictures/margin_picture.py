@@ -1,0 +1,147 @@
+"""A margin as a picture: the inner surface unrolled, azimuth across and height up, shortfalls in red.
+
+SVG with axes, legend and a tooltip in each cell; PNG with the bare map, for places that take no SVG.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvhkit.outputs.pictures.png import png_bytes
+from dvhkit.outputs.text import clean
+from dvhkit.results.surface_map import SurfaceMap
+
+_CELL_W, _ROW_H_MM = 9, 3.0
+_LEFT, _TOP, _RIGHT, _BOTTOM = 64, 46, 18, 78
+_MOST_HEIGHT = 900
+# From no margin to a wide one, and from a little short to far short; readable without telling red from green.
+_NARROW, _WIDE = (247, 251, 255), (33, 113, 181)
+_SHORT, _FAR_SHORT = (253, 190, 110), (179, 0, 0)
+_OUTSIDE = (84, 0, 84)
+_EMPTY = (255, 255, 255)
+_TICKS = ((0, "left"), (90, "posterior"), (180, "right"), (270, "anterior"), (360, "left"))
+# Less than this is the breadth of the pen.
+_LEAST_LACK_MM = 0.3
+_FULL_LACK_MM = 4.0
+
+
+def margin_map_svg(picture: SurfaceMap, *, tips: bool = True) -> str:
+    """Return the map as a self-contained SVG; names out of DICOM are escaped.
+
+    Without `tips`, only cells that fall short tell their numbers, which makes the text a fifth as long.
+    """
+    rows, columns = picture.margin_mm.shape
+    height = _row_height(picture)
+    width = _LEFT + columns * _CELL_W + _RIGHT
+    total = _TOP + rows * height + _BOTTOM
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {total}" width="{width}" height="{total}" '
+        'font-family="sans-serif" font-size="11" role="img">',
+        f"<title>{_text(picture.title)}</title>",
+        f'<rect width="{width}" height="{total}" fill="#fff"/>',
+        f'<text x="{_LEFT}" y="18" font-size="14" font-weight="bold">{_text(picture.title)}</text>',
+        f'<text x="{_LEFT}" y="35" fill="#444">{_text(picture.limit)}</text>',
+        *_cells(picture, height, tips=tips),
+        *_axes(picture, height),
+        *_legend(picture, _TOP + rows * height + 42),
+        "</svg>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def margin_map_png(picture: SurfaceMap) -> bytes:
+    """Return the bare map as a PNG, superior up, from the patient's left over posterior, right and anterior."""
+    colours = _colours(picture)[::-1]
+    pixels = np.repeat(np.repeat(colours, _row_height(picture), axis=0), _CELL_W, axis=1)
+    return png_bytes(pixels)
+
+
+def _row_height(picture: SurfaceMap) -> int:
+    rows = len(picture.height_mm)
+    step = float(picture.height_mm[1]) - float(picture.height_mm[0]) if rows > 1 else _ROW_H_MM
+    return int(max(3, min(round(min(max(4 * step, 0.0), 24.0)), _MOST_HEIGHT // rows)))
+
+
+def _colours(picture: SurfaceMap) -> NDArray[np.uint8]:
+    """Return an RGB colour for each cell."""
+    margin, lacking = np.nan_to_num(picture.margin_mm), np.nan_to_num(picture.lacking_mm)
+    widest = max(_widest(picture), 1e-6)
+    calm = _blend(_NARROW, _WIDE, np.clip(margin, 0.0, widest) / widest)
+    short = _blend(_SHORT, _FAR_SHORT, lacking / _FULL_LACK_MM)
+    out = np.where((lacking > _LEAST_LACK_MM)[..., None], short, calm)
+    out = np.where((margin < 0)[..., None], _OUTSIDE, out)
+    return np.where(np.isnan(picture.margin_mm)[..., None], _EMPTY, out).round().astype(np.uint8)
+
+
+def _blend(a: tuple[int, int, int], b: tuple[int, int, int], t: NDArray[np.float64]) -> NDArray[np.float64]:
+    share = np.clip(t, 0, 1)[..., None]
+    return np.asarray((1 - share) * np.array(a) + share * np.array(b))
+
+
+def _widest(picture: SurfaceMap) -> float:
+    return float(np.nanmax(picture.margin_mm)) if np.isfinite(picture.margin_mm).any() else 1.0
+
+
+def _cells(picture: SurfaceMap, height: int, *, tips: bool) -> list[str]:
+    colours = _colours(picture)
+    rows, columns = picture.margin_mm.shape
+    out = []
+    plain: dict[str, list[str]] = {}
+    for row in range(rows):
+        y = _TOP + (rows - 1 - row) * height
+        for column in range(columns):
+            margin, lack = picture.margin_mm[row, column], picture.lacking_mm[row, column]
+            if np.isnan(margin):
+                continue
+            x = _LEFT + column * _CELL_W
+            fill = "#{:02x}{:02x}{:02x}".format(*(int(c) for c in colours[row, column]))
+            if not tips and margin >= 0 and not lack > _LEAST_LACK_MM:
+                plain.setdefault(fill, []).append(f"M{x} {y}h{_CELL_W}v{height}h-{_CELL_W}z")
+                continue
+            short = f", {lack:.1f} mm short" if lack > _LEAST_LACK_MM else ""
+            tip = f"{margin:.1f} mm{short}; z {picture.height_mm[row]:.1f} mm, {picture.azimuth_deg[column]:.0f} deg"
+            out.append(
+                f'<rect x="{x}" y="{y}" width="{_CELL_W}" height="{height}" fill="{fill}"><title>{tip}</title></rect>'
+            )
+    # Drawn a little over their edges, so that no light shines through between them on paper.
+    drawn = (f'<path fill="{fill}" stroke="{fill}" stroke-width="0.5" d="{"".join(d)}"/>' for fill, d in plain.items())
+    return [*drawn, *out]
+
+
+def _axes(picture: SurfaceMap, height: int) -> list[str]:
+    rows, columns = picture.margin_mm.shape
+    bottom, wide = _TOP + rows * height, columns * _CELL_W
+    out = [f'<rect x="{_LEFT}" y="{_TOP}" width="{wide}" height="{rows * height}" fill="none" stroke="#444"/>']
+    for degrees, name in _TICKS:
+        x = _LEFT + wide * degrees / 360
+        out.append(f'<line x1="{x:g}" y1="{bottom}" x2="{x:g}" y2="{bottom + 5}" stroke="#444"/>')
+        out.append(f'<text x="{x:g}" y="{bottom + 17}" text-anchor="middle">{name}</text>')
+    for row in sorted({0, rows // 2, rows - 1}):
+        y = _TOP + (rows - 0.5 - row) * height
+        out.append(f'<text x="{_LEFT - 6}" y="{y + 4:g}" text-anchor="end">z {picture.height_mm[row]:.0f}</text>')
+    out.append(f'<text x="{_LEFT - 6}" y="{_TOP - 4}" text-anchor="end" fill="#444">mm</text>')
+    return out
+
+
+def _legend(picture: SurfaceMap, y: float) -> list[str]:
+    words = [
+        (_NARROW, "0 mm"),
+        (_WIDE, f"{_widest(picture):.1f} mm margin"),
+        (_SHORT, f"{_LEAST_LACK_MM:g} mm short"),
+        (_FAR_SHORT, f"{_FULL_LACK_MM:g} mm short or more"),
+        (_OUTSIDE, "outside"),
+    ]
+    out, x = [], float(_LEFT)
+    for (red, green, blue), word in words:
+        fill = f"#{red:02x}{green:02x}{blue:02x}"
+        out.append(f'<rect x="{x:g}" y="{y:g}" width="12" height="12" fill="{fill}" stroke="#888"/>')
+        out.append(f'<text x="{x + 17:g}" y="{y + 10:g}">{word}</text>')
+        x += 34 + 6.4 * len(word)
+    return out
+
+
+def _text(words: str) -> str:
+    return escape(clean(words))

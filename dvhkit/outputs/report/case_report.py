@@ -1,0 +1,55 @@
+"""The report: one page of HTML that needs nothing else, on screen and on paper.
+
+The page asks the network for nothing, and its content security policy forbids it to: styles and the script are in the
+page and named by their hashes. Without the script everything is there but the readout under the pointer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from dvhkit.outputs.report.page import page_environment, page_policy, page_source
+from dvhkit.outputs.report.views import CaseView, case_view
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dvhkit.outputs.pictures.colours import Ink
+    from dvhkit.results.audit import AuditRecord
+
+
+def html_report(records: Iterable[AuditRecord]) -> str:
+    """Return the report of one or many audited cases as a self-contained page of HTML.
+
+    With several cases a table comes first that links to each. Everything that comes out of DICOM or a protocol is
+    cleaned of steering characters, cut to a sensible length and escaped. The page is drawn from the records alone,
+    so a saved ``audit.json`` (see `dvhkit.outputs.records.read_audit`) gives the same page.
+    """
+    cases = [case_view(record, anchor=f"case-{number}") for number, record in enumerate(records, start=1)]
+    styles = page_source("report.css") + _ink_rules(cases)
+    script = page_source("report.js")
+    page = page_environment().get_template("report.html.j2")
+    return page.render(
+        cases=cases,
+        title=f"{cases[0].name} – plan audit" if len(cases) == 1 else f"Plan audit of {len(cases)} cases",
+        # Not escaped: our own files, and colours made of six hexadecimal digits.
+        styles=Markup(styles),
+        script=Markup(script),
+        policy=page_policy(styles, script),
+        ink_class=ink_class,
+    )
+
+
+def ink_class(ink: Ink) -> str:
+    """Return the name of the style that draws in `ink`."""
+    return f"k{ink.light[1:]}{ink.dark[1:]}"
+
+
+def _ink_rules(cases: Iterable[CaseView]) -> str:
+    """Return one style a colour: classes, because the policy allows no style attributes."""
+    all_inks = {ink_class(c.ink): c.ink for case in cases if case.plot for c in case.plot.curves}
+    light = "".join(f".{name}{{--k:{ink.light}}}" for name, ink in all_inks.items())
+    dark = "".join(f".{name}{{--k:{ink.dark}}}" for name, ink in all_inks.items())
+    return f"{light}\n@media screen and (prefers-color-scheme:dark){{{dark}}}\n"

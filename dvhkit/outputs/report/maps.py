@@ -1,0 +1,63 @@
+"""Maps of drawn margins in the report: drawn from the record's numbers, so that no picture comes out of a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from markupsafe import Markup
+
+from dvhkit.model.arrays import FloatArray
+from dvhkit.outputs.pictures.margin_picture import margin_map_svg
+from dvhkit.outputs.text import clean, sentence_case
+from dvhkit.results.surface_map import SurfaceMap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dvhkit.results.audit import MarginMap
+
+# What fits over the picture in one line.
+_LONGEST_TITLE = 88
+_LONGEST_LIMIT = 110
+_LONGEST_CAPTION = 600
+# Of no use inside a page of HTML, which so holds no address of any kind.
+_NAMESPACE = ' xmlns="http://www.w3.org/2000/svg"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapView:
+    """One map: a drawing of ours, and what was found, in words."""
+
+    svg: Markup
+    caption: str
+
+
+def map_views(maps: Iterable[MarginMap]) -> list[MapView]:
+    """Return the drawings of a record's margin maps."""
+    return [
+        MapView(
+            # Made here of numbers and of texts that are cleaned and escaped on the way.
+            svg=Markup(margin_map_svg(as_surface_map(one), tips=False).replace(_NAMESPACE, "", 1)),
+            caption=sentence_case(clean(one.caption, longest=_LONGEST_CAPTION)),
+        )
+        for one in maps
+    ]
+
+
+def as_surface_map(one: MarginMap) -> SurfaceMap:
+    """Return a margin map as the picture takes it."""
+    columns = len(one.margin_mm[0])
+    return SurfaceMap(
+        azimuth_deg=np.asarray((np.arange(columns) + 0.5) * (360.0 / columns)),
+        height_mm=np.array(one.height_mm),
+        margin_mm=_table(one.margin_mm),
+        lacking_mm=_table(one.lacking_mm),
+        title=clean(one.title, longest=_LONGEST_TITLE),
+        limit=clean(one.limit, longest=_LONGEST_LIMIT),
+    )
+
+
+def _table(rows: tuple[tuple[float | None, ...], ...]) -> FloatArray:
+    return np.array(rows, dtype=np.float64)  # None becomes NaN

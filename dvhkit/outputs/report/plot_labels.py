@@ -1,0 +1,106 @@
+"""Names written beside their curves, where there is room for them; the legend has them all."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from itertools import pairwise
+
+from dvhkit.outputs.pictures.polyline import Point
+
+# Of the widest usual letters, at the 12 units of report.css.
+_LETTER_WIDTH, _LINE_HEIGHT = 8.0, 14.0
+_GAP = 7.0
+_MARK = 9.0
+_CLEARANCE = 3.0
+_LONGEST = 18
+_STEP = 6.0
+_MOST_CANDIDATES = 40
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """A name at (`x`, `y`), the middle of its left edge, for the curve with index `curve`."""
+
+    curve: int
+    x: float
+    y: float
+    text: str
+
+
+def place_labels(names: list[str], lines: list[list[Point]], *, frame: Box, avoid: list[Point]) -> list[Label]:
+    """Return a label for each curve that has a free place beside it, right or else left, clear of curves and labels.
+
+    Parameters
+    ----------
+    names, lines
+        A name and a line a curve, in the same order; names of more than 18 characters get none.
+    frame
+        Left, top, right and bottom of the plot.
+    avoid
+        Points that have to stay free, such as those of markers.
+    """
+    dense = [_dense(line) for line in lines]
+    drawn = _Drawn(dense)
+    labels: list[Label] = []
+    boxes: list[Box] = [(x - _MARK, y - _MARK, x + _MARK, y + _MARK) for x, y in avoid]
+    for index, name in enumerate(names):
+        if not name or len(name) > _LONGEST:
+            continue
+        width = _LETTER_WIDTH * len(name)
+        place = _free_place(index, dense[index], width=width, drawn=drawn, taken=boxes, frame=frame)
+        if place is not None:
+            boxes.append(place)
+            labels.append(Label(curve=index, x=place[0], y=(place[1] + place[3]) / 2, text=name))
+    return labels
+
+
+class _Drawn:
+    """All points of all curves, quick to ask for those in a box."""
+
+    def __init__(self, dense: list[list[Point]]) -> None:
+        self._points = sorted((x, y, index) for index, line in enumerate(dense) for x, y in line)
+        self._xs = [x for x, _, _ in self._points]
+
+    def meets(self, box: Box, *, besides: int | None = None) -> bool:
+        """Whether a curve, other than the one with the index `besides`, has a point in `box`."""
+        first, last = bisect_left(self._xs, box[0] - _CLEARANCE), bisect_right(self._xs, box[2] + _CLEARANCE)
+        return any(box[1] <= y <= box[3] and index != besides for _, y, index in self._points[first:last])
+
+
+def _free_place(
+    index: int, line: list[Point], *, width: float, drawn: _Drawn, taken: list[Box], frame: Box
+) -> Box | None:
+    middle = 0.58 * frame[1] + 0.42 * frame[3]
+    candidates = sorted(line, key=lambda point: abs(point[1] - middle))
+    places = candidates[:: max(1, len(candidates) // _MOST_CANDIDATES)]
+    for side in (1, -1):
+        for x, y in places:
+            edge = x + _GAP if side == 1 else x - _GAP - width
+            box = (edge, y - _LINE_HEIGHT / 2, edge + width, y + _LINE_HEIGHT / 2)
+            # Nothing may come between a name and its curve, else it seems to be another's.
+            gap = (min(x, edge + width), y - _GAP / 2, max(x, edge), y + _GAP / 2)
+            if not _within(box, frame) or any(_overlap(box, other) for other in taken):
+                continue
+            if not drawn.meets(box) and not drawn.meets(gap, besides=index):
+                return box
+    return None
+
+
+def _dense(line: list[Point]) -> list[Point]:
+    """Return points on `line` at most one step apart."""
+    out: list[Point] = []
+    for (x0, y0), (x1, y1) in pairwise(line):
+        count = max(1, round(max(abs(x1 - x0), abs(y1 - y0)) / _STEP))
+        out += [(x0 + (x1 - x0) * i / count, y0 + (y1 - y0) * i / count) for i in range(count)]
+    return out
+
+
+def _within(box: Box, frame: Box) -> bool:
+    return box[0] > frame[0] and box[2] < frame[2] - 2 and box[1] > frame[1] + 2 and box[3] < frame[3] - 2
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

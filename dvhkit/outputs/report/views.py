@@ -1,0 +1,275 @@
+"""What the report shows, in words: records turned into texts that the template only has to place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from dvhkit.findings import Finding, Level
+from dvhkit.outputs.number_format import limit_text
+from dvhkit.outputs.report.maps import MapView, map_views
+from dvhkit.outputs.report.metrics import MetricsView, metrics_view
+from dvhkit.outputs.report.numbers import NumberView, rule_margin, rule_value
+from dvhkit.outputs.report.plot import DvhPlot, plot_curves
+from dvhkit.outputs.text import clean, clean_name, sentence_case
+from dvhkit.outputs.verdict_words import (
+    Headline,
+    VerdictLook,
+    by_urgency,
+    count_phrases,
+    headline,
+    look_of,
+    points_text,
+    score_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dvhkit.results.audit import AuditRecord, InputFile, Provenance, RuleResult
+
+# Longer than anything sensible, and short enough to keep the page in shape.
+_LONGEST_NAME = 64
+_LONGEST_TITLE = 160
+_LONGEST_SENTENCE = 600
+# A CT has hundreds of files: from here on a role gets one line and one hash over all of them.
+_MOST_FILES_A_ROLE = 6
+# So many rules that do not apply are folded into one line.
+_FOLDED_FROM = 4
+# The codes that protocols give to what their limits were checked against.
+_STATUS_WORDS = {
+    "P": "read in the primary source",
+    "T": "read in a documented transcription of the primary source",
+    "S2": "read in two independent copies that agree",
+    "S1": "unverified: read in one copy only",
+    "C": "unverified: computed from numbers that were read",
+    "X": "unverified: copies disagree",
+    "B": "unverified: from general knowledge, not read",
+}
+_PROPERTY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
+_PROPERTY_PARTS = re.compile(r"[^._]+[._]*")
+_LEVEL_LOOKS = {
+    Level.SERIOUS.value: ("‼", "bad"),
+    Level.WARNING.value: ("!", "warn"),
+    Level.INFO.value: ("i", "info"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleView:
+    """One row of verdicts.
+
+    Attributes
+    ----------
+    quantity
+        What was measured, in parts between which a line may break.
+    facts
+        What is shown on demand, as pairs of a word and a text.
+    """
+
+    look: VerdictLook
+    title: str
+    roi: str
+    quantity: list[str]
+    goal: str
+    variation: str
+    value: NumberView | None
+    margin: NumberView | None
+    reason: str
+    facts: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingView:
+    """One finding with the sign and the tone of its level."""
+
+    level: str
+    symbol: str
+    tone: str
+    code: str
+    message: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputView:
+    """A file that went in, or all files of one role as one line."""
+
+    role: str
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvenanceView:
+    """What the numbers were made from and with."""
+
+    created: str
+    software: str
+    libraries: str
+    protocol_sha256: str
+    inputs: list[InputView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseView:
+    """One case, ready to be placed on the page.
+
+    Attributes
+    ----------
+    applicable, folded
+        The rules that are shown at once, and those that do not apply and are many: shown on demand.
+    """
+
+    anchor: str
+    name: str
+    protocol: str
+    protocol_id: str
+    prescription: str
+    headline: Headline
+    phrases: list[tuple[str, str]]
+    error: str
+    score: str
+    rules: list[RuleView]
+    applicable: list[RuleView]
+    folded: list[RuleView]
+    findings: list[FindingView]
+    context: list[tuple[str, str]]
+    plot: DvhPlot | None
+    maps: list[MapView]
+    metrics: MetricsView | None
+    provenance: ProvenanceView | None
+
+
+def case_view(record: AuditRecord, *, anchor: str) -> CaseView:
+    """Return everything that the report says about `record`, as harmless texts."""
+    rules = [_rule_view(rule) for rule in by_urgency(record.rules)]
+    idle = [view for view in rules if view.look == look_of("not-applicable")]
+    folded = idle if len(idle) >= _FOLDED_FROM else []
+    return CaseView(
+        anchor=anchor,
+        name=_name(record.case) or "unnamed case",
+        protocol=_title(record.protocol_title or record.protocol_id),
+        protocol_id=_name(" ".join(part for part in (record.protocol_id, record.protocol_version) if part)),
+        prescription=_title(record.prescription),
+        headline=headline(record),
+        phrases=count_phrases(record.rules),
+        error=sentence_case(_sentence(record.error or "")),
+        score=score_text(record.score()),
+        rules=rules,
+        applicable=[view for view in rules if view not in folded],
+        folded=folded,
+        findings=_finding_views(record.findings),
+        context=[(_name(key), _context_text(value)) for key, value in (record.context or {}).items()],
+        plot=plot_curves(record.curves, record.rules),
+        maps=map_views(record.margin_maps),
+        metrics=metrics_view(record.metrics),
+        provenance=_provenance_view(record.provenance) if record.provenance else None,
+    )
+
+
+def _rule_view(rule: RuleResult) -> RuleView:
+    facts = [
+        ("Rule", rule.rule_id),
+        ("Basis", sentence_case(rule.note)),
+        ("Source", rule.source),
+        ("Limit", _status_text(rule.status)),
+        ("Priority", str(rule.priority)),
+        ("Score", "" if rule.score is None else points_text(rule.score, rule.score_max)),
+        ("Reason code", rule.reason_code or ""),
+    ]
+    return RuleView(
+        look=look_of(rule.verdict.value),
+        title=_title(rule.title or rule.rule_id),
+        roi=_name(rule.roi),
+        quantity=_breakable(_name(rule.quantity)),
+        goal=_name(limit_text(rule.goal)),
+        variation=_name(limit_text(rule.variation)),
+        value=rule_value(rule),
+        margin=rule_margin(rule),
+        reason=sentence_case(_sentence(rule.reason or "")),
+        facts=[(word, _sentence(text)) for word, text in facts if text],
+    )
+
+
+def _breakable(quantity: str) -> list[str]:
+    """Return a property such as ``image.slice_spacing`` in parts; a metric such as ``D0.03cc[Gy]`` stays whole."""
+    return _PROPERTY_PARTS.findall(quantity) if _PROPERTY.fullmatch(quantity) else [quantity]
+
+
+def _status_text(status: str) -> str:
+    words = _STATUS_WORDS.get(status)
+    return f"{words} ({status})" if words else status
+
+
+def _finding_views(findings: Iterable[Finding]) -> list[FindingView]:
+    order = list(_LEVEL_LOOKS)
+    return [
+        FindingView(
+            level=finding.level.value,
+            symbol=_LEVEL_LOOKS[finding.level.value][0],
+            tone=_LEVEL_LOOKS[finding.level.value][1],
+            code=_name(finding.code),
+            message=sentence_case(_sentence(finding.message)),
+            where=_name(finding.where),
+        )
+        for finding in sorted(findings, key=lambda f: order.index(f.level.value))
+    ]
+
+
+def _context_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict | list | tuple):
+        return _sentence(json.dumps(value, ensure_ascii=False, default=str))
+    return _sentence("not stated" if value is None else value)
+
+
+def _provenance_view(made: Provenance) -> ProvenanceView:
+    return ProvenanceView(
+        created=_time_text(made.created_utc),
+        software=f"{_name(made.dvhkit_version)}, engine {_name(made.engine)}",
+        libraries=_sentence(", ".join(f"{name} {version}" for name, version in sorted(made.libraries.items()))),
+        protocol_sha256=_name(made.protocol_sha256),
+        inputs=_input_views(made.inputs),
+    )
+
+
+def _time_text(iso: str) -> str:
+    try:
+        moment = datetime.fromisoformat(iso)
+    except ValueError:
+        return _name(iso)
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment.tzinfo else _name(iso)
+
+
+def _input_views(inputs: Iterable[InputFile]) -> list[InputView]:
+    by_role: dict[str, list[InputFile]] = {}
+    for file in inputs:
+        by_role.setdefault(file.role, []).append(file)
+    return [view for role, files in by_role.items() for view in _role_views(role, files)]
+
+
+def _role_views(role: str, files: list[InputFile]) -> list[InputView]:
+    if len(files) <= _MOST_FILES_A_ROLE:
+        return [InputView(role=_name(role), path=_sentence(f.path), sha256=_name(f.sha256)) for f in files]
+    joined = "\n".join(sorted(f.sha256.lower() for f in files))
+    digest = hashlib.sha256(joined.encode("utf-8", "replace")).hexdigest()
+    paths = f"{len(files)} files, {files[0].path} to {files[-1].path} (one hash over their sorted hashes)"
+    return [InputView(role=_name(role), path=_sentence(paths), sha256=digest)]
+
+
+def _name(text: object) -> str:
+    return clean_name(text, _LONGEST_NAME)
+
+
+def _title(text: object) -> str:
+    return clean(text, longest=_LONGEST_TITLE)
+
+
+def _sentence(text: object) -> str:
+    return clean(text, longest=_LONGEST_SENTENCE)

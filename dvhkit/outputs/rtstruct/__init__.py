@@ -1,0 +1,1 @@
+"""RTSTRUCT files that planning systems accept."""

@@ -1,0 +1,1 @@
+"""Phantoms as DICOM objects."""

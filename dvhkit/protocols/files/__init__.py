@@ -1,0 +1,1 @@
+"""Protocol files: found, checked strictly, turned into plain records."""

@@ -1,0 +1,1 @@
+"""Which structure a rule means."""

@@ -1,0 +1,124 @@
+"""What a case is read from: the files of one triple, why they were chosen, and how the case is called."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dvhkit.errors import DvhkitError
+from dvhkit.findings import Finding, Level
+from dvhkit.readers.archive.index import FileEntry
+from dvhkit.readers.linking.dose_sets import Assembly, DoseSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFiles:
+    """The files of one (structure set, plan, dose) triple and of the image behind it.
+
+    Attributes
+    ----------
+    label
+        How reports call the case: from where it lies.
+    rtdose
+        The files of the dose; how they come together says `assembly`. Empty where there is no dose.
+    links
+        Why these files were chosen, one sentence a choice.
+    problem
+        Why they cannot be read as a case; None if they can. `read_files` raises it.
+    registrations
+        Spatial registrations that join the frames of dose and structures.
+    same_frame
+        The user vouches that dose and structures share a frame of reference, whatever their UIDs say.
+    image_entries, beam_doses
+        Headers of the image slices; doses to compare with `rtdose`, never to add.
+    """
+
+    label: str
+    rtstruct: Path | None
+    rtdose: tuple[Path, ...] = ()
+    rtplan: Path | None = None
+    image: tuple[Path, ...] = ()
+    assembly: Assembly = Assembly.ONE
+    registrations: tuple[Path, ...] = ()
+    same_frame: bool = False
+    links: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    problem: DvhkitError | None = field(default=None, compare=False)
+    image_entries: tuple[FileEntry, ...] = field(default=(), repr=False)
+    beam_doses: tuple[Path, ...] = field(default=(), repr=False)
+
+    def describe(self) -> str:
+        """Return the files in one line, as candidates are listed."""
+        parts = [f"structures {self.rtstruct.name}" if self.rtstruct else "no structures"]
+        parts.append("dose " + " + ".join(path.name for path in self.rtdose[:3]) if self.rtdose else "no dose")
+        if self.rtplan:
+            parts.append(f"plan {self.rtplan.name}")
+        return f"{self.label}: " + ", ".join(parts)
+
+
+@dataclass(slots=True)
+class Draft:
+    """A triple in the making."""
+
+    dose: DoseSet | None = None
+    plan: FileEntry | None = None
+    structures: FileEntry | None = None
+    image: tuple[FileEntry, ...] = ()
+    registrations: tuple[FileEntry, ...] = ()
+    same_frame: bool = False
+    links: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    problem: DvhkitError | None = None
+
+    @property
+    def entries(self) -> list[FileEntry]:
+        """The RT objects: dose files, plan, structure set."""
+        doses = self.dose.entries if self.dose else ()
+        return [entry for entry in (*doses, self.plan, self.structures) if entry is not None]
+
+    def note(self, level: Level, code: str, message: str, where: str = "") -> None:
+        """Add a finding."""
+        self.findings.append(Finding(level=level, code=code, message=message, where=where))
+
+
+def frames_of(structures: FileEntry) -> tuple[str, ...]:
+    """Return the frames of reference that a structure set names, its own first."""
+    own = (structures.frame_of_reference_uid,) if structures.frame_of_reference_uid else ()
+    return own + structures.structures().frame_uids
+
+
+def label_cases(cases: list[CaseFiles], root: Path) -> tuple[CaseFiles, ...]:
+    """Name cases by the folder that holds their files, relative to the root; by dose file too where that is shared."""
+    folders = [_label(case, root) for case in cases]
+    count = Counter(folders)
+    named = []
+    for case, folder in zip(cases, folders, strict=True):
+        owner = case.rtdose[0] if case.rtdose else case.rtplan or case.rtstruct
+        assert owner is not None
+        named.append(replace(case, label=folder if count[folder] == 1 else f"{folder}/{owner.stem}"))
+    return tuple(sorted(named, key=lambda c: (c.label, c.rtdose, str(c.rtstruct))))
+
+
+def _label(case: CaseFiles, root: Path) -> str:
+    files = [p for p in (case.rtstruct, *case.rtdose, case.rtplan, *case.image) if p is not None]
+    common = Path(os.path.commonpath([path.absolute().parent for path in files]))
+    base = root.absolute() if root.is_dir() else root.absolute().parent
+    if common != base and base in common.parents:
+        return common.relative_to(base).as_posix()
+    return (base if base == common else common).resolve().name or "case"
+
+
+def territories(drafts: list[Draft], root: Path) -> list[Path]:
+    """Return the widest folder under `root` that belongs to each case alone, or else the one that it lies in.
+
+    Folders decide nothing about what belongs together, but a broken file has no UID to go by.
+    """
+    homes = [draft.entries[-1].path.absolute().parent for draft in drafts]
+    count = Counter(folder for home in homes for folder in (home, *home.parents))
+    found = []
+    for home in homes:
+        alone = [folder for folder in (home, *home.parents) if count[folder] == 1 and folder.is_relative_to(root)]
+        found.append(alone[-1] if alone else home)
+    return found

@@ -1,0 +1,68 @@
+"""Which image series a structure set was drawn on: by reference, else by frame of reference, else not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dvhkit.findings import Level
+from dvhkit.readers.archive.index import FileEntry
+from dvhkit.readers.archive.lookup import Lookup
+from dvhkit.readers.linking.case_files import Draft, frames_of
+from dvhkit.readers.wording import counted, shown
+
+
+def add_image(draft: Draft, lookup: Lookup, chosen: tuple[FileEntry, ...] | None, *, root: Path) -> None:
+    """Give `draft` its image series out of all there are, or the slices that the user chose."""
+    if chosen is not None:
+        draft.image = chosen
+        draft.links.append("image: chosen by the user")
+        return
+    if draft.structures is None:
+        return
+    series = lookup.series
+    named = [uid for uid in draft.structures.structures().series_uids if uid in series]
+    by_reference = bool(named)
+    if not named:
+        frames = dict.fromkeys(frames_of(draft.structures))
+        named = [uid for frame in frames for uid in lookup.series_in.get(frame, [])]
+    if len(named) > 1:
+        named = _narrowed(named, series, draft)
+    if len(named) == 1:
+        _take(draft, series[named[0]], by_reference=by_reference)
+    elif named:
+        found = "; ".join(_described(series[uid], root) for uid in named[:8]) + ("; ..." if len(named) > 8 else "")
+        message = (
+            f"{len(named)} image series could belong to the structure set: {found}. Choose one with --image, which "
+            "takes the folder of its slices."
+        )
+        draft.note(Level.WARNING, "image-ambiguous", message, draft.structures.path.name)
+
+
+def _described(slices: list[FileEntry], root: Path) -> str:
+    return f"{counted(len(slices), f'{slices[0].modality} file')}, the first {shown(slices[0].path, root)}"
+
+
+def _narrowed(uids: list[str], series: dict[str, list[FileEntry]], draft: Draft) -> list[str]:
+    """Prefer the series in the dose's frame of reference, then CT, then those whose slices are named."""
+    assert draft.structures is not None
+    frame = draft.dose.entries[0].frame_of_reference_uid if draft.dose else ""
+    images = draft.structures.structures().image_uids
+    in_frame = [uid for uid in uids if frame and series[uid][0].frame_of_reference_uid == frame] or uids
+    of_ct = [uid for uid in in_frame if series[uid][0].modality == "CT"] or in_frame
+    return [uid for uid in of_ct if any(entry.sop_instance_uid in images for entry in series[uid])] or of_ct
+
+
+def _take(draft: Draft, slices: list[FileEntry], *, by_reference: bool) -> None:
+    assert draft.structures is not None
+    draft.image = tuple(slices)
+    how = "referenced by the structure set" if by_reference else "the only one in the structure set's frame"
+    draft.links.append(f"image series of {len(slices)} {slices[0].modality} files: {how}")
+    if not by_reference:
+        message = "The image series that the structure set refers to is not there; one in the same frame is used."
+        draft.note(Level.WARNING, "image-linked-by-frame", message)
+        return
+    wanted = draft.structures.structures().image_uids
+    missing = len(wanted - {entry.sop_instance_uid for entry in slices})
+    if missing:
+        message = f"{missing} of {len(wanted)} image slices that the structure set refers to are not there."
+        draft.note(Level.WARNING, "image-slices-missing", message)

@@ -1,0 +1,1 @@
+"""The margin that was really drawn."""

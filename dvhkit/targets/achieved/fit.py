@@ -1,0 +1,252 @@
+"""Which six margins best explain an outer contour: a robust fit of the asymmetric expansion.
+
+The outer structure of a plain margin is the inner one widened by an ellipsoid whose eight octants join the six margins
+(a Minkowski sum). Then every point of the outer surface has the gauge 1 from the inner one. The fit asks for the six
+margins under which as many points as can be have it; where the outer one was cut, or drawn by hand, points fall out of
+step and lose their say (Welsch weights, narrowed step by step), so that they do not spoil the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dvhkit.model.arrays import FloatArray
+from dvhkit.targets.achieved.cloud import Cloud, gauge_to
+from dvhkit.targets.achieved.surface import Surface, make_surface
+
+DIRECTIONS = ("left", "right", "posterior", "anterior", "superior", "inferior")
+# No planning margin is smaller, and the gauge of a margin of nothing has no meaning.
+LEAST_MM = 0.2
+_MOST_POINTS = 2500
+# Widths over which a point that does not fit loses its say, in mm: from wide to narrow.
+_WIDTHS_MM = (4.0, 4.0, 2.5, 2.5, 1.5, 1.5, 1.0, 1.0, 0.7, 0.5)
+_LAST_WIDTHS_MM = (0.5, 0.5, 0.5)
+_TRIAL_WIDTHS_MM = (1.0, 0.7, 0.5, 0.5, 0.5)
+_ROUGH_POINTS = 700
+# Ends that are tried, in shares of the slice distance beyond the last slice; None is what the sections suggest.
+_ROUND_SHARES: tuple[float | None, ...] = (None, 0.0, 1.0)
+_FLAT_SHARES: tuple[float | None, ...] = (None, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+# Costs that differ by less than this, in mm2, are the same.
+_SAME_COST_MM2 = 0.002
+# How much a margin may stray from the mean of all before the points must say so: holds what nothing determines.
+_PRIOR_MM = 4.0
+_PRIOR_POINTS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fit:
+    """What a fit found.
+
+    Attributes
+    ----------
+    margins_mm : (6,)
+        Towards left, right, posterior, anterior, superior, inferior.
+    uncertainty_mm : (6,)
+        What the points leave open, and half the spread over what the inner structure's ends may be.
+    points_mm : (n, 3)
+        The points of the outer contours that were fitted.
+    residual_mm : (n,)
+        How far each lies beyond the fitted expansion; negative where it falls short.
+    vector_mm : (n, 3)
+        From the inner structure to the point.
+    explained_frac
+        Share of the points within `TOLERANCE_MM` of the fitted expansion.
+    """
+
+    margins_mm: FloatArray
+    uncertainty_mm: FloatArray
+    points_mm: FloatArray
+    residual_mm: FloatArray
+    vector_mm: FloatArray
+    explained_frac: float
+
+
+TOLERANCE_MM = 0.7
+
+
+def support_mm(normals: FloatArray, margins_mm: FloatArray) -> FloatArray:
+    """Return how far an expansion moves a surface that faces along unit `normals` (n, 3)."""
+    return np.asarray(np.sqrt(((octant(normals, margins_mm) * normals) ** 2).sum(axis=1)))
+
+
+def octant(vectors: FloatArray, margins_mm: FloatArray) -> FloatArray:
+    """Return the three margins (n, 3) of the octant into which each vector points."""
+    m = np.asarray(margins_mm)
+    return np.where(vectors >= 0, m[0::2], m[1::2])
+
+
+def fit_margins(inner: Surface, outer: Surface) -> Fit:
+    """Return the six margins that best make `outer` of `inner`."""
+    points = _fitted_points(outer)
+    rough = points[:_ROUGH_POINTS]
+    thin = inner.cloud.thinned(3)
+    first = [_fit(rough, thin, inner, start, _WIDTHS_MM) for start in _starts(rough, thin, inner)]
+    start = max(first, key=lambda f: round(f.explained_frac, 2)).margins_mm
+    inner, start, spread = _with_best_ends(inner, outer, rough, start)
+    chosen = _fit(points, inner.cloud, inner, start, _LAST_WIDTHS_MM)
+    # Both last slices may end anywhere up to the next one.
+    most = 0.5 + np.repeat(np.abs(inner.slice_axis), 2) * max(inner.spacing_mm, outer.spacing_mm)
+    return replace(chosen, uncertainty_mm=np.minimum(np.hypot(chosen.uncertainty_mm, spread), most))
+
+
+def _fitted_points(outer: Surface) -> FloatArray:
+    points = outer.cloud.drawn().points_mm
+    stride = max(1, -(-len(points) // _MOST_POINTS))
+    # A stride that follows the rings would pick the same places on each: the order is mixed, by a fixed seed.
+    return points[np.random.default_rng(1).permutation(len(points))[::stride]]
+
+
+def _with_best_ends(
+    inner: Surface, outer: Surface, points: FloatArray, start: FloatArray
+) -> tuple[Surface, FloatArray, FloatArray]:
+    """Return the inner surface with the ends that explain the outer points best, their margins, and what is left open.
+
+    Where the inner structure ends between its last slice and the next is not known. Round ends are tried as their last
+    sections suggest, flat ones at several heights; the rounding of the outer structure tells, as far as slices show it.
+    Where it leaves several open, a flat end is taken whose margin comes nearest to that from last slice to last slice.
+    """
+    shares = _FLAT_SHARES if any(cap.flat for cap in inner.caps) else _ROUND_SHARES
+    ends = {share: inner if share is None else _ending(inner, (share, share)) for share in shares}
+    trials = {share: _fit(points, e.cloud.thinned(2), e, start, _TRIAL_WIDTHS_MM) for share, e in ends.items()}
+    margins = trials[None].margins_mm.copy()
+    axis = int(np.abs(inner.slice_axis).argmax())
+    flipped = inner.slice_axis[axis] < 0
+    spread = np.zeros(6)
+    best: list[float | None] = []
+    for upward in (False, True):
+        positive = upward != flipped
+        costs = {share: _cost(trial, axis, positive=positive) for share, trial in trials.items()}
+        least = min(costs.values())
+        worthy = [share for share in shares if costs[share] <= 1.5 * least + _SAME_COST_MM2]
+        side = 2 * axis + int(not positive)
+        found = {share: float(trials[share].margins_mm[side]) for share in worthy}
+        flat = any(cap.flat for cap in inner.caps if cap.upward is upward)
+        slices_mm = _between_last_slices(inner, outer, upward=upward)
+        # Unless other ends explain clearly more, the sections of a round end have the word.
+        trusted = None in worthy and not flat
+        best.append(None if trusted else min(worthy, key=lambda s: round(abs(found[s] - slices_mm), 2)))
+        margins[side] = trials[best[-1]].margins_mm[side]
+        spread[side] = max(0.5 * float(np.ptp(list(found.values()))), 0.5 * inner.spacing_mm if flat else 0.0)
+    chosen = inner if best == [None, None] else _ending(inner, (best[0], best[1]))
+    return chosen, margins, spread
+
+
+def _between_last_slices(inner: Surface, outer: Surface, *, upward: bool) -> float:
+    ends = [s.stack.offsets_mm[-1 if upward else 0] for s in (inner, outer)]
+    return float((ends[1] - ends[0]) * (1 if upward else -1))
+
+
+def _cost(trial: Fit, axis: int, *, positive: bool) -> float:
+    """Return the mean squared residual, none counted above 1 mm2, of the points on one side."""
+    along = trial.vector_mm[:, axis] * (1 if positive else -1)
+    side = along > 0.2 * np.linalg.norm(trial.vector_mm, axis=1)
+    return float(np.minimum(trial.residual_mm[side] ** 2, 1.0).mean()) if side.any() else 0.0
+
+
+def _ending(inner: Surface, shares: tuple[float | None, float | None]) -> Surface:
+    return make_surface(
+        inner.structure, fallback_spacing_mm=inner.spacing_mm, step_mm=inner.cloud.step_mm, cap_shares=shares
+    )
+
+
+def _starts(points: FloatArray, cloud: Cloud, inner: Surface) -> list[FloatArray]:
+    """Return six equal margins to begin with: such that most points lie within them, then half, then few.
+
+    Much of an outer structure may be cut, so that what is whole reaches far; or it may hold another target too.
+    """
+    gauge, _, _ = gauge_to(points, cloud, outward=False)
+    outside = inner.signed(points) > 0
+    if not outside.any():
+        return [np.full(6, LEAST_MM)]
+    reaches = np.percentile(gauge[outside], (75, 50, 25))
+    distinct = [r for n, r in enumerate(reaches) if n == 0 or reaches[n - 1] - r > _WIDTHS_MM[-1]]
+    return [np.full(6, max(float(reach), LEAST_MM)) for reach in distinct]
+
+
+def _fit(points: FloatArray, cloud: Cloud, inner: Surface, start: FloatArray, widths_mm: Sequence[float]) -> Fit:
+    outside = inner.signed(points) > 0
+    margins = start
+    information = np.eye(6)
+    found = None
+    for width in widths_mm:
+        gauge, vector, found = gauge_to(points, cloud, margins, outward=False, likely=found)
+        residual, jacobian = _residuals(gauge, vector, margins, outside)
+        weight = np.exp(-((residual / width) ** 2)) * outside
+        weight /= max(1.0, float(weight.sum())) / 500.0
+        information = (jacobian * weight[:, None]).T @ jacobian
+        pull = np.eye(6) * _PRIOR_POINTS / _PRIOR_MM**2
+        step = np.linalg.solve(
+            information + pull,
+            -(jacobian * weight[:, None]).T @ residual - pull @ (margins - margins.mean()),
+        )
+        margins = np.clip(margins + np.clip(step, -3.0, 3.0), LEAST_MM, 80.0)
+    gauge, vector, _ = gauge_to(points, cloud, margins, outward=False, likely=found)
+    residual, _ = _residuals(gauge, vector, margins, outside)
+    fits = np.abs(residual) <= TOLERANCE_MM
+    scatter = float(np.sqrt(np.mean(residual[fits] ** 2))) if fits.any() else TOLERANCE_MM
+    # About one point in ten is independent of its neighbours.
+    covariance = np.linalg.inv(information + np.eye(6) * 1e-3)
+    return Fit(
+        margins_mm=margins,
+        uncertainty_mm=scatter * np.sqrt(10 * np.diag(covariance)),
+        points_mm=points,
+        residual_mm=residual,
+        vector_mm=vector,
+        explained_frac=float(fits.mean()),
+    )
+
+
+def _residuals(
+    gauge: FloatArray, vector: FloatArray, margins: FloatArray, outside: np.ndarray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the distance (mm, first order) of each point beyond the expansion, and its change with each margin."""
+    here = octant(vector, margins)
+    g = np.maximum(gauge, 1e-6)[:, None]
+    slope = np.linalg.norm(vector / here**2 / g, axis=1)
+    slope = np.maximum(slope, 1.0 / here.max(axis=1))
+    signed = np.where(outside, gauge, -gauge)
+    residual = (signed - 1.0) / slope
+    change = -(vector**2) / here**3 / g / slope[:, None]
+    jacobian = np.zeros((len(vector), 6))
+    rows = np.arange(len(vector))
+    for a in range(3):
+        jacobian[rows, 2 * a + (vector[:, a] < 0)] = change[:, a]
+    return np.asarray(residual), jacobian
+
+
+def recipe(margins_mm: Sequence[float], steps_mm: Sequence[float]) -> str:
+    """Return margins in the words of a planner: ``5 mm all round, 8 mm inferior``.
+
+    Parameters
+    ----------
+    steps_mm : (6,)
+        To what each is rounded: half a millimetre, or more where the data do not tell.
+    """
+    rounded = {
+        name: max(0.0, round(m / step) * step) for name, m, step in zip(DIRECTIONS, margins_mm, steps_mm, strict=True)
+    }
+    values = list(rounded.values())
+    common = max(sorted(set(values)), key=values.count)
+    others = {n: v for n, v in rounded.items() if v != common}
+    if not others:
+        return f"{common:g} mm all round"
+    if values.count(common) >= 4:
+        return f"{common:g} mm all round, " + _listed(others)
+    return _listed(rounded)
+
+
+def _listed(margins: dict[str, float]) -> str:
+    pairs = (("left", "right"), ("anterior", "posterior"), ("superior", "inferior"))
+    groups: dict[float, list[str]] = {}
+    for pair in pairs:
+        for name in pair:
+            if name in margins:
+                groups.setdefault(margins[name], []).append(name)
+    return ", ".join(f"{value:g} mm {_joined(names)}" for value, names in groups.items())
+
+
+def _joined(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

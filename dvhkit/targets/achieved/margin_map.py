@@ -1,0 +1,90 @@
+"""The inner surface unrolled: azimuth by height, each cell with the margin that is left there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvhkit.model.arrays import FloatArray
+from dvhkit.results.audit import MarginMap
+from dvhkit.results.surface_map import SurfaceMap
+
+if TYPE_CHECKING:
+    from dvhkit.targets.achieved.check import MarginMeasure
+
+# Degrees between columns; 5 gives cells of a few mm on a target of a few cm.
+_STEP_DEG = 5.0
+# A record keeps hundredths of a mm, a tenth of what contours resolve.
+_DIGITS = 2
+
+
+def surface_map(measure: MarginMeasure) -> SurfaceMap:
+    """Return the unrolled map of a check."""
+    reach = measure.reach
+    points = reach.points_mm
+    # Each height has its own middle, so that a bent target unrolls as a straight one does.
+    step = measure.inner.spacing_mm
+    low = points[:, 2].min()
+    row = np.floor((points[:, 2] - low) / step + 1e-9).astype(int)
+    n_rows, n_columns = int(row.max()) + 1, round(360 / _STEP_DEG)
+    weight = np.bincount(row, reach.share, n_rows).clip(1e-12)
+    middle = [np.bincount(row, reach.share * points[:, a], n_rows) / weight for a in range(2)]
+    angle = np.degrees(np.arctan2(points[:, 1] - middle[1][row], points[:, 0] - middle[0][row])) % 360
+    column = np.floor(angle / _STEP_DEG).astype(int) % n_columns
+    cell = row * n_columns + column
+    check = measure.check
+    asked = f"{check.expected} mm asked for" if check.expected else f"recovered: {check.recipe}"
+    return SurfaceMap(
+        azimuth_deg=np.asarray((np.arange(n_columns) + 0.5) * _STEP_DEG),
+        height_mm=low + (np.arange(n_rows) + 0.5) * step,
+        margin_mm=_extreme(reach.distance_mm, cell, (n_rows, n_columns), least=True),
+        lacking_mm=_extreme(measure.lacking_mm, cell, (n_rows, n_columns), least=False),
+        title=f"Margin from {check.inner} to {check.outer}",
+        limit=asked,
+    )
+
+
+def _extreme(values: FloatArray, cell: NDArray[np.int64], shape: tuple[int, int], *, least: bool) -> FloatArray:
+    out = np.full(shape[0] * shape[1], np.inf if least else -np.inf)
+    (np.minimum if least else np.maximum).at(out, cell, values)
+    out[~np.isfinite(out)] = np.nan
+    return out.reshape(shape)
+
+
+def map_record(measure: MarginMeasure, caption: str) -> MarginMap:
+    """Return the unrolled map of a check as a record keeps it."""
+    picture = surface_map(measure)
+    return MarginMap(
+        title=picture.title,
+        limit=picture.limit,
+        caption=caption,
+        height_mm=tuple(round(float(z), _DIGITS) for z in picture.height_mm),
+        margin_mm=_rows(picture.margin_mm),
+        lacking_mm=_rows(picture.lacking_mm),
+    )
+
+
+def joined(first: MarginMap, second: MarginMap) -> MarginMap:
+    """Return one map of two checks of the same structures: what is lacking to either limit.
+
+    So a margin that is asked for axis by axis makes one picture.
+    """
+    if second.limit == first.limit:
+        return first
+    pairs = zip(first.lacking_mm, second.lacking_mm, strict=True)
+    return replace(
+        first,
+        limit=f"{first.limit}; {second.limit}",
+        lacking_mm=tuple(tuple(_larger(a, b) for a, b in zip(one, other, strict=True)) for one, other in pairs),
+    )
+
+
+def _larger(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else max(a, b)
+
+
+def _rows(values: FloatArray) -> tuple[tuple[float | None, ...], ...]:
+    return tuple(tuple(None if np.isnan(v) else round(float(v), _DIGITS) for v in row) for row in values)

@@ -1,0 +1,1 @@
+"""New structures from old ones: margins, crops, shells, recipes, bone."""

@@ -1,0 +1,1 @@
+"""Structures made out of others: one grammar, one evaluator."""

@@ -1,0 +1,1 @@
+"""Vertebral CTVs: rules, profiles, checks."""

@@ -1,0 +1,1 @@
+"""One vertebra's shape: axes, cuts, compartments."""

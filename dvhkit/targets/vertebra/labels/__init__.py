@@ -1,0 +1,1 @@
+"""What names, label maps and segments say of vertebrae."""
