@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dvhkit.engine.options import EngineOptions
 from dvhkit.engine.rasterise import volume_on_grid
@@ -18,7 +17,7 @@ def greatest_on_faces_gy(
 ) -> float:
     """Return the greatest dose in Gy on the outer faces of a dose grid, inside the structure.
 
-    Taken over the whole of each outermost voxel that the structure touches, plus one step of the stored dose. Where it
+    Taken over the whole of each outermost pixel that the structure touches, plus one step of the stored dose. Where it
     touches none, or lies oblique to the grid, over all faces: then nobody knows where it leaves the grid.
 
     Notes
@@ -26,29 +25,26 @@ def greatest_on_faces_gy(
     Dose that was planned from within a grid falls off beyond it, so the part outside receives no more than this. A
     source outside the grid would break that; the greatest dose on the faces then tells of it, since dose rises there.
     """
-    shell = np.ones(dose.values_gy.shape, np.bool_)
-    shell[1:-1, 1:-1, 1:-1] = False
     try:
         touched = volume_on_grid(structure, dose.grid, options, slice_spacing_mm=slice_spacing_mm) > 0
     except GeometryError:
-        touched = shell
-    asked = touched & shell
-    reach = _greatest_in_voxel(dose.values_gy)
-    return float(reach[asked if asked.any() else shell].max()) + dose.quantum_gy
+        touched = np.zeros(dose.values_gy.shape, np.bool_)
+    faces = [
+        (_greatest_in_pixel(np.take(dose.values_gy, end, axis)), np.take(touched, end, axis))
+        for axis in range(3)
+        for end in (0, -1)
+    ]
+    inside = [float(reach_gy[met].max()) for reach_gy, met in faces if met.any()]
+    return max(inside or [float(reach_gy.max()) for reach_gy, _ in faces]) + dose.quantum_gy
 
 
-def _greatest_in_voxel(values_gy: FloatArray) -> FloatArray:
-    """Return the greatest trilinear dose within each voxel: it lies at its centre or on its border, half way on."""
-    found: NDArray[np.float64] = np.array(values_gy)
-    for axis in range(3):
-        middle = 0.5 * (np.take(found, range(1, found.shape[axis]), axis) + _but_last(found, axis))
-        widened = np.moveaxis(found.copy(), axis, 0)
-        between = np.moveaxis(middle, axis, 0)
-        np.maximum(widened[:-1], between, out=widened[:-1])
-        np.maximum(widened[1:], between, out=widened[1:])
-        found = np.moveaxis(widened, 0, axis)
+def _greatest_in_pixel(values_gy: FloatArray) -> FloatArray:
+    """Return the greatest bilinear dose within each pixel of a face: at its centre, or on its border half way on."""
+    found = np.array(values_gy)
+    for _ in range(2):
+        middle = 0.5 * (found[1:] + found[:-1])
+        widened = found.copy()
+        np.maximum(widened[:-1], middle, out=widened[:-1])
+        np.maximum(widened[1:], middle, out=widened[1:])
+        found = widened.T
     return found
-
-
-def _but_last(values: FloatArray, axis: int) -> FloatArray:
-    return np.take(values, range(values.shape[axis] - 1), axis)
