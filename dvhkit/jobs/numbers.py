@@ -82,6 +82,7 @@ class CaseNumbers(StatedFacts):
         self._dvhs: dict[Region, Dvh] = {}
         self._margin_maps: dict[tuple[RoiRef, RoiRef], MarginMap] = {}
         self._findings: list[Finding] = []
+        self._why_no_dose = next((f.message for f in case.findings if f.code == "dose-unusable"), "")
 
     def region(self, roi: str | int) -> Region:
         """Return what `roi` names: a structure, ``#number``, or an expression.
@@ -211,6 +212,8 @@ class CaseNumbers(StatedFacts):
             beyond=lambda distance_mm: self._beyond(roi, distance_mm),
             targets=sum(s.rt_roi_type == "PTV" and not s.is_empty for s in self.case.structures),
         )
+        if row.reason_code == Reason.NO_DOSE and self._why_no_dose:
+            row = replace(row, reason=self._why_no_dose)
         return row if asked is metric else replace(row, metric=metric.canonical)
 
     def _beyond(self, roi: Region, distance_mm: float) -> Dvh:
