@@ -98,6 +98,10 @@ class _Linker:
         if self.choice.rtplan is not None:
             draft.plan = self.choice.rtplan
             draft.links.append(f"plan {draft.plan.path.name}: chosen by the user")
+            meant = draft.dose.header.plan_uids
+            if meant and draft.plan.sop_instance_uid not in meant:
+                message = "The dose refers to another plan than the one that the user chose: its prescription is used."
+                draft.note(Level.WARNING, "plan-vouched", message, draft.plan.path.name)
             return
         dose = draft.dose.entries[0]
         uids = dose.dose().plan_uids
@@ -111,7 +115,25 @@ class _Linker:
             draft.problem = draft.problem or self._same_identity("plans", found, "--rtplan")
         elif uids:
             message = "The plan that the dose refers to is not there, so its prescription and fractions are unknown."
+            message += self._candidates(dose)
             draft.note(Level.WARNING, "plan-absent", message, dose.path.name)
+
+    def _candidates(self, dose: FileEntry) -> str:
+        """Return which plans may be the one that a dose means: what an archive's "modify" leaves has another UID."""
+        plans = [
+            self._shown(plan)
+            for plan in self.index.of_role(Role.RTPLAN)
+            if plan.study_uid == dose.study_uid
+            and plan.patient_key == dose.patient_key
+            and plan.frame_of_reference_uid in ("", dose.frame_of_reference_uid)
+        ]
+        if not plans:
+            return ""
+        them = "Plan" if len(plans) == 1 else "Plans"
+        lie = "is of the same study and frame of reference but has" if len(plans) == 1 else (
+            "are of the same study and frame of reference but have"
+        )
+        return f" {them} {listed(plans)} {lie} another UID: if it is the one, name it with --rtplan."
 
     def _add_structures(self, draft: Draft) -> None:
         assert draft.dose is not None
