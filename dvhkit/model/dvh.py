@@ -47,7 +47,8 @@ class Dvh:
         the chords of its outlines cut off, changes. `error_gy` says what that means for a part of the structure.
     face_gy
         Where part of the structure lies outside the dose grid: the greatest dose on the grid's faces inside the
-        structure, above which the part outside cannot be taken to lie. None where nothing lies outside, or it was not looked at.
+        structure, above which the part outside cannot be taken to lie. None where nothing lies outside, or it was not
+        looked at.
     min_bounds_gy, max_bounds_gy
         Between what the least and the greatest dose lie for all that the drawn slices say; None where no band was
         asked for. A drawn contour belongs to the structure, and an edge or a tip between two slices is drawn on

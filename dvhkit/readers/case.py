@@ -114,8 +114,9 @@ def read_case(
         Vouch that dose and structures share a frame of reference although their UIDs differ; a serious finding
         remembers it.
     dose
-        What becomes of a dose that cannot be used: ``required`` raises; ``if usable`` goes on without it, and a serious
-        finding, ``dose-unusable``, says why; ``not needed`` does so for dose and structures in unlike frames, too.
+        What becomes of a dose that cannot be used: ``required`` raises; ``if usable`` goes on without one that by its
+        header is none of the whole plan in Gy, and a serious finding, ``dose-unusable``, says why; ``not needed`` does
+        so for a damaged file, and for dose and structures in unlike frames, too.
 
     Raises
     ------
@@ -312,7 +313,7 @@ def _read_dose(files: CaseFiles, findings: list[Finding], *, need: DoseNeed) -> 
     try:
         dose, found = read_dose_set(files.rtdose, files.assembly)
     except (DicomReadError, GeometryError, LinkError) as fault:
-        if need == "required":
+        if need != "not needed":  # a damaged file may hold what was asked for
             raise
         findings.append(unusable_dose(fault))
         return None

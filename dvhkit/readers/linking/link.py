@@ -130,8 +130,10 @@ class _Linker:
         if not plans:
             return ""
         them = "Plan" if len(plans) == 1 else "Plans"
-        lie = "is of the same study and frame of reference but has" if len(plans) == 1 else (
-            "are of the same study and frame of reference but have"
+        lie = (
+            "is of the same study and frame of reference but has"
+            if len(plans) == 1
+            else ("are of the same study and frame of reference but have")
         )
         return f" {them} {listed(plans)} {lie} another UID: if it is the one, name it with --rtplan."
 
