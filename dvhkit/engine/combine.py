@@ -9,9 +9,11 @@ from typing import Any, Literal
 import numpy as np
 import shapely
 
+from dvhkit.engine.contours.planes import PlaneStack, stack_planes
+from dvhkit.engine.contours.repair import rings_of
+from dvhkit.engine.contours.runs import find_runs
 from dvhkit.engine.options import profile
-from dvhkit.engine.planes import PlaneStack, find_runs, slabs, stack_planes
-from dvhkit.engine.repair import rings_of
+from dvhkit.engine.solid.ends import slabs
 from dvhkit.errors import GeometryError, InputError
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid

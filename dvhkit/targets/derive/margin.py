@@ -8,10 +8,11 @@ from itertools import pairwise
 import numpy as np
 import shapely
 
+from dvhkit.engine.contours.planes import PlaneStack, repaired, stack_planes
+from dvhkit.engine.contours.repair import compose, rings_of
+from dvhkit.engine.contours.runs import Runs, find_runs
 from dvhkit.engine.distance import FrameMargins, grown_sections, shrunk_sections
 from dvhkit.engine.loft_parts import Section, ring_polygons
-from dvhkit.engine.planes import PlaneStack, Runs, find_runs, repaired, stack_planes
-from dvhkit.engine.repair import compose, rings_of
 from dvhkit.errors import GeometryError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
