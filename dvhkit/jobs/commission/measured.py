@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -62,6 +62,8 @@ class Answer:
 
 def through_dicom(phantom: PhantomSet) -> Case:
     """Return the phantom as a case, by way of DICOM files in a temporary folder."""
+    if phantom.image is not None:
+        phantom = replace(phantom, image=replace(phantom.image, rle=False))  # packing pixels takes most of the time
     with TemporaryDirectory(prefix="dvhkit-commission-") as folder:
         write_set(folder, phantom)
         return read_case(Path(folder))
