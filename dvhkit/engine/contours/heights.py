@@ -147,7 +147,7 @@ def _lattice(heights: FloatArray, unit: float) -> tuple[float, float] | None:
     for _ in range(3):
         onward = np.where(gaps <= 2, 1.0, np.maximum(1, np.rint(gaps * unit / step)))
         places = np.concatenate([[0.0], np.cumsum(onward)])
-        step = _tightest_step(places, at, unit)
+        step = _tightest_step(np.asarray(places, np.float64), np.asarray(at, np.float64), unit)
     off = at - step * places
     if np.ptp(off) > unit + 1e-6 or step < 1.05 * unit:
         return None
