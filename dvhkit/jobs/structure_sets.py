@@ -81,7 +81,11 @@ def into_frame_of(
     if same_frame:
         message = "The two sets name different frames of reference; they were compared as if they shared one."
         return replace(
-            second, findings=(*second.findings, Finding(level=Level.SERIOUS, code="frame-vouched", message=message))
+            second,
+            findings=(
+                *second.findings,
+                Finding(level=Level.SERIOUS, code="frame-of-reference-vouched", message=message),
+            ),
         )
     if registration is None:
         raise LinkError(
