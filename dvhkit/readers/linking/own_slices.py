@@ -46,8 +46,11 @@ def _one_way(slices: list[FileEntry], listed: frozenset[str]) -> tuple[list[File
 
     fitting = [entry for entry in slices if fits(entry)]
     others = [entry for entry in slices if not fits(entry)]
-    # Without a list, a few odd ones among many are left out; a mixture is not decided.
-    clear = len(fitting) > 2 * len(others) or any(entry.sop_instance_uid in listed for entry in named)
+    # What is listed was drawn on: a mixture of listed slices is not decided, nor one without a list.
+    if any(entry.sop_instance_uid in listed for entry in slices):
+        clear = not any(entry.sop_instance_uid in listed for entry in others)
+    else:
+        clear = len(fitting) > 2 * len(others)
     return (fitting, others) if clear else (slices, [])
 
 
