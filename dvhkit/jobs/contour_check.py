@@ -182,7 +182,8 @@ def _names(drawn_set: DrawnSet, members: Sequence[Member], rows: Sequence[NameRo
     names = [s.name.strip().casefold() for s in drawn_set.structures]
     for name in sorted({s.name for s in drawn_set.structures if names.count(s.name.strip().casefold()) > 1}):
         yield _at_middle("name-repeated", name, Level.WARNING, "several structures bear this name", where)
-    for row, member in zip(rows, members, strict=True):
+    known = sum(row.how is not Recognition.NONE for row in rows)
+    for row, member in zip(rows, members, strict=True) if 2 * known >= len(rows) else ():
         plain = member.role in {"body", "couch", "target"} or row.rt_roi_type in _NO_ORGANS
         if row.how is Recognition.NONE and not plain:
             hint = f"; {row.suggestion} may be meant" if row.suggestion else ""

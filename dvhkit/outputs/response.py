@@ -15,7 +15,7 @@ from dvhkit.outputs.text import clean
 from dvhkit.results.response import RESPONSE_SCHEMA
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import JustifyMethod, RenderableType
 
     from dvhkit.results.response import Course, Responses
 
@@ -56,7 +56,8 @@ def responses_view(found: Responses) -> list[RenderableType]:
     for course in found.patients:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, title=clean(course.patient) or None)
         for heading in ("Date", "Sum mm", "Baseline %", "Nadir %", "Targets", "Others", "New", "Overall", "Readers"):
-            table.add_column(heading, justify="right" if heading.endswith(("mm", "%")) else "left")
+            justify: JustifyMethod = "right" if heading.endswith(("mm", "%")) else "left"
+            table.add_column(heading, justify=justify, no_wrap=heading == "Date")
         for p in course.time_points:
             numbers = ["-" if v is None else f"{v:+.1f}" for v in (p.from_baseline_pct, p.from_nadir_pct)]
             total = "-" if p.sum_mm is None else f"{p.sum_mm:.1f}"

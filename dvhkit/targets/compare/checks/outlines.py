@@ -110,9 +110,12 @@ def is_sliver(ring: Ring) -> bool:
 
 
 def _is_tip(drawn: Drawn, ring: Ring) -> bool:
-    """Whether a ring is all that is drawn on the first or last slice: there a structure may come to a point."""
-    ends = (drawn.levels[0], drawn.levels[-1])
-    return any(len(level.rings) == 1 and level.rings[0] is ring for level in ends)
+    """Whether a ring ends a part: what is drawn over it on one neighbouring slice, and nothing on the other."""
+    at = next(n for n, level in enumerate(drawn.levels) if any(r is ring for r in level.rings))
+    line = shapely.linearrings(ring.points)
+    beside = [drawn.levels[n].area.intersects(line) for n in (at - 1, at + 1) if 0 <= n < len(drawn.levels)]
+    alone = not any(r is not ring and r.shape.intersects(line) for r in drawn.levels[at].rings)
+    return alone and sum(beside) == 1
 
 
 def spike_points(ring_points: Any) -> Any:  # noqa: ANN401 -- arrays
