@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvhkit.errors import GeometryError, InputError
+from dvhkit.extras import needs_extra
 
 
 def to_rt_utils(mask_zyx: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -41,7 +42,8 @@ def read_masks(rtstruct: Path | str, series: Path | str) -> dict[str, NDArray[np
     InputError
         If rt-utils cannot read the files.
     """
-    from rt_utils import RTStructBuilder
+    with needs_extra("masks"):
+        from rt_utils import RTStructBuilder
 
     try:
         found = RTStructBuilder.create_from(dicom_series_path=str(series), rt_struct_path=str(rtstruct))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvhkit.errors import GeometryError, InputError, OutputError
+from dvhkit.extras import needs_extra
 from dvhkit.model.grid import UNIFORM_ATOL_MM, Grid
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def to_image(values: NDArray[Any], grid: Grid) -> SimpleITK.Image:
     GeometryError
         Planes that are not evenly spaced: these formats have one distance for all.
     """
-    import SimpleITK
+    with needs_extra("masks"):
+        import SimpleITK
 
     if values.shape != grid.shape_zyx:
         raise GeometryError(f"the values {values.shape} do not fit the grid {grid.shape_zyx}.")
@@ -69,7 +71,8 @@ def write_volume(path: Path | str, values: NDArray[Any], grid: Grid) -> None:
     """
     import tempfile
 
-    import SimpleITK
+    with needs_extra("masks"):
+        import SimpleITK
 
     path = Path(path)
     suffix = suffix_of(path)
