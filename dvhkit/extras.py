@@ -20,5 +20,5 @@ def needs_extra(extra: str) -> Iterator[None]:
     except ModuleNotFoundError as missing:
         raise InputError(
             f"this needs the package {missing.name}, which is not installed.",
-            remedy=f"Install it with: pip install 'dvhkit[{extra}]' (in a copy of the source: pip install '.[{extra}]').",
+            remedy=f"Say: pip install 'dvhkit[{extra}]' (in a copy of the source: pip install '.[{extra}]').",
         ) from missing
