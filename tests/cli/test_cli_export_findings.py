@@ -18,7 +18,9 @@ def made(tmp_path) -> MadeSet:
     return MadeSet(tmp_path / "set")
 
 
-def write(made: MadeSet, *, planes_mm=PLANES_MM, kind="CLOSED_PLANAR", corners=BOX, shift_mm=0.0, names=("PTV", "Organ")):
+def write(
+    made: MadeSet, *, planes_mm=PLANES_MM, kind="CLOSED_PLANAR", corners=BOX, shift_mm=0.0, names=("PTV", "Organ")
+):
     """Image and structure set; the PTV drawn with other corners, another kind of contour, or moved along x."""
     for number, data in enumerate(ct_slices(made.uids, z_mm=planes_mm)):
         made.write(f"image{number}", data)
@@ -26,7 +28,7 @@ def write(made: MadeSet, *, planes_mm=PLANES_MM, kind="CLOSED_PLANAR", corners=B
     for roi, name in zip(data.StructureSetROISequence, names, strict=False):
         roi.ROIName = name
     drawn = next(item for item in data.ROIContourSequence if item.ReferencedROINumber == 3)
-    moved = np.asarray(corners) + [shift_mm, 0.0]
+    moved = np.asarray(corners) + np.array([shift_mm, 0.0])
     drawn.ContourSequence = [contour_item(polygon_at(moved, z), kind) for z in PLANES_MM[1:-1]]
     made.write("structures", data)
 
