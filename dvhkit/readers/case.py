@@ -18,7 +18,7 @@ from dvhkit.readers.archive.index import DicomIndex, FileEntry, Progress, find_f
 from dvhkit.readers.archive.roles import Role
 from dvhkit.readers.image_series import build_series
 from dvhkit.readers.linking.case_files import CaseFiles, unusable_dose
-from dvhkit.readers.linking.consistency import prescribed_dose, roi_references, structures_on_image
+from dvhkit.readers.linking.consistency import on_image_slices, prescribed_dose, roi_references, structures_on_image
 from dvhkit.readers.linking.frames import FrameJoiner
 from dvhkit.readers.linking.link import Choice, link
 from dvhkit.readers.rtdose import read_dose
@@ -287,6 +287,8 @@ def read_files(files: CaseFiles, *, dose: DoseNeed = "required") -> Case:
     given = _read_dose(files, findings, need=dose)
     plan = _read_plan(files, findings)
     image = _read_image(files, findings)
+    if image is not None:
+        structures = on_image_slices(structures, image)
     if given is not None and not files.same_frame:
         joiner = FrameJoiner(given, files.registrations)
         structures = joiner.structures(structures, findings)
