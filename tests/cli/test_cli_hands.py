@@ -111,5 +111,7 @@ def test_an_audit_imports_nothing_of_the_extras():
         "print(sorted({'pandas', 'SimpleITK', 'rt_utils', 'cv2', 'gdcm'} & set(sys.modules)))"
     )
     root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, timeout=300, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=root, timeout=300, check=True
+    )
     assert done.stdout.strip() == "[]"
