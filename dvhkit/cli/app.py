@@ -13,10 +13,12 @@ import typer
 
 from dvhkit.cli.audit import audit
 from dvhkit.cli.commission import commission
+from dvhkit.cli.contours import contours_app
 from dvhkit.cli.ctv import ctv_app
 from dvhkit.cli.dvh import dvh
 from dvhkit.cli.export import export
 from dvhkit.cli.inspect import inspect
+from dvhkit.cli.lesions import lesions_app
 from dvhkit.cli.margin import margin_app
 from dvhkit.cli.names import names_app
 from dvhkit.cli.phantom import phantom_app
@@ -47,6 +49,8 @@ app.add_typer(protocol_app)
 app.add_typer(margin_app)
 app.add_typer(target_app)
 app.add_typer(ctv_app)
+app.add_typer(contours_app)
+app.add_typer(lesions_app)
 
 
 def _print_version(wanted: bool) -> None:

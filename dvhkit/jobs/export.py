@@ -105,7 +105,7 @@ class _Exporter:
         spacing_mm = _plane_spacing_mm(self.case, grid) or None
         fractions = volume_on_grid(structure, grid, self.options, slice_spacing_mm=spacing_mm)
         array = (fractions >= 0.5).astype(np.uint8) if self.is_mask else fractions.astype(np.float32)
-        stated_mm = grid.plane_spacing_mm or spacing_mm or 1.0
+        stated_mm = grid.even_spacing_mm or spacing_mm or 1.0
         held_cc = float(array.sum(axis=(1, 2), dtype=np.float64) @ _voxel_cc(grid, stated_mm))
         stem = _stem(name, {volume.stem.casefold() for volume in self.made})
         self.made.append(
