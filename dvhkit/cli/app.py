@@ -12,9 +12,11 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from dvhkit.cli.audit import audit
+from dvhkit.cli.check_dvh import check_dvh
 from dvhkit.cli.ctv import ctv_app
 from dvhkit.cli.dvh import dvh
 from dvhkit.cli.export import export
+from dvhkit.cli.import_masks import import_
 from dvhkit.cli.inspect import inspect
 from dvhkit.cli.margin import margin_app
 from dvhkit.cli.names import names_app
@@ -38,6 +40,8 @@ app.command()(dvh)
 app.command()(inspect)
 app.command()(export)
 app.command("sum")(sum_)
+app.command("check-dvh")(check_dvh)
+app.command("import")(import_)
 app.add_typer(names_app)
 app.add_typer(protocol_app)
 app.add_typer(margin_app)
