@@ -13,6 +13,7 @@ import typer
 
 from dvhkit.cli.audit import audit
 from dvhkit.cli.check_dvh import check_dvh
+from dvhkit.cli.commission import commission
 from dvhkit.cli.ctv import ctv_app
 from dvhkit.cli.dvh import dvh
 from dvhkit.cli.export import export
@@ -20,6 +21,7 @@ from dvhkit.cli.import_masks import import_
 from dvhkit.cli.inspect import inspect
 from dvhkit.cli.margin import margin_app
 from dvhkit.cli.names import names_app
+from dvhkit.cli.phantom import phantom_app
 from dvhkit.cli.protocol import protocol_app
 from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE, never_fail_on_letters
 from dvhkit.cli.sum import sum_
@@ -42,6 +44,8 @@ app.command()(export)
 app.command("sum")(sum_)
 app.command("check-dvh")(check_dvh)
 app.command("import")(import_)
+app.command()(commission)
+app.add_typer(phantom_app)
 app.add_typer(names_app)
 app.add_typer(protocol_app)
 app.add_typer(margin_app)

@@ -109,7 +109,7 @@ def _same_lattice(values: NDArray[Any], into: FloatArray, grid: Grid) -> tuple[N
 
 def _of_lattice(field: NDArray[Any], grid: Grid) -> tuple[Outline, ...]:
     found = []
-    used = np.asarray(field != 0).any(axis=0)
+    used = np.count_nonzero(field, axis=0) > 0
     rows, columns = np.flatnonzero(used.any(axis=1)), np.flatnonzero(used.any(axis=0))
     r0, r1, c0, c1 = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     tracer = Tracer((r1 - r0 + 2, c1 - c0 + 2))

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import shapely
 
+from dvhkit.engine.contours.planes import PlaneStack
 from dvhkit.engine.dose_sum import grid_index, trilinear
-from dvhkit.engine.options import Between as _Between
-from dvhkit.engine.options import EndCap, EngineOptions
-from dvhkit.engine.planes import PlaneStack
-from dvhkit.engine.solid import Solid, make_solid
+from dvhkit.engine.options import Between, EndCap, EngineOptions
+from dvhkit.engine.solid.solid import Solid, make_solid
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dose import Dose
 from dvhkit.model.grid import Grid
@@ -71,7 +70,7 @@ def slabs_of(
     image: Grid | None = None,
 ) -> Slabs | None:
     """Return the upright slabs of a structure; None where nothing bounds an area."""
-    options = EngineOptions(profile="slabs", between=_Between.PRISM, end_cap=cap)
+    options = EngineOptions(profile="slabs", between=Between.PRISM, end_cap=cap)
     solid = make_solid(structure, dose.grid, options, slice_spacing_mm=slice_spacing_mm, image=image)
     if not isinstance(solid, Solid):
         return None

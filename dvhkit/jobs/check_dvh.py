@@ -162,6 +162,7 @@ def _stored(case: Case) -> Iterator[TpsDvh]:
             volume=stored.volume_cc if stored.volume_cc is not None else stored.volume_pct,
             in_cc=in_cc,
             source=source,
+            unusable="it leaves out the part inside other structures" if stored.excluded_numbers else "",
         )
 
 
@@ -190,7 +191,9 @@ def _match(case: Case, curve: TpsDvh, every: Sequence[TpsDvh]) -> tuple[Structur
     return found[0], ""
 
 
-def _begin(case: Case, numbers: CaseNumbers, curve: TpsDvh, structure: Structure | None, why: str) -> RoiCheck | _Compared:
+def _begin(
+    case: Case, numbers: CaseNumbers, curve: TpsDvh, structure: Structure | None, why: str
+) -> RoiCheck | _Compared:
     if structure is None:
         return _not_compared(curve, why)
     if curve.unusable:

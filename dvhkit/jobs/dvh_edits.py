@@ -138,7 +138,7 @@ class _Search:
         if edit.moved_mm != (0.0, 0.0):
             u, v = cloud.uvw[mine, 0] - edit.moved_mm[0], cloud.uvw[mine, 1] - edit.moved_mm[1]
             return contains(self._slabs.sections[k], u, v)
-        return cloud.inside_mm[mine] > -edit.grown_mm
+        return np.asarray(cloud.inside_mm[mine] > -edit.grown_mm)
 
     def refined(self, base: Curve, edit: Edit) -> tuple[float, Edit]:
         """Return the best edit of the same kind on the same slices, and what is left in percent."""
