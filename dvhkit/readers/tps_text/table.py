@@ -82,6 +82,9 @@ def _title_line(lines: list[str], delimiter: str) -> int | None:
             continue
         words = [words_without_units(cell) for cell in cells]
         has_dose = any(_DOSE.search(word) for word in words)
+        later = [_cells(line, delimiter) for line in lines[n + 1 : n + 3] if line.strip()]
+        if has_dose and len(later) == 2 and all(number(c) is not None for row in later for c in row[: len(cells)] if c):
+            return n
         if has_dose and (any(_ROI.match(w) or _VOLUME.search(w) for w in words) or all(map(_unit, cells))):
             follows = [_cells(later, delimiter) for later in lines[n + 1 : n + 3] if later.strip()]
             if not follows or sum(number(c) is not None for c in follows[0]) >= 2:
@@ -139,7 +142,7 @@ Points = tuple[str, list[tuple[int, float, float]], int, int, float | None]
 def _long(path: Path, rows: list[tuple[int, list[str]]], columns: _Columns) -> list[Points]:
     assert columns.roi is not None
     dose = next((n for n in columns.dose if columns.units[n] in ("gy", "cgy")), columns.dose[0])
-    volume = next((n for n in columns.volume if columns.units[n] == "cc"), columns.volume[0])
+    volume = _long_volume(rows, columns)
     found: dict[str, list[tuple[int, float, float]]] = {}
     sizes: dict[str, float] = {}
     for at, cells in rows:
@@ -153,6 +156,19 @@ def _long(path: Path, rows: list[tuple[int, list[str]]], columns: _Columns) -> l
         if size is not None:
             sizes[roi] = size
     return [(roi, points, dose, volume, sizes.get(roi)) for roi, points in found.items()]
+
+
+def _long_volume(rows: list[tuple[int, list[str]]], columns: _Columns) -> int:
+    """Return which column holds the curve; one of cc that never changes beside one of percent is the ROI's size."""
+    volume = next((n for n in columns.volume if columns.units[n] == "cc"), columns.volume[0])
+    percent = next((n for n in columns.volume if columns.units[n] == "%"), None)
+    if percent is None or columns.units[volume] != "cc":
+        return volume
+    seen = {(cells[columns.roi or 0], cells[volume]) for _, cells in rows if len(cells) > volume}
+    if len(seen) == len({roi for roi, _ in seen}):
+        columns.size = volume
+        return percent
+    return volume
 
 
 def _wide(path: Path, rows: list[tuple[int, list[str]]], columns: _Columns) -> list[Points]:
