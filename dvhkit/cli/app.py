@@ -14,11 +14,13 @@ import typer
 from dvhkit.cli.audit import audit
 from dvhkit.cli.check_dvh import check_dvh
 from dvhkit.cli.commission import commission
+from dvhkit.cli.contours import contours_app
 from dvhkit.cli.ctv import ctv_app
 from dvhkit.cli.dvh import dvh
 from dvhkit.cli.export import export
 from dvhkit.cli.import_masks import import_
 from dvhkit.cli.inspect import inspect
+from dvhkit.cli.lesions import lesions_app
 from dvhkit.cli.margin import margin_app
 from dvhkit.cli.names import names_app
 from dvhkit.cli.phantom import phantom_app
@@ -51,6 +53,8 @@ app.add_typer(protocol_app)
 app.add_typer(margin_app)
 app.add_typer(target_app)
 app.add_typer(ctv_app)
+app.add_typer(contours_app)
+app.add_typer(lesions_app)
 
 
 def _print_version(wanted: bool) -> None:
