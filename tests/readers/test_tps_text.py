@@ -52,7 +52,7 @@ RAYSTATION = """#PatientId:1
 0\t100
 20\t0
 """
-MONACO = """Patient ID: X~1 | Plan Name: P | Resolution: 0.3(cm) | Bin Width: 0.1(Gy) | Dose Units: Gy | Volume Units: cm3
+MONACO = """Patient ID: X~1 | Plan Name: P | Bin Width: 0.1(Gy) | Dose Units: Gy | Volume Units: cm3
 Structure Name            Dose        Volume
 
 Spinal Cord     0.0   20.0
