@@ -71,7 +71,9 @@ def export_volumes(
     InputError
         If the case has no image or dose to lay masks on, or no dose to export.
     """
-    exporter = _Exporter(case, profile(engine) if engine else None, is_mask=values == "mask")
+    # A mask says of each slice what its contours say: masks that became contours come back as they were.
+    chosen = engine or ("prism" if values == "mask" and on == "image" else None)
+    exporter = _Exporter(case, profile(chosen) if chosen else None, is_mask=values == "mask")
     for name in rois:
         exporter.add_structure(name, _grid(case, on))
     if dose:
