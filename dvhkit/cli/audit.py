@@ -196,11 +196,12 @@ def _of_sum(
 ) -> CaseOutcome:
     """Audit the dose of several plans together."""
     from dvhkit.cli.plans import summed_case
-    from dvhkit.jobs.batch import CaseOutcome, audit_one
+    from dvhkit.jobs.batch import CaseOutcome, audit_one, with_user_prescription
 
     if options.fractions is not None:
         raise InputError("--fractions is for one plan.", remedy="Say those of each plan: PLAN@FRACTIONS.")
     case = summed_case(plans, eqd2_alpha_beta_gy=eqd2_alpha_beta_gy, allow_unlike=allow_unlike)
+    case = with_user_prescription(case, rx_gy=options.rx_gy, fractions=None)
     announce_first_run()
     return CaseOutcome(record=audit_one(case, options, root=Path(plans[0])), case=case)
 

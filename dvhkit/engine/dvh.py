@@ -12,6 +12,7 @@ import numpy as np
 
 from dvhkit.engine.field.accumulate import Reading, accumulated
 from dvhkit.engine.field.bounds import hull, rounded
+from dvhkit.engine.field.faces import greatest_on_faces_gy
 from dvhkit.engine.options import EngineOptions, admissible
 from dvhkit.engine.solid.solid import Solid, make_solid
 from dvhkit.findings import Finding
@@ -23,6 +24,8 @@ from dvhkit.model.structure import Structure
 # Above this volume dose voxels are not divided and readings cost most: its band comes from the rule between slices and
 # from the dose, and not from where it ends. Half a slice of a flat end is then still 1 to 2 % of the volume.
 _ENDS_MATTER_CC = 1000.0
+# Less outside the dose grid is the rounding of contours and grids.
+MUCH_UNCOVERED_FRAC = 1e-6
 
 
 def compute_dvh(
@@ -64,7 +67,7 @@ def compute_dvh(
         return _without_volume(structure, solid)
     if not with_band:
         return accumulated(solid, [Reading(options=options, dose=dose)])[1][0]
-    return _with_band(solid, options, dose)
+    return _with_faces(_with_band(solid, options, dose), structure, options, dose, slice_spacing_mm)
 
 
 def _with_band(drawn: Solid, options: EngineOptions, dose: Dose | None) -> Dvh:
@@ -94,6 +97,17 @@ def _with_band(drawn: Solid, options: EngineOptions, dose: Dose | None) -> Dvh:
         min_bounds_gy=hull(dvh.min_bounds_gy, found[smooth].min_bounds_gy),
         max_bounds_gy=hull(dvh.max_bounds_gy, found[smooth].max_bounds_gy),
     )
+
+
+def _with_faces(
+    dvh: Dvh, structure: Structure, options: EngineOptions, dose: Dose | None, slice_spacing_mm: float | None
+) -> Dvh:
+    """Return the DVH, and its variants, with what bounds the dose outside the grid, where much lies there."""
+    if dose is None or not max(d.uncovered_frac for d in (dvh, *dvh.variants)) > MUCH_UNCOVERED_FRAC:
+        return dvh
+    face_gy = greatest_on_faces_gy(structure, dose, options, slice_spacing_mm=slice_spacing_mm)
+    variants = tuple(replace(variant, face_gy=face_gy) for variant in dvh.variants)
+    return replace(dvh, face_gy=face_gy, variants=variants)
 
 
 def compute_dvhs(

@@ -77,7 +77,8 @@ def audit_one(case: Case, options: AuditOptions, *, root: Path | None = None) ->
 
 def _audit_one(files: CaseFiles, options: AuditOptions, root: Path | None, *, keep: bool) -> CaseOutcome:
     try:
-        case = read_files(files)
+        case = read_files(files, dose="if usable")
+        case = with_user_prescription(case, rx_gy=options.rx_gy, fractions=options.fractions)
         return CaseOutcome(record=audit_one(case, options, root=root), case=case if keep else None)
     except DvhkitError as error:
         return CaseOutcome(record=_failed(files, options.protocol, str(error)), error=error)

@@ -112,11 +112,13 @@ def _observed_types(data: DataSet, path: Path) -> dict[int, str]:
 
 def _structure(roi: DataSet, rois: _Rois, charset: tuple[str, ...], path: Path) -> Structure:
     number = require_integer(roi, "ROINumber", path=path)
-    name = name_text(roi, "ROIName", charset)
+    # Without a name its number is what tells it from others, here and in all that comes out.
+    stored = name_text(roi, "ROIName", charset)
+    name = stored if stored.strip() else f"#{number}"
     contours: list[Contour] = []
     color = None
     for item in rois.contours.get(number, []):
-        contours += _contours(item, name or f"#{number}", rois.odd, path)
+        contours += _contours(item, name, rois.odd, path)
         color = color or _color(item)
     return Structure(
         number=number,

@@ -57,9 +57,10 @@ function dvhkitScene(facts, source) {
     }
     return d.values;
   }
-  function along(offsets, w) {
+  function along(d, w) {
+    const { offsets } = d;
     const n = offsets.length;
-    if (n === 1) return Math.abs(w - offsets[0]) <= 0.5 ? 0 : NaN;
+    if (n === 1) return Math.abs(w - offsets[0]) <= (d.spacing[0] + d.spacing[1]) / 4 + 1e-6 ? 0 : NaN;
     if (w < offsets[0] - (offsets[1] - offsets[0]) / 2 - 1e-6 || w > offsets[n - 1] + (offsets[n - 1] - offsets[n - 2]) / 2 + 1e-6) return NaN;
     if (w <= offsets[0]) return 0;
     if (w >= offsets[n - 1]) return n - 1;
@@ -76,7 +77,7 @@ function dvhkitScene(facts, source) {
   function trilinear(d, v, x, y, w) {
     const nx = d.columns, ny = d.rows, nz = d.offsets.length;
     if (!(x >= -0.5 - 1e-6 && x <= nx - 0.5 + 1e-6 && y >= -0.5 - 1e-6 && y <= ny - 0.5 + 1e-6)) return NaN;
-    const z = along(d.offsets, w);
+    const z = along(d, w);
     if (z !== z) return NaN;
     x = Math.min(nx - 1, Math.max(0, x)); y = Math.min(ny - 1, Math.max(0, y));
     const i = Math.min(Math.floor(x), Math.max(nx - 2, 0)), j = Math.min(Math.floor(y), Math.max(ny - 2, 0)), k = Math.min(Math.floor(z), Math.max(nz - 2, 0));

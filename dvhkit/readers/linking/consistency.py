@@ -54,7 +54,7 @@ def roi_references(structures: StructureSet, plan: Plan | None, dose: Dose | Non
     """Return findings on ROI numbers that plan or dose refer to and the structure set does not have."""
     known = {structure.number for structure in structures}
     prescribed = {p.roi_number for p in plan.prescriptions if p.roi_number is not None} if plan else set()
-    stored = {dvh.roi_number for dvh in dose.stored_dvhs} if dose else set()
+    stored = {n for dvh in dose.stored_dvhs for n in (dvh.roi_number, *dvh.excluded_numbers)} if dose else set()
     table = (
         (prescribed - known, "prescription-roi-absent", "The plan prescribes to"),
         (stored - known, "stored-dvh-roi-absent", "The dose holds stored DVHs of"),
