@@ -166,9 +166,7 @@ class CaseView:
     remarks: list[str]
 
 
-def case_view(
-    record: AuditRecord, *, anchor: str, scene: Scene | None = None, remarks: Sequence[str] = ()
-) -> CaseView:
+def case_view(record: AuditRecord, *, anchor: str, scene: Scene | None = None, remarks: Sequence[str] = ()) -> CaseView:
     """Return everything that the report says about `record`, as harmless texts; with a `scene`, its pictures too."""
     rules = [_rule_view(rule) for rule in by_urgency(record.rules)]
     idle = [view for view in rules if view.look == look_of("not-applicable")]

@@ -72,6 +72,32 @@ function dvhkitPanes(scene) {
       }
     }
     context.putImageData(pixels, 0, 0);
+    return out;
+  }
+  // Browsers place enlarged pixels to a sixteenth of their size: too coarse beside a contour, so these are placed here.
+  function enlarge(pane, source) {
+    const { canvas, look, ratio } = pane, context = canvas.getContext("2d"), { width, height } = canvas;
+    const pixels = context.createImageData(width, height), out = new Uint32Array(pixels.data.buffer).fill(0xff000000);
+    const side = (n, which, part) => {
+      const lattice = lattices[part.axis], at = new Int32Array(n), share = new Float32Array(n);
+      for (let i = 0; i < n; i += 1) {
+        const c = (((i + 0.5) / ratio - pane.size[which] / 2) / pane.scale + pane.middle[which]) * part.way, t = (c - lattice.start) / lattice.step;
+        const low = Math.min(lattice.n - 1, Math.max(0, t));
+        at[i] = t < -0.5 || t > lattice.n - 0.5 ? -1 : Math.min(Math.floor(low), Math.max(0, lattice.n - 2));
+        share[i] = low - at[i];
+      }
+      return [at, share, lattice.n > 1 ? 1 : 0];
+    };
+    const [xs, fx, dx] = side(width, 0, look.right), [ys, fy, dy] = side(height, 1, look.down), row = lattices[look.right.axis].n;
+    for (let y = 0, o = 0; y < height; y += 1) {
+      for (let x = 0; x < width; x += 1, o += 1) {
+        if (xs[x] < 0 || ys[y] < 0) continue;
+        const p = ys[y] * row + xs[x], q = p + dy * row, f = fx[x], g = fy[y];
+        const v = ((source[p] & 255) * (1 - f) + (source[p + dx] & 255) * f) * (1 - g) + ((source[q] & 255) * (1 - f) + (source[q + dx] & 255) * f) * g;
+        out[o] = 0xff000000 | (Math.round(v) * 0x10101);
+      }
+    }
+    context.putImageData(pixels, 0, 0);
   }
 
   function makePane(canvas, p) {
@@ -190,17 +216,18 @@ function dvhkitPanes(scene) {
     context.fillStyle = "#000";
     context.fillRect(0, 0, pane.size[0], pane.size[1]);
     if (scene.image) {
-      picture(pane, index, state.window);
-      const across = lattices[look.right.axis], along = lattices[look.down.axis];
+      const source = picture(pane, index, state.window), across = lattices[look.right.axis], along = lattices[look.down.axis];
       const fx = look.right.way * across.step * pane.scale, fy = look.down.way * along.step * pane.scale;
-      const origin = [0, 0, 0];
-      origin[look.right.axis] = across.start - across.step / 2; origin[look.down.axis] = along.start - along.step / 2;
-      const [ox, oy] = screen(pane, origin);
-      context.save();
-      context.transform(fx, 0, 0, fy, ox, oy);
-      context.imageSmoothingEnabled = across.step * pane.scale < 5;
-      context.drawImage(scratch, 0, 0);
-      context.restore();
+      if (Math.max(Math.abs(fx), Math.abs(fy)) > 1.2) enlarge(pane, source); else {
+        const origin = [0, 0, 0];
+        origin[look.right.axis] = across.start - across.step / 2; origin[look.down.axis] = along.start - along.step / 2;
+        const [ox, oy] = screen(pane, origin);
+        context.save();
+        context.transform(fx, 0, 0, fy, ox, oy);
+        context.imageSmoothingEnabled = true;
+        context.drawImage(scratch, 0, 0);
+        context.restore();
+      }
     }
     if (scene.doses.length && (state.wash || state.lines || state.mark)) {
       const lattice = doseLattice(pane, at, state.which);

@@ -114,7 +114,7 @@ def _image(scene: Scene, arrays: _Arrays, remarks: list[str]) -> dict[str, Any] 
     if least > 0:
         unit = scene.value_unit or "units"
         remarks.append(
-            f"To fit the page, pixel values are rounded: within {least:g} {unit} in tissue, each readout says its bound."
+            f"To fit the page, pixel values are rounded: within {least:g} {unit} in tissue; a readout says by how much."
         )
     return {
         "modality": clean(scene.modality, longest=16),
@@ -141,9 +141,7 @@ def _dose(dose: Dose, arrays: _Arrays) -> dict[str, Any]:
     return {**_grid(dose.grid), "step": step, "low": low, "chunk": arrays.add(pack_counts(counts - low))}
 
 
-def _roi(
-    structure: Structure, colour: str, grid: Grid, arrays: _Arrays, remarks: list[str]
-) -> dict[str, Any]:
+def _roi(structure: Structure, colour: str, grid: Grid, arrays: _Arrays, remarks: list[str]) -> dict[str, Any]:
     """Return a structure's contours along the grid's axes: axis, place along it, and where each contour ends."""
     flat, oblique = [], 0
     for contour in structure.contours:

@@ -191,7 +191,7 @@ def deflate(data: bytes) -> bytes:
 
 
 def pack_counts(counts: NDArray[Any]) -> bytes:
-    """Return whole numbers below 2³¹ (n_planes, n_rows, n_columns), predicted along rows, as four deflated byte planes."""
+    """Return whole numbers below 2³¹ (n_planes, n_rows, n_columns) predicted along rows, as deflated byte planes."""
     flat = counts.astype(np.int64)
     before = np.zeros_like(flat)
     before[..., 1:] = flat[..., :-1]
