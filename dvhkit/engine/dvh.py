@@ -13,8 +13,9 @@ import numpy as np
 from dvhkit.engine.field.accumulate import Reading, accumulated
 from dvhkit.engine.field.bounds import hull, rounded
 from dvhkit.engine.field.faces import greatest_on_faces_gy
+from dvhkit.engine.field.joined import joined
 from dvhkit.engine.options import EngineOptions, admissible
-from dvhkit.engine.solid.solid import Solid, make_solid
+from dvhkit.engine.solid.solid import Solid, make_islands
 from dvhkit.findings import Finding
 from dvhkit.model.dose import Dose
 from dvhkit.model.dvh import PEAKS, Dvh
@@ -62,19 +63,30 @@ def compute_dvh(
         Contours that are not planar or not parallel, or coordinates that are not numbers.
     """
     options = options or EngineOptions()
-    solid = make_solid(structure, dose.grid if dose else None, options, slice_spacing_mm=slice_spacing_mm, image=image)
-    if not isinstance(solid, Solid):
-        return _without_volume(structure, solid)
+    grid = dose.grid if dose else None
+    islands = make_islands(structure, grid, options, slice_spacing_mm=slice_spacing_mm, image=image)
+    if islands.findings:
+        return _without_volume(structure, islands.findings)
     if not with_band:
-        return accumulated(solid, [Reading(options=options, dose=dose)])[1][0]
-    return _with_faces(_with_band(solid, options, dose), structure, options, dose, slice_spacing_mm)
+        return joined([_plainly(solid, options, dose) for solid in islands.solids])
+    ends_matter = sum(solid.volume_mm3 for solid in islands.solids) <= 1000.0 * _ENDS_MATTER_CC
+    dvh = joined([_with_band(solid, options, dose, ends_matter=ends_matter) for solid in islands.solids])
+    if dvh.volume_cc <= 0:
+        return dvh
+    others = (joined([_plainly(solid, options, dose) for solid in other]) for other in islands.others)
+    dvh = replace(dvh, variants=(*dvh.variants, *(replace(other, reading="other contours") for other in others)))
+    return _with_faces(dvh, structure, options, dose, slice_spacing_mm)
 
 
-def _with_band(drawn: Solid, options: EngineOptions, dose: Dose | None) -> Dvh:
+def _plainly(solid: Solid, options: EngineOptions, dose: Dose | None) -> Dvh:
+    return accumulated(solid, [Reading(options=options, dose=dose)])[1][0]
+
+
+def _with_band(drawn: Solid, options: EngineOptions, dose: Dose | None, *, ends_matter: bool) -> Dvh:
     main = Reading(options=options, dose=dose, bounds=True)
     others = admissible(options)
     coarse = EngineOptions(cells_target=others[-1].cells_target, subdivision_max=options.subdivision_max)
-    if drawn.volume_mm3 > 1000.0 * _ENDS_MATTER_CC:
+    if not ends_matter:
         others, coarse = others[:1], options
     variants = [Reading(options=other, dose=dose) for other in others]
     smooth = Reading(options=coarse, dose=rounded(dose), bounds=True) if dose is not None else None

@@ -10,6 +10,7 @@ import numpy as np
 from dvhkit.errors import DicomReadError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
+from dvhkit.model.slices import with_slices_of_set
 from dvhkit.model.structure import Contour, ContourKind, Structure, StructureSet
 from dvhkit.readers.archive.roles import Role, require_role
 from dvhkit.readers.files.dicom_file import parse, quiet_pydicom, read_bytes, reading
@@ -76,7 +77,7 @@ def read_structures(path: Path) -> tuple[StructureSet, tuple[Finding, ...]]:
         structures = tuple(_structure(roi, rois, charset, path) for roi in members)
         frames, series = frames_and_series(data, path)
         structure_set = StructureSet(
-            structures=structures,
+            structures=with_slices_of_set(structures),
             sop_instance_uid=text(data, "SOPInstanceUID"),
             label=name_text(data, "StructureSetLabel", charset),
             frame_of_reference_uid=text(data, "FrameOfReferenceUID") or next(iter(frames), ""),
@@ -179,11 +180,23 @@ def _contour(item: DataSet, points_mm: FloatArray, roi: str, odd: _Oddities, pat
     stated = text(item, "ContourGeometricType").upper().replace(" ", "_")
     if not stated:
         odd.no_kind.append(roi)
-        return Contour(points_mm=points_mm, kind=ContourKind.CLOSED_PLANAR if len(points_mm) > 2 else ContourKind.POINT)
+        kind = ContourKind.CLOSED_PLANAR if len(points_mm) > 2 else ContourKind.POINT
+        return Contour(points_mm=points_mm, kind=kind, image_uid=_image_uid(item, path))
     if stated not in ContourKind.__members__.values():
         odd.unknown_kind.append(f"{roi} ({stated[:20]})")
         return None
-    return Contour(points_mm=points_mm, kind=ContourKind(stated))
+    return Contour(points_mm=points_mm, kind=ContourKind(stated), image_uid=_image_uid(item, path))
+
+
+def _image_uid(item: DataSet, path: Path) -> str:
+    """Return the image slice that a contour refers to; empty where it refers to none, or to several."""
+    if not has(item, "ContourImageSequence"):
+        return ""
+    try:
+        images = items(item, "ContourImageSequence", path=path)
+    except DicomReadError:
+        return ""
+    return text(images[0], "ReferencedSOPInstanceUID") if len(images) == 1 else ""
 
 
 def _offset_mm(item: DataSet, roi: str, odd: _Oddities, path: Path) -> FloatArray:

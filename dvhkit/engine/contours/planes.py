@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from dvhkit.engine.contours import copies
 from dvhkit.engine.contours.frame import Frame, find_frame
+from dvhkit.engine.contours.heights import SAME_PLANE_FRAC, Along, along, placed
 from dvhkit.engine.contours.keyholes import open_rings
 from dvhkit.engine.contours.repair import compose, rings_of
 from dvhkit.engine.kernels.rings import orient
@@ -17,8 +19,6 @@ from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Contour, ContourKind, Structure
 
-# Slices are at least 0.2 mm apart in practice; planes nearer than this are one plane, rounded differently.
-SAME_PLANE_MM = 0.1
 # A ring whose net area is less than this part of its box is a sliver, or crosses itself so that its lobes cancel.
 _CANCELLED_FRAC = 1e-3
 
@@ -39,6 +39,12 @@ class PlaneStack:
         First ring of each plane.
     plane_xor : (n,)
         Whether the plane's rings are all CLOSEDPLANAR_XOR.
+    slices
+        The slices that there are along w, as far as image or structure set tell.
+    island
+        Which part of the structure this is, in words; empty for the whole.
+    by_letter
+        The other reading, where near copies of outlines were left out that are holes by the letter.
     """
 
     name: str
@@ -49,6 +55,9 @@ class PlaneStack:
     plane_ring: NDArray[np.int64]
     plane_xor: NDArray[np.bool_]
     findings: tuple[Finding, ...] = ()
+    slices: Along | None = None
+    island: str = ""
+    by_letter: PlaneStack | None = None
 
     @property
     def n_planes(self) -> int:
@@ -116,9 +125,13 @@ def stack_planes(structure: Structure, grid: Grid | None = None) -> PlaneStack |
     uvw = frame.to_frame(points)
     heights = np.add.reduceat(uvw[:, 2], starts) / counts
     findings += _ignored(structure)
+    slices = along(structure.slices, frame)
+    heights, slices, odd = placed(heights, [c.image_uid for c in contours], frame, slices, structure.name)
+    findings += odd
     points, starts, counts, owner = open_rings(uvw[:, :2], starts, counts)
     contours = tuple(contours[ring] for ring in owner)
-    return _sorted_stack(structure.name, frame, contours, points, starts, counts, heights[owner], findings)
+    stack = _sorted_stack(structure.name, frame, contours, points, starts, counts, heights[owner], findings, slices)
+    return stack if stack is None else replace(stack, slices=slices)
 
 
 def _sorted_stack(  # noqa: PLR0917 -- one step of stack_planes, cut out for its length
@@ -130,10 +143,11 @@ def _sorted_stack(  # noqa: PLR0917 -- one step of stack_planes, cut out for its
     counts: NDArray[np.int64],
     heights: FloatArray,
     findings: list[Finding],
+    slices: Along | None,
 ) -> PlaneStack | None:
     order = np.argsort(heights, kind="stable")
     rising = heights[order]
-    new_plane = _plane_starts(rising)
+    new_plane = _plane_starts(rising, SAME_PLANE_FRAC * _usual_gap_mm(rising, slices))
     plane_ring = np.append(np.flatnonzero(new_plane), len(order)).astype(np.int64)
     spread = np.maximum.reduceat(rising, plane_ring[:-1]) - np.minimum.reduceat(rising, plane_ring[:-1])
     if spread.max() > 0.01:
@@ -153,15 +167,26 @@ def _sorted_stack(  # noqa: PLR0917 -- one step of stack_planes, cut out for its
     return _oriented(stack, findings)
 
 
-def _plane_starts(rising: FloatArray) -> NDArray[np.bool_]:
-    """Mark where a new plane starts in ascending heights."""
-    starts = np.concatenate([[True], np.diff(rising) > SAME_PLANE_MM])
+def _usual_gap_mm(rising: FloatArray, slices: Along | None) -> float:
+    """Return about how far slices are apart: contours of one slice, rounded differently, count for nothing in it."""
+    gaps = np.diff(rising)
+    gaps = gaps[gaps > 1e-3]
+    if slices is not None:
+        return float(np.median(slices.gap_mm))
+    if gaps.size == 0:
+        return 1.0
+    return float(np.median(gaps[gaps > SAME_PLANE_FRAC * np.quantile(gaps, 0.9)]))
+
+
+def _plane_starts(rising: FloatArray, same_mm: float) -> NDArray[np.bool_]:
+    """Mark where a new plane starts in ascending heights; nearer than `same_mm` they are one."""
+    starts = np.concatenate([[True], np.diff(rising) > same_mm])
     first = rising[np.flatnonzero(starts)[np.cumsum(starts) - 1]]
-    if np.any(rising - first > SAME_PLANE_MM):
+    if np.any(rising - first > same_mm):
         # A creeping chain of heights: cut it wherever it leaves its first member.
         anchor = rising[0]
         for i, height in enumerate(rising):
-            if height - anchor > SAME_PLANE_MM:
+            if height - anchor > same_mm:
                 starts[i] = True
             if starts[i]:
                 anchor = height
@@ -184,10 +209,30 @@ def _oriented(stack: PlaneStack, findings: list[Finding]) -> PlaneStack | None:
     # since a section without net area has no size to go on from.
     cancelled = keep & (np.abs(area) <= _CANCELLED_FRAC * width * height)
     kept = stack if keep.all() else _without(stack, keep)
+    repeats = np.zeros(n_rings, np.bool_)
+    if np.any(depth > 0):
+        repeats = copies.near_copies(points, stack.ring_start, stack.plane_ring, depth, area) & keep
+    if kept is not None and repeats.any():
+        return _without_copies(kept, stack, keep & ~repeats, repeats)
     if kept is None or not cancelled.any():
         return kept
     planes = np.searchsorted(stack.plane_ring, np.flatnonzero(cancelled), side="right") - 1
     return repaired(kept, np.unique(np.searchsorted(kept.offsets_mm, stack.offsets_mm[planes])))
+
+
+def _without_copies(
+    by_letter: PlaneStack, stack: PlaneStack, keep: NDArray[np.bool_], repeats: NDArray[np.bool_]
+) -> PlaneStack | None:
+    """Return the stack without near copies of outlines, which remembers what it is by the letter."""
+    left = _without(stack, keep)
+    if left is None:
+        return by_letter
+    planes = np.unique(np.searchsorted(stack.plane_ring, np.flatnonzero(repeats), side="right"))
+    finding = copies.told(stack.name, int(repeats.sum()), len(planes))
+    plain = _oriented(left, list(left.findings))
+    if plain is None:
+        return by_letter
+    return replace(plain, findings=(*plain.findings, finding), by_letter=by_letter)
 
 
 def _without(stack: PlaneStack, keep: NDArray[np.bool_]) -> PlaneStack | None:
