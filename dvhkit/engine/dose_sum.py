@@ -74,8 +74,8 @@ def dose_at(dose: Dose, points_mm: FloatArray) -> FloatArray:
 
     As in a DVH, the half voxel outside the outermost centres takes their dose and nothing is known beyond.
     """
-    index, inside = _index(dose.grid, np.asarray(points_mm, dtype=np.float64).reshape(-1, 3))
-    return np.where(inside, _trilinear(dose.values_gy, index), np.nan)
+    index, inside = grid_index(dose.grid, np.asarray(points_mm, dtype=np.float64).reshape(-1, 3))
+    return np.where(inside, trilinear(dose.values_gy, index), np.nan)
 
 
 def _resampled(dose: Dose, grid: Grid) -> tuple[FloatArray, np.ndarray]:

@@ -116,7 +116,7 @@ def _made_grid(drawn: list[Structure]) -> Grid:
         origin_mm=origin,
         axes=np.eye(3),
         spacing_mm=np.ones(2),
-        offsets_mm=np.arange(count) * step,
+        offsets_mm=np.arange(count, dtype=np.float64) * step,
         n_rows=int(size[1]),
         n_columns=int(size[0]),
     )

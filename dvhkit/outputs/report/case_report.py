@@ -6,6 +6,7 @@ page and named by their hashes. Without the script everything is there but the r
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -13,6 +14,10 @@ from markupsafe import Markup
 from dvhkit.outputs.report.page import page_environment, page_policy, page_source
 from dvhkit.outputs.report.viewer.bundle import make_bundle
 from dvhkit.outputs.report.views import CaseView, case_view
+
+_SCRIPT_STRING = re.compile(r'("[^"\n]*")')
+# Not beside + and -, where a space may part two signs.
+_IDLE_SPACE = re.compile(r" ?([{}()\[\],;:?=<>*&|!]) ?")
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,10 +66,13 @@ def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None) -
 
 
 def viewer_script() -> str:
-    """Return the viewer's script, small files one after the other, without comments and indents."""
+    """Return the viewer's script, small files one after the other, without comments and idle spaces."""
     lines = "".join(page_source(name) for name in ("unpack.js", "scene.js", "panes.js", "viewer.js")).splitlines()
     stripped = (line.strip() for line in lines)
-    return "".join(f"{line}\n" for line in stripped if line and not line.startswith("//"))
+    code = "".join(f"{line}\n" for line in stripped if line and not line.startswith("//"))
+    parts = _SCRIPT_STRING.split(code)  # every second one is a string, which stays as it is
+    parts[::2] = [_IDLE_SPACE.sub(r"\1", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def ink_class(ink: Ink) -> str:
