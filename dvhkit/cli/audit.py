@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Optional
 
 import typer
 
-from dvhkit.cli.options import EngineOption, FractionsOption, RxOption, UncoveredOption
+from dvhkit.cli.options import (
+    EngineOption,
+    FractionsOption,
+    ImageOption,
+    RegistrationOption,
+    RtdoseOption,
+    RtplanOption,
+    RtstructOption,
+    RxOption,
+    SameFrameOption,
+    UncoveredOption,
+    open_case,
+)
 from dvhkit.cli.streams import (
     EXIT_FAULT,
     EXIT_NOT_MET,
@@ -98,6 +110,12 @@ def audit(
     accept_effective: Annotated[
         bool, typer.Option("--accept-effective", help="Vouch that limits are meant in a dose of type EFFECTIVE.")
     ] = False,
+    rtstruct: RtstructOption = None,
+    rtdose: RtdoseOption = None,
+    rtplan: RtplanOption = None,
+    image: ImageOption = None,
+    registration: RegistrationOption = None,
+    same_frame: SameFrameOption = False,
     rx: RxOption = None,
     fractions: FractionsOption = None,
     engine: EngineOption = None,
@@ -111,6 +129,8 @@ def audit(
     Writes audit.json, summary.csv and report.html into the --out folder. Exit code 0: every rule met; 1: some rule
     failed or could not be judged, or none applied (nothing was judged, so nothing is met); 2: unusable input; 3: a
     fault of ours.
+
+    --rtstruct, --rtdose, --rtplan and --image choose the files of one plan where the UIDs leave a choice open.
 
     With --add the doses of several plans are added first. Limits for a number of fractions, or for a dose per fraction
     that the sum does not have, do not apply to it.
@@ -144,7 +164,12 @@ def audit(
         eqd2_alpha_beta_gy=eqd2,
         accept_effective=accept_effective,
     )
-    if add:
+    named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame)
+    if any(named) and add:
+        raise InputError("files are named for one plan, not for a sum.", remedy="Leave out --add, or the files.")
+    if any(named):
+        outcomes = [_of_named(Path(path), named, options)]
+    elif add:
         outcomes = [_of_sum([path, *add], options, eqd2_alpha_beta_gy=add_eqd2, allow_unlike=unlike_fractions)]
     elif add_eqd2 is not None or unlike_fractions:
         raise InputError("there is nothing to add.", remedy="Name the other plan with --add PLAN.")
@@ -189,6 +214,26 @@ def _of_plans(path: Path, options: AuditOptions, *, has_waivers: bool) -> list[C
     announce_first_run()
     # One plan's data are kept for the pictures of its report; of many only the records.
     return list(_with_progress(audit_cases(work, options, root=path, keep=len(work) == 1), len(work)))
+
+
+class NamedFiles(NamedTuple):
+    """Files of one plan that the user chose by hand."""
+
+    rtstruct: Path | None
+    rtdose: Path | None
+    rtplan: Path | None
+    image: Path | None
+    registration: Path | None
+    same_frame: bool
+
+
+def _of_named(path: Path, named: NamedFiles, options: AuditOptions) -> CaseOutcome:
+    """Audit the one plan under a folder that the named files make."""
+    from dvhkit.jobs.batch import CaseOutcome, audit_one
+
+    case = open_case(path, **named._asdict(), rx_gy=None, fractions=None, dose="if usable")
+    announce_first_run()
+    return CaseOutcome(record=audit_one(case, options, root=path))
 
 
 def _of_sum(
