@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from dvhkit.jobs.batch import AuditOptions, CaseOutcome
     from dvhkit.protocols.files.waivers import Waiver
+    from dvhkit.results.scene import Scene
 
 
 def positive_alpha_beta(alpha_beta_gy: float | None) -> float | None:
@@ -119,6 +120,9 @@ def audit(
     fractions: FractionsOption = None,
     engine: EngineOption = None,
     uncovered: UncoveredOption = "refuse",
+    pictures: Annotated[
+        bool, typer.Option("--pictures/--no-pictures", help="Put slices with contours and dose into one plan's report.")
+    ] = True,
 ) -> None:
     """Hold one plan, or every plan under a folder, against a protocol.
 
@@ -183,7 +187,8 @@ def audit(
         console.print(tables.audit_summary_table(audited))
     write_json(str(out / "audit.json"), documents.audit_document(audited))
     write_text_whole(out / "summary.csv", tables.summary_csv(audited))
-    write_text_whole(out / "report.html", report.html_report(audited))
+    scene = _scene(outcomes[0]) if pictures and len(outcomes) == 1 else None
+    write_text_whole(out / "report.html", report.html_report(audited, scene=scene))
     for name, what in WRITTEN:
         console.print(Text.assemble(f"  {clean(str(out / name))}  ", (what, "dim")), soft_wrap=True)
     raise typer.Exit(_exit_code(outcomes))
@@ -207,7 +212,8 @@ def _of_plans(path: Path, options: AuditOptions, *, has_waivers: bool) -> list[C
     if has_waivers and len(work) != 1:
         raise InputError(f"waivers are for one plan; here are {len(work)}.", path=path, remedy="Audit that plan alone.")
     announce_first_run()
-    return list(_with_progress(audit_cases(work, options, root=path), len(work)))
+    # One plan's data are kept for the pictures of its report; of many only the records.
+    return list(_with_progress(audit_cases(work, options, root=path, keep=len(work) == 1), len(work)))
 
 
 class NamedFiles(NamedTuple):
@@ -235,13 +241,14 @@ def _of_sum(
 ) -> CaseOutcome:
     """Audit the dose of several plans together."""
     from dvhkit.cli.plans import summed_case
-    from dvhkit.jobs.batch import CaseOutcome, audit_one
+    from dvhkit.jobs.batch import CaseOutcome, audit_one, with_user_prescription
 
     if options.fractions is not None:
         raise InputError("--fractions is for one plan.", remedy="Say those of each plan: PLAN@FRACTIONS.")
     case = summed_case(plans, eqd2_alpha_beta_gy=eqd2_alpha_beta_gy, allow_unlike=allow_unlike)
+    case = with_user_prescription(case, rx_gy=options.rx_gy, fractions=None)
     announce_first_run()
-    return CaseOutcome(record=audit_one(case, options, root=Path(plans[0])))
+    return CaseOutcome(record=audit_one(case, options, root=Path(plans[0])), case=case)
 
 
 def _with_progress(outcomes: Iterable[CaseOutcome], total: int) -> Iterable[CaseOutcome]:
@@ -255,6 +262,13 @@ def _with_progress(outcomes: Iterable[CaseOutcome], total: int) -> Iterable[Case
         for outcome in outcomes:
             progress.advance(task)
             yield outcome
+
+
+def _scene(outcome: CaseOutcome) -> Scene | None:
+    """Return what the report shows of the patient."""
+    from dvhkit.jobs.scene import gather_scene
+
+    return gather_scene(outcome.case, outcome.record) if outcome.case is not None else None
 
 
 def _waived(outcome: CaseOutcome, waivers: Sequence[Waiver]) -> CaseOutcome:
