@@ -13,7 +13,7 @@ from scipy.stats import qmc
 from dvhkit.engine.dvh import compute_dvh
 from dvhkit.errors import NotEvaluable
 from dvhkit.model.dose import Dose, DoseType
-from dvhkit.model.dvh import Dvh
+from dvhkit.model.dvh import PEAKS, Dvh
 from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Contour, Structure
 
@@ -171,12 +171,15 @@ def _of_values(values: np.ndarray, volume: float) -> dict[str, float]:
 
 def band(dvh: Dvh, metric: str) -> tuple[float, float]:
     """Least and greatest value of a metric over a DVH and its variants, widened by the engine's own error."""
-    values = []
+    values, in_dose = [], []
     for each in (dvh, *dvh.variants):
         try:
-            values.append(METRICS[metric](each))
+            (in_dose if each.reading == PEAKS else values).append(METRICS[metric](each))
         except NotEvaluable:
             continue
+    # What another dose changes comes on top of what other readings of the contours change.
+    changes = [0.0, *(value - values[0] for value in in_dose)]
+    values = [min(values) + min(changes), max(values) + max(changes)]
     bounds = {"Min": dvh.min_bounds_gy, "Max": dvh.max_bounds_gy}.get(metric)
     if bounds is not None:
         return min(*values, bounds[0]), max(*values, bounds[1])

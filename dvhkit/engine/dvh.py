@@ -10,13 +10,13 @@ from itertools import groupby
 
 import numpy as np
 
-from dvhkit.engine.accumulate import Reading, accumulated
-from dvhkit.engine.bounds import hull, rounded
+from dvhkit.engine.field.accumulate import Reading, accumulated
+from dvhkit.engine.field.bounds import hull, rounded
 from dvhkit.engine.options import EngineOptions, admissible
-from dvhkit.engine.solid import Solid, make_solid
+from dvhkit.engine.solid.solid import Solid, make_solid
 from dvhkit.findings import Finding
 from dvhkit.model.dose import Dose
-from dvhkit.model.dvh import Dvh
+from dvhkit.model.dvh import PEAKS, Dvh
 from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Structure
 
@@ -85,7 +85,8 @@ def _with_band(drawn: Solid, options: EngineOptions, dose: Dose | None) -> Dvh:
         found |= dict(zip(readings, dvhs, strict=True))
     if found[main].volume_cc <= 0:
         return found[main]
-    dvh = replace(found[main], variants=tuple(found[variant] for variant in variants))
+    named = ((found[v], PEAKS if v is smooth else v.options.profile) for v in variants)
+    dvh = replace(found[main], variants=tuple(replace(variant, reading=name) for variant, name in named))
     if smooth is None:
         return dvh
     return replace(

@@ -91,10 +91,10 @@ def admissible(options: EngineOptions) -> tuple[EngineOptions, ...]:
     smooth = EngineOptions(cells_target=fewer, subdivision_max=options.subdivision_max)
     return (
         prism,
-        replace(smooth, bend_max=0.0, flat_scale=(0.0, 0.0), round_stretch=0.75),
-        replace(smooth, flat_scale=(2.0, 2.0), round_stretch=1.25),
-        replace(smooth, flat_scale=(0.0, 2.0)),
-        replace(smooth, flat_scale=(2.0, 0.0)),
+        replace(smooth, profile="lean", bend_max=0.0, flat_scale=(0.0, 0.0), round_stretch=0.75),
+        replace(smooth, profile="full", flat_scale=(2.0, 2.0), round_stretch=1.25),
+        replace(smooth, profile="moved up", flat_scale=(0.0, 2.0)),
+        replace(smooth, profile="moved down", flat_scale=(2.0, 0.0)),
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from dvhkit.engine.field.layers import fill
 from dvhkit.engine.kernels.book import book_field
 from dvhkit.engine.lattice import Lattice, end_halves_mm
 from dvhkit.engine.options import EngineOptions
-from dvhkit.engine.sections import fill
-from dvhkit.engine.solid import Solid, make_solid, mended
+from dvhkit.engine.solid.solid import Solid, make_solid, mended
 from dvhkit.errors import GeometryError
 from dvhkit.model.arrays import FloatArray, frozen_array
 from dvhkit.model.grid import Grid

@@ -13,7 +13,7 @@ from dvhkit.metrics.index_value import Around, index_value
 from dvhkit.metrics.measurement import MAX_UNCOVERED_FRAC, Measurement, Uncovered, in_effect
 from dvhkit.metrics.prescribed import PrescriptionChoice, the_prescription
 from dvhkit.metrics.registry import Dimension, MetricSpec, index_spec, spec
-from dvhkit.model.dvh import Dvh
+from dvhkit.model.dvh import PEAKS, Dvh
 from dvhkit.results.audit import MetricResult
 from dvhkit.units import Unit
 
@@ -69,7 +69,8 @@ def evaluate_metric(
     index = index_spec(metric.kind)
     if dvh is None or (index is not None and not index.on_variants):
         return row
-    banded = with_band(row, [ask.answer(variant) for variant in dvh.variants])
+    others = [(ask.answer(variant), variant.reading == PEAKS) for variant in dvh.variants]
+    banded = with_band(row, [r for r, of_dose in others if not of_dose], [r for r, of_dose in others if of_dose])
     in_own_dose = metric.effect is None and index is None
     return _widened(banded, metric, dvh, prescription) if in_own_dose else banded
 
@@ -119,22 +120,28 @@ class _Question:
         return Measurement(metric, row, dvh, self.around.prescription, notes).value(self.uncovered)
 
 
-def with_band(row: MetricResult, others: Sequence[MetricResult]) -> MetricResult:
+def with_band(
+    row: MetricResult, others: Sequence[MetricResult], in_other_doses: Sequence[MetricResult] = ()
+) -> MetricResult:
     """Return `row` with the band that it and `others`, the same metric on the DVH's variants, span.
 
+    `in_other_doses` read the same contours in another dose: what that changes comes on top of what other readings of
+    the contours change, since one says nothing of the other.
     A variant without a value, such as one too small for the volume that the metric asks for, leaves the band open; the
     note and `band_open_code` say so. Without a value in `row` there is no band.
     """
     if row.value is None:
-        has_value = any(other.value is not None for other in others)
+        has_value = any(other.value is not None for other in (*others, *in_other_doses))
         return replace(row, band_open_code=row.reason_code) if has_value else row
-    if not others:
+    if not others and not in_other_doses:
         return row
     values = [row.value, *(other.value for other in others if other.value is not None)]
+    changes = [0.0, *(other.value - row.value for other in in_other_doses if other.value is not None)]
+    others = (*others, *in_other_doses)
     lacking = next((other.reason for other in others if other.value is None and other.reason), None)
     note = row.note if lacking is None else "; ".join(filter(None, (row.note, f"as the slices are read, {lacking}")))
     code = next((other.reason_code for other in others if other.value is None), None)
-    return replace(row, low=min(values), high=max(values), note=note, band_open_code=code)
+    return replace(row, low=min(values) + min(changes), high=max(values) + max(changes), note=note, band_open_code=code)
 
 
 def _widened(row: MetricResult, metric: Metric, dvh: Dvh, prescription: PrescriptionChoice) -> MetricResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 
 from dvhkit.findings import Finding
@@ -70,6 +71,22 @@ class Case:
     findings: tuple[Finding, ...] = ()
     sources: tuple[Source, ...] = ()
     summed: SummedDose | None = None
+
+    def __repr__(self) -> str:
+        return f"<Case {self.label!r}: {', '.join(self._parts())}>"
+
+    def _repr_html_(self) -> str:
+        return f"<b>{escape(self.label)}</b>: {escape(', '.join(self._parts()))}"
+
+    def _parts(self) -> list[str]:
+        """Return what the case is made of, in a few words each."""
+        dose = "no dose" if self.dose is None else f"dose up to {float(self.dose.values_gy.max(initial=0.0)):.4g} Gy"
+        slices = 0 if self.image is None else len(self.image.grid.offsets_mm)
+        image = "no image" if self.image is None else f"{self.image.modality} of {slices} slices"
+        prescribed = dict.fromkeys(f"{p.dose_gy:g} Gy prescribed" for p in self.prescriptions)
+        fractions = [f"{self.fractions} fractions"] if self.fractions else []
+        odd = [f"{len(self.findings)} findings"] if self.findings else []
+        return [f"{len(self.structures)} structures", dose, image, *prescribed, *fractions, *odd]
 
     def with_prescription(self, dose_gy: float, *, origin: str = Prescription.BY_USER) -> Case:
         """Return the case with one prescription for every structure, which overrides the plan's."""

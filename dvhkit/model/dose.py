@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from html import escape
 from pathlib import Path
 
 from dvhkit.errors import GeometryError
@@ -70,6 +71,16 @@ class Dose:
     referenced_structure_set_uid: str = ""
     stored_dvhs: tuple[StoredDvh, ...] = ()
     paths: tuple[Path, ...] = field(default=())
+
+    def __repr__(self) -> str:
+        planes, rows, columns = self.values_gy.shape
+        spacing = " x ".join(f"{float(s):g}" for s in (*self.grid.spacing_mm, self.grid.plane_spacing_mm))
+        top_gy = float(self.values_gy.max(initial=0.0))
+        kind = f"{self.dose_type.value} {self.summation_type}".strip()
+        return f"<Dose {kind}: {columns} x {rows} x {planes} voxels of {spacing} mm, up to {top_gy:.4g} Gy>"
+
+    def _repr_html_(self) -> str:
+        return escape(repr(self))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values_gy", frozen_array(self.values_gy))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 DOSE_EQUALITY_RTOL = 1e-7
 # The same for volumes, whose sums carry rounding errors only.
 _VOLUME_EQUALITY_RTOL = 1e-9
+# The reading of a dose whose peaks and valleys are as round as its voxels tell.
+PEAKS = "round peaks"
 # The error of the dose to less than this share of a structure is that at a point of its surface, and grows no more.
 _LEAST_PART_FRAC = 5e-4
 
@@ -42,6 +45,8 @@ class Dvh:
     variants
         The same structure under the other conventions that its drawn slices allow; a metric's band runs from its least
         to its greatest value over this DVH and these. Empty where no band was asked for.
+    reading
+        What a variant assumes, such as ``prism``; `PEAKS` for the one that reads the same contours in another dose.
     volume_error_cc, dose_error_gy
         The engine's own error estimate: what a shift of the surface by a small part of the slice distance, and by what
         the chords of its outlines cut off, changes. `error_gy` says what that means for a part of the structure.
@@ -68,6 +73,14 @@ class Dvh:
     dose_error_gy: float = 0.0
     min_bounds_gy: tuple[float, float] | None = None
     max_bounds_gy: tuple[float, float] | None = None
+    reading: str = ""
+
+    def __repr__(self) -> str:
+        dose = "no dose" if self.min_gy is None or self.max_gy is None else f"{self.min_gy:.4g} to {self.max_gy:.4g} Gy"
+        return f"<Dvh {self.roi!r}: {self.volume_cc:.4g} cc, {dose}>"
+
+    def _repr_html_(self) -> str:
+        return escape(repr(self))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dose_gy", frozen_array(self.dose_gy))

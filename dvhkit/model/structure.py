@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from html import escape
 from pathlib import Path
 
 from dvhkit.errors import UnknownStructureError
@@ -39,6 +40,9 @@ class Contour:
     points_mm: FloatArray
     kind: ContourKind = ContourKind.CLOSED_PLANAR
 
+    def __repr__(self) -> str:
+        return f"<Contour {self.kind.value}: {len(self.points_mm)} points>"
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "points_mm", frozen_array(self.points_mm))
 
@@ -61,6 +65,13 @@ class Structure:
     rt_roi_type: str = ""
     color_rgb: tuple[int, int, int] | None = None
     frame_of_reference_uid: str = ""
+
+    def __repr__(self) -> str:
+        kind = f" {self.rt_roi_type}" if self.rt_roi_type else ""
+        return f"<Structure #{self.number} {self.name!r}{kind}: {len(self.contours)} contours>"
+
+    def _repr_html_(self) -> str:
+        return escape(repr(self))
 
     @property
     def closed_contours(self) -> tuple[Contour, ...]:
@@ -87,6 +98,12 @@ class StructureSet:
     frame_of_reference_uid: str = ""
     referenced_series_uids: tuple[str, ...] = ()
     path: Path | None = None
+
+    def __repr__(self) -> str:
+        return f"<StructureSet {self.label!r}: {', '.join(self.names[:8])}{', ...' if len(self) > 8 else ''}>"
+
+    def _repr_html_(self) -> str:
+        return escape(repr(self))
 
     def __iter__(self) -> Iterator[Structure]:
         return iter(self.structures)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from html import escape
 from typing import TYPE_CHECKING
 
 from dvhkit.findings import Finding
@@ -221,6 +222,13 @@ class AuditRecord:
     margin_maps: tuple[MarginMap, ...] = ()
     provenance: Provenance | None = None
     error: str | None = None
+
+    def __repr__(self) -> str:
+        counted = ", ".join(f"{n} {verdict.value}" for verdict, n in self.counts().items() if n)
+        return f"<AuditRecord {self.case!r} by {self.protocol_id}: {self.error or counted or 'no rules'}>"
+
+    def _repr_html_(self) -> str:
+        return escape(repr(self))
 
     @property
     def all_met(self) -> bool:

@@ -113,7 +113,7 @@ def test_a_hot_spot_deep_inside_leaves_no_doubt_about_the_greatest_dose():
 
 def test_contours_that_still_cross_after_mending_are_mended_once(monkeypatch):
     # A repair that leaves the crossing as it is must not be tried for ever.
-    monkeypatch.setattr("dvhkit.engine.solid.repaired", lambda stack, planes: stack)
+    monkeypatch.setattr("dvhkit.engine.solid.solid.repaired", lambda stack, planes: stack)
     bow = np.array([[0.0, 0.0], [20.0, 0.0], [20.0, 9.0], [4.0, -6.0], [4.0, 20.0], [0.0, 20.0]])
     dvh = compute_dvh(structure((h, bow) for h in (0.0, 2.0, 4.0)), dose(lambda x, y, z: 30 + x, ON), with_band=True)
     assert dvh.volume_cc > 0

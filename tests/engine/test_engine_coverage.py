@@ -158,7 +158,7 @@ def test_it_does_not_matter_into_how_many_chunks_the_slabs_are_cut(name, monkeyp
     given_dose = dose(lambda x, y, z: 30 + z + 4 * np.cos(y / 9))
     drawn = sphere(14.0, 2.0, centre=(0.4, -0.7, 0.2))
     whole = compute_dvh(drawn, given_dose, options=profile(name))
-    monkeypatch.setattr("dvhkit.engine.sections._CHUNK_BYTES", 1)
+    monkeypatch.setattr("dvhkit.engine.field.layers._CHUNK_BYTES", 1)
     cut = compute_dvh(drawn, given_dose, options=profile(name))
     np.testing.assert_array_equal(whole.dose_gy, cut.dose_gy)
     np.testing.assert_array_equal(whole.part_cc, cut.part_cc)

@@ -40,7 +40,11 @@ class Planes(NamedTuple):
 
 
 class Rings(NamedTuple):
-    """How rings go on, one entry a ring, as kernels `link` and `reach` say; and whether any of a plane's rings ends."""
+    """How rings go on, one entry a ring, as kernels `link` and `reach` say; and whether any of a plane's rings ends.
+
+    `round2`: squared radius in mm2 of a disc as thick as each ring. `ball`: half curvature along z that the principal
+    second moments of a ball's sections have, in units of a cell.
+    """
 
     above: NDArray[np.int64]
     below: NDArray[np.int64]
@@ -50,6 +54,8 @@ class Rings(NamedTuple):
     down_order: NDArray[np.int64]
     ends_up: NDArray[np.bool_]
     ends_down: NDArray[np.bool_]
+    round2: FloatArray
+    ball: float
 
 
 class Parts(NamedTuple):
@@ -107,7 +113,7 @@ class Scratch(NamedTuple):
 
     Attributes
     ----------
-    state, done
+    state : (depths, node rows, node columns), done
         Of nodes.
     kind : (depths, rows, columns), whole
         Of cells: 1 full, -1 empty, 0 cut; of each depth, and of all together.
@@ -124,3 +130,50 @@ class Scratch(NamedTuple):
     cells: NDArray[np.int32]
     nodes: NDArray[np.int32]
     phi: FloatArray
+
+
+class Intervals(NamedTuple):
+    """The spaces between two planes of a run, or beyond its first or last.
+
+    Attributes
+    ----------
+    places : (n, 4)
+        The planes below and above (-1 for none), the first plane of the run, and one past its last.
+    heights_mm : (n, 2)
+        Where the two planes lie, or would.
+    ranges : (n, 2)
+        First slab or height, and one past the last.
+    """
+
+    places: NDArray[np.int64]
+    heights_mm: FloatArray
+    ranges: NDArray[np.int64]
+
+
+class Slabs(NamedTuple):
+    """Slabs in ascending order: where each begins and ends along w, and its layer (-1 for none)."""
+
+    lo_mm: FloatArray
+    hi_mm: FloatArray
+    layer: NDArray[np.int64]
+
+
+class Rules(NamedTuple):
+    """How the solid goes on where nothing was drawn.
+
+    Attributes
+    ----------
+    bend
+        Bound on half the curvature of a level along z.
+    stretch
+        Factor on the height of rounded caps.
+    far
+        Level of a point far outside.
+    all_step
+        Whether each section reaches half way to the next: upright walls.
+    """
+
+    bend: float
+    stretch: float
+    far: float
+    all_step: bool

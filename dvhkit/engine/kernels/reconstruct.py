@@ -13,11 +13,16 @@ from math import sqrt
 import numpy as np
 from numba import njit
 
-# Sections whose area is off by more than this part are put right, by moving the surface by no more than this, so often:
-# between 0.5 and 2 % the mean volume error of random solids hardly changes, more steps gain nothing.
-_AREA_TOLERANCE = 0.02
+# Sections whose area is off by more than this part are put right, by moving the surface by no more than this at once,
+# so often. What is then still off by more than `_STEP_TOLERANCE` changes at one height half way, as a prism does.
+_AREA_TOLERANCE = 0.005
+_STEP_TOLERANCE = 0.02
 _SHIFT_MAX_MM = 2.0
-_SHIFTS = 2
+_SHIFTS = 4
+# Nodes that are inside or outside for certain are so by this much at least.
+_LEAST_MM = 1e-3
+# A ball that two equal, distant sections would need is given up where it held more than 1.5 times their prism.
+_BALL_MOST = 11.0
 
 _inlined = njit(cache=True, nogil=True, forceinline=True)
 
@@ -143,7 +148,7 @@ def _same_part(onward, own, other):
 
 
 @_inlined
-def _curvatures(level, ring, above, below, row, column, span, bend):
+def _curvatures(level, ring, rings, row, column, span, bend):
     """Return the half curvatures along z that a node's level has on the planes below and above.
 
     `level`, `ring`: of one depth. `span`: see `_span`.
@@ -152,9 +157,13 @@ def _curvatures(level, ring, above, below, row, column, span, bend):
     l0 = level[lo, row, column]
     l1 = level[hi, row, column]
     # Another part's level on the plane beyond says nothing about this one's curvature.
-    has_lo = before >= 0 and _same_part(below, ring[lo, row, column], ring[before, row, column])
-    has_hi = after >= 0 and _same_part(above, ring[hi, row, column], ring[after, row, column])
+    own = ring[lo, row, column]
+    other = ring[hi, row, column]
+    has_lo = before >= 0 and _same_part(rings.below, own, ring[before, row, column])
+    has_hi = after >= 0 and _same_part(rings.above, other, ring[after, row, column])
     c_lo = min(bend, 1.0)
+    if not has_lo and not has_hi and own >= 0 and other >= 0:
+        c_lo = min(c_lo, _BALL_MOST * sqrt(rings.round2[own] * rings.round2[other]) / (gap * gap))
     c_hi = c_lo
     # As much as keeps the level between its values on both planes does not make it bulge.
     if bend > 0.0:
@@ -283,7 +292,7 @@ def _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, off
         c_lo = 0.0
         c_hi = 0.0
         if is_between and not ends_up and not ends_down:
-            c_lo, c_hi = _curvatures(level, ring, above, below, row, column, span, bend)
+            c_lo, c_hi = _curvatures(level, ring, rings, row, column, span, bend)
         # A ring that ends takes no part in what goes on: without it, its inside would be outside.
         p0 = abs(l0) if ends_up else l0
         p1 = abs(l1) if ends_down else l1
@@ -337,7 +346,7 @@ def _node_states(level, ring, sign, rings, ends, span, bend, state):
             for column in range(state.shape[1]):
                 if state[row, column] == 0:
                     # No cubic leaves the straight line between two planes by more than a quarter of its curvature.
-                    c_lo, c_hi = _curvatures(level, ring, above, below, row, column, span, bend)
+                    c_lo, c_hi = _curvatures(level, ring, rings, row, column, span, bend)
                     l0 = level[lo, row, column]
                     l1 = level[hi, row, column]
                     least = min(l0, l1) - 0.25 * gap * gap * max(0.0, c_lo, c_hi)
@@ -414,10 +423,11 @@ def _fade(tau, own, height, order):
 
 
 @njit(cache=True, nogil=True)
-def _sections(ring, rest, rings, cells, n_cells, kind, z, span, mids, phi, part, sections, areas):
+def _sections(ring, rest, rings, cells, n_cells, kind, z, span, mids, phi, part, stepped, sections, areas):
     """Write area and moments of `cells` at heights `mids` to `sections` (cells, heights, 3).
 
     `areas` (parts, heights): the sum over each part, by the entry of `part` at the cell's first node; -1 for none.
+    `stepped`: the parts that keep the sections of both planes, see `_step_levels`.
     """
     _, lo, hi, _, _, _, _ = span
     z_lo, z_hi = z
@@ -449,6 +459,9 @@ def _sections(ring, rest, rings, cells, n_cells, kind, z, span, mids, phi, part,
                 # A border that has moved on to other cells takes its residual with it.
                 moved = area <= 0.0 or area >= 1.0
                 t = (mids[s] - z_lo) / gap
+                if of_part >= 0 and stepped[of_part]:
+                    moved = False
+                    t = 0.0 if t < 0.5 else 1.0
                 if lo >= 0 and not (moved and cut_lo):
                     weight = _fade(mids[s] - z_lo, own, rings.up_height, rings.up_order) if fades_up else 1.0 - t
                     area += weight * rest[lo, row, column, 0]
@@ -546,38 +559,86 @@ def _at(cubic, tau, gap):
     return v1 + tau * slope - tau * (gap - tau) * ((1.0 - t) * c_lo + t * c_hi)
 
 
+@_inlined
+def _principal(shape, plane, own):
+    """Write the greater and the smaller principal second moment of a plane's outline to `own`."""
+    mean = 0.5 * (shape[plane, 1] + shape[plane, 2])
+    off = sqrt((0.5 * (shape[plane, 1] - shape[plane, 2])) ** 2 + shape[plane, 3] ** 2)
+    own[plane, 0] = shape[plane, 0]
+    own[plane, 1] = mean + off
+    own[plane, 2] = max(mean - off, 0.0)
+
+
+@_inlined
+def _within_slopes(value, shape, has_lo, has_hi, tau, gap_before, gap, gap_after):
+    """Return an area no further beyond those of both planes than the slopes on either side, carried on, reach."""
+    a = shape[1, 0]
+    b = shape[2, 0]
+    from_lo = a + (a - shape[0, 0]) / gap_before * tau
+    from_hi = b + (b - shape[3, 0]) / gap_after * (gap - tau)
+    if not has_lo:
+        from_lo = from_hi
+    if not has_hi:
+        from_hi = from_lo
+    return min(max(a, b, min(from_lo, from_hi)), max(min(a, b, max(from_lo, from_hi)), value))
+
+
 @njit(cache=True, nogil=True)
-def _areas_between(shape, is_compact, span, mids, z_lo, targets):
+def _areas_between(shape, is_compact, span, mids, z_lo, ball, bend, targets):
     """Write the areas that sections should have, from what the planes around show: see `Parts`.
 
-    Second moments are quadratic along z for ellipsoids, cones, oblique and lying cylinders alike; the area of compact
-    sections follows from them. That of others follows the planes' areas. Return False where no plane beyond the two
-    says how they change.
+    The principal second moments are quadratic along z for ellipsoids, cones, oblique and lying cylinders alike, and
+    know of no turning or moving; the area of compact sections follows from them. That of others follows the planes'
+    areas. `ball`: half curvature that the principal moments of a ball have, in units of a cell: what two planes that
+    stand alone are taken to show, as far as they are no more distant than a ball allows.
     """
     _, _, _, _, gap_before, gap, gap_after = span
     has_lo = shape[0, 0] >= 0.0
     has_hi = shape[3, 0] >= 0.0
-    if not has_lo and not has_hi:
-        return False
-    area = _cubic(shape, 0, has_lo, has_hi, gap_before, gap, gap_after)
-    xx = _cubic(shape, 1, has_lo, has_hi, gap_before, gap, gap_after)
-    yy = _cubic(shape, 2, has_lo, has_hi, gap_before, gap, gap_after)
-    xy = _cubic(shape, 3, has_lo, has_hi, gap_before, gap, gap_after)
-    least = 0.5 * min(shape[1, 0], shape[2, 0])
-    most = 1.5 * max(shape[1, 0], shape[2, 0])
+    known = np.empty((4, 3))
     full_lo = 0.0
     full_hi = 0.0
+    known[:, 0] = shape[:, 0]
     if is_compact:
-        full_lo = shape[1, 0] / sqrt(shape[1, 1] * shape[1, 2] - shape[1, 3] ** 2)
-        full_hi = shape[2, 0] / sqrt(shape[2, 1] * shape[2, 2] - shape[2, 3] ** 2)
+        for plane in range(4):
+            if shape[plane, 0] >= 0.0:
+                _principal(shape, plane, known)
+        full_lo = shape[1, 0] / sqrt(known[1, 1] * known[1, 2])
+        full_hi = shape[2, 0] / sqrt(known[2, 1] * known[2, 2])
+    area = _cubic(known, 0, has_lo, has_hi, gap_before, gap, gap_after)
+    wide = _cubic(known, 1, has_lo, has_hi, gap_before, gap, gap_after)
+    thin = _cubic(known, 2, has_lo, has_hi, gap_before, gap, gap_after)
+    alone = not has_lo and not has_hi
+    if alone and is_compact:
+        bulge = -min(min(bend, 1.0) * ball, _BALL_MOST * sqrt(known[1, 2] * known[2, 2]) / (gap * gap))
+        wide = (wide[0], wide[1], bulge, bulge)
+        thin = (thin[0], thin[1], bulge, bulge)
+    least = 0.5 * min(shape[1, 0], shape[2, 0])
     for s in range(mids.size):
         tau = mids[s] - z_lo
         target = _at(area, tau, gap)
         if is_compact:
-            spread = _at(xx, tau, gap) * _at(yy, tau, gap) - _at(xy, tau, gap) ** 2
-            target = (full_lo + tau / gap * (full_hi - full_lo)) * sqrt(max(0.0, spread))
-        targets[s] = min(max(target, least), most)
-    return True
+            spread = max(0.0, _at(wide, tau, gap)) * max(0.0, _at(thin, tau, gap))
+            target = (full_lo + tau / gap * (full_hi - full_lo)) * sqrt(spread)
+        if not alone:
+            target = _within_slopes(target, shape, has_lo, has_hi, tau, gap_before, gap, gap_after)
+        targets[s] = max(target, least)
+
+
+@njit(cache=True, nogil=True)
+def _step_levels(level, radius, lo, hi, z, mids, nodes, n_nodes, part, stepped, phi):
+    """Let the parts that are `stepped` keep the section of either plane as far as half way to the other."""
+    middle = 0.5 * (z[0] + z[1])
+    for n in range(n_nodes):
+        row = nodes[n, 0]
+        column = nodes[n, 1]
+        own = part[row, column]
+        if own < 0 or not stepped[own]:
+            continue
+        below = _distance(level[lo, row, column], radius[lo, row, column])
+        above = _distance(level[hi, row, column], radius[hi, row, column])
+        for s in range(mids.size):
+            phi[row, column, s] = below if mids[s] < middle else above
 
 
 @njit(cache=True, nogil=True)
@@ -615,6 +676,21 @@ def _next_shifts(areas, full, targets, course, first_time):
             course[0, part, s] = min(max(lack / slope, -_SHIFT_MAX_MM), _SHIFT_MAX_MM)
             course[2, part, s] = course[0, part, s]
             course[3, part, s] = area
+    return some
+
+
+@njit(cache=True, nogil=True)
+def _find_steps(areas, full, targets, stepped):
+    """Mark the parts whose areas could not be put right; return whether there is any."""
+    some = False
+    for part in range(full.size):
+        off = 0.0
+        total = 0.0
+        for s in range(targets.shape[1]):
+            off += abs(targets[part, s] - areas[part, s] - full[part])
+            total += targets[part, s]
+        stepped[part] = off > _STEP_TOLERANCE * total
+        some |= stepped[part]
     return some
 
 
@@ -707,49 +783,98 @@ def _list_nodes(cells, n_cells, kind, done, nodes):
 
 
 @njit(cache=True, nogil=True)
-def fill_intervals(
-    planes,
-    rings,
-    places,
-    heights,
-    slab_range,
-    slab_lo,
-    slab_hi,
-    slab_layer,
-    offsets,
-    bend,
-    stretch,
-    far,
-    parts,
-    scratch,
-    layers,
-):
+def _kinds(planes, rings, place, span, bend, scratch):
+    """Write which cells are full, empty or cut between two planes: at each depth, and of all together."""
+    state, kind, whole = scratch.state, scratch.kind, scratch.whole
+    depths, _, n_rows, _ = planes.cover.shape
+    lower, upper, _, _ = place
+    lo = span[1] if lower >= 0 else span[2]
+    hi = span[2] if upper >= 0 else span[1]
+    for depth in range(depths):
+        if lo == hi:
+            _end_states(planes.ring[depth, lo], planes.sign[depth, lo], state[depth])
+        else:
+            ends = rings.ends_up[lower] or rings.ends_down[upper]
+            level, ring, sign = planes.level[depth], planes.ring[depth], planes.sign[depth]
+            _node_states(level, ring, sign, rings, ends, span, bend, state[depth])
+        for row in range(n_rows):
+            below, above = planes.cover[depth, lo, row], planes.cover[depth, hi, row]
+            _row_kinds(state[depth, row], state[depth, row + 1], below, above, kind[depth, row])
+    whole[:] = kind[0]
+    for depth in range(1, depths):
+        for row in range(n_rows):
+            _merge_kinds(whole[row], kind[depth, row], depth)
+
+
+@njit(cache=True, nogil=True)
+def _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, into):
+    """Write to `scratch.phi` the surface of one depth at heights `mids` of an interval, and its sections to `into`.
+
+    `interval`: place, heights of both planes, span, height of each plane's w, and the number of cut cells. Return the
+    number of nodes at which `phi` is known: those marked in `scratch.done`.
+    """
+    place, z, span, offsets, n_cells = interval
+    lower, upper, _, _ = place
+    lo = span[1] if lower >= 0 else span[2]
+    hi = span[2] if upper >= 0 else span[1]
+    _, kind, whole, done, cells, nodes, phi = scratch
+    level, radius, ring, rest = planes.level[depth], planes.radius[depth], planes.ring[depth], planes.rest[depth]
+    for slot in (lo, hi):
+        cover, area, known = planes.cover[depth, slot], planes.area[depth, slot], planes.known[depth, slot]
+        _note_rests(level[slot], radius[slot], cover, area, rest[slot], known, cells, n_cells)
+    n_nodes = _list_nodes(cells, n_cells, kind[depth], done, nodes)
+    bend, stretch, far, all_step = rules
+    _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, offsets, bend, stretch, far, mids, phi)
+    begin = parts.start[depth, lower] if lo != hi else 0
+    n_parts = parts.start[depth, lower + 1] - begin if lo != hi else 0
+    full = np.empty(n_parts)
+    areas = np.zeros((n_parts, mids.size))
+    stepped = np.full(n_parts, all_step)
+    if n_parts > 0:
+        alone = parts.alone[depth, lower]
+        _note_parts(level, ring, lo, hi, parts.up, parts.down, alone, cells, n_cells, kind[depth], whole, part, full)
+    else:
+        part[:] = -1
+    if all_step:
+        _step_levels(level, radius, lo, hi, z, mids, nodes, n_nodes, part, stepped, phi)
+    _sections(ring, rest, rings, cells, n_cells, kind[depth], z, span, mids, phi, part, stepped, into, areas)
+    if n_parts == 0 or all_step:
+        return n_nodes
+    targets = np.zeros((n_parts, mids.size))
+    course = np.zeros((4, n_parts, mids.size))
+    for p in range(n_parts):
+        compact = parts.is_compact[begin + p]
+        _areas_between(parts.shape[begin + p], compact, span, mids, z[0], rings.ball, bend, targets[p])
+        one, two = parts.around[begin + p]
+        for s in range(mids.size):
+            course[1, p, s] = one + (mids[s] - z[0]) / (z[1] - z[0]) * (two - one)
+    for again in range(_SHIFTS + 1):
+        if not _next_shifts(areas, full, targets, course, again == 0):
+            break
+        if again == _SHIFTS:
+            if not _find_steps(areas, full, targets, stepped):
+                break
+            _step_levels(level, radius, lo, hi, z, mids, nodes, n_nodes, part, stepped, phi)
+        else:
+            _shift_levels(phi, nodes, n_nodes, part, course[0])
+        areas[:] = 0.0
+        _sections(ring, rest, rings, cells, n_cells, kind[depth], z, span, mids, phi, part, stepped, into, areas)
+    return n_nodes
+
+
+@njit(cache=True, nogil=True)
+def fill_intervals(planes, rings, parts, intervals, slabs, offsets, rules, scratch, layers):
     """Add what lies between two planes of a run, or beyond its first or last, to the layers.
 
-    Parameters
-    ----------
-    planes, rings, scratch, layers
-        See `buffers`.
-    places : (intervals, 4)
-        The planes below and above, -1 for none; the first plane of the run, and one past its last.
-    heights, slab_range : (intervals, 2)
-        Where the two planes lie (or would); the interval's first slab, and one past its last.
-    slab_lo, slab_hi, slab_layer
-        Where each slab begins and ends, and its layer; -1 for none.
-    bend
-        Bound on half the curvature of a level along z.
-    stretch
-        Factor on the height of rounded caps.
-    far
-        Level of a point far outside.
-    parts
-        See `buffers`: how the areas of what goes on from ring to ring run.
+    Parameters as named in `buffers`; `offsets`: where the planes lie along w.
     """
-    depths, slots, n_rows, _ = planes.cover.shape
-    state, kind, whole, done, cells, nodes, phi = scratch
+    places, heights, slab_range = intervals
+    slab_lo, slab_hi, slab_layer = slabs
+    depths, slots, _, _ = planes.cover.shape
+    cells, phi = scratch.cells, scratch.phi
     sections = np.empty((1, phi.shape[2], 3))
     own = np.empty((1, phi.shape[2], 3))
-    part = np.full(done.shape, -1, np.int32)
+    part = np.full(scratch.done.shape, -1, np.int32)
     for i in range(places.shape[0]):
         lower, upper, run_lo, run_hi = places[i]
         place = (lower, upper, run_lo, run_hi)
@@ -757,82 +882,68 @@ def fill_intervals(
         first, stop = slab_range[i]
         mids = 0.5 * (slab_lo[first:stop] + slab_hi[first:stop])
         span = _span(lower, upper, run_lo, run_hi, z[0], z[1], offsets, slots)
-        lo = span[1] if lower >= 0 else span[2]
-        hi = span[2] if upper >= 0 else span[1]
-        for depth in range(depths):
-            if lo == hi:
-                _end_states(planes.ring[depth, lo], planes.sign[depth, lo], state)
-            else:
-                ends = rings.ends_up[lower] or rings.ends_down[upper]
-                _node_states(
-                    planes.level[depth], planes.ring[depth], planes.sign[depth], rings, ends, span, bend, state
-                )
-            for row in range(n_rows):
-                _row_kinds(
-                    state[row],
-                    state[row + 1],
-                    planes.cover[depth, lo, row],
-                    planes.cover[depth, hi, row],
-                    kind[depth, row],
-                )
-            if depth == 0:
-                whole[:] = kind[0]
-            else:
-                for row in range(n_rows):
-                    _merge_kinds(whole[row], kind[depth, row], depth)
-        _fill_runs(whole, layers, first, stop, slab_lo, slab_hi, slab_layer)
-        n_cells = _list_cells(whole, cells)
+        _kinds(planes, rings, place, span, rules.bend, scratch)
+        _fill_runs(scratch.whole, layers, first, stop, slab_lo, slab_hi, slab_layer)
+        n_cells = _list_cells(scratch.whole, cells)
         if n_cells > sections.shape[0]:
             sections = np.empty((n_cells, phi.shape[2], 3))
             own = np.empty((n_cells if depths > 1 else 1, phi.shape[2], 3))
+        interval = (place, z, span, offsets, n_cells)
         for depth in range(depths):
-            level = planes.level[depth]
-            radius = planes.radius[depth]
-            ring = planes.ring[depth]
-            rest = planes.rest[depth]
-            for slot in (lo, hi):
-                _note_rests(
-                    level[slot],
-                    radius[slot],
-                    planes.cover[depth, slot],
-                    planes.area[depth, slot],
-                    rest[slot],
-                    planes.known[depth, slot],
-                    cells,
-                    n_cells,
-                )
-            n_nodes = _list_nodes(cells, n_cells, kind[depth], done, nodes)
-            _node_levels(
-                level, radius, ring, rings, nodes, n_nodes, place, z, span, offsets, bend, stretch, far, mids, phi
-            )
             into = own if depth > 0 else sections
-            begin = parts.start[depth, lower] if lo != hi else 0
-            n_parts = parts.start[depth, lower + 1] - begin if lo != hi else 0
-            full = np.empty(n_parts)
-            areas = np.zeros((n_parts, mids.size))
-            if n_parts > 0:
-                alone = parts.alone[depth, lower]
-                _note_parts(
-                    level, ring, lo, hi, parts.up, parts.down, alone, cells, n_cells, kind[depth], whole, part, full
-                )
-            else:
-                part[:] = -1
-            _sections(ring, rest, rings, cells, n_cells, kind[depth], z, span, mids, phi, part, into, areas)
-            if n_parts > 0:
-                targets = np.zeros((n_parts, mids.size))
-                course = np.zeros((4, n_parts, mids.size))
-                for p in range(n_parts):
-                    compact = parts.is_compact[begin + p]
-                    if _areas_between(parts.shape[begin + p], compact, span, mids, z[0], targets[p]):
-                        one, two = parts.around[begin + p]
-                        for s in range(mids.size):
-                            course[1, p, s] = one + (mids[s] - z[0]) / (z[1] - z[0]) * (two - one)
-                for again in range(_SHIFTS):
-                    if not _next_shifts(areas, full, targets, course, again == 0):
-                        break
-                    _shift_levels(phi, nodes, n_nodes, part, course[0])
-                    areas[:] = 0.0
-                    _sections(ring, rest, rings, cells, n_cells, kind[depth], z, span, mids, phi, part, into, areas)
+            _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, into)
             if depth > 0:
                 _merge_sections(sections, own, n_cells, mids.size, depth)
         _fill_cells(cells, n_cells, sections, layers, first, stop, slab_lo, slab_hi, slab_layer)
+
+
+@njit(cache=True, nogil=True)
+def sample_intervals(planes, rings, parts, intervals, mids, offsets, rules, scratch, out):
+    """Write the solid's surface at heights `mids`, of which each interval has its range, at the nodes of the lattice.
+
+    `out` (heights, node rows, node columns): about the distance from the surface within the plane, negative inside.
+    """
+    places, heights, ranges = intervals
+    depths, slots, _, _ = planes.cover.shape
+    cells, phi = scratch.cells, scratch.phi
+    n_rows, n_columns = scratch.done.shape
+    sections = np.empty((1, phi.shape[2], 3))
+    part = np.full(scratch.done.shape, -1, np.int32)
+    for i in range(places.shape[0]):
+        lower, upper, run_lo, run_hi = places[i]
+        place = (lower, upper, run_lo, run_hi)
+        z = (heights[i, 0], heights[i, 1])
+        first, stop = ranges[i]
+        if stop == first:
+            continue
+        span = _span(lower, upper, run_lo, run_hi, z[0], z[1], offsets, slots)
+        _kinds(planes, rings, place, span, rules.bend, scratch)
+        n_cells = _list_cells(scratch.whole, cells)
+        if n_cells > sections.shape[0]:
+            sections = np.empty((n_cells, phi.shape[2], 3))
+        interval = (place, z, span, offsets, n_cells)
+        lo = span[1] if lower >= 0 else span[2]
+        hi = span[2] if upper >= 0 else span[1]
+        for depth in range(depths):
+            _settle(planes, rings, parts, rules, depth, interval, mids[first:stop], scratch, part, sections)
+            level, radius = planes.level[depth], planes.radius[depth]
+            for row in range(n_rows):
+                for column in range(n_columns):
+                    is_known = scratch.done[row, column]
+                    below = _distance(level[lo, row, column], radius[lo, row, column])
+                    above = _distance(level[hi, row, column], radius[hi, row, column])
+                    is_inside = scratch.state[depth, row, column] == 1
+                    for s in range(stop - first):
+                        if is_known:
+                            value = phi[row, column, s]
+                        else:
+                            t = (mids[first + s] - z[0]) / (z[1] - z[0])
+                            value = (1.0 - t) * below + t * above
+                            value = min(value, -_LEAST_MM) if is_inside else max(value, _LEAST_MM)
+                        before = out[first + s, row, column]
+                        if depth == 0:
+                            out[first + s, row, column] = value
+                        elif depth % 2 == 1:
+                            out[first + s, row, column] = max(before, -value)
+                        else:
+                            out[first + s, row, column] = min(before, value)

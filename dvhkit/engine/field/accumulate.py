@@ -8,15 +8,16 @@ from itertools import product
 
 import numpy as np
 
-from dvhkit.engine.bounds import bounded, chords_mm
+from dvhkit.engine.field.bounds import bounded, chords_mm
+from dvhkit.engine.field.histogram import atoms, empty_histogram
+from dvhkit.engine.field.layers import Filled, fill
 from dvhkit.engine.frame import Frame
-from dvhkit.engine.histogram import atoms, empty_histogram
 from dvhkit.engine.kernels.book import book_layers, point_extremes, section_extremes, surface_extremes
 from dvhkit.engine.lattice import Lattice, dose_lattice, end_halves_mm, rim_mm, volume_lattice
 from dvhkit.engine.options import EngineOptions
 from dvhkit.engine.planes import PlaneStack, next_in_ring
-from dvhkit.engine.sections import Filled, fill
-from dvhkit.engine.solid import Links, Solid, ends_alike, mended, under
+from dvhkit.engine.solid.links import Links
+from dvhkit.engine.solid.solid import Solid, ends_alike, mended
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray, frozen_array
 from dvhkit.model.dose import Dose
@@ -111,7 +112,7 @@ def accumulated(drawn: Solid, readings: Sequence[Reading], *, is_mended: bool = 
     The readings are of one kind and share a lattice: what is known of the drawn planes is computed once. `is_mended`:
     what still crosses now is rounding, and stays.
     """
-    every = [under(drawn, reading.options) for reading in readings]
+    every = [drawn.under(reading.options) for reading in readings]
     # What ends alike is one solid: a rounded organ has no flat ends to be moved.
     number = [next(n for n in range(m + 1) if n == m or ends_alike(every[n], every[m])) for m in range(len(every))]
     kept = sorted(set(number))

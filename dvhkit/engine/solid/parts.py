@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvhkit.engine.kernels.buffers import Parts
-from dvhkit.engine.solid import Solid
+from dvhkit.engine.solid.solid import Solid
 from dvhkit.model.arrays import FloatArray
 
 IntArray = NDArray[np.int64]

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dvhkit.engine.kernels.links import link, reach, ring_shapes
 from dvhkit.engine.kernels.rings import orient
-from dvhkit.engine.options import Between, EndCap, EngineOptions
-from dvhkit.engine.planes import PlaneStack, Runs, cap_mm, find_runs, next_in_ring, repaired, slabs, stack_planes
-from dvhkit.errors import GeometryError
+from dvhkit.engine.options import Between, EngineOptions
+from dvhkit.engine.planes import PlaneStack, Runs, find_runs, repaired, slabs, stack_planes
+from dvhkit.engine.solid.links import Links, find_links
+from dvhkit.errors import GeometryError, NotEvaluable, Reason
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Structure
+
+if TYPE_CHECKING:
+    from dvhkit.engine.solid.surface import Surface
 
 # A cell's coverage may leave [0, 1] by this much through rounded texts; more means that rings cross or overlap.
 EXCESS_FRAC = 1e-3
@@ -27,43 +30,19 @@ _BAND_MOST = 6.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Links:
-    """How the rings of a stack go on from plane to plane; one entry a ring unless said otherwise.
-
-    Attributes
-    ----------
-    following, point_ring
-        One a point: the next point of the same ring, and its ring.
-    x_mm, y_mm, size_mm, is_hole, rho2
-        Centroid (u, v), radius of the circle of equal area, whether the ring bounds a hole, and the squared
-        half-thickness in mm2 of what it bounds.
-    thick_mm
-        Half-thickness of the ring itself.
-    above, below
-        The ring that it goes on as; -1 where it ends, -2 where it branches.
-    up_mm, down_mm, up_order, down_order
-        How far the solid reaches beyond a ring that ends, and after which rule; see kernel `reach`.
-    """
-
-    following: NDArray[np.int64]
-    point_ring: NDArray[np.int64]
-    x_mm: FloatArray
-    y_mm: FloatArray
-    size_mm: FloatArray
-    is_hole: NDArray[np.bool_]
-    rho2: FloatArray
-    thick_mm: FloatArray
-    above: NDArray[np.int64]
-    below: NDArray[np.int64]
-    up_mm: FloatArray
-    down_mm: FloatArray
-    up_order: NDArray[np.int64]
-    down_order: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Solid:
-    """A structure ready to be rasterised.
+    """The one solid that a structure's contours stand for: what lies between its slices and beyond the last.
+
+    DVHs, bands, margins, margin checks, masks and comparisons all ask it, so that they agree::
+
+        solid = Solid.of(structure, options=profile("reference"))
+        solid.volume_cc
+        solid.section(12.5)                  # rings at w = 12.5 mm, each (n, 2), in the frame of the contours' planes
+        solid.signed(points_mm)              # (n,) negative inside, about the distance in mm near the surface
+        solid.surface.points_mm              # points, normals and areas that stand for the surface
+        solid.under(profile("prism")).volume_cc
+
+    `frame` (of `stack`) leads from patient coordinates to (u, v, w) and back.
 
     Attributes
     ----------
@@ -79,6 +58,72 @@ class Solid:
     lo_mm: FloatArray
     hi_mm: FloatArray
     links: Links | None = None
+
+    @staticmethod
+    def of(
+        structure: Structure,
+        *,
+        grid: Grid | None = None,
+        options: EngineOptions | None = None,
+        slice_spacing_mm: float | None = None,
+        image: Grid | None = None,
+    ) -> Solid:
+        """Return the solid of a structure, its crossing rings mended; parameters as in `compute_dvh`.
+
+        `grid`: along whose axes the contours' frame is laid.
+
+        Raises
+        ------
+        NotEvaluable
+            Nothing was drawn that bounds an area, or on one slice of unknown thickness.
+        GeometryError
+            Contours that are not planar or not parallel, or coordinates that are not numbers.
+        """
+        from dvhkit.engine.solid.sampled import mended_solid
+
+        made = make_solid(structure, grid, options or EngineOptions(), slice_spacing_mm=slice_spacing_mm, image=image)
+        if isinstance(made, Solid):
+            return mended_solid(made)
+        empty = any(finding.code == "structure-empty" for finding in made)
+        reason = Reason.EMPTY_STRUCTURE if empty else Reason.NO_VOLUME
+        raise NotEvaluable(f"{structure.name}: {made[-1].message}", reason=reason)
+
+    def under(self, options: EngineOptions) -> Solid:
+        """Return what the same contours stand for under other options."""
+        return _solid(self.stack, self.runs, options)
+
+    @property
+    def volume_cc(self) -> float:
+        """Volume: the same as that of a DVH without dose."""
+        from dvhkit.engine.field.accumulate import Reading, accumulated
+
+        return accumulated(self, [Reading(options=self.options, dose=None)])[1][0].volume_cc
+
+    def section(self, w_mm: float, *, step_mm: float | None = None) -> list[FloatArray]:
+        """Return the rings at height `w_mm`, each (n, 2): outer ones anticlockwise, holes clockwise.
+
+        On a drawn slice as drawn; between and beyond traced on squares of `step_mm`, by default a 300th of the
+        structure's width, from 0.1 to 1 mm. Without rings where the solid does not reach.
+        """
+        from dvhkit.engine.solid.sampled import fine_step_mm, sections_at
+
+        return list(sections_at(self, np.array([float(w_mm)]), step_mm or fine_step_mm(self))[0].rings)
+
+    def signed(self, points_mm: FloatArray) -> FloatArray:
+        """Return for patient points (n, 3) a value negative inside and positive outside.
+
+        Near the surface it is about the distance within the plane, in mm.
+        """
+        from dvhkit.engine.solid.surface import inside_field
+
+        return inside_field(self).at(self.stack.frame.to_frame(np.asarray(points_mm, np.float64)))
+
+    @property
+    def surface(self) -> Surface:
+        """Points on the surface with normals and the areas that they stand for; some 12,000, drawn points besides."""
+        from dvhkit.engine.solid.surface import make_surface
+
+        return make_surface(self)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -146,11 +191,6 @@ def make_solid(
     return _solid(stack, runs, options)
 
 
-def under(solid: Solid, options: EngineOptions) -> Solid:
-    """Return the solid that the same contours stand for under other options."""
-    return _solid(solid.stack, solid.runs, options)
-
-
 def ends_alike(one: Solid, other: Solid) -> bool:
     """Whether two readings of the same contours, which go on alike between slices, end alike too."""
     if one.links is None or other.links is None:
@@ -165,7 +205,7 @@ def _solid(stack: PlaneStack, runs: Runs, options: EngineOptions) -> Solid:
     lo, hi = slabs(stack, runs, options)
     if options.between is not Between.SHAPE:
         return Solid(stack=stack, runs=runs, options=options, lo_mm=lo, hi_mm=hi)
-    links = _links(stack, runs, options)
+    links = find_links(stack, runs, options)
     for (first, stop), _ in zip(runs.bounds, runs.end_gap_mm, strict=True):
         lo[first] = stack.offsets_mm[first] - _tallest(links.down_mm, stack, first)
         hi[stop - 1] = stack.offsets_mm[stop - 1] + _tallest(links.up_mm, stack, stop - 1)
@@ -200,7 +240,7 @@ def by_depth(solid: Solid) -> list[Solid]:
     groups = []
     for level in range(int(depth.max()) + 1):
         part = _rings_of_depth(stack, depth == level, reverse=level % 2 == 1)
-        own = _links(part, solid.runs, solid.options, rho2=links.rho2[depth == level] if level % 2 == 0 else None)
+        own = find_links(part, solid.runs, solid.options, rho2=links.rho2[depth == level] if level % 2 == 0 else None)
         groups.append(replace(solid, stack=part, links=_open_ended(own, part, solid.runs) if level % 2 else own))
     return groups
 
@@ -225,69 +265,6 @@ def _open_ended(links: Links, stack: PlaneStack, runs: Runs) -> Links:
         down[stack.plane_ring[first] : stack.plane_ring[first + 1]] = gap_lo
         up[stack.plane_ring[stop - 1] : stack.plane_ring[stop]] = gap_hi
     return replace(links, up_mm=up, down_mm=down)
-
-
-def _links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: FloatArray | None = None) -> Links:
-    n_rings = len(stack.ring_start) - 1
-    counts = np.diff(stack.ring_start)
-    x, y, size, own_rho2, full_rho2 = (np.empty(n_rings) for _ in range(5))
-    is_hole = np.empty(n_rings, np.bool_)
-    ring_shapes(stack.points_mm, stack.ring_start, stack.plane_ring, x, y, size, is_hole, own_rho2, full_rho2)
-    rho2 = own_rho2 if rho2 is None else rho2
-    above, below = np.empty(n_rings, np.int64), np.empty(n_rings, np.int64)
-    run_of_plane = np.repeat(np.arange(len(runs.bounds)), [stop - first for first, stop in runs.bounds])
-    link(stack.points_mm, stack.ring_start, stack.plane_ring, run_of_plane, is_hole, above, below)
-    ring_plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
-    sides: list[NDArray[Any]] = []
-    gap_below, gap_above = gaps_mm(stack, runs)
-    scale_below, scale_above = options.flat_scale
-    for onward, back, gap, scale in ((above, below, gap_above, scale_above), (below, above, gap_below, scale_below)):
-        height, order = np.empty(n_rings), np.empty(n_rings, np.int64)
-        reach(rho2, stack.offsets_mm, ring_plane, onward, back, gap[ring_plane], height, order)
-        if not np.array_equal(rho2, full_rho2):
-            roof, roof_order = np.empty(n_rings), np.empty(n_rings, np.int64)
-            reach(full_rho2, stack.offsets_mm, ring_plane, onward, back, gap[ring_plane], roof, roof_order)
-            height, order = _roofed(height, order, roof, roof_order)
-        if options.end_cap is not EndCap.SHAPE:
-            flat = np.array([cap_mm(g, options.end_cap, lone=False) for g in gap])[ring_plane]
-            height, order = np.where(onward == -1, flat, 0.0), np.zeros(n_rings, np.int64)
-        flat_scale = min(1.5, max(0.5, scale)) if stack.n_planes == 1 else scale
-        scaled = height * np.where((order == 2) | (order == 3), options.round_stretch, flat_scale)
-        height = np.minimum(scaled, gap[ring_plane])
-        sides += [height, order]
-    return Links(
-        following=next_in_ring(stack),
-        point_ring=np.repeat(np.arange(n_rings), counts),
-        x_mm=x,
-        y_mm=y,
-        size_mm=size,
-        is_hole=is_hole,
-        rho2=rho2,
-        thick_mm=np.sqrt(own_rho2),
-        above=above,
-        below=below,
-        up_mm=sides[0],
-        up_order=sides[1],
-        down_mm=sides[2],
-        down_order=sides[3],
-    )
-
-
-def _roofed(
-    height: FloatArray, order: NDArray[np.int64], roof: FloatArray, roof_order: NDArray[np.int64]
-) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Let a wall that does not thin out close over its hole where its outline, taken alone, would: a hollow ball."""
-    taken = ((roof_order == 2) | (roof_order == 3)) & (order != 2) & (order != 3)
-    return np.where(taken, roof, height), np.where(taken, roof_order, order)
-
-
-def gaps_mm(stack: PlaneStack, runs: Runs) -> tuple[FloatArray, FloatArray]:
-    """Return the distance from each plane to the one below and above, or to where it would be."""
-    gaps = np.diff(stack.offsets_mm)
-    below, above = np.concatenate([[0.0], gaps]), np.concatenate([gaps, [0.0]])
-    for (first, stop), (gap_lo, gap_hi) in zip(runs.bounds, runs.end_gap_mm, strict=True):
-        below[first], above[stop - 1] = gap_lo, gap_hi
-    return below, above
 
 
 def mended(solid: Solid, excess: FloatArray) -> Solid | None:

@@ -1,0 +1,1 @@
+"""What of a solid fills which cell, and which dose it has there."""

@@ -1,0 +1,188 @@
+"""How the rings of drawn planes go on from one to the next, and how far the solid reaches beyond those that end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvhkit.engine.kernels.links import link, reach, ring_shapes
+from dvhkit.engine.options import EndCap, EngineOptions
+from dvhkit.engine.planes import PlaneStack, Runs, cap_mm, next_in_ring
+from dvhkit.model.arrays import FloatArray
+
+# An outline that turns aside by more than this part of its half-thickness, or turns or changes its shape by more than
+# this, has jumped: how it went on so far says nothing of what lies beyond its last slice.
+_JUMP_FRAC = 0.5
+# A rounded end holds about two thirds of the prism of its height.
+_ROUND_FRAC = 2.0 / 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Links:
+    """How the rings of a stack go on from plane to plane; one entry a ring unless said otherwise.
+
+    Attributes
+    ----------
+    following, point_ring
+        One a point: the next point of the same ring, and its ring.
+    x_mm, y_mm, size_mm, is_hole, rho2
+        Centroid (u, v), radius of the circle of equal area, whether the ring bounds a hole, and the squared
+        half-thickness in mm2 of what it bounds.
+    thick_mm
+        Half-thickness of the ring itself.
+    above, below
+        The ring that it goes on as; -1 where it ends, -2 where it branches.
+    up_mm, down_mm, up_order, down_order
+        How far the solid reaches beyond a ring that ends, and after which rule; see kernel `reach`.
+    """
+
+    following: NDArray[np.int64]
+    point_ring: NDArray[np.int64]
+    x_mm: FloatArray
+    y_mm: FloatArray
+    size_mm: FloatArray
+    is_hole: NDArray[np.bool_]
+    rho2: FloatArray
+    thick_mm: FloatArray
+    above: NDArray[np.int64]
+    below: NDArray[np.int64]
+    up_mm: FloatArray
+    down_mm: FloatArray
+    up_order: NDArray[np.int64]
+    down_order: NDArray[np.int64]
+
+
+def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: FloatArray | None = None) -> Links:
+    """Return how the rings go on under `options`; `rho2` stands for the squared half-thicknesses where it is known."""
+    n_rings = len(stack.ring_start) - 1
+    counts = np.diff(stack.ring_start)
+    x, y, size, own_rho2, full_rho2 = (np.empty(n_rings) for _ in range(5))
+    is_hole = np.empty(n_rings, np.bool_)
+    ring_shapes(stack.points_mm, stack.ring_start, stack.plane_ring, x, y, size, is_hole, own_rho2, full_rho2)
+    rho2 = own_rho2 if rho2 is None else rho2
+    above, below = np.empty(n_rings, np.int64), np.empty(n_rings, np.int64)
+    run_of_plane = np.repeat(np.arange(len(runs.bounds)), [stop - first for first, stop in runs.bounds])
+    link(stack.points_mm, stack.ring_start, stack.plane_ring, run_of_plane, is_hole, above, below)
+    ring_plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
+    sides: list[NDArray[Any]] = []
+    gap_below, gap_above = gaps_mm(stack, runs)
+    scale_below, scale_above = options.flat_scale
+    for onward, back, gap, scale in ((above, below, gap_above, scale_above), (below, above, gap_below, scale_below)):
+        height, order = np.empty(n_rings), np.empty(n_rings, np.int64)
+        reach(rho2, stack.offsets_mm, ring_plane, onward, back, gap[ring_plane], height, order)
+        if not np.array_equal(rho2, full_rho2):
+            roof, roof_order = np.empty(n_rings), np.empty(n_rings, np.int64)
+            reach(full_rho2, stack.offsets_mm, ring_plane, onward, back, gap[ring_plane], roof, roof_order)
+            height, order = _roofed(height, order, roof, roof_order)
+        jumps = _jumps(stack, x, y, np.sqrt(own_rho2), ring_plane, back)
+        height = np.where(jumps & ((order == 2) | (order == 3)), _ROUND_FRAC * height, height)
+        order = np.where(jumps, 0, order)
+        if options.end_cap is not EndCap.SHAPE:
+            flat = _flat_caps_mm(runs, options, gap)[ring_plane]
+            height, order = np.where(onward == -1, flat, 0.0), np.zeros(n_rings, np.int64)
+        flat_scale = min(1.5, max(0.5, scale)) if stack.n_planes == 1 else scale
+        scaled = height * np.where((order == 2) | (order == 3), options.round_stretch, flat_scale)
+        height = np.minimum(scaled, gap[ring_plane])
+        sides += [height, order]
+    return Links(
+        following=next_in_ring(stack),
+        point_ring=np.repeat(np.arange(n_rings), counts),
+        x_mm=x,
+        y_mm=y,
+        size_mm=size,
+        is_hole=is_hole,
+        rho2=rho2,
+        thick_mm=np.sqrt(own_rho2),
+        above=above,
+        below=below,
+        up_mm=sides[0],
+        up_order=sides[1],
+        down_mm=sides[2],
+        down_order=sides[3],
+    )
+
+
+def _jumps(  # noqa: PLR0917 -- one step of _links, cut out for its length
+    stack: PlaneStack,
+    x: FloatArray,
+    y: FloatArray,
+    thick_mm: FloatArray,
+    ring_plane: NDArray[np.int64],
+    back: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Return which rings have jumped from the plane before: moved unlike before, or turned, or changed in shape."""
+    w, before = stack.offsets_mm[ring_plane], np.where(back >= 0, back, 0)
+    first = back >= 0
+    second = first & (back[before] >= 0)
+    beyond = np.where(second, back[before], 0)
+    place = np.column_stack([x, y])
+    gap, gap_before = np.abs(w - w[before]), np.abs(w[before] - w[beyond])
+    step = place - place[before]
+    earlier = np.zeros_like(step)
+    earlier[second] = (place[before] - place[beyond])[second] * (gap[second] / gap_before[second])[:, None]
+    aside = np.hypot(*(step - earlier).T)
+    turned = np.abs(_lie(stack) - _lie(stack)[before]).max(axis=1)
+    least = np.minimum(thick_mm, thick_mm[before])
+    return np.asarray(first & ((second & (aside > _JUMP_FRAC * least)) | (turned > _JUMP_FRAC)))
+
+
+def _lie(stack: PlaneStack) -> FloatArray:
+    """Return which way each ring lies and how long it is: its second moments without trace and size, (rings, 2)."""
+    xx, yy, xy = ring_moments(stack)
+    whole = np.maximum(xx + yy, 1e-12)
+    return np.column_stack([(xx - yy) / whole, 2 * xy / whole])
+
+
+def half_axes_mm(stack: PlaneStack) -> FloatArray:
+    """Return the half-axes of the ellipse with each ring's second moments, the long one first, (rings, 2)."""
+    xx, yy, xy = ring_moments(stack)
+    mean, off = 0.5 * (xx + yy), np.hypot(0.5 * (xx - yy), xy)
+    return 2.0 * np.sqrt(np.maximum(np.column_stack([mean + off, mean - off]), 0.0))
+
+
+def ring_moments(stack: PlaneStack) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return each ring's second moments (xx, yy, xy) about its centroid, divided by its area, in mm2."""
+    following, starts = next_in_ring(stack), stack.ring_start[:-1]
+    counts = np.diff(stack.ring_start)
+    middle = np.add.reduceat(stack.points_mm, starts) / counts[:, None]
+    x, y = (stack.points_mm - np.repeat(middle, counts, axis=0)).T
+    x2, y2 = x[following], y[following]
+    cross = x * y2 - x2 * y
+    area, mx, my = (np.add.reduceat(v * cross, starts) for v in (0.5 + 0 * x, (x + x2) / 6, (y + y2) / 6))
+    area = np.where(area != 0, area, 1.0)
+    mx, my = mx / area, my / area
+    xx, yy = (
+        np.add.reduceat(v * cross, starts) / (12 * area) - m * m
+        for v, m in ((x * x + x * x2 + x2 * x2, mx), (y * y + y * y2 + y2 * y2, my))
+    )
+    xy = np.add.reduceat((x * y2 + 2 * x * y + 2 * x2 * y2 + x2 * y) * cross, starts) / (24 * area) - mx * my
+    return xx, yy, xy
+
+
+def _flat_caps_mm(runs: Runs, options: EngineOptions, gap_mm: FloatArray) -> FloatArray:
+    """Return how far a ring that ends on each plane reaches: the cap at the ends of a run, half way within it."""
+    flat = 0.5 * gap_mm
+    for first, stop in runs.bounds:
+        for plane in (first, stop - 1):
+            flat[plane] = cap_mm(gap_mm[plane], options.end_cap, lone=stop - first == 1)
+    return flat
+
+
+def _roofed(
+    height: FloatArray, order: NDArray[np.int64], roof: FloatArray, roof_order: NDArray[np.int64]
+) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Let a wall that does not thin out close over its hole where its outline, taken alone, would: a hollow ball."""
+    taken = ((roof_order == 2) | (roof_order == 3)) & (order != 2) & (order != 3)
+    return np.where(taken, roof, height), np.where(taken, roof_order, order)
+
+
+def gaps_mm(stack: PlaneStack, runs: Runs) -> tuple[FloatArray, FloatArray]:
+    """Return the distance from each plane to the one below and above, or to where it would be."""
+    gaps = np.diff(stack.offsets_mm)
+    below, above = np.concatenate([[0.0], gaps]), np.concatenate([gaps, [0.0]])
+    for (first, stop), (gap_lo, gap_hi) in zip(runs.bounds, runs.end_gap_mm, strict=True):
+        below[first], above[stop - 1] = gap_lo, gap_hi
+    return below, above

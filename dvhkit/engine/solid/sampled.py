@@ -1,0 +1,229 @@
+"""A solid at any height: its surface at the nodes of a lattice, and the rings of its sections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import ceil, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvhkit.engine.kernels.coverage import plane_excess
+from dvhkit.engine.kernels.reconstruct import sample_intervals
+from dvhkit.engine.lattice import Lattice
+from dvhkit.engine.options import Between
+from dvhkit.engine.solid.links import Links, find_links, half_axes_mm
+from dvhkit.engine.solid.parts import find_parts
+from dvhkit.engine.solid.solid import Solid, by_depth, mended
+from dvhkit.engine.solid.window import (
+    PlaneWindow,
+    cover_scratch,
+    interval_scratch,
+    intervals_of,
+    joined_rings,
+    part_of,
+    rules_of,
+)
+from dvhkit.engine.trace import Tracer
+from dvhkit.model.arrays import FloatArray
+
+# Two faces at one height, one with and one without tissue, are kept this far apart.
+STEP_MM = 1e-6
+# Sections in one gap at most, and how far a straight line between two of them may leave the surface.
+_SECTIONS_MAX = 12
+_SAG_MM = (0.004, 0.02)
+_SAG_FRAC = 5e-4
+# The last section of a rounded end, in parts of the half-thickness that it starts from.
+_TIP_FRAC = 0.1
+_SLIVER_MM = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Section:
+    """The rings of a solid at one height: outer ones anticlockwise, holes clockwise, each (n, 2)."""
+
+    w_mm: float
+    rings: tuple[FloatArray, ...]
+
+
+def linked(solid: Solid) -> Solid:
+    """Return the solid with the links that upright walls can do without."""
+    if solid.links is not None:
+        return solid
+    return replace(solid, links=find_links(solid.stack, solid.runs, replace(solid.options, bend_max=0.0)))
+
+
+def mended_solid(solid: Solid) -> Solid:
+    """Return the solid with rings that cross or overlap put right, with a finding that says so."""
+    excess = np.zeros(solid.stack.n_planes)
+    stack, lattice = solid.stack, window_over(solid, fine_step_mm(solid))
+    points = lattice.to_cells(stack.points_mm)
+    plane_excess(points, stack.ring_start, stack.plane_ring, *cover_scratch(lattice), excess)
+    return mended(solid, excess) or solid
+
+
+def fine_step_mm(solid: Solid) -> float:
+    """Return a step of squares fine enough to show a solid's sections: a 300th of its width, from 0.1 to 1 mm."""
+    return float(np.clip(np.ptp(solid.stack.points_mm, axis=0).max() / 300.0, 0.1, 1.0))
+
+
+def window_over(solid: Solid, step_mm: float) -> Lattice:
+    """Return a lattice of squares over all that a solid may reach, with nodes to spare."""
+    points = solid.stack.points_mm
+    beyond = linked(solid).margin_mm + 3.37 * step_mm
+    origin = points.min(axis=0) - beyond
+    counts = np.ceil((points.max(axis=0) + beyond - origin) / step_mm).astype(int) + 1
+    heights = np.array([solid.lo_mm.min(), solid.hi_mm.max()])
+    return Lattice(
+        origin_mm=origin,
+        step_mm=np.full(2, step_mm),
+        n_rows=int(counts[1]),
+        n_columns=int(counts[0]),
+        layer_edges_mm=heights,
+        nodes_mm=heights,
+    )
+
+
+def sampled(solid: Solid, lattice: Lattice, heights_mm: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
+    """Yield the solid's surface at ascending heights: which, and (heights, node rows, node columns).
+
+    Negative inside; about the distance from the surface within the plane.
+    """
+    solid = linked(solid)
+    groups = by_depth(solid)
+    intervals, spans = intervals_of(solid)
+    first = np.searchsorted(heights_mm, spans[:, 0] - _SLIVER_MM)
+    stop = np.searchsorted(heights_mm, spans[:, 1] + _SLIVER_MM, side="right")
+    first = np.maximum(first, np.concatenate([[0], np.maximum.accumulate(stop)[:-1]]))
+    stop = np.maximum(first, stop)
+    intervals = intervals._replace(ranges=np.column_stack([first, stop]).astype(np.int64))
+    cell_mm2 = float(np.prod(lattice.step_mm))
+    parts, rings = find_parts(groups, cell_mm2), joined_rings(groups, cell_mm2)
+    window = PlaneWindow(groups, lattice, 1, solid.options.bend_max, np.zeros(solid.stack.n_planes))
+    scratch = interval_scratch(len(groups), lattice, max(1, int((stop - first).max())))
+    rules, offsets = rules_of(solid, window.far_mm2), solid.stack.offsets_mm
+    for n, (lower, upper, _, _) in enumerate(intervals.places):
+        begin, end = int(first[n]), int(stop[n])
+        if end == begin:
+            continue
+        window.move_to(max(int(lower), int(upper), 0) + 1)
+        here = part_of(intervals, slice(n, n + 1))._replace(ranges=np.array([[0, end - begin]], np.int64))
+        out = np.empty((end - begin, lattice.n_rows + 1, lattice.n_columns + 1))
+        mids = np.ascontiguousarray(heights_mm[begin:end])
+        sample_intervals(window.planes, rings, parts, here, mids, offsets, rules, scratch, out)
+        yield slice(begin, end), out
+
+
+def sections_at(solid: Solid, heights_mm: FloatArray, step_mm: float) -> list[Section]:
+    """Return the sections at ascending heights: as drawn on drawn planes, else traced on squares of `step_mm`."""
+    lattice = window_over(solid, step_mm)
+    found: list[tuple[FloatArray, ...]] = [()] * len(heights_mm)
+    tracer = Tracer((lattice.n_rows + 1, lattice.n_columns + 1))
+    plane = np.abs(heights_mm[:, None] - solid.stack.offsets_mm).argmin(axis=1)
+    is_drawn = np.abs(heights_mm - solid.stack.offsets_mm[plane]) <= _SLIVER_MM
+    between = np.flatnonzero(~is_drawn)
+    for which, values in sampled(solid, lattice, heights_mm[between]):
+        for row, n in zip(values, between[which], strict=True):
+            found[n] = tuple(tracer.rings(row, origin_uv=lattice.origin_mm, step_mm=step_mm))
+    for n in np.flatnonzero(is_drawn):
+        found[n] = tuple(solid.stack.rings(int(plane[n])))
+    return [Section(w_mm=float(w), rings=rings) for w, rings in zip(heights_mm, found, strict=True)]
+
+
+def all_sections(solid: Solid, step_mm: float) -> list[Section]:
+    """Return sections so close that straight lines between neighbours follow the surface, traced on squares of a step.
+
+    Ascending; the drawn slices are among them as drawn. An empty section stands just beyond each end.
+    """
+    heights, ends = _heights(linked(solid))
+    inside = [s for s in sections_at(solid, heights, step_mm) if s.rings or _is_drawn(solid, s.w_mm)]
+    empty = [Section(w_mm=float(w), rings=()) for w in ends]
+    return sorted([*inside, *empty], key=lambda s: s.w_mm)
+
+
+def _is_drawn(solid: Solid, w_mm: float) -> bool:
+    return bool(np.abs(solid.stack.offsets_mm - w_mm).min() <= _SLIVER_MM)
+
+
+def _heights(solid: Solid) -> tuple[FloatArray, list[float]]:
+    """Return where sections are needed, and where the solid has just ended."""
+    stack, links = solid.stack, solid.links
+    assert links is not None
+    size = float(np.ptp(stack.points_mm, axis=0).max()) / 2
+    sag_mm = float(np.clip(_SAG_FRAC * size, *_SAG_MM))
+    bends = _sags(solid)
+    found, ends = [stack.offsets_mm], []
+    for first, stop in solid.runs.bounds:
+        for plane in range(first, stop):
+            rings = slice(*stack.plane_ring[plane : plane + 2])
+            at = float(stack.offsets_mm[plane])
+            for height, order, sign in (
+                (links.up_mm[rings], links.up_order[rings], 1.0),
+                (links.down_mm[rings], links.down_order[rings], -1.0),
+            ):
+                found += [at + sign * _rises(h, int(o), sag_mm) for h, o in zip(height, order, strict=True) if h > 0]
+            if plane + 1 < stop:
+                gap = float(stack.offsets_mm[plane + 1]) - at
+                pieces = min(_SECTIONS_MAX, ceil(sqrt(max(bends[plane], _SLIVER_MM) / sag_mm)))
+                if solid.options.between is Between.PRISM:
+                    found.append(at + 0.5 * gap + STEP_MM * np.array([-1.0, 1.0]))
+                else:
+                    found.append(at + gap * np.arange(1, pieces) / pieces)
+        low, high = float(solid.lo_mm[first]), float(solid.hi_mm[stop - 1])
+        ends += [low - STEP_MM, high + STEP_MM]
+    heights = np.sort(np.concatenate(found))
+    return heights[np.append(True, np.diff(heights) > 0.5 * STEP_MM)], ends
+
+
+def _rises(height_mm: float, order: int, sag_mm: float) -> FloatArray:
+    """Return how far above its plane sections of a cap are needed: so that its half-thickness falls evenly."""
+    if order not in {2, 3}:
+        # Beyond it, other rings of the gap go on without this one.
+        return np.array([height_mm - STEP_MM, height_mm + STEP_MM])
+    pieces = max(2, min(_SECTIONS_MAX, ceil(sqrt(0.25 * height_mm / sag_mm))))
+    left = 1.0 - np.arange(1, pieces) / pieces
+    return np.concatenate([height_mm * (1.0 - left**2), height_mm * (1.0 - np.array([_TIP_FRAC**2, 1e-4]))])
+
+
+def _sags(solid: Solid) -> FloatArray:
+    """Return how far, in mm, a straight line across the gap above each plane would leave the surface."""
+    stack, links = solid.stack, solid.links
+    assert links is not None
+    offsets = stack.offsets_mm
+    plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
+    sag = np.zeros(stack.n_planes)
+    np.maximum.at(sag, plane[links.above == -2], 4.0 * _SAG_MM[1])
+    ring = np.flatnonzero(links.above >= 0)
+    if not ring.size:
+        return sag
+    half = half_axes_mm(stack)
+    onward = links.above[ring]
+    gap = offsets[plane[onward]] - offsets[plane[ring]]
+    drift = np.hypot(links.x_mm[onward] - links.x_mm[ring], links.y_mm[onward] - links.y_mm[ring])
+    own = drift**2 / (8.0 * np.maximum(links.size_mm[ring], links.size_mm[onward]))
+    for axis in range(2):
+        a, b = half[ring, axis], half[onward, axis]
+        bend = _bend(half[:, axis] ** 2, links, ring, onward, offsets[plane])
+        middle = np.sqrt(np.maximum(0.5 * (a * a + b * b) + 0.25 * bend * gap**2, 0.0))
+        own = np.maximum(own, np.abs(middle - 0.5 * (a + b)) * gap / np.hypot(gap, b - a))
+    np.maximum.at(sag, plane[ring], own)
+    return sag
+
+
+def _bend(
+    square: FloatArray, links: Links, ring: NDArray[np.int64], onward: NDArray[np.int64], w: FloatArray
+) -> FloatArray:
+    """Return by how much squares of half-axes bulge between two planes: half the greater curvature of both sides."""
+    gap = w[onward] - w[ring]
+    slope = (square[onward] - square[ring]) / gap
+    before, after = links.below[ring], links.above[onward]
+    bend = np.where((before < 0) & (after < 0), 1.0, 0.0)
+    for far, near, sign in ((before, ring, 1.0), (after, onward, -1.0)):
+        known = far >= 0
+        other = np.where(known, far, near)
+        distance = np.where(known, np.abs(w[near] - w[other]), 1.0)
+        beside = sign * (square[near] - square[other]) / distance
+        found = sign * (beside - slope) / (distance + gap)
+        bend = np.where(known & (np.abs(found) > np.abs(bend)), found, bend)
+    return np.asarray(np.clip(bend, -9.0, 9.0))
