@@ -31,7 +31,7 @@ class RunOptions:
     Attributes
     ----------
     jobs
-        Worker processes; None for as many as suit the machine. 1 with one case left works in this process.
+        Worker processes; None for as many as suit the machine, 0 to work in this process, as one case does anyway.
     shard
         ``(i, n)``: do the i-th of n parts, by case ID.
     scheduler
@@ -243,7 +243,7 @@ class _Run:
             from dvhkit.archive.dask_pool import run_on_dask
 
             return run_on_dask(how.scheduler, setup, tasks)
-        if len(tasks) <= 1 and how.case_timeout_s is None:
+        if how.jobs == 0 or (len(tasks) <= 1 and how.case_timeout_s is None):
             return _here(setup, tasks)
         jobs = how.jobs or automatic_jobs(len(tasks))
         jobs = min(jobs, max(len(tasks), 1))
