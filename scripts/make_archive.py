@@ -26,7 +26,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from demo_archive.contours import structure_set
 from demo_archive.faults import FAULTS, Fault
-from demo_archive.multiframe import multiframe
 from demo_archive.patient import Patient, make_patient
 
 from dvhkit.phantoms.dicom.dicom_set import write_set
@@ -103,7 +102,8 @@ def _objects(patient: Patient) -> Iterator[tuple[str, Dataset]]:
     assert phantom.image is not None
     assert phantom.plan is not None
     uids = SetUids(phantom)
-    images = [multiframe(phantom, uids, phantom.image)] if patient.is_multiframe else build_slices(phantom, uids, phantom.image)
+    make = multiframe_series if patient.is_multiframe else build_slices
+    images = make(phantom, uids, phantom.image)
     yield from ((f"CT_{n:03d}", ds) for n, ds in enumerate(images, start=1))
     yield "RTSTRUCT", structure_set(phantom, uids, is_multiframe=patient.is_multiframe)
     yield "RTPLAN", build_plan(phantom, uids, phantom.plan)

@@ -203,7 +203,9 @@ def curves_of_case(run: Path | str, case_id: str) -> dict[str, tuple[FloatArray,
         table = store.read("curves", ["case_id", "roi", "dose_gy", "volume_pct"])
         rows = [row for row in table.to_pylist() if row["case_id"] == case_id]
         if not rows:
-            raise InputError(f"there is no DVH of a case {case_id[:60]!r}.", path=str(run), remedy="Ask `dvhkit table`.")
+            raise InputError(
+                f"there is no DVH of a case {case_id[:60]!r}.", path=str(run), remedy="Ask `dvhkit table`."
+            )
     return {_fold(row["roi"]): (np.array(row["dose_gy"]), np.array(row["volume_pct"])) for row in rows}
 
 

@@ -83,9 +83,7 @@ def _side(store: Store) -> _Side:
     )
 
 
-def _by_case(
-    store: Store, table: str, columns: Sequence[str], key: Sequence[str]
-) -> dict[str, dict[RowKey, Row]]:
+def _by_case(store: Store, table: str, columns: Sequence[str], key: Sequence[str]) -> dict[str, dict[RowKey, Row]]:
     """Return the rows of a table by case and key; where a case has one key more than once, they are numbered."""
     found: dict[str, dict[RowKey, Row]] = defaultdict(dict)
     for row in store.read(table, list(columns)).to_pylist():
@@ -104,23 +102,27 @@ def _changes(case_id: str, a: _Side, b: _Side, tolerance: Mapping[str, float]) -
     told: set[RowKey] = set()
     for key in dict.fromkeys((*rules_a, *rules_b)):
         old, new = rules_a.get(key), rules_b.get(key)
-        cause = _rule_causes(case_id, causes, old, new, a, b)
+        cause = _rule_causes(case_id, causes, (old, new), (a, b))
         before, after = _verdict(old, a.cases[case_id]), _verdict(new, b.cases[case_id])
         if before != after:
-            yield _change(case_id, "verdict", old or new, before, after, cause)
+            yield _change(case_id, "verdict", old or new, (before, after), cause)
         if _differ(old, new, tolerance):
             told.add((str((old or new or {})["roi"]), str((old or new or {})["metric"])))
-            yield _change(case_id, "metric", old or new, _value(old), _value(new), cause)
+            yield _change(case_id, "metric", old or new, (_value(old), _value(new)), cause)
     metrics_a, metrics_b = a.metrics.get(case_id, {}), b.metrics.get(case_id, {})
     for key in dict.fromkeys((*metrics_a, *metrics_b)):
         old, new = metrics_a.get(key), metrics_b.get(key)
         if key[:2] not in told and _differ(old, new, tolerance):
-            cause = _metric_causes(case_id, causes, str(key[0]), a, b)
-            yield _change(case_id, "metric", old or new, _value(old), _value(new), cause)
+            cause = _metric_causes(case_id, causes, str(key[0]), (a, b))
+            yield _change(case_id, "metric", old or new, (_value(old), _value(new)), cause)
 
 
 def _change(
-    case_id: str, kind: str, row: Row | None, old: str | float | None, new: str | float | None, cause: Sequence[str]
+    case_id: str,
+    kind: str,
+    row: Row | None,
+    values: tuple[str | float | None, str | float | None],
+    cause: Sequence[str],
 ) -> Change:
     assert row is not None
     return Change(
@@ -129,8 +131,8 @@ def _change(
         rule_id=row.get("rule_id"),
         roi=row["roi"] or "",
         metric=row["metric"] or "",
-        old=old,
-        new=new,
+        old=values[0],
+        new=values[1],
         unit=row["unit"] or "",
         cause=tuple(cause),
     )
@@ -169,9 +171,11 @@ def _case_causes(a: Row, b: Row) -> tuple[str, ...]:
 
 
 def _rule_causes(
-    case_id: str, causes: tuple[str, ...], old: Row | None, new: Row | None, a: _Side, b: _Side
+    case_id: str, causes: tuple[str, ...], rows: tuple[Row | None, Row | None], sides: tuple[_Side, _Side]
 ) -> tuple[str, ...]:
-    found = list(_metric_causes(case_id, causes, str((old or new or {})["roi"] or ""), a, b, asked=True))
+    old, new = rows
+    roi = str((old or new or {})["roi"] or "")
+    found = list(_metric_causes(case_id, causes, roi, sides, asked=True))
     if old is not None and new is not None:
         same_value = all(old[k] == new[k] for k in ("value", "low", "high"))
         same_rule = all(old[k] == new[k] for k in ("goal", "variation", "metric"))
@@ -185,7 +189,7 @@ def _rule_causes(
 
 
 def _metric_causes(
-    case_id: str, causes: tuple[str, ...], roi: str, a: _Side, b: _Side, *, asked: bool = False
+    case_id: str, causes: tuple[str, ...], roi: str, sides: tuple[_Side, _Side], *, asked: bool = False
 ) -> tuple[str, ...]:
     """Return those causes that can have changed a number of one structure.
 
@@ -195,7 +199,7 @@ def _metric_causes(
     found = list(causes)
     if not asked:
         found = _without(found, _ASKED)
-    here, there = a.drawn.get((case_id, roi)), b.drawn.get((case_id, roi))
+    here, there = (side.drawn.get((case_id, roi)) for side in sides)
     if here is not None and here == there:
         found = _without(found, ("contours",))
     return tuple(found)

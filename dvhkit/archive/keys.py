@@ -122,4 +122,3 @@ def contours_digest(structure: Structure) -> str:
         h.update(contour.kind.value.encode())
         h.update(contour.points_mm.astype("<f8").tobytes())
     return h.hexdigest()[:32]
-

@@ -91,7 +91,12 @@ def _require_names(path: Path, rows: Sequence[PlanRow]) -> None:
 
 
 def options_for(
-    table: PlansTable, base: AuditOptions, load: Callable[[str], Protocol], case_ids: Sequence[str], *, has_protocol: bool
+    table: PlansTable,
+    base: AuditOptions,
+    load: Callable[[str], Protocol],
+    case_ids: Sequence[str],
+    *,
+    has_protocol: bool,
 ) -> tuple[dict[str, AuditOptions], dict[str, str]]:
     """Return options by name, and the name for each case.
 

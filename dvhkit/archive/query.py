@@ -50,7 +50,9 @@ def store_at(run: Path | str) -> Iterator[Store]:
             files, place = fsspec.core.url_to_fs(text)
             files.get(f"{place.rstrip('/')}/store", f"{folder}/store", recursive=True)
         except (OSError, ValueError, ImportError) as error:
-            raise InputError(f"no store can be read there ({error}).", path=text, remedy="Check the address.") from error
+            raise InputError(
+                f"no store can be read there ({error}).", path=text, remedy="Check the address."
+            ) from error
         yield open_store(Path(folder))
 
 
@@ -122,7 +124,9 @@ def verdict_table(store: Store) -> pa.Table:
     joined = rules.join(cases, keys="case_id", join_type="full outer")
     first = ["case_id", "case_status", "protocol_id", "rule_id", "title", "roi", "metric", "verdict", "value", "unit"]
     names = [*first, *(n for n in joined.column_names if n not in first)]
-    return pa.table(joined.select(names)).sort_by([("case_id", "ascending"), ("rule_id", "ascending"), ("roi", "ascending")])
+    return pa.table(joined.select(names)).sort_by(
+        [("case_id", "ascending"), ("rule_id", "ascending"), ("roi", "ascending")]
+    )
 
 
 def write_xlsx(table: pa.Table, path: Path) -> bytes:
@@ -135,7 +139,9 @@ def write_xlsx(table: pa.Table, path: Path) -> bytes:
     from io import BytesIO
 
     if table.num_rows >= _MOST_SHEET_ROWS:
-        raise InputError(f"{table.num_rows} rows are more than a sheet holds.", path=path, remedy="Use --parquet or --csv.")
+        raise InputError(
+            f"{table.num_rows} rows are more than a sheet holds.", path=path, remedy="Use --parquet or --csv."
+        )
     book = Workbook(write_only=True)
     sheet = book.create_sheet("verdicts")
     sheet.freeze_panes = "A2"

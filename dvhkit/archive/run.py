@@ -195,7 +195,9 @@ class _Run:
             if why:
                 self.report.why[case_id] = why
                 patient = pseudonym(work.patients.get(case_id, ""), secret)
-                tasks.append(Task(case_id=case_id, files=work.cases[case_id], options=name_of[case_id], patient=patient))
+                tasks.append(
+                    Task(case_id=case_id, files=work.cases[case_id], options=name_of[case_id], patient=patient)
+                )
         self.hashes = hashes.kept()
         # The largest first, so that no worker is left with it at the end; then by name, the same in every run.
         return sorted(tasks, key=lambda task: (-_size(task), task.case_id))
@@ -226,9 +228,7 @@ class _Run:
             task: Task = outcome.task
             if isinstance(outcome.error, OutputError):
                 raise outcome.error
-            done = outcome.result or put_failure(
-                setup, task, outcome.failure or FAULT, _told(outcome), outcome.seconds
-            )
+            done = outcome.result or put_failure(setup, task, outcome.failure or FAULT, _told(outcome), outcome.seconds)
             self.hashes |= done.hashes
             self.report.computed += 1
             if done.status not in FINAL:
@@ -295,7 +295,9 @@ def _size(task: Task) -> int:
 def _options_stamp(options: Mapping[str, AuditOptions], name_of: Mapping[str, str]) -> str:
     from dvhkit.archive.keys import digest, options_parts
 
-    return digest(json.dumps([sorted((n, sorted(options_parts(o).items())) for n, o in options.items()), dict(name_of)]))
+    return digest(
+        json.dumps([sorted((n, sorted(options_parts(o).items())) for n, o in options.items()), dict(name_of)])
+    )
 
 
 def parse_shard(text: str) -> tuple[int, int]:

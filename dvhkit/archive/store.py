@@ -135,7 +135,9 @@ class Store:
             import pyarrow.parquet as pq
 
             found = pq.read_table(part, columns=["case_id", "document"])
-            for case_id, text in zip(*(found.column(name).to_pylist() for name in ("case_id", "document")), strict=True):
+            for case_id, text in zip(
+                *(found.column(name).to_pylist() for name in ("case_id", "document")), strict=True
+            ):
                 if case_id not in new:
                     yield json.loads(text)
         for path in dict(sorted(new.items())).values():
@@ -156,13 +158,18 @@ class Store:
             yield from zip(*(column.to_pylist() for column in found.columns), strict=True)
         for path in self.pending():
             document = _document(path)
-            yield from ((document["case"]["case_id"], r["rule_id"], r["verdict"]) for r in document["document"]["rules"])
+            yield from (
+                (document["case"]["case_id"], r["rule_id"], r["verdict"]) for r in document["document"]["rules"]
+            )
 
     def drop_broken(self) -> None:
         """Take out parts that are not there, or not whole, in every table: their cases are computed anew."""
         names = [{part.name for part in self.parts(table)} for table in TABLES]
         for name in set().union(*names):
-            if not all(name in of_table and _is_whole(self.folder / t / name) for t, of_table in zip(TABLES, names, strict=True)):
+            if not all(
+                name in of_table and _is_whole(self.folder / t / name)
+                for t, of_table in zip(TABLES, names, strict=True)
+            ):
                 for table in TABLES:
                     (self.folder / table / name).unlink(missing_ok=True)
 
@@ -392,7 +399,9 @@ def _opened(path: Path) -> Iterator[int]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise OutputError(
-            f"nothing can be written into the store ({error.strerror}).", path=path.parent, remedy="Choose another --out."
+            f"nothing can be written into the store ({error.strerror}).",
+            path=path.parent,
+            remedy="Choose another --out.",
         ) from error
     try:
         yield handle

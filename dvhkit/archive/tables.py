@@ -21,7 +21,17 @@ Row = dict[str, Any]
 
 # Column → type, where it is not a text.
 _NUMBERS = {"value", "low", "high", "margin", "margin_pct", "score", "score_max", "volume_cc", "seconds"}
-_WHOLE = {"priority", "n_rules", "n_pass", "n_fail", "n_findings", "numerics_version", "roi_number", "n_contours", "n_files"}
+_WHOLE = {
+    "priority",
+    "n_rules",
+    "n_pass",
+    "n_fail",
+    "n_findings",
+    "numerics_version",
+    "roi_number",
+    "n_contours",
+    "n_files",
+}
 _LISTS = {"dose_gy", "volume_pct"}
 _YES_NO = {"all_met"}
 

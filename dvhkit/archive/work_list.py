@@ -78,9 +78,7 @@ def make_work_list(paths: Sequence[Path], *, progress: ScanProgress | None = Non
     cases = _named(find_cases_in(index, paths[0] if len(paths) == 1 else None), root)
     key_of = {entry.path: entry.patient_key for entry in index.entries}
     patients = {name: key_of.get(c.rtstruct or next(iter(c.rtdose), root), "") for name, c in cases.items()}
-    return WorkList(
-        root=root, cases=cases, objects=tuple(_objects(index, cases)), patients=patients, stamp=stamp
-    )
+    return WorkList(root=root, cases=cases, objects=tuple(_objects(index, cases)), patients=patients, stamp=stamp)
 
 
 def files_under(paths: Sequence[Path]) -> tuple[Path, list[Path]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,7 +89,9 @@ def audit_task(setup: Setup, task: Task) -> Done:
     key = _key(task.files, options, hashes)
     outcome = audit_files(task.files, options, setup.root, seen=see)
     status = _status(outcome)
-    document = case_document(task, outcome.record, status, key, structures, time.monotonic() - started)
+    document = case_document(
+        task, outcome.record, status, key=key, structures=structures, seconds=time.monotonic() - started
+    )
     Store(setup.run).put(document)
     return Done(case_id=task.case_id, status=status, all_met=outcome.record.all_met, hashes=hashes.kept())
 
@@ -97,12 +99,18 @@ def audit_task(setup: Setup, task: Task) -> Done:
 def put_failure(setup: Setup, task: Task, status: str, reason: str, seconds: float) -> Done:
     """Write a case into the store that came to nothing: its process crashed, hung or ran out of memory."""
     record = failed_record(task.case_id, setup.options[task.options].protocol, reason)
-    Store(setup.run).put(case_document(task, record, status, None, [], seconds))
+    Store(setup.run).put(case_document(task, record, status, seconds=seconds))
     return Done(case_id=task.case_id, status=status, all_met=False)
 
 
 def case_document(
-    task: Task, record: AuditRecord, status: str, key: Key | None, structures: list[dict[str, Any]], seconds: float
+    task: Task,
+    record: AuditRecord,
+    status: str,
+    *,
+    key: Key | None = None,
+    structures: Sequence[dict[str, Any]] = (),
+    seconds: float,
 ) -> dict[str, Any]:
     """Return what the store keeps of a finished case; see `dvhkit.archive.tables`."""
     cases: Any = audit_document([record])["cases"]
@@ -134,7 +142,7 @@ def case_document(
             "rtdose": " + ".join(path.name for path in files.rtdose) or None,
         },
         "document": cases[0],
-        "structures": structures,
+        "structures": list(structures),
         "run": {
             "finished_utc": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(seconds, 3),

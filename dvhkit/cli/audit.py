@@ -125,9 +125,9 @@ def audit(
     """Hold one plan, or every plan under some folders, against a protocol.
 
     Writes audit.json, summary.csv, report.html and a store of tables into the --out folder. Cases whose result is
-    there already are not computed again, so the same command goes on with a run that was stopped. Exit code 0: every rule met; 1: some rule
-    failed or could not be judged, or none applied (nothing was judged, so nothing is met); 2: unusable input; 3: a
-    fault of ours.
+    there already are not computed again, so the same command goes on with a run that was stopped. Exit code 0: every
+    rule met; 1: some rule failed or could not be judged, or none applied (nothing was judged, so nothing is met); 2:
+    unusable input; 3: a fault of ours, or a case whose process crashed, hung or ran out of memory; 130: stopped.
 
     With --add the doses of several plans are added first. Limits for a number of fractions, or for a dose per fraction
     that the sum does not have, do not apply to it.

@@ -55,9 +55,7 @@ class Asked:
             return {"": self.options}, dict.fromkeys(case_ids, "")
         from dvhkit.archive.plans_csv import options_for, read_plans
 
-        return options_for(
-            read_plans(self.plans), self.options, self.load, case_ids, has_protocol=self.has_protocol
-        )
+        return options_for(read_plans(self.plans), self.options, self.load, case_ids, has_protocol=self.has_protocol)
 
 
 def run_options(jobs: str, *, shard: str | None, scheduler: str | None, case_timeout_s: float | None) -> RunOptions:
@@ -206,7 +204,8 @@ def _show(report: RunReport, store: Store) -> None:
 def _headline(report: RunReport) -> str:
     met = sum(bool(row["all_met"]) for row in report.cases.values())
     lost = sum(row["error"] is not None for row in report.cases.values())
-    text = f"  {report.n_cases} cases: {met} met every rule, {report.n_cases - met - lost} did not, {lost} could not be judged"
+    rest = report.n_cases - met - lost
+    text = f"  {report.n_cases} cases: {met} met every rule, {rest} did not, {lost} could not be judged"
     parts = [f"{report.computed} computed, {report.n_kept} kept from before"]
     if report.n_gone:
         parts.append(f"{report.n_gone} are no longer there and were taken out")

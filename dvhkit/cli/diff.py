@@ -30,7 +30,8 @@ def diff(
     fail_on: Annotated[
         Literal["verdict", "metric", "any", "never"],
         typer.Option(
-            "--fail-on", help="End with code 1 on changed verdicts; on changed numbers too; on lost or gained cases too."
+            "--fail-on",
+            help="End with code 1 on changed verdicts; on changed numbers too; on lost or gained cases too.",
         ),
     ] = "verdict",
 ) -> None:

@@ -79,7 +79,7 @@ def audit_files(
 ) -> CaseOutcome:
     """Read a case and audit it; what goes wrong is in the outcome. `seen` is called with the case that was read."""
     try:
-        case = read_files(files)
+        case = read_files(files, dose="if usable")
         if seen is not None:
             seen(case)
         return CaseOutcome(record=audit_one(case, options, root=root))
@@ -87,7 +87,9 @@ def audit_files(
         return CaseOutcome(record=failed_record(files.label, options.protocol, str(error)), error=error)
     except Exception as error:  # noqa: BLE001 -- a fault in one case must not cost the others their result
         fault = EngineError(f"{type(error).__name__}: {error}")
-        return CaseOutcome(record=failed_record(files.label, options.protocol, f"a fault of ours: {fault}"), error=fault)
+        return CaseOutcome(
+            record=failed_record(files.label, options.protocol, f"a fault of ours: {fault}"), error=fault
+        )
 
 
 def with_user_prescription(case: Case, *, rx_gy: float | None, fractions: int | None) -> Case:

@@ -7,7 +7,6 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-
     from dvhkit.results.cohort import Cohort, DvhBand
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 340, 210, 38, 28
@@ -17,7 +16,8 @@ h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}table{border-collapse:c
 td,th{padding:.2rem .7rem .2rem 0;text-align:left;border-bottom:1px solid #dde3ea}td.n{text-align:right;
 font-variant-numeric:tabular-nums}figure{display:inline-block;margin:0 1rem 1rem 0}figcaption{font-weight:600}
 .wide{overflow-x:auto}svg text{font-size:11px;fill:#44505e}
-@media(prefers-color-scheme:dark){body{background:#14181e;color:#dfe6ee}td,th{border-color:#323b47}svg text{fill:#a9b4c0}}
+@media(prefers-color-scheme:dark){body{background:#14181e;color:#dfe6ee}td,th{border-color:#323b47}
+svg text{fill:#a9b4c0}}
 """
 _FILLS = ((0, 6, "#2b6cb0", 0.14), (1, 5, "#2b6cb0", 0.22), (2, 4, "#2b6cb0", 0.34))
 
@@ -48,7 +48,9 @@ def cohort_html(
         f"<h1>Cohort of {cohort.n_cases} cases</h1><p>{len(cohort.excluded)} of them have no result; see the end.</p>",
         f"<h2>Dose-volume histograms</h2><p>{legend}</p>{figures or '<p>Too few cases for bands.</p>'}",
         _section("Rules", ("rule", "met", "judged", "met %", "95 % interval", "open"), _rates(cohort)),
-        _section("Outliers (robust z above 3.5)", ("case", "structure", "metric", "value", "median", "z"), _odd(cohort)),
+        _section(
+            "Outliers (robust z above 3.5)", ("case", "structure", "metric", "value", "median", "z"), _odd(cohort)
+        ),
         _section("Metrics", ("structure", "metric", "n", *_percentile_names()), _spread(cohort)),
         _section("Cases without a result", ("case", "reason"), cohort.excluded),
     ]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from demo_archive.patient import Patient, with_structure
 from pydicom.dataset import Dataset
 
+from demo_archive.patient import Patient, with_structure
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import sphere
 
@@ -86,7 +86,9 @@ def _redrawn(kind: str, *, radius_mm: float = 0.0, shift_mm: float = 0.0) -> Cal
         assert name is not None
         x, y, z = lesion.centre_mm
         size = lesion.ctv_mm + radius_mm if radius_mm else lesion.gtv_mm
-        planes = sorted({float(p) for p in patient.phantom.image.grid.offsets_mm + patient.phantom.image.grid.origin_mm[2]})
+        planes = sorted(
+            {float(p) for p in patient.phantom.image.grid.offsets_mm + patient.phantom.image.grid.origin_mm[2]}
+        )
         new = structure(name, old.number, sphere((x + shift_mm, y, z), size), planes, rt_roi_type=kind, n_points=72)
         return replace(patient, phantom=with_structure(patient.phantom, name, contours=new.contours))
 
@@ -171,9 +173,7 @@ FAULTS: dict[str, Fault] = {
     "dose-in-other-frame": Fault(told_by="error", objects=_in_object("RTDOSE", _other_frame)),
     "plan-missing": Fault(told_by="plan-absent", objects=_without("RTPLAN")),
     "plan-of-other-patient": Fault(told_by="patients-differ", objects=_in_object("RTPLAN", _other_patient)),
-    "prescription-in-centigray": Fault(
-        told_by="prescription-implausible", objects=_in_object("RTPLAN", _centigray)
-    ),
+    "prescription-in-centigray": Fault(told_by="prescription-implausible", objects=_in_object("RTPLAN", _centigray)),
     "structures-missing": Fault(told_by="error", objects=_without("RTSTRUCT")),
     "slice-missing": Fault(told_by="slice-missing", patient=_slice_missing),
     "sides-swapped": Fault(told_by="sides-swapped", patient=_kidneys_swapped),

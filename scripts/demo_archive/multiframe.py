@@ -7,7 +7,7 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import EnhancedCTImageStorage
 
 from dvhkit.phantoms.dicom.image import build_slices
-from dvhkit.phantoms.dicom.modules import ds_list, ds_text, items, reference
+from dvhkit.phantoms.dicom.modules import ds_list, ds_text, items
 from dvhkit.phantoms.dicom.uids import SetUids
 from dvhkit.phantoms.phantom_set import PhantomImage, PhantomSet
 
@@ -15,7 +15,7 @@ from dvhkit.phantoms.phantom_set import PhantomImage, PhantomSet
 _MOVED = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness")
 
 
-def multiframe(phantom: PhantomSet, uids: SetUids, image: PhantomImage) -> Dataset:
+def multiframe_series(phantom: PhantomSet, uids: SetUids, image: PhantomImage) -> list[Dataset]:
     """Return the series of a phantom as one object; its UID is that of the first slice."""
     ds = next(build_slices(phantom, uids, image))
     n_frames = len(image.grid.offsets_mm)
@@ -34,7 +34,7 @@ def multiframe(phantom: PhantomSet, uids: SetUids, image: PhantomImage) -> Datas
     frame = next(generate_frames(ds.PixelData, number_of_frames=1))
     ds.PixelData = encapsulate([frame] * n_frames)
     ds["PixelData"].VR = "OB"
-    return ds
+    return [ds]
 
 
 def _frame(image: PhantomImage, plane: int) -> Dataset:

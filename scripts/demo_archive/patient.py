@@ -97,7 +97,7 @@ def make_patient(name: str, rng: np.random.Generator) -> Patient:
             isocentre_mm=lesions[0].centre_mm,
             approval_status="APPROVED",
         ),
-        doses=(_dose(rng, lesions, dose_gy),),
+        doses=(_dose(rng, lesions),),
         patient_name=f"SYNTHETIC^{name.upper()}",
         patient_id=f"SYN-{name.upper()}",
         contour_decimals=int(rng.integers(2, 5)),
@@ -180,7 +180,7 @@ def _structures(
     return tuple(drawn)
 
 
-def _dose(rng: np.random.Generator, lesions: tuple[Lesion, ...], dose_gy: float) -> PhantomDose:
+def _dose(rng: np.random.Generator, lesions: tuple[Lesion, ...]) -> PhantomDose:
     step = float(rng.choice([3.0, 3.5, 4.0]))
     shape = (int(176 / step), int(268 / step), int(392 / step))
     grid = axial_grid(shape_zyx=shape, spacing_xyz_mm=(step,) * 3)
@@ -202,7 +202,11 @@ def _gaussian(dose: GaussianDose, x: np.ndarray, y: np.ndarray, z: np.ndarray) -
     """Return the dose as a product of three profiles: many times quicker than the formula at each point."""
     cx, cy, cz = dose.centre_mm
     wide = 2 * dose.sigma_mm**2
-    return dose.peak_gy * (np.exp(-((z - cz) ** 2) / wide) * np.exp(-((y - cy) ** 2) / wide)) * np.exp(-((x - cx) ** 2) / wide)
+    return (
+        dose.peak_gy
+        * (np.exp(-((z - cz) ** 2) / wide) * np.exp(-((y - cy) ** 2) / wide))
+        * np.exp(-((x - cx) ** 2) / wide)
+    )
 
 
 def with_structure(phantom: PhantomSet, name: str, **changes: object) -> PhantomSet:
