@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from demo_archive.contours import structure_set
 from demo_archive.faults import FAULTS, Fault
+from demo_archive.multiframe import multiframe_series
 from demo_archive.patient import Patient, make_patient
 
 from dvhkit.phantoms.dicom.dicom_set import write_set

@@ -165,6 +165,10 @@ def _case_causes(a: Row, b: Row) -> tuple[str, ...]:
     """Return what differs between what two results of one case were made from."""
     one, two = json.loads(a["key_parts"]), json.loads(b["key_parts"])
     found = tuple(cause for cause in one if one[cause] != two.get(cause))
+    # An export gives new UIDs and dates: what was read is the same all the same.
+    read_a, read_b = (json.loads(row["content"] or "{}") for row in (a, b))
+    same = [cause for cause in read_a if read_a[cause] == read_b.get(cause)]
+    found = tuple(_without(list(found), same))
     if not found and a["status"] != b["status"]:
         return ("machine",)  # a crash or a time limit, which is no part of the data
     return found or (("version",) if a["dvhkit_version"] != b["dvhkit_version"] else ())

@@ -10,10 +10,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from dvhkit.engine.numerics import NUMERICS_VERSION
 
 if TYPE_CHECKING:
     from dvhkit.jobs.batch import AuditOptions
+    from dvhkit.model.case import Case
     from dvhkit.model.structure import Structure
     from dvhkit.readers.case import CaseFiles
 
@@ -122,3 +125,23 @@ def contours_digest(structure: Structure) -> str:
         h.update(contour.kind.value.encode())
         h.update(contour.points_mm.astype("<f8").tobytes())
     return h.hexdigest()[:32]
+
+
+def content_digests(case: Case) -> dict[str, str]:
+    """Return digests of what was read of each object, by cause, without the UIDs and dates that each export gives anew.
+
+    Files of equal content are no cause of a difference, whatever their bytes are.
+    """
+    dose, plan = case.dose, case.plan
+    h = hashlib.sha256()
+    if dose is not None:
+        grid = dose.grid
+        h.update(repr((dose.dose_type, dose.summation_type, grid.shape_zyx)).encode())
+        for array in (dose.values_gy, grid.origin_mm, grid.axes, grid.spacing_mm, grid.offsets_mm):
+            h.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+    stated = None if plan is None else (plan.prescriptions, plan.fraction_groups, plan.beams, plan.approval_status)
+    return {
+        "contours": digest(repr([(s.number, s.name, s.rt_roi_type, contours_digest(s)) for s in case.structures])),
+        "dose": h.hexdigest()[:32],
+        "plan": digest(repr(stated)),
+    }

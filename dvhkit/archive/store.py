@@ -220,7 +220,7 @@ class Store:
                 kept += [name for name in ids if name not in changed]
         return replaced, kept
 
-    def _write_part(self, documents: list[Document], old: list[str], replaced: list[str]) -> str:
+    def _write_part(self, documents: Sequence[Document], old: list[str], replaced: list[str]) -> str:
         """Write one part of every table under a name that no reader takes; return the name that it will have."""
         import pyarrow as pa
         import pyarrow.compute as pc

@@ -7,7 +7,7 @@ A finished case is a document: ``{"case": {...}, "document": {...}, "structures"
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,7 @@ def _columns_of(record: type) -> tuple[str, ...]:
 TABLES: dict[str, tuple[str, ...]] = {
     "cases": (
         "case_id", "status", "error", "all_met", "n_rules", "n_pass", "n_fail", "n_findings", "protocol_id",
-        "protocol_version", "prescription", "context", "patient", "key", "key_parts", "numerics_version",
+        "protocol_version", "prescription", "context", "patient", "key", "key_parts", "content", "numerics_version",
         "dvhkit_version", "plan_label", "rtstruct", "rtplan", "rtdose",
     ),
     "rules": ("case_id", *_columns_of(RuleResult), "finding_code"),
@@ -113,7 +113,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 -- JSON has no narrower type
     return value
 
 
-def table_of(documents: list[Document], table: str) -> pa.Table:
+def table_of(documents: Iterable[Document], table: str) -> pa.Table:
     """Return the rows of finished cases as an Arrow table; what its schema does not know is left out."""
     import pyarrow as pa
 

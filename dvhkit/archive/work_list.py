@@ -141,8 +141,8 @@ def _objects(index: DicomIndex, cases: dict[str, CaseFiles]) -> Iterable[ObjectR
         else:
             yield _row(index, entry.path, entry.role.value, owner.get(entry.path), _reason(entry))
     for slices in series.values():
-        case_id = next((owner[e.path] for e in slices if e.path in owner), None)
-        row = _row(index, slices[0].path, slices[0].modality, case_id, _REASONS[Role.IMAGE])
+        user = next((owner[e.path] for e in slices if e.path in owner), None)
+        row = _row(index, slices[0].path, slices[0].modality, user, _REASONS[Role.IMAGE])
         yield replace(row, n_files=len(slices))
     for lost in index.unreadable:
         yield _row(index, lost.path, "unreadable", None, lost.reason)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dvhkit.archive.keys import CAUSES, FileHashes, Key, contours_digest, key_of
+from dvhkit.archive.keys import CAUSES, FileHashes, Key, content_digests, contours_digest, key_of
 from dvhkit.archive.store import Store
 from dvhkit.engine.numerics import NUMERICS_VERSION
 from dvhkit.errors import EngineError, OutputError
@@ -82,9 +82,11 @@ def audit_task(setup: Setup, task: Task) -> Done:
     options = setup.options[task.options]
     hashes = FileHashes()
     structures: list[dict[str, Any]] = []
+    content: dict[str, str] = {}
 
     def see(case: Case) -> None:
         structures.extend(_structure_rows(case))
+        content.update(content_digests(case))
 
     key = _key(task.files, options, hashes)
     outcome = audit_files(task.files, options, setup.root, seen=see)
@@ -92,6 +94,7 @@ def audit_task(setup: Setup, task: Task) -> Done:
     document = case_document(
         task, outcome.record, status, key=key, structures=structures, seconds=time.monotonic() - started
     )
+    document["case"]["content"] = json.dumps(content)
     Store(setup.run).put(document)
     return Done(case_id=task.case_id, status=status, all_met=outcome.record.all_met, hashes=hashes.kept())
 

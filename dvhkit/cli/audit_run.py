@@ -145,7 +145,8 @@ def _progress() -> Iterator[tuple[Callable[[int, int], None] | None, Callable[[i
             progress.update(files, completed=count, total=total)
 
         def finished(count: int, total: int, _done: object) -> None:
-            began or began.append(time.monotonic())
+            if not began:
+                began.append(time.monotonic())
             hours = (time.monotonic() - began[0]) / 3600
             rate = f"{(count - 1) / hours:,.0f} an hour" if count > 1 and hours > 0 else ""
             progress.update(cases, completed=count, total=total, visible=True, rate=rate)
