@@ -12,13 +12,20 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from dvhkit.cli.audit import audit
+<<<<<<< HEAD
 from dvhkit.cli.cohort import cohort
+=======
+from dvhkit.cli.check_dvh import check_dvh
+>>>>>>> main
 from dvhkit.cli.commission import commission
+from dvhkit.cli.contours import contours_app
 from dvhkit.cli.ctv import ctv_app
 from dvhkit.cli.diff import diff
 from dvhkit.cli.dvh import dvh
 from dvhkit.cli.export import export
+from dvhkit.cli.import_masks import import_
 from dvhkit.cli.inspect import inspect
+from dvhkit.cli.lesions import lesions_app
 from dvhkit.cli.margin import margin_app
 from dvhkit.cli.names import names_app
 from dvhkit.cli.phantom import phantom_app
@@ -47,6 +54,8 @@ app.command()(dvh)
 app.command()(inspect)
 app.command()(export)
 app.command("sum")(sum_)
+app.command("check-dvh")(check_dvh)
+app.command("import")(import_)
 app.command()(commission)
 app.add_typer(phantom_app)
 app.add_typer(names_app)
@@ -54,6 +63,8 @@ app.add_typer(protocol_app)
 app.add_typer(margin_app)
 app.add_typer(target_app)
 app.add_typer(ctv_app)
+app.add_typer(contours_app)
+app.add_typer(lesions_app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -91,8 +91,17 @@ def _mask(case: Case, name: str, on: str, values: str, engine: str | None) -> tu
     grid = _grid(case, on)
     structure = evaluate(name, case.structures, image=case.image).structure
     spacing = case.image.grid.plane_spacing_mm if case.image is not None else 0.0
-    fractions = volume_on_grid(structure, grid, profile(engine) if engine else None, slice_spacing_mm=spacing or None)
+    # A mask says of each slice what its contours say: masks that became contours come back as they were.
+    chosen = engine or ("prism" if values == "mask" and on == "image" else None)
+    fractions = volume_on_grid(structure, grid, profile(chosen) if chosen else None, slice_spacing_mm=spacing or None)
     if values == "mask":
+        if fractions.any() and not (fractions >= 0.5).any():
+            note_console().print(
+                f"{name} fills at least half of no voxel ({fractions.max():.0%} of one at most): its mask is empty. "
+                "--values fraction keeps it.",
+                markup=False,
+                soft_wrap=True,
+            )
         return (fractions >= 0.5).astype(np.uint8), grid
     return fractions.astype(np.float32), grid
 

@@ -78,14 +78,14 @@ def _resampled(dose: Dose, grid: Grid) -> tuple[FloatArray, np.ndarray]:
     )
     for k, offset in enumerate(grid.offsets_mm):
         points = (grid.origin_mm + in_plane + offset * grid.axes[2]).reshape(-1, 3)
-        index, inside = _index(dose.grid, points)
-        sampled = _trilinear(dose.values_gy, index)
+        index, inside = grid_index(dose.grid, points)
+        sampled = trilinear(dose.values_gy, index)
         values[k], known[k] = sampled.reshape(rows.shape), inside.reshape(rows.shape)
     return values, known
 
 
-def _trilinear(values: FloatArray, index: FloatArray) -> FloatArray:
-    """Return `values` at fractional indices (3, n), level beyond the outermost centres."""
+def trilinear(values: FloatArray, index: FloatArray) -> FloatArray:
+    """Return `values` at fractional indices (3, n) of (k, j, i), level beyond the outermost centres."""
     last = np.array(values.shape)[:, None] - 1
     index = np.clip(index, 0, last)
     below = np.minimum(np.floor(index).astype(np.intp), np.maximum(last - 1, 0))
@@ -98,7 +98,7 @@ def _trilinear(values: FloatArray, index: FloatArray) -> FloatArray:
     return total
 
 
-def _index(grid: Grid, points_mm: FloatArray) -> tuple[FloatArray, np.ndarray]:
+def grid_index(grid: Grid, points_mm: FloatArray) -> tuple[FloatArray, np.ndarray]:
     """Return the fractional index (k, j, i) of points in `grid`, and which of them lie within its voxels."""
     along = grid.to_grid_mm(points_mm)
     i, j = along[:, 0] / grid.spacing_mm[0], along[:, 1] / grid.spacing_mm[1]

@@ -47,7 +47,7 @@ def to_image(values: NDArray[Any], grid: Grid) -> SimpleITK.Image:
             remedy="Resample the image to even slices, or export the other grid.",
         )
     image = SimpleITK.GetImageFromArray(np.ascontiguousarray(values))
-    image.SetSpacing([*(float(s) for s in grid.spacing_mm), grid.plane_spacing_mm or 1.0])  # type: ignore[no-untyped-call]
+    image.SetSpacing([*(float(s) for s in grid.spacing_mm), grid.even_spacing_mm or 1.0])  # type: ignore[no-untyped-call]
     first = grid.origin_mm + grid.normal * float(grid.offsets_mm[0])
     image.SetOrigin([float(v) for v in first])  # type: ignore[no-untyped-call]
     # Columns of the direction matrix are the axes; ours are rows.

@@ -79,7 +79,7 @@ def write_rtstruct(
     path: Path | str,
     rois: Sequence[NewRoi],
     *,
-    source: Path | str,
+    source: Path | str | None,
     image: ImageSeries | None = None,
     keep_existing: bool = False,
     holes: Holes = "keyhole",
@@ -96,7 +96,7 @@ def write_rtstruct(
     path
         The file to write; parents are made. It must not be `source`.
     source
-        The RTSTRUCT from which the structures were derived.
+        The RTSTRUCT from which the structures were derived; None for new ones, whose patient and study are the image's.
     image
         Its slices are referred to contour by contour; without it, what the source's own contours refer to at the same
         height.
@@ -115,11 +115,12 @@ def write_rtstruct(
     OutputError
         If the file cannot be written.
     """
-    path, source = Path(path), Path(source)
-    _refuse_overwriting(path, source)
+    path = Path(path)
     if not rois:
         raise InputError("there is no structure to write.")
-    origin = _read_source(source)
+    if source is not None:
+        _refuse_overwriting(path, Path(source))
+    origin = _read_source(Path(source)) if source is not None else _of_image(image)
     found = copy.deepcopy(origin) if keep_existing else _new_from(origin)
     findings: list[Finding] = []
     _stamp(found, origin, label)
@@ -161,6 +162,21 @@ def _read_source(source: Path) -> Dataset:
     return dataset
 
 
+def _of_image(image: ImageSeries | None) -> Dataset:
+    """Return a data set with the patient and study of an image, and nothing else."""
+    if image is None or not image.paths:
+        raise InputError("there is neither a structure set nor an image to take patient and study from.")
+    try:
+        header = pydicom.dcmread(image.paths[0], force=True, stop_before_pixels=True)
+    except (OSError, ValueError, AttributeError, KeyError, NotImplementedError) as error:
+        raise InputError("it cannot be read as DICOM.", path=image.paths[0]) from error
+    origin = Dataset()
+    for keyword in (*_PATIENT_AND_STUDY, *_FIRST_ITEMS):
+        if keyword in header:
+            origin[keyword] = copy.deepcopy(header[keyword])
+    return origin
+
+
 def _new_from(origin: Dataset) -> Dataset:
     """Return a dataset without structures: patient, study and references of `origin`."""
     found = Dataset()
@@ -197,7 +213,7 @@ def _stamp(found: Dataset, origin: Dataset, label: str) -> None:
     found.StructureSetDate, found.StructureSetTime = date, time
     found.SoftwareVersions = f"dvhkit {version('dvhkit')}"
     found.SpecificCharacterSet = "ISO_IR 192"
-    for keyword in ("SeriesNumber", "OperatorsName", "Manufacturer"):
+    for keyword in ("SeriesNumber", "OperatorsName", "Manufacturer", "PositionReferenceIndicator"):
         if keyword not in found:
             setattr(found, keyword, 1 if keyword == "SeriesNumber" else "")
     found.ApprovalStatus = "UNAPPROVED"
