@@ -19,11 +19,7 @@ if TYPE_CHECKING:
     from dvhkit.archive.query import query
     from dvhkit.errors import DvhkitError
     from dvhkit.jobs.audit import audit_case, compute_dvh, evaluate_metric
-<<<<<<< HEAD
-=======
     from dvhkit.jobs.compare import compare_structures
-    from dvhkit.jobs.metric_table import metric_table
->>>>>>> main
     from dvhkit.protocols.files.load import list_protocols, load_protocol
     from dvhkit.readers.case import find_cases, inventory, read_case, read_files
     from dvhkit.results.audit import to_frame
@@ -34,11 +30,8 @@ _HOMES = {
     "DvhkitError": "dvhkit.errors",
     "achieved_margin": "dvhkit.targets.achieved.check",
     "audit_case": "dvhkit.jobs.audit",
-<<<<<<< HEAD
     "cohort_of": "dvhkit.archive.cohort",
-=======
     "compare_structures": "dvhkit.jobs.compare",
->>>>>>> main
     "compute_dvh": "dvhkit.jobs.audit",
     "curve_table": "dvhkit.archive.cohort",
     "diff_runs": "dvhkit.archive.diff",
@@ -59,11 +52,8 @@ __all__ = [
     "__version__",
     "achieved_margin",
     "audit_case",
-<<<<<<< HEAD
     "cohort_of",
-=======
     "compare_structures",
->>>>>>> main
     "compute_dvh",
     "curve_table",
     "diff_runs",

@@ -12,11 +12,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from dvhkit.cli.audit import audit
-<<<<<<< HEAD
-from dvhkit.cli.cohort import cohort
-=======
 from dvhkit.cli.check_dvh import check_dvh
->>>>>>> main
+from dvhkit.cli.cohort import cohort
 from dvhkit.cli.commission import commission
 from dvhkit.cli.contours import contours_app
 from dvhkit.cli.ctv import ctv_app
