@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from dvhkit.archive.keys import FileHashes, key_of
 from dvhkit.archive.pool import Outcome, attempt, automatic_jobs, run_isolated
 from dvhkit.archive.store import Store
 from dvhkit.archive.work_list import ScanProgress, WorkList, files_under, make_work_list, shard_of, tree_stamp
-from dvhkit.archive.worker import FAULT, FINAL, Done, Setup, Task, do, prepare, put_failure
+from dvhkit.archive.worker import FAULT, FINAL, Done, Setup, Task, audit_task, do, prepare, put_failure
 from dvhkit.errors import DvhkitError, InputError, OutputError
 from dvhkit.jobs.batch import AuditOptions
+from dvhkit.model.case import Case
 
 # Called with how many cases are done, how many there are to do, and the one that was just finished.
 CaseProgress = Callable[[int, int, Done], None]
@@ -63,6 +65,8 @@ class RunReport:
         The row of each case in the table ``cases``.
     is_interrupted
         Whether Ctrl-C or a signal ended it.
+    case
+        What was read of the only case, where there is but one and it was computed.
     """
 
     n_cases: int = 0
@@ -75,6 +79,7 @@ class RunReport:
     cases: dict[str, dict[str, Any]] = field(default_factory=dict)
     is_interrupted: bool = False
     error: DvhkitError | None = None
+    case: Case | None = None
 
 
 def run_archive(
@@ -244,10 +249,22 @@ class _Run:
 
             return run_on_dask(how.scheduler, setup, tasks)
         if how.jobs == 0 or (len(tasks) <= 1 and how.case_timeout_s is None):
-            return _here(setup, tasks)
+            return self._here(setup, tasks)
         jobs = how.jobs or automatic_jobs(len(tasks))
         jobs = min(jobs, max(len(tasks), 1))
         return run_isolated(do, tasks, jobs=jobs, timeout_s=how.case_timeout_s, setup=prepare, given=setup)
+
+    def _here(self, setup: Setup, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """Do the tasks in this process, with all its threads."""
+        for task in tasks:
+            since = time.monotonic()
+            seen = self._keep if self.report.n_cases == 1 else None
+            result, failure, reason, error = attempt(partial(audit_task, setup, seen=seen), task)
+            seconds = time.monotonic() - since
+            yield Outcome(task=task, result=result, failure=failure, reason=reason, error=error, seconds=seconds)
+
+    def _keep(self, case: Case) -> None:
+        self.report.case = case
 
     def _end(self, work: WorkList, options: Mapping[str, AuditOptions], gone: Sequence[str]) -> RunReport:
         report = self.report
@@ -270,16 +287,6 @@ class _Run:
             with suppress(OSError, DvhkitError):
                 report.cases = self.store.cases()
         return report
-
-
-def _here(setup: Setup, tasks: Sequence[Task]) -> Iterator[Outcome]:
-    """Do the tasks in this process, with all its threads."""
-    prepare(setup)
-    for task in tasks:
-        since = time.monotonic()
-        result, failure, reason, error = attempt(do, task)
-        seconds = time.monotonic() - since
-        yield Outcome(task=task, result=result, failure=failure, reason=reason, error=error, seconds=seconds)
 
 
 def _told(outcome: Outcome) -> str:

@@ -15,6 +15,8 @@ from dvhkit.results.audit import AUDIT_SCHEMA, AuditRecord
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dvhkit.results.scene import Scene
+
 # A JSON file of a gigabyte, or a page of a thousand plots, serves nobody: larger runs are asked through their store.
 MOST_IN_JSON = 500
 MOST_IN_REPORT = 30
@@ -36,10 +38,11 @@ def _records(documents: Sequence[object]) -> tuple[AuditRecord, ...]:
     return read_audit(json_text({"schema": AUDIT_SCHEMA, "cases": list(documents)})) if documents else ()
 
 
-def write_run_files(store: Store, n_cases: int) -> list[str]:
+def write_run_files(store: Store, n_cases: int, scene: Scene | None = None) -> list[str]:
     """Write summary.csv, audit.json and report.html of a run, and return the names of those that were written.
 
-    The latter two hold every case, so they are left out (and old ones taken away) where there are too many.
+    `scene` is what the report of one plan shows of the patient. audit.json and report.html hold every case, so they are
+    left out (and old ones taken away) where there are too many.
     """
     run = store.run
     written = ["summary.csv"]
@@ -58,7 +61,7 @@ def write_run_files(store: Store, n_cases: int) -> list[str]:
     if n_cases <= MOST_IN_REPORT:
         from dvhkit.outputs.report.case_report import html_report
 
-        write_text_whole(run / "report.html", html_report([kept[case] for case in sorted(kept)]))
+        write_text_whole(run / "report.html", html_report([kept[case] for case in sorted(kept)], scene=scene))
         written.append("report.html")
     for name in {"audit.json", "report.html"} - set(written):
         (run / name).unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,8 +76,8 @@ def do(task: Task) -> Done:
     return audit_task(_setup[0], task)
 
 
-def audit_task(setup: Setup, task: Task) -> Done:
-    """Audit one case and write it into the store of `setup`."""
+def audit_task(setup: Setup, task: Task, *, seen: Callable[[Case], object] | None = None) -> Done:
+    """Audit one case and write it into the store of `setup`; `seen` is called with what was read."""
     started = time.monotonic()
     options = setup.options[task.options]
     hashes = FileHashes()
@@ -87,6 +87,8 @@ def audit_task(setup: Setup, task: Task) -> Done:
     def see(case: Case) -> None:
         structures.extend(_structure_rows(case))
         content.update(content_digests(case))
+        if seen is not None:
+            seen(case)
 
     key = _key(task.files, options, hashes)
     outcome = audit_files(task.files, options, setup.root, seen=see)

@@ -28,7 +28,7 @@ from dvhkit.cli.names import names_app
 from dvhkit.cli.phantom import phantom_app
 from dvhkit.cli.protocol import protocol_app
 from dvhkit.cli.query import query, table
-from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE, never_fail_on_letters
+from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE, never_fail_on_letters, print_no_more
 from dvhkit.cli.sum import sum_
 from dvhkit.cli.target import target_app
 from dvhkit.errors import DvhkitError, EngineError
@@ -37,7 +37,7 @@ app = typer.Typer(
     name="dvhkit",
     help="DICOM-RT dose-volume analysis and protocol audit.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},  # every command takes it over
@@ -92,9 +92,9 @@ def main() -> NoReturn:
     except DvhkitError as error:
         _stop(str(error), EXIT_UNUSABLE)
     except BrokenPipeError:
-        # The reader of our pipe has left (`dvhkit dvh ... | head`): nothing more to say, and no complaint at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        # The reader of our pipe has left (`dvhkit protocol list | head`): nothing more to say, and nothing is wrong.
+        print_no_more()
+        sys.exit(0)
     except Exception as error:  # the last door: a user must never see a traceback
         if hasattr(error, "format_message"):
             _stop_usage(error)

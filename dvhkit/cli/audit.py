@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Optional
 
 import typer
 
 from dvhkit.cli import audit_run
-from dvhkit.cli.options import EngineOption, FractionsOption, RxOption, UncoveredOption
+from dvhkit.cli.options import (
+    EngineOption,
+    FractionsOption,
+    ImageOption,
+    RegistrationOption,
+    RtdoseOption,
+    RtplanOption,
+    RtstructOption,
+    RxOption,
+    SameFrameOption,
+    UncoveredOption,
+    open_case,
+)
 from dvhkit.cli.streams import announce_first_run
 from dvhkit.errors import InputError
 
@@ -96,10 +108,19 @@ def audit(
     accept_effective: Annotated[
         bool, typer.Option("--accept-effective", help="Vouch that limits are meant in a dose of type EFFECTIVE.")
     ] = False,
+    rtstruct: RtstructOption = None,
+    rtdose: RtdoseOption = None,
+    rtplan: RtplanOption = None,
+    image: ImageOption = None,
+    registration: RegistrationOption = None,
+    same_frame: SameFrameOption = False,
     rx: RxOption = None,
     fractions: FractionsOption = None,
     engine: EngineOption = None,
     uncovered: UncoveredOption = "refuse",
+    pictures: Annotated[
+        bool, typer.Option("--pictures/--no-pictures", help="Put slices with contours and dose into one plan's report.")
+    ] = True,
     jobs: Annotated[
         str, typer.Option("--jobs", metavar="N|auto", help="Worker processes; auto: as many as suit the machine.")
     ] = "auto",
@@ -128,6 +149,8 @@ def audit(
     there already are not computed again, so the same command goes on with a run that was stopped. Exit code 0: every
     rule met; 1: some rule failed or could not be judged, or none applied (nothing was judged, so nothing is met); 2:
     unusable input; 3: a fault of ours, or a case whose process crashed, hung or ran out of memory; 130: stopped.
+
+    --rtstruct, --rtdose, --rtplan and --image choose the files of one plan where the UIDs leave a choice open.
 
     With --add the doses of several plans are added first. Limits for a number of fractions, or for a dose per fraction
     that the sum does not have, do not apply to it.
@@ -163,16 +186,21 @@ def audit(
         accept_effective=accept_effective,
         waivers=waived,
     )
+    named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame)
+    if any(named) and add:
+        raise InputError("files are named for one plan, not for a sum.", remedy="Leave out --add, or the files.")
+    if len(paths) > 1 and (add or any(named)):
+        raise InputError("this is for one plan; several folders are named.", remedy="Name one PATH.")
+    if any(named):
+        raise typer.Exit(audit_run.show_one(_of_named(Path(paths[0]), named, options), out, pictures=pictures))
     if add:
-        if len(paths) > 1:
-            raise InputError("only one plan can be added to.", remedy="Name one PATH, and the others with --add PLAN.")
         outcome = _of_sum([paths[0], *add], options, eqd2_alpha_beta_gy=add_eqd2, allow_unlike=unlike_fractions)
-        raise typer.Exit(audit_run.show_one(outcome, out))
+        raise typer.Exit(audit_run.show_one(outcome, out, pictures=pictures))
     if add_eqd2 is not None or unlike_fractions:
         raise InputError("there is nothing to add.", remedy="Name the other plan with --add PLAN.")
     how = audit_run.run_options(jobs, shard=shard, scheduler=scheduler, case_timeout_s=case_timeout)
     asked = audit_run.Asked(options=options, load=load, plans=plans, has_protocol=loaded is not None)
-    raise typer.Exit(audit_run.audit_run([Path(path) for path in paths], out, asked, how, why=why))
+    raise typer.Exit(audit_run.audit_run([Path(path) for path in paths], out, asked, how, why=why, pictures=pictures))
 
 
 def _protocol_loader(aliases: Path | None, *, verified_only: bool) -> Callable[[str], Protocol]:
@@ -196,15 +224,36 @@ def _no_protocol() -> Protocol:
     return Protocol(id="", version="", title="", rules=())
 
 
+class NamedFiles(NamedTuple):
+    """Files of one plan that the user chose by hand."""
+
+    rtstruct: Path | None
+    rtdose: Path | None
+    rtplan: Path | None
+    image: Path | None
+    registration: Path | None
+    same_frame: bool
+
+
+def _of_named(path: Path, named: NamedFiles, options: AuditOptions) -> CaseOutcome:
+    """Audit the one plan under a folder that the named files make."""
+    from dvhkit.jobs.batch import CaseOutcome, audit_one
+
+    case = open_case(path, **named._asdict(), rx_gy=None, fractions=None, dose="if usable")
+    announce_first_run()
+    return CaseOutcome(record=audit_one(case, options, root=path), case=case)
+
+
 def _of_sum(
     plans: list[str], options: AuditOptions, *, eqd2_alpha_beta_gy: float | None, allow_unlike: bool
 ) -> CaseOutcome:
     """Audit the dose of several plans together."""
     from dvhkit.cli.plans import summed_case
-    from dvhkit.jobs.batch import CaseOutcome, audit_one
+    from dvhkit.jobs.batch import CaseOutcome, audit_one, with_user_prescription
 
     if options.fractions is not None:
         raise InputError("--fractions is for one plan.", remedy="Say those of each plan: PLAN@FRACTIONS.")
     case = summed_case(plans, eqd2_alpha_beta_gy=eqd2_alpha_beta_gy, allow_unlike=allow_unlike)
+    case = with_user_prescription(case, rx_gy=options.rx_gy, fractions=None)
     announce_first_run()
-    return CaseOutcome(record=audit_one(case, options, root=Path(plans[0])))
+    return CaseOutcome(record=audit_one(case, options, root=Path(plans[0])), case=case)

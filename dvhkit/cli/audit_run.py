@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dvhkit.archive.store import Store
     from dvhkit.jobs.batch import AuditOptions, CaseOutcome
     from dvhkit.protocols.files.load import Protocol
+    from dvhkit.results.scene import Scene
 
 # A terminal is no place for a thousand tables: the rest is in the summary and the report.
 MOST_SHOWN = 3
@@ -72,7 +73,9 @@ def run_options(jobs: str, *, shard: str | None, scheduler: str | None, case_tim
     )
 
 
-def audit_run(paths: Sequence[Path], out: Path, asked: Asked, how: RunOptions, *, why: bool) -> int:
+def audit_run(
+    paths: Sequence[Path], out: Path, asked: Asked, how: RunOptions, *, why: bool, pictures: bool = True
+) -> int:
     """Audit every case under `paths` into `out`, show what came of it, and return the exit code."""
     from dvhkit.archive.run import run_archive
     from dvhkit.archive.store import Store
@@ -95,12 +98,13 @@ def audit_run(paths: Sequence[Path], out: Path, asked: Asked, how: RunOptions, *
         _raise_alone(report)
     _show(report, store)
     if not how.shard:
-        _write(report, store, out)
+        _write(report, store, out, _scene(report, store) if pictures else None)
     return _exit_code(report)
 
 
-def show_one(outcome: CaseOutcome, out: Path) -> int:
-    """Show and write the audit of a sum of plans, which is no case of an archive; return the exit code."""
+def show_one(outcome: CaseOutcome, out: Path, *, pictures: bool) -> int:
+    """Show and write the audit of a sum, or of files chosen by hand: no case of an archive. Return the exit code."""
+    from dvhkit.jobs.scene import gather_scene
     from dvhkit.outputs import records, tables
     from dvhkit.outputs.files import write_text_whole
     from dvhkit.outputs.report import case_report
@@ -108,11 +112,12 @@ def show_one(outcome: CaseOutcome, out: Path) -> int:
     if outcome.error is not None:
         raise outcome.error
     console, record = out_console(), outcome.record
+    scene = gather_scene(outcome.case, record) if pictures and outcome.case is not None else None
     for renderable in tables.audit_view(record):
         console.print(renderable)
     write_json(str(out / "audit.json"), records.audit_document([record]))
     write_text_whole(out / "summary.csv", tables.summary_csv([record]))
-    write_text_whole(out / "report.html", case_report.html_report([record]))
+    write_text_whole(out / "report.html", case_report.html_report([record], scene=scene))
     _say_written(out, ["report.html", "summary.csv", "audit.json"])
     return 0 if record.all_met else EXIT_NOT_MET
 
@@ -215,12 +220,22 @@ def _headline(report: RunReport) -> str:
     return f"{text}; {'; '.join(parts)}."
 
 
-def _write(report: RunReport, store: Store, out: Path) -> None:
+def _scene(report: RunReport, store: Store) -> Scene | None:
+    """Return what the report of one plan shows of the patient."""
+    from dvhkit.archive.run_files import records_of
+    from dvhkit.jobs.scene import gather_scene
+
+    if report.case is None or report.n_cases != 1:
+        return None
+    return gather_scene(report.case, next(records_of(store)))
+
+
+def _write(report: RunReport, store: Store, out: Path, scene: Scene | None) -> None:
     from dvhkit.archive.run_files import has_run_files, write_run_files
     from dvhkit.archive.store import has_arrow
 
     changed = report.computed or report.n_gone or not has_run_files(out, report.n_cases)
-    written = write_run_files(store, report.n_cases) if changed or report.n_cases == 1 else ["summary.csv"]
+    written = write_run_files(store, report.n_cases, scene) if changed else ["summary.csv"]
     shown = [name for name in ("report.html", "summary.csv", "audit.json") if name in written or not changed]
     _say_written(out, [*(n for n in shown if (out / n).exists()), *(["store"] if has_arrow() else [])])
     if not has_arrow():

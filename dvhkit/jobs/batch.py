@@ -39,22 +39,27 @@ class AuditOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseOutcome:
-    """One case's record; `error` is what stopped it, if anything did."""
+    """One case's record; `error` is what stopped it, if anything did; `case` what was read, where it was to be kept."""
 
     record: AuditRecord
     error: DvhkitError | None = None
+    case: Case | None = None
 
 
-def audit_cases(work: Sequence[CaseFiles], options: AuditOptions, *, root: Path | None = None) -> Iterator[CaseOutcome]:
+def audit_cases(
+    work: Sequence[CaseFiles], options: AuditOptions, *, root: Path | None = None, keep: bool = False
+) -> Iterator[CaseOutcome]:
     """Audit each case of `work` in turn, and yield its outcome.
 
     Parameters
     ----------
     root
         Input files are recorded by their path below this folder: a path above it may name a patient.
+    keep
+        Keep each case that was read with its outcome, such as for the pictures of a report.
     """
     for files in work:
-        yield audit_files(files, options, root)
+        yield audit_files(files, options, root, keep=keep)
 
 
 def audit_one(case: Case, options: AuditOptions, *, root: Path | None = None) -> AuditRecord:
@@ -75,14 +80,23 @@ def audit_one(case: Case, options: AuditOptions, *, root: Path | None = None) ->
 
 
 def audit_files(
-    files: CaseFiles, options: AuditOptions, root: Path | None, *, seen: Callable[[Case], object] | None = None
+    files: CaseFiles,
+    options: AuditOptions,
+    root: Path | None,
+    *,
+    keep: bool = False,
+    seen: Callable[[Case], object] | None = None,
 ) -> CaseOutcome:
-    """Read a case and audit it; what goes wrong is in the outcome. `seen` is called with the case that was read."""
+    """Read a case and audit it; what goes wrong is in the outcome.
+
+    `seen` is called with the case that was read; `keep` keeps it with the outcome.
+    """
     try:
         case = read_files(files, dose="if usable")
+        case = with_user_prescription(case, rx_gy=options.rx_gy, fractions=options.fractions)
         if seen is not None:
             seen(case)
-        return CaseOutcome(record=audit_one(case, options, root=root))
+        return CaseOutcome(record=audit_one(case, options, root=root), case=case if keep else None)
     except DvhkitError as error:
         return CaseOutcome(record=failed_record(files.label, options.protocol, str(error)), error=error)
     except Exception as error:  # noqa: BLE001 -- a fault in one case must not cost the others their result
