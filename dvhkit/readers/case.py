@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -66,6 +67,7 @@ def inventory(
     path: Path | str,
     *,
     read: bool = False,
+    deepen: Callable[[Case], Case] | None = None,
     progress: Progress | None = None,
     case_progress: Progress | None = None,
 ) -> Inventory:
@@ -75,6 +77,8 @@ def inventory(
     ----------
     read
         Read every case too, so that what is odd inside its files is told as well.
+    deepen
+        Looks further into each case that was read, and returns it with what was found.
     progress, case_progress
         Called after each file whose header was looked at, and after each case that was read, with their number so far.
     """
@@ -87,7 +91,8 @@ def inventory(
         count += 1
         if case_progress is not None:
             case_progress(count)
-        return read_files(files)
+        case = read_files(files)
+        return case if deepen is None else deepen(case)
 
     return make_inventory(scan(path, progress=progress), read=read_one if read else None)
 
