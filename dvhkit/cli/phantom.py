@@ -49,7 +49,7 @@ def grade(
     truth: Annotated[str, typer.Argument(metavar="NAME|TRUTH", help="A phantom's name, its truth.json or its folder.")],
     measured: Annotated[
         Path,
-        typer.Argument(help="RTDOSE with DVHs, JSON of `dvhkit dvh`, or CSV with roi, metric, value."),
+        typer.Argument(help="RTDOSE with DVHs, a text export, JSON of `dvhkit dvh`, or CSV with roi, metric, value."),
     ],
     reading: Annotated[
         str, typer.Option("--reading", help="The truth to hold it against: solid, stack or grid.")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dvhkit.errors import InputError
+from dvhkit.errors import DvhkitError, InputError
 from dvhkit.model.arrays import FloatArray
 from dvhkit.phantoms.catalogue import make_phantom, phantom_titles
 from dvhkit.phantoms.grading import read_measured, read_truth
@@ -57,7 +57,8 @@ def grade_phantom(
     truth
         Name of a phantom in the catalogue, or its ``truth.json``, or the folder that holds one.
     measured
-        An RTDOSE with stored DVHs, JSON as ``dvhkit dvh --json`` writes it, or CSV with the columns roi, metric, value.
+        An RTDOSE with stored DVHs, a text export of a planning system (as `dvhkit check-dvh` reads it), JSON as
+        ``dvhkit dvh --json`` writes it, or CSV with the columns roi, metric, value.
     reading
         Which truth: ``solid``, ``stack`` or ``grid``.
     tolerance_pct
@@ -114,7 +115,21 @@ def _measured(path: Path, phantom: str, rows: Iterable[TruthRow]) -> tuple[str, 
 
     if looks_like_dicom(read_bytes(path)):
         return "RTDOSE with DVHs", _of_curves(_stored(path, phantom), rows)
-    return "metrics", read_measured(path)
+    try:
+        return "metrics", read_measured(path)
+    except DvhkitError as no_table:
+        from dvhkit.readers.tps_text.read import read_tps_dvhs
+
+        try:
+            dialect, curves = read_tps_dvhs(path)
+        except DvhkitError as no_export:
+            raise (no_table if path.suffix.lower() == ".json" else no_export) from None
+    usable = {
+        c.roi: _curve(c.dose_gy, c.volume, in_cc=c.in_cc, whole_cc=c.volume_cc, stated=(c.min_gy, c.mean_gy, c.max_gy))
+        for c in curves
+        if not c.unusable
+    }
+    return dialect, _of_curves({roi: curve for roi, curve in usable.items() if curve is not None}, rows)
 
 
 def _stored(path: Path, phantom: str) -> dict[str, _Curve]:
