@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from dvhkit.cli.options import EngineOption, FractionsOption, RxOption, UncoveredOption
+from dvhkit.cli.options import (
+    AcceptOption,
+    EngineOption,
+    FractionsOption,
+    RxOption,
+    SiteOption,
+    UncoveredOption,
+    acceptances,
+)
 from dvhkit.cli.streams import (
     EXIT_FAULT,
     EXIT_NOT_MET,
@@ -97,6 +105,11 @@ def audit(
     accept_effective: Annotated[
         bool, typer.Option("--accept-effective", help="Vouch that limits are meant in a dose of type EFFECTIVE.")
     ] = False,
+    accept: AcceptOption = None,
+    site: SiteOption = None,
+    identify: Annotated[
+        bool, typer.Option("--identify", help="Put the patient's name and ID into report, CSV and JSON.")
+    ] = False,
     rx: RxOption = None,
     fractions: FractionsOption = None,
     engine: EngineOption = None,
@@ -106,7 +119,8 @@ def audit(
 
     Writes audit.json, summary.csv and report.html into the --out folder. Exit code 0: every rule met; 1: some rule
     failed or could not be judged, or none applied (nothing was judged, so nothing is met); 2: unusable input; 3: a
-    fault of ours.
+    fault of ours. Numbers that a finding withholds are shown and judge nothing; --accept CODE vouches for one code of
+    finding (docs/findings.md).
 
     With --add the doses of several plans are added first. Limits for a number of fractions, or for a dose per fraction
     that the sum does not have, do not apply to it.
@@ -139,6 +153,8 @@ def audit(
         uncovered=uncovered,
         eqd2_alpha_beta_gy=eqd2,
         accept_effective=accept_effective,
+        accept=acceptances(accept, site),
+        identify=identify,
     )
     if add:
         outcomes = [_of_sum([path, *add], options, eqd2_alpha_beta_gy=add_eqd2, allow_unlike=unlike_fractions)]

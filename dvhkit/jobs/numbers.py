@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +11,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Literal
 
 from dvhkit.errors import GeometryError, NotEvaluable, Reason, UnknownStructureError
-from dvhkit.findings import Finding
+from dvhkit.findings import Finding, Withholds, withholding, withholds
 from dvhkit.jobs.facts import StatedFacts, containment_fact
 from dvhkit.metrics.evaluate import evaluate_metric as metric_of_dvh
 from dvhkit.metrics.expression import Metric
@@ -24,6 +24,7 @@ from dvhkit.protocols.files.rules import StructureSelector
 from dvhkit.protocols.naming.names import fold
 from dvhkit.protocols.naming.regions import Grown, Region, RoiRef, is_expression, parse_region
 from dvhkit.protocols.naming.select import select
+from dvhkit.protocols.verdict import withheld_reason
 from dvhkit.results.audit import Curve, MarginMap, MetricResult, Verdict
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class CaseNumbers(StatedFacts):
         part inside.
     accept_effective
         Whether limits are meant in the dose although it is a biologically effective one (`foreign_dose`).
+    accepted
+        Codes of findings that somebody vouched for: they withhold nothing.
 
     Raises
     ------
@@ -74,14 +77,17 @@ class CaseNumbers(StatedFacts):
         engine: str | None = None,
         uncovered: Uncovered = "refuse",
         accept_effective: bool = False,
+        accepted: Collection[str] = (),
     ) -> None:
-        super().__init__(case, accept_effective=accept_effective)
+        super().__init__(case, accept_effective=accept_effective or "dose-effective" in accepted)
+        self.accepted = frozenset(accepted) | ({"dose-effective"} if accept_effective else frozenset())
         self.options = _engine_options(engine)
         self.uncovered = uncovered
         self._structures: dict[Region, Structure] = {}
         self._dvhs: dict[Region, Dvh] = {}
         self._margin_maps: dict[tuple[RoiRef, RoiRef], MarginMap] = {}
         self._findings: list[Finding] = []
+        self._dose_findings: tuple[Finding, ...] | None = None
 
     def region(self, roi: str | int) -> Region:
         """Return what `roi` names: a structure, ``#number``, or an expression.
@@ -160,7 +166,11 @@ class CaseNumbers(StatedFacts):
             return []
         return [stored for stored in dose.stored_dvhs if stored.roi_number == region.number]
 
-    def _compute(self, structure: Structure) -> Dvh:
+    def plain_dvh(self, structure: Structure) -> Dvh:
+        """Return the DVH of contours without its bands, anew: for looking at a structure on the way."""
+        return self._compute(structure, with_band=False)
+
+    def _compute(self, structure: Structure, *, with_band: bool = True) -> Dvh:
         from dvhkit.engine.dvh import compute_dvh as dvh_of_structure
 
         image = self.case.image
@@ -171,7 +181,7 @@ class CaseNumbers(StatedFacts):
             options=self.options,
             slice_spacing_mm=spacing_mm or None,
             image=image.grid if image is not None else None,
-            with_band=True,
+            with_band=with_band,
         )
 
     def prepare(self, regions: Sequence[Region]) -> None:
@@ -186,8 +196,47 @@ class CaseNumbers(StatedFacts):
         with suppress(GeometryError):  # raised again, and turned into a reason, when a number is asked for
             self.dvh(region)
 
+    def add_findings(self, findings: Sequence[Finding]) -> None:
+        """Take up what others found about the case, before any number is asked for."""
+        self._findings += findings
+
     def metric(self, roi: Region, metric: Metric) -> MetricResult:
-        """Return one metric of one region; a lack of data is a result with a reason, never raised."""
+        """Return one metric of one region; a lack of data is a result with a reason, never raised.
+
+        A value that a finding withholds is there, with the reason beside it (`MetricResult.withheld`).
+        """
+        row = self._measured(roi, metric)
+        why = self._withheld(roi, on_dose=metric.kind != "Volume") if row.value is not None else ()
+        return row if not why else withheld_metric(row, why)
+
+    def withheld_links(self) -> tuple[Finding, ...]:
+        """Return the findings after which nothing of the case may be judged: its files may not belong together."""
+        return tuple(f for f in self._case_withholding() if withholds(f) is Withholds.LINKS)
+
+    def dose_findings(self) -> tuple[Finding, ...]:
+        """Return what makes the dose doubtful, judged by the targets' own dose; measured once."""
+        if self._dose_findings is None:
+            from dvhkit.jobs.plausibility import dose_findings
+
+            self._dose_findings = dose_findings(self)
+        return self._dose_findings
+
+    def _case_withholding(self) -> tuple[Finding, ...]:
+        return withholding((*self.case.findings, *self._findings, *self.dose_findings()), self.accepted)
+
+    def _withheld(self, roi: Region, *, on_dose: bool) -> tuple[Finding, ...]:
+        """Return the findings that withhold a metric of a region."""
+        names = set(_roi_names(roi))
+        found = []
+        for finding in self._case_withholding():
+            kind = withholds(finding)
+            of_roi = kind is Withholds.ROI and bool(names & set(finding.rois))
+            if kind in (Withholds.LINKS, Withholds.VOLUMES) or of_roi or (kind is Withholds.DOSE and on_dose):
+                found.append(finding)
+        own = self._dvhs[roi].findings if roi in self._dvhs else ()
+        return (*found, *(f for f in withholding(own, self.accepted) if withholds(f) is Withholds.ROI))
+
+    def _measured(self, roi: Region, metric: Metric) -> MetricResult:
         try:
             dvh = self.dvh(roi)
         except GeometryError as error:
@@ -225,6 +274,10 @@ class CaseNumbers(StatedFacts):
     def _body(self) -> Dvh:
         """Return the DVH of the whole body; raises `NotEvaluable` where it is not plain which ROI that is."""
         return self.dvh(self._body_ref())
+
+    def body_structure(self) -> Structure:
+        """Return the body's outline; raises `NotEvaluable` where it is not plain which ROI that is."""
+        return self._by_number(self._body_ref())
 
     def _body_ref(self) -> RoiRef:
         """Return the ROI that is the body's outline; raises `NotEvaluable` where that is not plain."""
@@ -280,7 +333,8 @@ class CaseNumbers(StatedFacts):
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what is odd about the case and about each DVH computed so far, without repeats."""
-        met = (*self.case.findings, *self._findings, *(f for dvh in self._dvhs.values() for f in dvh.findings))
+        found = (*self.case.findings, *self._findings, *self.dose_findings())
+        met = (*found, *(f for dvh in self._dvhs.values() for f in dvh.findings))
         return tuple(dict.fromkeys(met))
 
     def curve(self, region: Region) -> Curve:
@@ -302,6 +356,20 @@ def _engine_options(engine: str | None) -> EngineOptions:
     from dvhkit.engine.options import EngineOptions, profile
 
     return EngineOptions() if engine is None else profile(engine)
+
+
+def _roi_names(region: Region) -> list[str]:
+    """Return the names of the ROIs that a region is made of."""
+    if isinstance(region, RoiRef):
+        return [region.name]
+    parts = (region.part,) if isinstance(region, Grown) else region.parts
+    return [name for part in parts for name in _roi_names(part)]
+
+
+def withheld_metric(row: MetricResult, why: Sequence[Finding]) -> MetricResult:
+    """Return a metric marked as withheld, with the reason beside its value."""
+    codes = tuple(dict.fromkeys(f.code for f in why))
+    return replace(row, reason_code=Reason.WITHHELD.value, reason=withheld_reason(why), withheld=codes)
 
 
 def _no_geometry(roi: Region, metric: Metric, error: GeometryError) -> MetricResult:

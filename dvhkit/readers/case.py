@@ -18,7 +18,7 @@ from dvhkit.readers.archive.index import DicomIndex, FileEntry, Progress, find_f
 from dvhkit.readers.archive.roles import Role
 from dvhkit.readers.image_series import build_series
 from dvhkit.readers.linking.case_files import CaseFiles
-from dvhkit.readers.linking.consistency import prescribed_dose, roi_references, structures_on_image
+from dvhkit.readers.linking.consistency import kind_of_dose, roi_references, structures_on_image
 from dvhkit.readers.linking.frames import FrameJoiner
 from dvhkit.readers.linking.link import Choice, link
 from dvhkit.readers.rtdose import read_dose
@@ -262,7 +262,7 @@ def read_files(files: CaseFiles) -> Case:
         joiner = FrameJoiner(dose, files.registrations)
         structures = joiner.structures(structures, findings)
         image = joiner.image(image, findings) if image is not None else None
-    findings += [*roi_references(structures, plan, dose), *prescribed_dose(plan, dose)]
+    findings = [*kind_of_dose(plan, dose, findings), *roi_references(structures, plan, dose)]
     if image is not None and image.frame_of_reference_uid == structures.frame_of_reference_uid:
         findings += structures_on_image(structures, image)
     return Case(

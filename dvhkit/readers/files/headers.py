@@ -87,6 +87,7 @@ class DoseHeader:
     pixel_spacing_mm: tuple[float, ...]
     position_mm: tuple[float, ...]
     orientation: tuple[float, ...]
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +137,7 @@ _KEYWORDS = (
     "ReferencedDoseSequence",
     "DoseUnits",
     "DoseType",
+    "DoseComment",
     "DoseSummationType",
     "ReferencedRTPlanSequence",
     "RegistrationSequence",
@@ -263,6 +265,7 @@ def dose_header(data: DataSet, path: Path) -> DoseHeader:
         pixel_spacing_mm=numbers(data, "PixelSpacing", path=path),
         position_mm=numbers(data, "ImagePositionPatient", path=path),
         orientation=numbers(data, "ImageOrientationPatient", path=path),
+        comment=name_text(data, "DoseComment", charset_of(data)),
     )
 
 
