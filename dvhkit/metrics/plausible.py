@@ -136,8 +136,8 @@ def _partly_cold(target: TargetDose, told: Told) -> Finding:
     share = f"{number_text(100 * target.d95_gy / told.prescribed_gy, digits=3)} %"
     message = (
         f"Part of {target.name} is cold: 5 % of it receive less than {_gy(target.d95_gy)} where "
-        f"{_gy(told.prescribed_gy)} are prescribed, {share} of it, though its median is {_gy(target.d50_gy)}. It may be "
-        "the dose of another plan, or shifted. Check that dose and structures are of one plan."
+        f"{_gy(told.prescribed_gy)} are prescribed, {share} of it, though its median is {_gy(target.d50_gy)}. It may "
+        "be the dose of another plan, or shifted. Check that dose and structures are of one plan."
     )
     return Finding(level=Level.SERIOUS, code="target-partly-cold", message=message, where=target.name)
 
