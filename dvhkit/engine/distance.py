@@ -16,11 +16,12 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from dvhkit.engine.contours.planes import PlaneStack
+from dvhkit.engine.contours.runs import Runs
 from dvhkit.engine.kernels.envelope import across_planes
 from dvhkit.engine.kernels.gauge import gauge_field
 from dvhkit.engine.loft import loft
 from dvhkit.engine.loft_parts import Section, flat_rings
-from dvhkit.engine.planes import PlaneStack, Runs
 from dvhkit.engine.trace import Tracer
 from dvhkit.errors import GeometryError
 from dvhkit.model.arrays import FloatArray

@@ -15,10 +15,11 @@ from itertools import pairwise
 
 import numpy as np
 
+from dvhkit.engine.contours.planes import PlaneStack
+from dvhkit.engine.contours.runs import Runs
 from dvhkit.engine.loft_bridge import ConvexBridge, FieldBridge, HoleBridge, matched_holes
 from dvhkit.engine.loft_cap import Cap
 from dvhkit.engine.loft_parts import STEP_MM, Gap, Part, Plane, Section, joined
-from dvhkit.engine.planes import PlaneStack, Runs
 from dvhkit.model.arrays import FloatArray
 
 # How far a straight line between two source planes may leave the surface.

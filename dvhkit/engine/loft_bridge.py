@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dvhkit.engine.contours.repair import rings_of
 from dvhkit.engine.kernels.support import bend_between, merge_normals, reaches, shared_polygon
 from dvhkit.engine.loft_parts import CURVATURE_MAX, SECTIONS_MAX, STEP_MM, Gap, Outline, Part, Window
-from dvhkit.engine.repair import rings_of
 from dvhkit.engine.trace import trace_zero
 from dvhkit.model.arrays import FloatArray
 

@@ -10,11 +10,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from dvhkit.engine.contours.repair import rings_of
 from dvhkit.engine.kernels.outline import edge_distance
 from dvhkit.engine.kernels.support import reaches
 from dvhkit.engine.loft_bridge import convex_ring, merged_normals
 from dvhkit.engine.loft_parts import CURVATURE_MAX, SECTIONS_MAX, STEP_MM, Gap, Part, Window
-from dvhkit.engine.repair import rings_of
 from dvhkit.engine.trace import trace_zero
 from dvhkit.model.arrays import FloatArray
 

@@ -12,10 +12,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from dvhkit.engine.contours.planes import PlaneStack
+from dvhkit.engine.contours.repair import rings_of
 from dvhkit.engine.kernels.outline import fill_inside, signed_distance
 from dvhkit.engine.kernels.support import edge_normals, is_convex
-from dvhkit.engine.planes import PlaneStack
-from dvhkit.engine.repair import rings_of
 from dvhkit.model.arrays import FloatArray
 
 # Two faces at one height, one with and one without tissue, are kept this far apart.

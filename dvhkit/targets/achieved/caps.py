@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dvhkit.engine.planes import PlaneStack, Runs
+from dvhkit.engine.contours.planes import PlaneStack
+from dvhkit.engine.contours.runs import Runs
 from dvhkit.model.arrays import FloatArray
 
 # A last section at least this large beside the one before it is a flat end, not a dome.

@@ -14,9 +14,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from dvhkit.engine.contours.planes import PlaneStack, stack_planes, with_rings
+from dvhkit.engine.contours.repair import rings_of
+from dvhkit.engine.contours.runs import Runs, find_runs
 from dvhkit.engine.kernels.surface import plane_fields, scattered_field
-from dvhkit.engine.planes import PlaneStack, Runs, find_runs, stack_planes, with_rings
-from dvhkit.engine.repair import rings_of
 from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Structure

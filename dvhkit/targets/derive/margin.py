@@ -8,10 +8,12 @@ from itertools import pairwise
 import numpy as np
 import shapely
 
+from dvhkit.engine.contours.chains import separate
+from dvhkit.engine.contours.planes import PlaneStack, repaired, stack_planes
+from dvhkit.engine.contours.repair import compose, rings_of
+from dvhkit.engine.contours.runs import Runs, find_runs
 from dvhkit.engine.distance import FrameMargins, grown_sections, shrunk_sections
 from dvhkit.engine.loft_parts import Section, ring_polygons
-from dvhkit.engine.planes import PlaneStack, Runs, find_runs, repaired, stack_planes
-from dvhkit.engine.repair import compose, rings_of
 from dvhkit.errors import GeometryError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
@@ -110,19 +112,36 @@ def _derive(
         unchanged = replace(result, contours=structure.closed_contours)
         return Derived(structure=unchanged, how=how, findings=stack.findings)
     stack = _mended(stack)
-    runs = _runs(stack, image, structure.name)
-    findings = [*stack.findings, *runs.findings]
     across = _frame_margins(stack, margins, structure.name)
     heights, beyond = _heights(stack, across, image, shrinks=shrinks)
-    findings += [_cut_off(structure.name, beyond)] if beyond else []
+    findings = [_cut_off(structure.name, beyond)] if beyond else []
     make = shrunk_sections if shrinks else grown_sections
-    sections = make(stack, runs, across, heights, step_mm=step_mm)
+    sections: list[Section] = []
+    for part in separate(stack):
+        runs = _runs(part, image, structure.name)
+        findings += [*part.findings, *runs.findings]
+        made = make(part, runs, across, heights, step_mm=step_mm)
+        sections = _together(sections, made)
     if min(across.in_plane) < _FINE_MM:
         sections = [_kept_true(s, stack, shrinks=shrinks) for s in sections]
     contours = to_contours(stack, sections)
     if not contours:
         findings.append(_nothing_left(structure.name, margins))
     return Derived(structure=replace(result, contours=contours), how=how, findings=tuple(findings))
+
+
+def _together(one: list[Section], other: list[Section]) -> list[Section]:
+    """Return the sections of two islands as one: united where both have one."""
+    if not one:
+        return other
+    found = {s.w_mm: s for s in one}
+    for s in other:
+        if s.w_mm in found:
+            shapes = [compose(each.rings, xor=True) for each in (found[s.w_mm], s)]
+            found[s.w_mm] = Section(w_mm=s.w_mm, rings=tuple(rings_of(shapely.union_all(shapes))))
+        else:
+            found[s.w_mm] = s
+    return [found[w] for w in sorted(found)]
 
 
 def _operand(name: str) -> str:
