@@ -8,6 +8,7 @@ import typer
 
 from dvhkit.cli.metric_output import DEFAULT_METRICS, CsvOption, JsonOption, MetricOption, put_out, with_findings
 from dvhkit.cli.options import (
+    AcceptOption,
     CasePath,
     EngineOption,
     FractionsOption,
@@ -19,6 +20,7 @@ from dvhkit.cli.options import (
     RxOption,
     SameFrameOption,
     UncoveredOption,
+    acceptances,
     open_case,
 )
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run
@@ -51,6 +53,7 @@ def dvh(
         bool, typer.Option("--compare-profiles", help="Compute with every engine profile and show the spread.")
     ] = False,
     uncovered: UncoveredOption = "refuse",
+    accept: AcceptOption = None,
 ) -> None:
     r"""Compute DVHs and metrics of one plan.
 
@@ -83,7 +86,7 @@ def dvh(
     if compare_profiles:
         profile_view.show_profiles(profile_view.compare_profiles(case, roi, metrics, uncovered=uncovered), json)
         return
-    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered)
+    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accepted=[a.code for a in acceptances(accept)])
     regions = [numbers.region(name) for name in roi] if roi else numbers.every_roi()
     if not regions:
         raise InputError(

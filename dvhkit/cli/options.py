@@ -89,7 +89,7 @@ SiteOption = Annotated[
 ]
 
 
-def acceptances(codes: list[str] | None, site: Path | None) -> tuple[Acceptance, ...]:
+def acceptances(codes: list[str] | None, site: Path | None = None) -> tuple[Acceptance, ...]:
     """Return what the command line and a site file vouch for; the command line comes first."""
     from dvhkit.findings import require_code
     from dvhkit.protocols.files.site import load_site

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 import typer
 
 from dvhkit.cli.metric_output import DEFAULT_METRICS, CsvOption, JsonOption, MetricOption, put_out, with_findings
-from dvhkit.cli.options import EngineOption, RtstructOption, RxOption, UncoveredOption
+from dvhkit.cli.options import AcceptOption, EngineOption, RtstructOption, RxOption, UncoveredOption, acceptances
 from dvhkit.cli.streams import announce_first_run
 
 
@@ -38,6 +38,7 @@ def sum_(
     rx: RxOption = None,
     engine: EngineOption = None,
     uncovered: UncoveredOption = "refuse",
+    accept: AcceptOption = None,
 ) -> None:
     r"""Measure the dose of several plans together, on the structures of the first.
 
@@ -61,7 +62,7 @@ def sum_(
     case = with_user_prescription(case, rx_gy=rx, fractions=None)
     assert case.summed is not None
     announce_first_run()
-    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered)
+    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accepted=[a.code for a in acceptances(accept)])
     regions = [numbers.region(name) for name in roi] if roi else numbers.every_roi()
     numbers.prepare(regions)
     rows = [numbers.metric(region, m) for region in regions for m in metrics]

@@ -32,6 +32,7 @@ _ROWS = (
     _kind("no-image", Level.INFO),
     _kind("plan-absent", Level.WARNING),
     _kind("several-plans", Level.WARNING),
+    _kind("several-doses-of-plan", Level.WARNING),
     _kind("linked-by-frame", Level.WARNING),
     _kind("structure-set-disagrees", Level.WARNING),
     _kind("frame-of-reference-missing", Level.WARNING),
@@ -150,6 +151,7 @@ _ROWS = (
     _kind("name-taken", Level.INFO),
     _kind("sum-grid-cut", Level.WARNING),
     _kind("unlike-fractions-summed", Level.SERIOUS),
+    _kind("unlike-radiation-summed", Level.SERIOUS, withholds=Withholds.DOSE),
     _kind("dose-added-twice", Level.WARNING),
     _kind("eqd2-model-disputed", Level.WARNING),
 )
