@@ -20,6 +20,7 @@ from dvhkit.model.plan import Prescription
 from dvhkit.protocols.evaluate import StructureFact, evaluate_protocol
 from dvhkit.protocols.files.context import PRESCRIPTION, unknown_keys
 from dvhkit.protocols.files.load import Protocol, load_protocol
+from dvhkit.protocols.naming.aliases import unused_aliases
 from dvhkit.protocols.naming.regions import Region, RoiRef
 from dvhkit.results.audit import Acceptance, AuditRecord, Curve, InputFile, MetricResult, Provenance
 
@@ -144,7 +145,11 @@ def audit_case(
         context={k: v for k, v in context.items() if k != PRESCRIPTION},
         rules=rules,
         metrics=tuple(metrics),
-        findings=(*numbers.findings(), *_context_findings(loaded, context)),
+        findings=(
+            *numbers.findings(),
+            *unused_aliases(loaded, case.structures.names),
+            *_context_findings(loaded, context),
+        ),
         curves=tuple(_curves(numbers, regions)),
         margin_maps=numbers.margin_maps(),
         provenance=_provenance(case, loaded, numbers.options.profile),
