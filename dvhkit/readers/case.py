@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -62,6 +63,7 @@ def inventory(
     path: Path | str,
     *,
     read: bool = False,
+    deepen: Callable[[Case], Case] | None = None,
     progress: Progress | None = None,
     case_progress: Progress | None = None,
 ) -> Inventory:
@@ -71,6 +73,8 @@ def inventory(
     ----------
     read
         Read every case too, so that what is odd inside its files is told as well.
+    deepen
+        Looks further into each case that was read, and returns it with what was found.
     progress, case_progress
         Called after each file whose header was looked at, and after each case that was read, with their number so far.
     """
@@ -83,7 +87,8 @@ def inventory(
         count += 1
         if case_progress is not None:
             case_progress(count)
-        return read_files(files)
+        case = read_files(files)
+        return case if deepen is None else deepen(case)
 
     return make_inventory(scan(path, progress=progress), read=read_one if read else None)
 
@@ -218,14 +223,14 @@ def _chosen_entry(path: Path, role: Role) -> FileEntry:
 
 def _chosen_image(path: Path) -> tuple[FileEntry, ...]:
     if not path.exists():
-        raise InputError("there is no such folder.", path=path, remedy="Check what you gave as --image.")
+        raise InputError("there is no such folder.", path=path, remedy="Check the folder of the image.")
     entries = index_files(find_files(path), root=path).of_role(Role.IMAGE)
     entries = tuple(e for e in entries if "LOCALIZER" not in e.image().image_type)
     series = {entry.series_uid for entry in entries}
     if len(series) == 1:
         return entries
     found = f"holds {len(series)} image series" if series else "holds no CT, MR or PET image"
-    raise InputError(f"{found}.", path=path, remedy="Give the folder of one image series with --image.")
+    raise InputError(f"{found}.", path=path, remedy="Give the folder of one image series.")
 
 
 def _only_one(cases: tuple[CaseFiles, ...], index: DicomIndex) -> CaseFiles:
@@ -307,6 +312,19 @@ def read_files(files: CaseFiles, *, dose: DoseNeed = "required") -> Case:
         findings=tuple(findings),
         sources=_sources(files, structures, given, plan, image),
     )
+
+
+def read_image(path: Path | str) -> ImageSeries:
+    """Return the only image series in a folder.
+
+    Raises
+    ------
+    InputError
+        If there is none, or more than one.
+    DicomReadError
+        If its slices make no series.
+    """
+    return build_series(_chosen_image(Path(path)))[0]
 
 
 def _read_dose(files: CaseFiles, findings: list[Finding], *, need: DoseNeed) -> Dose | None:
