@@ -30,7 +30,7 @@ from dvhkit.readers.rtstruct import read_structures
 if TYPE_CHECKING:
     from dvhkit.readers.archive.inventory import Inventory
 
-__all__ = ["CaseFiles", "find_cases", "inventory", "read_case", "read_dose", "read_files"]
+__all__ = ["CaseFiles", "find_cases", "find_cases_in", "inventory", "read_case", "read_dose", "read_files"]
 
 # What becomes of a dose that cannot be used; see `read_case`.
 DoseNeed = Literal["required", "if usable", "not needed"]
@@ -51,8 +51,12 @@ def find_cases(path: Path | str, *, progress: Progress | None = None) -> list[Ca
     InputError
         If there is nothing at `path`, or no structure set and no dose among it.
     """
-    index = _index_for(path, {}, progress)
-    own = _own_entry(Path(path), index)
+    return find_cases_in(_index_for(path, {}, progress), path)
+
+
+def find_cases_in(index: DicomIndex, path: Path | str | None = None) -> list[CaseFiles]:
+    """Return the cases of an index, as `find_cases` does; if `path` is one RT file of it, those that it is part of."""
+    own = _own_entry(Path(path), index) if path is not None else None
     cases = link(index, _choice({own.role: own} if own else {}))
     if not cases:
         raise _nothing(index)
