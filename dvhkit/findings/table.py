@@ -126,6 +126,7 @@ _ROWS = (
     _kind("slices-collapsed", Level.SERIOUS),
     _kind("slices-rounded", Level.INFO),
     _kind("slices-skipped", Level.INFO),
+    _kind("branch-filled", Level.WARNING),
     _kind("slice-missing", Level.WARNING),
     _kind("single-slice", Level.WARNING),
     _kind("slice-thickness-unknown", Level.SERIOUS, withholds=Withholds.ROI),
