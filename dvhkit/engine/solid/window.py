@@ -47,7 +47,15 @@ class PlaneWindow:
     """Levels and exact coverage of the planes that a chunk needs, each computed once, in a ring of slots."""
 
     def __init__(
-        self, groups: list[Solid], lattice: Lattice, per_chunk: int, bend_max: float, excess: FloatArray
+        self,
+        groups: list[Solid],
+        lattice: Lattice,
+        per_chunk: int,
+        bend_max: float,
+        excess: FloatArray,
+        *,
+        first_plane: int = 0,
+        only_cover: int | None = None,
     ) -> None:
         self._groups = groups
         self._lattice = lattice
@@ -57,7 +65,8 @@ class PlaneWindow:
         self._sure_mm2 = 0.25 * bend_max * np.maximum(*gaps_mm(groups[0].stack, groups[0].runs)) ** 2
         self._excess = excess
         self._scratch = cover_scratch(lattice)
-        self._top = 0
+        self._top = first_plane
+        self._only_cover = only_cover
         rows, columns = lattice.n_rows, lattice.n_columns
         # Three planes beyond the interval, and two before it, may have a say.
         self.n_slots = per_chunk + 6
@@ -115,6 +124,9 @@ class PlaneWindow:
             planes.ring[depth],
             planes.sign[depth],
         )
+        if self._only_cover is not None:
+            # Others may reach out of the lattice.
+            start, stop = max(start, self._only_cover), min(stop, self._only_cover + 1)
         plane_covers(
             self._points[depth],
             stack.ring_start,

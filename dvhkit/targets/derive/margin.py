@@ -9,10 +9,12 @@ import numpy as np
 import shapely
 
 from dvhkit.engine.distance import FrameMargins, grown_sections, shrunk_sections
-from dvhkit.engine.loft_parts import Section, ring_polygons
-from dvhkit.engine.planes import PlaneStack, Runs, find_runs, repaired, stack_planes
+from dvhkit.engine.options import EngineOptions
+from dvhkit.engine.planes import PlaneStack
 from dvhkit.engine.repair import compose, rings_of
-from dvhkit.errors import GeometryError
+from dvhkit.engine.solid import Solid
+from dvhkit.engine.solid.sampled import Section
+from dvhkit.errors import GeometryError, NotEvaluable, Reason
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.image import ImageSeries
@@ -45,6 +47,7 @@ def grow(
     image: ImageSeries | None = None,
     name: str | None = None,
     step_mm: float | None = None,
+    options: EngineOptions | None = None,
 ) -> Derived:
     """Grow a structure by a margin, from its contours, to a fraction of a voxel.
 
@@ -59,6 +62,8 @@ def grow(
         Of the result; by default it says what was done.
     step_mm
         Grid on which the result is traced; by default chosen from structure and margin.
+    options
+        What lies between and beyond the drawn slices: the same solid that DVHs are computed of.
 
     Returns
     -------
@@ -70,7 +75,7 @@ def grow(
     GeometryError
         Contours that are not planar or not parallel; six margins for contours that lie oblique to the patient's axes.
     """
-    return _derive(structure, margins, image=image, name=name, step_mm=step_mm, shrinks=False)
+    return _derive(structure, margins, image=image, name=name, step_mm=step_mm, options=options, shrinks=False)
 
 
 def shrink(
@@ -80,13 +85,14 @@ def shrink(
     image: ImageSeries | None = None,
     name: str | None = None,
     step_mm: float | None = None,
+    options: EngineOptions | None = None,
 ) -> Derived:
     """Shrink a structure by a margin; parameters as in `grow`.
 
     What is left are the points whose whole margin lies inside. A structure that is nowhere as thick as its margins
     leaves an empty one, and a finding.
     """
-    return _derive(structure, margins, image=image, name=name, step_mm=step_mm, shrinks=True)
+    return _derive(structure, margins, image=image, name=name, step_mm=step_mm, options=options, shrinks=True)
 
 
 def _derive(
@@ -96,27 +102,26 @@ def _derive(
     image: ImageSeries | None,
     name: str | None,
     step_mm: float | None,
+    options: EngineOptions | None,
     shrinks: bool,
 ) -> Derived:
     if not isinstance(margins, Margins):
         margins = Margins.isotropic(margins)
     how = f"{_operand(structure.name)} {'-' if shrinks else '+'} {margins_text(margins)}"
     result = replace(structure, number=-1, name=name or how, contours=())
-    stack = stack_planes(structure, image.grid if image is not None else None)
-    if stack is None:
+    solid = _solid(structure, image, options)
+    if solid is None:
         return Derived(structure=result, how=how, findings=(_empty(structure.name),))
     if margins.greatest_mm == 0:
         # Nothing to do must change nothing, not even by tracing.
         unchanged = replace(result, contours=structure.closed_contours)
-        return Derived(structure=unchanged, how=how, findings=stack.findings)
-    stack = _mended(stack)
-    runs = _runs(stack, image, structure.name)
-    findings = [*stack.findings, *runs.findings]
+        return Derived(structure=unchanged, how=how, findings=solid.stack.findings)
+    stack, findings = solid.stack, list(solid.findings)
     across = _frame_margins(stack, margins, structure.name)
     heights, beyond = _heights(stack, across, image, shrinks=shrinks)
     findings += [_cut_off(structure.name, beyond)] if beyond else []
     make = shrunk_sections if shrinks else grown_sections
-    sections = make(stack, runs, across, heights, step_mm=step_mm)
+    sections = make(solid, across, heights, step_mm=step_mm)
     if min(across.in_plane) < _FINE_MM:
         sections = [_kept_true(s, stack, shrinks=shrinks) for s in sections]
     contours = to_contours(stack, sections)
@@ -130,28 +135,19 @@ def _operand(name: str) -> str:
     return f"({name})" if any(f" {sign} " in name for sign in "-+|&") else name
 
 
-def _mended(stack: PlaneStack) -> PlaneStack:
-    """Put rings right that cross themselves or overlap, with a finding that says so."""
-    signed = stack.areas_mm2()
-    valid = np.logical_and.reduceat(shapely.is_valid(ring_polygons(stack)), stack.plane_ring[:-1])
-    bad = np.flatnonzero(~valid).tolist()
-    for plane in np.flatnonzero(valid & (np.diff(stack.plane_ring) > 1)):
-        off = abs(shapely.area(stack.section(int(plane))) - signed[plane])
-        if off > max(0.01, 1e-3 * abs(signed[plane])):
-            bad.append(int(plane))
-    return (repaired(stack, np.array(sorted(bad))) or stack) if bad else stack
-
-
-def _runs(stack: PlaneStack, image: ImageSeries | None, name: str) -> Runs:
+def _solid(structure: Structure, image: ImageSeries | None, options: EngineOptions | None) -> Solid | None:
+    """Return what a structure stands for; None where nothing was drawn."""
     grid = image.grid if image is not None else None
     spacing = grid.plane_spacing_mm if grid is not None else 0.0
-    runs = find_runs(stack, slice_spacing_mm=spacing or None, fallback_mm=None, image=grid)
-    if runs is None:
+    try:
+        return Solid.of(structure, grid=grid, options=options, slice_spacing_mm=spacing or None, image=grid)
+    except NotEvaluable as lack:
+        if lack.reason is Reason.EMPTY_STRUCTURE:
+            return None
         raise GeometryError(
-            f"{name} is drawn on one slice only and nobody says how thick that is.",
+            f"{structure.name} is drawn on one slice only and nobody says how thick that is.",
             remedy="Supply the image series (at least two slices), or draw the structure on more slices.",
-        )
-    return runs
+        ) from lack
 
 
 def _frame_margins(stack: PlaneStack, margins: Margins, name: str) -> FrameMargins:
