@@ -37,6 +37,8 @@ class Links:
         The ring that it goes on as; -1 where it ends, -2 where it branches.
     up_mm, down_mm, up_order, down_order
         How far the solid reaches beyond a ring that ends, and after which rule; see kernel `reach`.
+    up_stretch, down_stretch
+        By what factor a rounded end is higher than its rule says.
     """
 
     following: NDArray[np.int64]
@@ -53,6 +55,8 @@ class Links:
     down_mm: FloatArray
     up_order: NDArray[np.int64]
     down_order: NDArray[np.int64]
+    up_stretch: FloatArray
+    down_stretch: FloatArray
 
 
 def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: FloatArray | None = None) -> Links:
@@ -77,16 +81,17 @@ def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: Floa
             roof, roof_order = np.empty(n_rings), np.empty(n_rings, np.int64)
             reach(full_rho2, stack.offsets_mm, ring_plane, onward, back, gap[ring_plane], roof, roof_order)
             height, order = _roofed(height, order, roof, roof_order)
-        jumps = _jumps(stack, x, y, np.sqrt(own_rho2), ring_plane, back)
+        jumps = _jumps(stack, np.column_stack([x, y]), np.sqrt(own_rho2), back, _JUMP_FRAC)
         height = np.where(jumps & ((order == 2) | (order == 3)), _ROUND_FRAC * height, height)
         order = np.where(jumps, 0, order)
         if options.end_cap is not EndCap.SHAPE:
             flat = _flat_caps_mm(runs, options, gap)[ring_plane]
             height, order = np.where(onward == -1, flat, 0.0), np.zeros(n_rings, np.int64)
         flat_scale = min(1.5, max(0.5, scale)) if stack.n_planes == 1 else scale
-        scaled = height * np.where((order == 2) | (order == 3), options.round_stretch, flat_scale)
+        stretch = np.where((order == 2) | (order == 3), options.round_stretch, 1.0)
+        scaled = height * np.where((order == 2) | (order == 3), stretch, flat_scale)
         height = np.minimum(scaled, gap[ring_plane])
-        sides += [height, order]
+        sides += [height, order, stretch]
     return Links(
         following=next_in_ring(stack),
         point_ring=np.repeat(np.arange(n_rings), counts),
@@ -100,33 +105,40 @@ def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: Floa
         below=below,
         up_mm=sides[0],
         up_order=sides[1],
-        down_mm=sides[2],
-        down_order=sides[3],
+        up_stretch=sides[2],
+        down_mm=sides[3],
+        down_order=sides[4],
+        down_stretch=sides[5],
     )
 
 
-def _jumps(  # noqa: PLR0917 -- one step of _links, cut out for its length
-    stack: PlaneStack,
-    x: FloatArray,
-    y: FloatArray,
-    thick_mm: FloatArray,
-    ring_plane: NDArray[np.int64],
-    back: NDArray[np.int64],
+def has_jumped(stack: PlaneStack, links: Links, back: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
+    """Return which rings have moved, turned or changed their shape by more than a share, from those that led to them.
+
+    `back`: the ring on the plane before, `links.below` or `links.above`.
+    """
+    return _jumps(stack, np.column_stack([links.x_mm, links.y_mm]), links.thick_mm, back, share)
+
+
+def _jumps(
+    stack: PlaneStack, place: FloatArray, thick_mm: FloatArray, back: NDArray[np.int64], share: float
 ) -> NDArray[np.bool_]:
     """Return which rings have jumped from the plane before: moved unlike before, or turned, or changed in shape."""
-    w, before = stack.offsets_mm[ring_plane], np.where(back >= 0, back, 0)
+    w = np.repeat(stack.offsets_mm, np.diff(stack.plane_ring))
+    before = np.where(back >= 0, back, 0)
     first = back >= 0
     second = first & (back[before] >= 0)
     beyond = np.where(second, back[before], 0)
-    place = np.column_stack([x, y])
     gap, gap_before = np.abs(w - w[before]), np.abs(w[before] - w[beyond])
     step = place - place[before]
     earlier = np.zeros_like(step)
     earlier[second] = (place[before] - place[beyond])[second] * (gap[second] / gap_before[second])[:, None]
     aside = np.hypot(*(step - earlier).T)
-    turned = np.abs(_lie(stack) - _lie(stack)[before]).max(axis=1)
+    lie, lay = _lie(stack), _lie(stack)[before]
+    turned = np.abs(lie[:, 0] * lay[:, 1] - lie[:, 1] * lay[:, 0])
+    changed = np.abs(lie - lay).max(axis=1)
     least = np.minimum(thick_mm, thick_mm[before])
-    return np.asarray(first & ((second & (aside > _JUMP_FRAC * least)) | (turned > _JUMP_FRAC)))
+    return np.asarray(first & ((second & (aside > share * least)) | (turned > share) | (changed > _JUMP_FRAC)))
 
 
 def _lie(stack: PlaneStack) -> FloatArray:

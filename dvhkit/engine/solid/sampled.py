@@ -13,6 +13,7 @@ from dvhkit.engine.kernels.coverage import plane_excess
 from dvhkit.engine.kernels.reconstruct import sample_intervals
 from dvhkit.engine.lattice import Lattice
 from dvhkit.engine.options import Between
+from dvhkit.engine.solid.convex import convex_outlines, convex_rings, stepped_mm
 from dvhkit.engine.solid.links import Links, find_links, half_axes_mm
 from dvhkit.engine.solid.parts import find_parts
 from dvhkit.engine.solid.solid import Solid, by_depth, mended
@@ -103,15 +104,16 @@ def sampled(
     parts, rings = find_parts(groups, cell_mm2), joined_rings(groups, cell_mm2)
     none = np.zeros(solid.stack.n_planes)
     plane = None if only is None else int(intervals.places[only, :2].max())
-    begin_at = 0 if plane is None else max(0, plane - 3)
+    used = np.flatnonzero(stop > first) if only is None else np.array([only])
+    if not used.size:
+        return
+    begin_at = max(0, int(intervals.places[used[0], :2].max()) - 3)
     bend = solid.options.bend_max
     window = PlaneWindow(groups, lattice, 1, bend, none, first_plane=begin_at, only_cover=plane)
     scratch = interval_scratch(len(groups), lattice, max(1, int((stop - first).max())))
     rules, offsets = rules_of(solid, window.far_mm2), solid.stack.offsets_mm
-    for n in range(len(spans)) if only is None else (only,):
+    for n in used:
         begin, end = int(first[n]), int(stop[n])
-        if end == begin:
-            continue
         window.move_to(max(int(intervals.places[n, :2].max()), 0) + 1)
         here = part_of(intervals, slice(n, n + 1))._replace(ranges=np.array([[0, end - begin]], np.int64))
         out = np.empty((end - begin, lattice.n_rows + 1, lattice.n_columns + 1))
@@ -139,6 +141,12 @@ def sections_at(solid: Solid, heights_mm: FloatArray, step_mm: float) -> list[Se
     is_drawn = np.abs(heights_mm - solid.stack.offsets_mm[plane]) <= _SLIVER_MM
     for n in np.flatnonzero(is_drawn):
         found[n] = tuple(solid.stack.rings(int(plane[n])))
+    outlines = convex_outlines(solid)
+    if outlines is not None:
+        others = np.flatnonzero(~is_drawn)
+        for n, rings in zip(others, convex_rings(solid, outlines, heights_mm[others]), strict=True):
+            found[n] = rings
+        return [Section(w_mm=float(w), rings=rings) for w, rings in zip(heights_mm, found, strict=True)]
     places, spans = intervals_of(solid)[0].places, intervals_of(solid)[1]
     is_end = places[:, :2].min(axis=1) < 0
     beyond = np.zeros(len(heights_mm), bool)
@@ -222,25 +230,30 @@ def _heights(solid: Solid) -> tuple[FloatArray, list[float]]:
     size = float(np.ptp(stack.points_mm, axis=0).max()) / 2
     sag_mm = float(np.clip(_SAG_FRAC * size, *_SAG_MM))
     bends = _sags(solid)
-    found, ends = [stack.offsets_mm], []
+    found: list[FloatArray] = [stack.offsets_mm]
+    ends: list[float] = []
     for first, stop in solid.runs.bounds:
         for plane in range(first, stop):
             rings = slice(*stack.plane_ring[plane : plane + 2])
-            at = float(stack.offsets_mm[plane])
+            z = float(stack.offsets_mm[plane])
             for height, order, sign in (
                 (links.up_mm[rings], links.up_order[rings], 1.0),
                 (links.down_mm[rings], links.down_order[rings], -1.0),
             ):
-                found += [at + sign * _rises(h, int(o), sag_mm) for h, o in zip(height, order, strict=True) if h > 0]
+                found += [z + sign * _rises(h, int(o), sag_mm) for h, o in zip(height, order, strict=True) if h > 0]
             if plane + 1 < stop:
-                gap = float(stack.offsets_mm[plane + 1]) - at
+                gap = float(stack.offsets_mm[plane + 1]) - z
                 pieces = min(_SECTIONS_MAX, ceil(sqrt(max(bends[plane], _SLIVER_MM) / sag_mm)))
                 if solid.options.between is Between.PRISM:
-                    found.append(at + 0.5 * gap + STEP_MM * np.array([-1.0, 1.0]))
+                    found.append(z + 0.5 * gap + STEP_MM * np.array([-1.0, 1.0]))
                 else:
-                    found.append(at + gap * np.arange(1, pieces) / pieces)
+                    found.append(z + gap * np.arange(1, pieces) / pieces)
         low, high = float(solid.lo_mm[first]), float(solid.hi_mm[stop - 1])
         ends += [low - STEP_MM, high + STEP_MM]
+    outlines = convex_outlines(solid)
+    if outlines is not None:
+        at = stepped_mm(solid, outlines)
+        found.append(np.concatenate([at - STEP_MM, at + STEP_MM]))
     heights = np.sort(np.concatenate(found))
     return heights[np.append(True, np.diff(heights) > 0.5 * STEP_MM)], ends
 

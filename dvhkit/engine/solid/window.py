@@ -156,8 +156,10 @@ def joined_rings(groups: list[Solid], cell_mm2: float) -> Rings:
         for pairs in [list(zip(links, bases, strict=True))]
         for name in ("above", "below")
     }
-    reaches = ("up_mm", "up_order", "down_mm", "down_order")
-    up_mm, up_order, down_mm, down_order = (np.concatenate([getattr(own, name) for own in links]) for name in reaches)
+    reaches = ("up_mm", "up_order", "down_mm", "down_order", "up_stretch", "down_stretch")
+    up_mm, up_order, down_mm, down_order, up_stretch, down_stretch = (
+        np.concatenate([getattr(own, name) for own in links]) for name in reaches
+    )
     return Rings(
         above=np.concatenate(onward["above"]),
         below=np.concatenate(onward["below"]),
@@ -165,6 +167,8 @@ def joined_rings(groups: list[Solid], cell_mm2: float) -> Rings:
         up_order=up_order,
         down_height=down_mm,
         down_order=down_order,
+        up_stretch=up_stretch,
+        down_stretch=down_stretch,
         ends_up=np.logical_or.reduce([_ends_on_plane(g, g.links.above) for g in groups if g.links is not None]),
         ends_down=np.logical_or.reduce([_ends_on_plane(g, g.links.below) for g in groups if g.links is not None]),
         # The half-thickness of a disc is half the side of the square of its area.
@@ -186,7 +190,6 @@ def rules_of(solid: Solid, far_mm2: float) -> Rules:
     options = solid.options
     return Rules(
         bend=options.bend_max,
-        stretch=options.round_stretch,
         far=max(far_mm2, 1e4),
         all_step=options.between is Between.PRISM,
     )
