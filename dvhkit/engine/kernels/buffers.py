@@ -79,6 +79,8 @@ class Parts(NamedTuple):
         Whether the second moments tell the area: outlines rounder than a triangle.
     around : (parts, 2)
         Cells gained for each mm that the rings grow, on the plane below and above.
+    is_wall
+        Whether it bounds a wall that is round across itself, whose levels alone tell the section.
     """
 
     up: NDArray[np.int64]
@@ -88,6 +90,7 @@ class Parts(NamedTuple):
     shape: FloatArray
     is_compact: NDArray[np.bool_]
     around: FloatArray
+    is_wall: NDArray[np.bool_]
 
 
 class Layers(NamedTuple):

@@ -138,7 +138,8 @@ def _half_curvature(la, lb, lc, ga, gb, bend):
 @_inlined
 def _distance(level, radius):
     """Turn a level back into a signed distance, which is what changes linearly across a cell."""
-    return level / (radius + sqrt(max(0.0, radius * radius + level)))
+    bent = level if radius >= 0.0 else -level
+    return level / (abs(radius) + sqrt(max(0.0, radius * radius + bent)) + 1e-30)
 
 
 @_inlined
@@ -690,6 +691,8 @@ def _find_steps(areas, full, targets, stepped):
         off = 0.0
         total = 0.0
         for s in range(targets.shape[1]):
+            if targets[part, s] <= 0.0:
+                continue
             off += abs(targets[part, s] - areas[part, s] - full[part])
             total += targets[part, s]
         stepped[part] = off > _STEP_TOLERANCE * total
@@ -846,6 +849,8 @@ def _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, i
     targets = np.zeros((n_parts, mids.size))
     course = np.zeros((4, n_parts, mids.size))
     for p in range(n_parts):
+        if parts.is_wall[begin + p]:
+            continue
         compact = parts.is_compact[begin + p]
         _areas_between(parts.shape[begin + p], compact, span, mids, z[0], rings.ball, bend, targets[p])
         one, two = parts.around[begin + p]

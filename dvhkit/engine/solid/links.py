@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from dvhkit.model.arrays import FloatArray
 # An outline that turns aside by more than this part of its half-thickness, or turns or changes its shape by more than
 # this, has jumped: how it went on so far says nothing of what lies beyond its last slice.
 _JUMP_FRAC = 0.5
+# A hole that widens by more than this share of what its outline narrows by lies in a wall round across itself.
+_OPPOSITE_FRAC = 0.3
 # A rounded end holds about two thirds of the prism of its height.
 _ROUND_FRAC = 2.0 / 3.0
 
@@ -39,6 +42,9 @@ class Links:
         How far the solid reaches beyond a ring that ends, and after which rule; see kernel `reach`.
     up_stretch, down_stretch
         By what factor a rounded end is higher than its rule says.
+    wall_mm
+        Half-thickness of a wall that is round across itself, as a torus is: of its outer ring, and negative of the
+        inner one; 0 for all others.
     """
 
     following: NDArray[np.int64]
@@ -57,6 +63,7 @@ class Links:
     down_order: NDArray[np.int64]
     up_stretch: FloatArray
     down_stretch: FloatArray
+    wall_mm: FloatArray
 
 
 def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: FloatArray | None = None) -> Links:
@@ -109,7 +116,36 @@ def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: Floa
         down_mm=sides[3],
         down_order=sides[4],
         down_stretch=sides[5],
+        wall_mm=np.zeros(n_rings),
     )
+
+
+def round_walls_mm(stack: PlaneStack, links: Links) -> FloatArray:
+    """Return `wall_mm` of all rings: where an outline with one hole narrows as the hole widens, and the other way."""
+    wall = np.zeros(len(links.x_mm))
+    paired = np.flatnonzero(np.diff(stack.plane_ring) == 2)
+    first = stack.plane_ring[paired]
+    mixed = links.is_hole[first] != links.is_hole[first + 1]
+    paired, first = paired[mixed], first[mixed]
+    outer = first + links.is_hole[first]
+    hole = first + ~links.is_hole[first]
+    for begin, stop in _chains(paired, outer, hole, links):
+        out, inn = outer[begin:stop], hole[begin:stop]
+        grown = np.diff(links.size_mm[out]), np.diff(links.size_mm[inn])
+        if len(out) < 2 or float(grown[0] @ grown[1]) >= -_OPPOSITE_FRAC * float(grown[0] @ grown[0]):
+            continue
+        wall[out] = 0.5 * (links.size_mm[out] - links.size_mm[inn])
+        wall[inn] = -wall[out]
+    return wall
+
+
+def _chains(
+    planes: NDArray[np.int64], outer: NDArray[np.int64], hole: NDArray[np.int64], links: Links
+) -> list[tuple[int, int]]:
+    """Return the stretches of planes, by their place in the list, whose outlines and holes go on as one another."""
+    goes_on = (np.diff(planes) == 1) & (links.above[outer[:-1]] == outer[1:]) & (links.above[hole[:-1]] == hole[1:])
+    edges = [0, *(np.flatnonzero(~goes_on) + 1).tolist(), len(planes)]
+    return list(pairwise(edges))
 
 
 def has_jumped(stack: PlaneStack, links: Links, back: NDArray[np.int64], share: float) -> NDArray[np.bool_]:

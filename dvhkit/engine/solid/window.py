@@ -117,6 +117,7 @@ class PlaneWindow:
             links.y_mm - lattice.origin_mm[1],
             links.size_mm,
             links.thick_mm,
+            links.wall_mm,
             self._edges[depth],
             *self._nodes,
             planes.level[depth],
