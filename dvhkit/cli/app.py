@@ -12,12 +12,14 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from dvhkit.cli.audit import audit
+from dvhkit.cli.commission import commission
 from dvhkit.cli.ctv import ctv_app
 from dvhkit.cli.dvh import dvh
 from dvhkit.cli.export import export
 from dvhkit.cli.inspect import inspect
 from dvhkit.cli.margin import margin_app
 from dvhkit.cli.names import names_app
+from dvhkit.cli.phantom import phantom_app
 from dvhkit.cli.protocol import protocol_app
 from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE, never_fail_on_letters
 from dvhkit.cli.sum import sum_
@@ -38,6 +40,8 @@ app.command()(dvh)
 app.command()(inspect)
 app.command()(export)
 app.command("sum")(sum_)
+app.command()(commission)
+app.add_typer(phantom_app)
 app.add_typer(names_app)
 app.add_typer(protocol_app)
 app.add_typer(margin_app)

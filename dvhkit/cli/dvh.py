@@ -21,8 +21,8 @@ from dvhkit.cli.options import (
     UncoveredOption,
     open_case,
 )
-from dvhkit.cli.streams import announce_first_run
-from dvhkit.errors import InputError
+from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run
+from dvhkit.errors import InputError, Reason
 
 
 def dvh(
@@ -54,6 +54,8 @@ def dvh(
 ) -> None:
     r"""Compute DVHs and metrics of one plan.
 
+    Exit code 1: there is no dose that could be used, and a metric needs one.
+
     [dim]Example:[/dim]  dvhkit dvh plans/case7 --roi PTV --metric 'D95%\[Gy]' --metric 'V20Gy\[%]' --csv ptv.csv
     """
     from dvhkit.cli import profile_view
@@ -75,6 +77,7 @@ def dvh(
         same_frame=same_frame,
         rx_gy=rx,
         fractions=fractions,
+        dose="if usable",
     )
     announce_first_run()
     if compare_profiles:
@@ -95,3 +98,5 @@ def dvh(
         json=(json, with_findings(records.metrics_document(rows), findings)),
         texts=[(csv, tables.metrics_csv(rows)), (curves, drawn)],
     )
+    if any(row.reason_code == Reason.NO_DOSE for row in rows):
+        raise typer.Exit(EXIT_NOT_MET)

@@ -57,7 +57,16 @@ def export(
 
     if not roi and not dose:
         raise InputError("nothing to export is named.", remedy="Name structures with --roi, or the dose with --dose.")
-    case = open_case(path, rtstruct=rtstruct, rtdose=rtdose, rtplan=rtplan, image=image, rx_gy=None, fractions=None)
+    case = open_case(
+        path,
+        rtstruct=rtstruct,
+        rtdose=rtdose,
+        rtplan=rtplan,
+        image=image,
+        rx_gy=None,
+        fractions=None,
+        dose="required" if dose or on == "dose" else "not needed",
+    )
     announce_first_run()
     targets: dict[str, tuple[Any, Grid]] = {}
     for name in roi or ():

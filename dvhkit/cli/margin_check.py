@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from dvhkit.model.case import Case
     from dvhkit.model.structure import Structure
+    from dvhkit.readers.case import DoseNeed
     from dvhkit.targets.achieved.check import MarginMeasure
     from dvhkit.targets.achieved.containment import Containment
 
@@ -75,7 +76,10 @@ def check(
         raise InputError("a margin has two structures.", remedy="Give both --inner and --outer, or neither.")
     expected = parse_expectation(expect) if expect is not None else None
     errors = _setup_errors(systematic, random, min_d98)
-    case = open_case(path, rtstruct=rtstruct, rtdose=rtdose, rtplan=None, image=image, rx_gy=None, fractions=None)
+    need: DoseNeed = "not needed" if min_d98 is None else "required"
+    case = open_case(
+        path, rtstruct=rtstruct, rtdose=rtdose, rtplan=None, image=image, rx_gy=None, fractions=None, dose=need
+    )
     if inner is not None and outer is not None:
         document, measures = _one(case, case.structures[inner], case.structures[outer], expected)
         if errors is not None:

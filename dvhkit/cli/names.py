@@ -71,7 +71,7 @@ def show(
     from dvhkit.readers.case import read_case
 
     known = _aliases(aliases, learn or [])
-    case = read_case(path)
+    case = read_case(path, dose="not needed")
     facts = _facts(case)
     rows = recognise(facts, known, load_tg263(tg263) if tg263 else None)
     findings = name_findings(rows, place_structures(case.structures))
@@ -113,7 +113,7 @@ def learn(
 
     if file is None:
         raise InputError("learning needs the file to write to.", remedy="Name it with --file FILE.")
-    case = read_case(path)
+    case = read_case(path, dose="not needed")
     _require_drawn(pairs or [], [s.name for s in case.structures])
     known = _aliases(file, pairs or [], may_be_new=True)
     console = out_console()

@@ -13,6 +13,7 @@ from dvhkit.errors import InputError
 
 if TYPE_CHECKING:
     from dvhkit.model.case import Case
+    from dvhkit.readers.case import DoseNeed
 
 CasePath = Annotated[Optional[Path], typer.Argument(help="Folder (or one file in it) with the plan's DICOM files.")]  # noqa: UP045 -- typer reads it
 RtstructOption = Annotated[Optional[Path], typer.Option("--rtstruct", help="Use this RTSTRUCT file.")]  # noqa: UP045
@@ -80,6 +81,7 @@ def open_case(
     same_frame: bool = False,
     rx_gy: float | None,
     fractions: int | None,
+    dose: DoseNeed = "not needed",
 ) -> Case:
     """Read the one case that the arguments name, with the user's prescription where one is given."""
     from dvhkit.jobs.batch import with_user_prescription
@@ -96,6 +98,7 @@ def open_case(
             image=image,
             registration=registration,
             same_frame=same_frame,
+            dose=dose,
             progress=progress,
         )
     return with_user_prescription(case, rx_gy=rx_gy, fractions=fractions)

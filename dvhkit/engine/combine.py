@@ -9,9 +9,12 @@ from typing import Any, Literal
 import numpy as np
 import shapely
 
+from dvhkit.engine.contours.chains import separate
+from dvhkit.engine.contours.planes import PlaneStack, stack_planes
+from dvhkit.engine.contours.repair import rings_of
+from dvhkit.engine.contours.runs import find_runs
 from dvhkit.engine.options import profile
-from dvhkit.engine.planes import PlaneStack, find_runs, slabs, stack_planes
-from dvhkit.engine.repair import rings_of
+from dvhkit.engine.solid.ends import slabs
 from dvhkit.errors import GeometryError, InputError
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
@@ -33,9 +36,12 @@ class _Operand:
     stack: PlaneStack
     lo_mm: FloatArray
     hi_mm: FloatArray
+    islands: tuple[_Operand, ...] = ()
 
     def at(self, w_mm: float) -> Any:  # noqa: ANN401 -- a shapely geometry
         """Return the section at `w_mm`: that of the plane whose slab holds it, empty beyond the ends."""
+        if self.islands:
+            return shapely.union_all([island.at(w_mm) for island in self.islands])
         inside = np.flatnonzero((self.lo_mm <= w_mm + 1e-9) & (w_mm - 1e-9 <= self.hi_mm))
         if inside.size == 0:
             return shapely.Polygon()
@@ -91,6 +97,7 @@ def combine(op: Operator, a: Structure, b: Structure, *, name: str) -> Structure
         name=name,
         contours=tuple(contours),
         frame_of_reference_uid=a.frame_of_reference_uid or b.frame_of_reference_uid,
+        slices=a.slices or b.slices,
     )
 
 
@@ -129,10 +136,12 @@ def _usual_gap(stack: PlaneStack) -> float | None:
 
 def _operand(stack: PlaneStack, other_gap_mm: float | None) -> _Operand:
     """Let a lone slice stand for the other operand's slice distance, or for itself alone if nobody knows one."""
+    parts = separate(stack)
+    islands = tuple(_operand(part, other_gap_mm) for part in parts) if len(parts) > 1 else ()
     runs = find_runs(stack, slice_spacing_mm=None, fallback_mm=other_gap_mm or 2 * _SAME_MM)
     assert runs is not None
     lo, hi = slabs(stack, runs, profile("prism"))
-    return _Operand(stack=stack, lo_mm=lo, hi_mm=hi)
+    return _Operand(stack=stack, lo_mm=lo, hi_mm=hi, islands=islands)
 
 
 def _planes(op: Operator, a: _Operand | None, b: _Operand | None) -> list[float]:

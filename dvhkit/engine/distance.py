@@ -17,9 +17,9 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from dvhkit.engine.contours.planes import PlaneStack
 from dvhkit.engine.kernels.envelope import across_planes
 from dvhkit.engine.kernels.gauge import gauge_field
-from dvhkit.engine.planes import PlaneStack
 from dvhkit.engine.solid import Solid
 from dvhkit.engine.solid.sampled import Section, all_sections
 from dvhkit.engine.trace import Tracer

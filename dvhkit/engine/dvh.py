@@ -12,8 +12,10 @@ import numpy as np
 
 from dvhkit.engine.field.accumulate import Reading, accumulated
 from dvhkit.engine.field.bounds import hull, rounded
+from dvhkit.engine.field.faces import greatest_on_faces_gy
+from dvhkit.engine.field.joined import joined
 from dvhkit.engine.options import EngineOptions, admissible
-from dvhkit.engine.solid.solid import Solid, make_solid
+from dvhkit.engine.solid.solid import Solid, make_islands
 from dvhkit.findings import Finding
 from dvhkit.model.dose import Dose
 from dvhkit.model.dvh import PEAKS, Dvh
@@ -23,6 +25,8 @@ from dvhkit.model.structure import Structure
 # Above this volume dose voxels are not divided and readings cost most: its band comes from the rule between slices and
 # from the dose, and not from where it ends. Half a slice of a flat end is then still 1 to 2 % of the volume.
 _ENDS_MATTER_CC = 1000.0
+# Less outside the dose grid is the rounding of contours and grids.
+MUCH_UNCOVERED_FRAC = 1e-6
 
 
 def compute_dvh(
@@ -59,19 +63,30 @@ def compute_dvh(
         Contours that are not planar or not parallel, or coordinates that are not numbers.
     """
     options = options or EngineOptions()
-    solid = make_solid(structure, dose.grid if dose else None, options, slice_spacing_mm=slice_spacing_mm, image=image)
-    if not isinstance(solid, Solid):
-        return _without_volume(structure, solid)
+    grid = dose.grid if dose else None
+    islands = make_islands(structure, grid, options, slice_spacing_mm=slice_spacing_mm, image=image)
+    if islands.findings:
+        return _without_volume(structure, islands.findings)
     if not with_band:
-        return accumulated(solid, [Reading(options=options, dose=dose)])[1][0]
-    return _with_band(solid, options, dose)
+        return joined([_plainly(solid, options, dose) for solid in islands.solids])
+    ends_matter = sum(solid.volume_mm3 for solid in islands.solids) <= 1000.0 * _ENDS_MATTER_CC
+    dvh = joined([_with_band(solid, options, dose, ends_matter=ends_matter) for solid in islands.solids])
+    if dvh.volume_cc <= 0:
+        return dvh
+    others = (joined([_plainly(solid, options, dose) for solid in other]) for other in islands.others)
+    dvh = replace(dvh, variants=(*dvh.variants, *(replace(other, reading="other contours") for other in others)))
+    return _with_faces(dvh, structure, options, dose, slice_spacing_mm)
 
 
-def _with_band(drawn: Solid, options: EngineOptions, dose: Dose | None) -> Dvh:
+def _plainly(solid: Solid, options: EngineOptions, dose: Dose | None) -> Dvh:
+    return accumulated(solid, [Reading(options=options, dose=dose)])[1][0]
+
+
+def _with_band(drawn: Solid, options: EngineOptions, dose: Dose | None, *, ends_matter: bool) -> Dvh:
     main = Reading(options=options, dose=dose, bounds=True)
     others = admissible(options)
     coarse = EngineOptions(cells_target=others[-1].cells_target, subdivision_max=options.subdivision_max)
-    if drawn.volume_mm3 > 1000.0 * _ENDS_MATTER_CC:
+    if not ends_matter:
         others, coarse = others[:1], options
     variants = [Reading(options=other, dose=dose) for other in others]
     smooth = Reading(options=coarse, dose=rounded(dose), bounds=True) if dose is not None else None
@@ -94,6 +109,17 @@ def _with_band(drawn: Solid, options: EngineOptions, dose: Dose | None) -> Dvh:
         min_bounds_gy=hull(dvh.min_bounds_gy, found[smooth].min_bounds_gy),
         max_bounds_gy=hull(dvh.max_bounds_gy, found[smooth].max_bounds_gy),
     )
+
+
+def _with_faces(
+    dvh: Dvh, structure: Structure, options: EngineOptions, dose: Dose | None, slice_spacing_mm: float | None
+) -> Dvh:
+    """Return the DVH, and its variants, with what bounds the dose outside the grid, where much lies there."""
+    if dose is None or not max(d.uncovered_frac for d in (dvh, *dvh.variants)) > MUCH_UNCOVERED_FRAC:
+        return dvh
+    face_gy = greatest_on_faces_gy(structure, dose, options, slice_spacing_mm=slice_spacing_mm)
+    variants = tuple(replace(variant, face_gy=face_gy) for variant in dvh.variants)
+    return replace(dvh, face_gy=face_gy, variants=variants)
 
 
 def compute_dvhs(

@@ -7,9 +7,9 @@ from math import ceil, floor
 
 import numpy as np
 
-from dvhkit.engine.frame import Frame
+from dvhkit.engine.contours.frame import Frame
+from dvhkit.engine.contours.planes import PlaneStack
 from dvhkit.engine.options import EngineOptions
-from dvhkit.engine.planes import PlaneStack
 from dvhkit.errors import GeometryError
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid

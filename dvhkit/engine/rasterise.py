@@ -8,7 +8,7 @@ from dvhkit.engine.field.layers import fill
 from dvhkit.engine.kernels.book import book_field
 from dvhkit.engine.lattice import Lattice, end_halves_mm
 from dvhkit.engine.options import EngineOptions
-from dvhkit.engine.solid.solid import Solid, make_solid, mended
+from dvhkit.engine.solid.solid import Solid, make_islands, mended
 from dvhkit.errors import GeometryError
 from dvhkit.model.arrays import FloatArray, frozen_array
 from dvhkit.model.grid import Grid
@@ -41,10 +41,14 @@ def volume_on_grid(
     GeometryError
         Contours oblique to the grid, not planar, or not parallel.
     """
-    options = options or EngineOptions()
-    solid = make_solid(structure, grid, options, slice_spacing_mm=slice_spacing_mm)
-    if not isinstance(solid, Solid):
-        return np.zeros(grid.shape_zyx)
+    islands = make_islands(structure, grid, options or EngineOptions(), slice_spacing_mm=slice_spacing_mm)
+    total = np.zeros(grid.shape_zyx)
+    for solid in islands.solids:
+        total += _one_on_grid(solid, structure, grid)
+    return frozen_array(np.minimum(total, 1.0) if len(islands.solids) > 1 else total)
+
+
+def _one_on_grid(solid: Solid, structure: Structure, grid: Grid) -> FloatArray:
     if not solid.stack.frame.is_aligned:
         raise GeometryError(
             f"the contours of {structure.name} lie oblique to the voxels asked for.",
@@ -56,7 +60,7 @@ def volume_on_grid(
         field, _ = _field(again, grid)
     # From [w, v, u] of the frame back to [k, j, i] of the grid.
     axes = {grid_axis: 2 - frame_axis for frame_axis, grid_axis in enumerate(solid.stack.frame.grid_axis)}
-    return frozen_array(field.transpose(axes[2], axes[1], axes[0]))
+    return field.transpose(axes[2], axes[1], axes[0])
 
 
 def _field(solid: Solid, grid: Grid) -> tuple[FloatArray, FloatArray]:

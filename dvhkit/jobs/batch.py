@@ -72,7 +72,7 @@ def audit_one(case: Case, options: AuditOptions, *, root: Path | None = None) ->
 
 def _audit_one(files: CaseFiles, options: AuditOptions, root: Path | None) -> CaseOutcome:
     try:
-        return CaseOutcome(record=audit_one(read_files(files), options, root=root))
+        return CaseOutcome(record=audit_one(read_files(files, dose="if usable"), options, root=root))
     except DvhkitError as error:
         return CaseOutcome(record=_failed(files, options.protocol, str(error)), error=error)
     except Exception as error:  # noqa: BLE001 -- a fault in one case must not cost the others their result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -82,6 +83,7 @@ class CaseNumbers(StatedFacts):
         self._dvhs: dict[Region, Dvh] = {}
         self._margin_maps: dict[tuple[RoiRef, RoiRef], MarginMap] = {}
         self._findings: list[Finding] = []
+        self._why_no_dose = next((f.message for f in case.findings if f.code == "dose-unusable"), "")
 
     def region(self, roi: str | int) -> Region:
         """Return what `roi` names: a structure, ``#number``, or an expression.
@@ -144,11 +146,23 @@ class CaseNumbers(StatedFacts):
         """Return the DVH with a finding where the curve that the planning system stored for the ROI differs."""
         from dvhkit.metrics.agreement import disagreement
 
-        odd = [disagreement(dvh, stored) for stored in self._stored_dvhs(region)]
-        # Of several stored for one ROI, it is enough that one agrees.
-        if not odd or None in odd:
+        odd: dict[tuple[int, ...], list[Finding | None]] = {}
+        for stored in self._stored_dvhs(region):
+            found = disagreement(self._less(dvh, region, stored), stored)
+            odd.setdefault(stored.excluded_numbers, []).append(found)
+        # Of several stored for one and the same, it is enough that one agrees.
+        met = [found[0] for found in odd.values() if found[0] is not None and None not in found]
+        return replace(dvh, findings=(*dvh.findings, *met)) if met else dvh
+
+    def _less(self, dvh: Dvh, region: Region, stored: StoredDvh) -> Dvh:
+        """Return the DVH of an ROI less those that a stored curve excludes; `dvh` where it excludes none."""
+        from dvhkit.engine.combine import combine
+
+        if not stored.excluded_numbers:
             return dvh
-        return replace(dvh, findings=(*dvh.findings, *(f for f in odd[:1] if f)))
+        parts = [self.structure(region), *(self.case.structures[n] for n in stored.excluded_numbers)]
+        name = " - ".join(part.name for part in parts)
+        return self._compute(reduce(lambda a, b: combine("-", a, b, name=name), parts))
 
     def _stored_dvhs(self, region: Region) -> list[StoredDvh]:
         """Return what is stored for an ROI, if the numbers of the stored curves are those of this structure set."""
@@ -158,7 +172,12 @@ class CaseNumbers(StatedFacts):
         elsewhere = dose.referenced_structure_set_uid not in ("", own.sop_instance_uid)
         if elsewhere or sum(s.number == region.number for s in own) != 1:
             return []
-        return [stored for stored in dose.stored_dvhs if stored.roi_number == region.number]
+        once = {n for n, count in Counter(s.number for s in own).items() if count == 1}
+        return [
+            stored
+            for stored in dose.stored_dvhs
+            if stored.roi_number == region.number and once.issuperset(stored.excluded_numbers)
+        ]
 
     def _compute(self, structure: Structure) -> Dvh:
         from dvhkit.engine.dvh import compute_dvh as dvh_of_structure
@@ -211,6 +230,8 @@ class CaseNumbers(StatedFacts):
             beyond=lambda distance_mm: self._beyond(roi, distance_mm),
             targets=sum(s.rt_roi_type == "PTV" and not s.is_empty for s in self.case.structures),
         )
+        if row.reason_code == Reason.NO_DOSE and self._why_no_dose:
+            row = replace(row, reason=self._why_no_dose)
         return row if asked is metric else replace(row, metric=metric.canonical)
 
     def _beyond(self, roi: Region, distance_mm: float) -> Dvh:

@@ -43,6 +43,10 @@ class _Stored:
         """Return how far `other_gy` lies outside the bin: the curve says nothing of what is inside."""
         return max(self.low_gy - other_gy, other_gy - self.high_gy, 0.0)
 
+    def meets(self, low_gy: float, high_gy: float) -> bool:
+        """Return whether the bin reaches into the band from `low_gy` to `high_gy`."""
+        return self.low_gy <= high_gy and low_gy <= self.high_gy
+
 
 def disagreement(dvh: Dvh, stored: StoredDvh) -> Finding | None:
     """Compare a DVH with the one that the planning system stored for the same ROI.
@@ -64,8 +68,10 @@ def disagreement(dvh: Dvh, stored: StoredDvh) -> Finding | None:
 
     Notes
     -----
-    Doses are compared only where at most 1 % of the structure lies outside the dose grid: what a planning system
-    counts there is not in the file. A volume stored in percent has no size to compare.
+    A stored value within our band agrees, however far from our value. Where over 1 % of the structure lies outside the
+    dose grid, the stored volume says whether the planning system counted the part inside alone: then its doses are
+    compared with that part; else they are not, since what it took the dose outside to be is not in the file. A volume
+    stored in percent has no size to compare.
     """
     parts = [part for part in (_volume_part(dvh, stored), *_dose_parts(dvh, stored)) if part]
     if not parts:
@@ -81,24 +87,49 @@ def _volume_part(dvh: Dvh, stored: StoredDvh) -> str:
     if stored.volume_cc is None:
         return ""
     theirs_cc = float(stored.volume_cc[0])
-    limit_cc = VOLUME_LIMIT_FRAC * theirs_cc if theirs_cc > SMALL_VOLUME_CC else SMALL_VOLUME_LIMIT_CC
-    if abs(dvh.volume_cc - theirs_cc) <= limit_cc:
+    inside = [d.covered_cc for d in _readings(dvh)] if dvh.covered_cc > 0 else []
+    if any(_volumes_agree(ours, theirs_cc, dvh) for ours in ([d.volume_cc for d in _readings(dvh)], inside) if ours):
         return ""
     return f"volume {_number(theirs_cc)} cc stored, {_number(dvh.volume_cc)} cc here"
 
 
+def _readings(dvh: Dvh) -> tuple[Dvh, ...]:
+    return (dvh, *(variant for variant in dvh.variants if variant.covered_cc > 0 or dvh.covered_cc <= 0))
+
+
+def _volumes_agree(ours_cc: list[float], theirs_cc: float, dvh: Dvh) -> bool:
+    """Return whether a stored volume is near the first of ours, or between the least and the greatest of them."""
+    limit_cc = VOLUME_LIMIT_FRAC * theirs_cc if theirs_cc > SMALL_VOLUME_CC else SMALL_VOLUME_LIMIT_CC
+    error_cc = dvh.volume_error_cc
+    return abs(ours_cc[0] - theirs_cc) <= limit_cc or min(ours_cc) - error_cc <= theirs_cc <= max(ours_cc) + error_cc
+
+
+def _counts_the_part_inside(dvh: Dvh, stored: StoredDvh) -> bool:
+    """Return whether, by its volume, a stored curve is that of the part inside the dose grid."""
+    if dvh.uncovered_frac <= MAX_UNCOVERED_FRAC:
+        return True
+    if stored.volume_cc is None:
+        return False
+    theirs_cc = float(stored.volume_cc[0])
+    nearer = abs(dvh.covered_cc - theirs_cc) < abs(dvh.volume_cc - theirs_cc)
+    return nearer and _volumes_agree([d.covered_cc for d in _readings(dvh)], theirs_cc, dvh)
+
+
 def _dose_parts(dvh: Dvh, stored: StoredDvh) -> list[str]:
-    if not dvh.covered_cc > 0 or dvh.uncovered_frac > MAX_UNCOVERED_FRAC:
+    if not dvh.covered_cc > 0 or not _counts_the_part_inside(dvh, stored):
         return []
     limit_gy = max(DOSE_LIMIT_FRAC * _greatest_gy(stored), LEAST_DOSE_LIMIT_GY)
-    pairs = [("mean", _stored_mean(stored), dvh.mean_gy)]
+    every = _readings(dvh)
+    pairs = [("mean", _stored_mean(stored), [d.mean_gy for d in every], dvh.dose_error_gy)]
     for level in _LEVELS_PCT:
-        ours_gy = dvh.dose_to_hottest_gy(dvh.covered_cc * level / 100.0)
-        pairs.append((f"D{level:g}%", _stored_dose(stored, level), ours_gy))
+        ours_gy = [d.dose_to_hottest_gy(d.covered_cc * level / 100.0) for d in every]
+        error_gy = dvh.error_gy(dvh.covered_cc * level / 100.0)
+        pairs.append((f"D{level:g}%", _stored_dose(stored, level), ours_gy, error_gy))
     return [
-        f"{name} {_number(theirs.value_gy)} Gy stored, {_number(ours_gy)} Gy here"
-        for name, theirs, ours_gy in pairs
-        if theirs.distance_gy(ours_gy) > limit_gy
+        f"{name} {_number(theirs.value_gy)} Gy stored, {_number(ours_gy[0])} Gy here"
+        for name, theirs, ours_gy, error_gy in pairs
+        if theirs.distance_gy(ours_gy[0]) > limit_gy
+        and not theirs.meets(min(ours_gy) - error_gy, max(ours_gy) + error_gy)
     ]
 
 

@@ -115,6 +115,7 @@ def bed_dvh(dvh: Dvh, fractions: int, alpha_beta_gy: float, *, scale: float = 1.
         dose_gy=scale * bed_gy(dvh.dose_gy, fractions, alpha_beta_gy),
         min_gy=converted(dvh.min_gy),
         max_gy=converted(dvh.max_gy),
+        face_gy=converted(dvh.face_gy),
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
+
+import numpy as np
 
 from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.metrics.biology import LQ_DISPUTED_ABOVE_GY, bed_dvh, eqd2_dvh
@@ -61,7 +63,9 @@ class Measurement:
         if self._asks_cc:
             require_volume(self.dvh, at, name=self.row.name)
         if self.row.needs_dose:
-            self._require_coverage(at, uncovered)
+            settled = self._require_coverage(at, uncovered)
+            if settled is not None:
+                return settled
         return self._in_unit(self.row.function(self.dvh, at))
 
     @property
@@ -95,8 +99,11 @@ class Measurement:
             self.notes.append(describe(chosen))
         return chosen.dose_gy
 
-    def _require_coverage(self, at: float, uncovered: Uncovered) -> None:
-        """Refuse, or note, what lies outside the dose grid: it has no dose, and 0 Gy would be a lie."""
+    def _require_coverage(self, at: float, uncovered: Uncovered) -> float | None:
+        """Refuse, or note, what lies outside the dose grid: it has no dose, and 0 Gy would be a lie.
+
+        Returns the value where it does not depend on that part; else None.
+        """
         dvh = self.dvh
         if not dvh.covered_cc > 0:
             raise NotEvaluable(
@@ -104,7 +111,7 @@ class Measurement:
                 reason=Reason.OUTSIDE_DOSE_GRID,
             )
         if dvh.uncovered_frac <= _ROUNDING_FRAC:
-            return
+            return None
         outside = (
             f"{number_text(dvh.volume_cc - dvh.covered_cc, digits=4)} cc "
             f"({number_text(100 * dvh.uncovered_frac, digits=3)} %) of the structure lie outside the dose grid"
@@ -116,10 +123,49 @@ class Measurement:
                 reason=Reason.OUTSIDE_DOSE_GRID,
             )
         if dvh.uncovered_frac > MAX_UNCOVERED_FRAC and uncovered == "refuse":
-            inside = number_text(self._in_unit(self.row.function(dvh, at)), digits=5)
-            raise NotEvaluable(
-                f"{outside}, where there is no dose; on the part inside {self.metric} is "
-                f"{inside} {self.metric.unit.value}.",
-                reason=Reason.OUTSIDE_DOSE_GRID,
-            )
+            return self._settled(at, outside)
         self.notes.append(f"{outside}; the value is that of the part inside")
+        return None
+
+    def _settled(self, at: float, outside: str) -> float:
+        """Return the value if any dose of the part outside, up to that on the grid's faces, gives the same; else raise.
+
+        Percentages of volume are then those of the whole structure.
+        """
+        reason = f"{outside}, where there is no dose"
+        face_gy = self.dvh.face_gy
+        if face_gy is not None:
+            low, high = (
+                replace(self, dvh=_completed(self.dvh, dose_gy), notes=self.notes).value("refuse")
+                for dose_gy in (min(0.0, face_gy), face_gy)
+            )
+            face = f"the {number_text(face_gy, digits=4)} Gy on the grid's faces inside the structure"
+            if math.isclose(low, high, rel_tol=_ROUNDING_FRAC, abs_tol=_ROUNDING_FRAC):
+                self.notes.append(f"{outside}; the value does not depend on them, since it lies beyond {face}")
+                return high
+            low, high = sorted((low, high))
+            unit = self.metric.unit.value
+            reason += f"; with 0 Gy there, or {face}, {self.metric} is {_text(low)} or {_text(high)} {unit}"
+        inside = _text(self._in_unit(self.row.function(self.dvh, at)))
+        raise NotEvaluable(
+            f"{reason}; on the part inside {self.metric} is {inside} {self.metric.unit.value}.",
+            reason=Reason.OUTSIDE_DOSE_GRID,
+        )
+
+
+def _text(value: float) -> str:
+    return number_text(value, digits=5)
+
+
+def _completed(dvh: Dvh, dose_gy: float) -> Dvh:
+    """Return the DVH with one dose for all that lies outside the dose grid."""
+    assert dvh.min_gy is not None
+    assert dvh.max_gy is not None
+    place = int(np.searchsorted(dvh.dose_gy, dose_gy))
+    return replace(
+        dvh,
+        dose_gy=np.insert(dvh.dose_gy, place, dose_gy),
+        part_cc=np.insert(dvh.part_cc, place, dvh.volume_cc - dvh.covered_cc),
+        min_gy=min(dvh.min_gy, dose_gy),
+        max_gy=max(dvh.max_gy, dose_gy),
+    )

@@ -42,6 +42,7 @@ class StoredDvh:
     min_gy: float | None
     mean_gy: float | None
     max_gy: float | None
+    excluded_numbers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -50,6 +50,10 @@ class Dvh:
     volume_error_cc, dose_error_gy
         The engine's own error estimate: what a shift of the surface by a small part of the slice distance, and by what
         the chords of its outlines cut off, changes. `error_gy` says what that means for a part of the structure.
+    face_gy
+        Where part of the structure lies outside the dose grid: the greatest dose on the grid's faces inside the
+        structure, above which the part outside cannot be taken to lie. None where nothing lies outside, or it was not
+        looked at.
     min_bounds_gy, max_bounds_gy
         Between what the least and the greatest dose lie for all that the drawn slices say; None where no band was
         asked for. A drawn contour belongs to the structure, and an edge or a tip between two slices is drawn on
@@ -71,6 +75,7 @@ class Dvh:
     variants: tuple[Dvh, ...] = ()
     volume_error_cc: float = 0.0
     dose_error_gy: float = 0.0
+    face_gy: float | None = None
     min_bounds_gy: tuple[float, float] | None = None
     max_bounds_gy: tuple[float, float] | None = None
     reading: str = ""

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dvhkit.errors import UnknownStructureError
 from dvhkit.model.arrays import FloatArray, frozen_array
+
+if TYPE_CHECKING:
+    from dvhkit.model.slices import Slices
 
 
 class ContourKind(StrEnum):
@@ -35,10 +39,13 @@ class Contour:
     ----------
     points_mm : (n, 3)
         Patient coordinates (LPS), as stored.
+    image_uid
+        ReferencedSOPInstanceUID of the image slice that it was drawn on; empty where that is not told.
     """
 
     points_mm: FloatArray
     kind: ContourKind = ContourKind.CLOSED_PLANAR
+    image_uid: str = ""
 
     def __repr__(self) -> str:
         return f"<Contour {self.kind.value}: {len(self.points_mm)} points>"
@@ -57,6 +64,8 @@ class Structure:
         ROINumber (3006,0022) and ROIName (3006,0026), as stored.
     rt_roi_type
         RTROIInterpretedType (3006,00A4), upper case; empty where it is missing.
+    slices
+        On which slices it was drawn, as far as image or structure set tell.
     """
 
     number: int
@@ -65,6 +74,7 @@ class Structure:
     rt_roi_type: str = ""
     color_rgb: tuple[int, int, int] | None = None
     frame_of_reference_uid: str = ""
+    slices: Slices | None = None
 
     def __repr__(self) -> str:
         kind = f" {self.rt_roi_type}" if self.rt_roi_type else ""

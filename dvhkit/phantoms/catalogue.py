@@ -17,6 +17,7 @@ from dvhkit.phantoms.linear_sets import LINEAR_SPACINGS_MM, linear_set
 from dvhkit.phantoms.phantom_set import PhantomSet
 from dvhkit.phantoms.radial_sets import gaussian_set, radiosurgery_set
 from dvhkit.phantoms.solids import Vector
+from dvhkit.phantoms.target_sets import margin_set, pair_set, setup_set
 from dvhkit.phantoms.truth_rows import RoiTruth, TruthRow, truth_rows
 from dvhkit.phantoms.vertebra_set import SHAPES, vertebra_set
 
@@ -64,6 +65,18 @@ def _vertebra(kind: str, tilt_deg: Vector) -> Builder:
     return lambda: vertebra_set(kind=kind, tilt_deg=tilt_deg)
 
 
+def _margin(margin_mm: float) -> Builder:
+    return lambda: margin_set(margin_mm=margin_mm)
+
+
+def _pair(shift_mm: Vector, grown_mm: float) -> Builder:
+    return lambda: pair_set(shift_mm=shift_mm, grown_mm=grown_mm)
+
+
+def _setup(shift_mm: Vector) -> Builder:
+    return lambda: setup_set(shift_mm=shift_mm)
+
+
 def _with_rows(phantom: PhantomSet, truths: tuple[RoiTruth, ...]) -> tuple[PhantomSet, tuple[TruthRow, ...]]:
     return phantom, tuple(row for truth in truths for row in truth_rows(truth))
 
@@ -105,6 +118,25 @@ _BUILDERS: dict[str, tuple[str, str, Builder]] = {
         for kind in SHAPES
         for suffix, words, tilt in (("", "", (0.0, 0.0, 0.0)), ("-tilted", ", tilted", (12.0, 8.0, 15.0)))
     },
+    **{
+        f"margin-{mm}mm": (
+            f"GTV, CTV and PTV with {mm} mm between them, 2 mm slices",
+            "our own",
+            _margin(mm),
+        )
+        for mm in (2, 3, 5)
+    },
+    "pair-shifted": ("one sphere drawn twice, 5 mm apart, 2 mm slices", "our own", _pair((3.0, -4.0, 0.0), 0.0)),
+    "pair-shifted-si": ("one sphere drawn twice, 3 mm apart along z, 2 mm slices", "our own", _pair((0, 0, 3.0), 0.0)),
+    "pair-nested": ("one sphere inside another, 3 mm apart everywhere, 2 mm slices", "our own", _pair((0, 0, 0), 3.0)),
+    **{
+        f"setup-{name}": (f"a target as planned and set up 4 mm too far {words}", "our own", _setup(shift))
+        for name, words, shift in (
+            ("left", "left", (4.0, 0.0, 0.0)),
+            ("posterior", "to the back", (0.0, 4.0, 0.0)),
+            ("superior", "to the head", (0.0, 0.0, 4.0)),
+        )
+    },
 }
 
 
@@ -113,10 +145,15 @@ def phantom_titles() -> dict[str, str]:
     return {name: title for name, (title, _, _) in _BUILDERS.items()}
 
 
-def make_phantom(name: str) -> CataloguePhantom:
-    """Return the phantom of that name; raises `InputError` for a name that is not in the catalogue."""
+def require_phantom(name: str) -> None:
+    """Raise `InputError` for a name that is not in the catalogue."""
     if name not in _BUILDERS:
         raise InputError(f"there is no phantom {name!r}.", remedy="There are: " + ", ".join(_BUILDERS) + ".")
+
+
+def make_phantom(name: str) -> CataloguePhantom:
+    """Return the phantom of that name; raises `InputError` for a name that is not in the catalogue."""
+    require_phantom(name)
     title, source, build = _BUILDERS[name]
     phantom, rows = build()
     # The label takes part in the UIDs, so phantoms of other names never share one.

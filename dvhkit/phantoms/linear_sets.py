@@ -77,13 +77,7 @@ def linear_set(*, direction: str, slice_mm: float) -> tuple[PhantomSet, tuple[Ro
     direction
         ``si``: more dose towards the feet; ``ap``: towards the front; ``oblique``: askew to every axis.
     """
-    if direction not in _DIRECTIONS:
-        raise InputError(f"there is no direction {direction!r}.", remedy="There are: " + ", ".join(_DIRECTIONS) + ".")
-    dose = LinearDose(
-        at_origin_gy=_CENTRE_GY[direction],
-        direction=_DIRECTIONS[direction],
-        gradient_gy_per_mm=_GRADIENT_GY_PER_MM,
-    )
+    dose = linear_dose(direction)
     grid = _image_grid(slice_mm)
     planes = grid.origin_mm[2] + grid.offsets_mm
     drawn: list[Structure] = []
@@ -102,6 +96,22 @@ def linear_set(*, direction: str, slice_mm: float) -> tuple[PhantomSet, tuple[Ro
         doses=(PhantomDose(grid=dose_grid, values_gy=np.maximum(sampled_gy(dose, dose_grid), 0.0)),),
     )
     return phantom, tuple(truths)
+
+
+def linear_dose(direction: str) -> LinearDose:
+    """Return the dose of the sets of that direction; raises `InputError` for one that does not exist."""
+    if direction not in _DIRECTIONS:
+        raise InputError(f"there is no direction {direction!r}.", remedy="There are: " + ", ".join(_DIRECTIONS) + ".")
+    return LinearDose(
+        at_origin_gy=_CENTRE_GY[direction],
+        direction=_DIRECTIONS[direction],
+        gradient_gy_per_mm=_GRADIENT_GY_PER_MM,
+    )
+
+
+def linear_dose_voxel_mm(slice_mm: float) -> float:
+    """Return the edge of the dose voxels of a set with such slices."""
+    return float(_dose_grid(slice_mm).spacing_mm[0])
 
 
 def _stack_truth(solid: Solid, planes: np.ndarray, slice_mm: float, dose: LinearDose) -> Truth:

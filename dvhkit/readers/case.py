@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from dvhkit.errors import DicomReadError, InputError, LinkError
+from dvhkit.errors import DicomReadError, GeometryError, InputError, LinkError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.case import Case, Source
 from dvhkit.model.dose import Dose
@@ -17,8 +17,8 @@ from dvhkit.model.structure import StructureSet
 from dvhkit.readers.archive.index import DicomIndex, FileEntry, Progress, find_files, index_files, scan
 from dvhkit.readers.archive.roles import Role
 from dvhkit.readers.image_series import build_series
-from dvhkit.readers.linking.case_files import CaseFiles
-from dvhkit.readers.linking.consistency import prescribed_dose, roi_references, structures_on_image
+from dvhkit.readers.linking.case_files import CaseFiles, unusable_dose
+from dvhkit.readers.linking.consistency import on_image_slices, prescribed_dose, roi_references, structures_on_image
 from dvhkit.readers.linking.frames import FrameJoiner
 from dvhkit.readers.linking.link import Choice, link
 from dvhkit.readers.rtdose import read_dose
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CaseFiles", "find_cases", "inventory", "read_case", "read_dose", "read_files"]
 
+# What becomes of a dose that cannot be used; see `read_case`.
+DoseNeed = Literal["required", "if usable", "not needed"]
+
 _OPTIONS = {Role.RTSTRUCT: "--rtstruct", Role.RTDOSE: "--rtdose", Role.RTPLAN: "--rtplan", Role.REG: "registration"}
 _CHOICE = "Choose with --rtstruct, --rtdose or --rtplan, or name the folder of one case."
 
@@ -39,7 +42,8 @@ def find_cases(path: Path | str, *, progress: Progress | None = None) -> list[Ca
     """Return the files of every case at or under `path`, ordered by label.
 
     UIDs decide what belongs together; folders decide nothing. Cases that cannot be read are in the list with their
-    `problem`, so that nothing is dropped unseen. If `path` is one RT file, the cases are those that it is part of.
+    `problem`, so that nothing is dropped unseen; a case whose dose alone is unusable is there without it. If `path` is
+    one RT file, the cases are those that it is part of.
 
     Raises
     ------
@@ -51,7 +55,7 @@ def find_cases(path: Path | str, *, progress: Progress | None = None) -> list[Ca
     cases = link(index, _choice({own.role: own} if own else {}))
     if not cases:
         raise _nothing(index)
-    return list(cases)
+    return list(_without_unusable_doses(cases, "if usable"))
 
 
 def inventory(
@@ -93,6 +97,7 @@ def read_case(
     image: Path | str | None = None,
     registration: Path | str | None = None,
     same_frame: bool = False,
+    dose: DoseNeed = "required",
     progress: Progress | None = None,
 ) -> Case:
     """Return the one case in a folder, or the one that the named files make.
@@ -108,6 +113,10 @@ def read_case(
     same_frame
         Vouch that dose and structures share a frame of reference although their UIDs differ; a serious finding
         remembers it.
+    dose
+        What becomes of a dose that cannot be used: ``required`` raises; ``if usable`` goes on without one that by its
+        header is none of the whole plan in Gy, and a serious finding, ``dose-unusable``, says why; ``not needed`` does
+        so for a damaged file, and for dose and structures in unlike frames, too.
 
     Raises
     ------
@@ -127,7 +136,26 @@ def read_case(
     cases = link(index, choice)
     if not cases:
         raise _nothing(index)
-    return read_files(_only_one(cases, index))
+    if rtdose is not None and dose == "if usable":
+        dose = "required"  # whoever names a dose wants its numbers
+    return read_files(_only_one(_without_unusable_doses(cases, dose), index), dose=dose)
+
+
+def _without_unusable_doses(cases: tuple[CaseFiles, ...], dose: DoseNeed) -> tuple[CaseFiles, ...]:
+    """Return the cases less unusable doses, where the structures have no other dose that can be used; each once."""
+    dosed = {case.rtstruct for case in cases if case.problem is None and case.rtdose}
+    spared = [case if case.rtstruct in dosed else _spared(case, dose) for case in cases]
+    return tuple({_but_dose(case): case for case in spared}.values())
+
+
+def _spared(files: CaseFiles, dose: DoseNeed) -> CaseFiles:
+    """Return the files less a dose that is unusable, as far as `dose` lets that pass."""
+    passes = dose == "not needed" or (dose == "if usable" and not files.is_fault_of_frames)
+    return files.without_dose() if passes else files
+
+
+def _but_dose(files: CaseFiles) -> tuple[object, ...]:
+    return files.rtstruct, files.rtplan, files.rtdose
 
 
 def _choice(
@@ -238,8 +266,8 @@ def _nothing(index: DicomIndex) -> InputError:
     )
 
 
-def read_files(files: CaseFiles) -> Case:
-    """Return the case that `files` make.
+def read_files(files: CaseFiles, *, dose: DoseNeed = "required") -> Case:
+    """Return the case that `files` make; `dose` as in `read_case`.
 
     Raises
     ------
@@ -248,6 +276,7 @@ def read_files(files: CaseFiles) -> Case:
     DicomReadError
         If a file cannot be used.
     """
+    files = _spared(files, dose)
     if files.problem is not None:
         raise files.problem
     if files.rtstruct is None:
@@ -255,33 +284,41 @@ def read_files(files: CaseFiles) -> Case:
     findings = list(files.findings)
     structures, found = read_structures(files.rtstruct)
     findings += found
-    dose = _read_dose(files, findings)
+    given = _read_dose(files, findings, need=dose)
     plan = _read_plan(files, findings)
     image = _read_image(files, findings)
-    if dose is not None and not files.same_frame:
-        joiner = FrameJoiner(dose, files.registrations)
+    if image is not None:
+        structures = on_image_slices(structures, image)
+    if given is not None and not files.same_frame:
+        joiner = FrameJoiner(given, files.registrations)
         structures = joiner.structures(structures, findings)
         image = joiner.image(image, findings) if image is not None else None
-    findings += [*roi_references(structures, plan, dose), *prescribed_dose(plan, dose)]
+    findings += [*roi_references(structures, plan, given), *prescribed_dose(plan, given)]
     if image is not None and image.frame_of_reference_uid == structures.frame_of_reference_uid:
         findings += structures_on_image(structures, image)
     return Case(
         label=files.label,
         structures=structures,
-        dose=dose,
+        dose=given,
         plan=plan,
         image=image,
         prescriptions=plan.prescriptions if plan else (),
         fractions=plan.fractions_planned if plan else None,
         findings=tuple(findings),
-        sources=_sources(files, structures, dose, plan, image),
+        sources=_sources(files, structures, given, plan, image),
     )
 
 
-def _read_dose(files: CaseFiles, findings: list[Finding]) -> Dose | None:
+def _read_dose(files: CaseFiles, findings: list[Finding], *, need: DoseNeed) -> Dose | None:
     if not files.rtdose:
         return None
-    dose, found = read_dose_set(files.rtdose, files.assembly)
+    try:
+        dose, found = read_dose_set(files.rtdose, files.assembly)
+    except (DicomReadError, GeometryError, LinkError) as fault:
+        if need != "not needed":  # a damaged file may hold what was asked for
+            raise
+        findings.append(unusable_dose(fault))
+        return None
     findings += found
     if files.beam_doses:
         findings += compare_with_parts(dose, files.beam_doses)

@@ -99,7 +99,13 @@ def _rigid(step: DataSet, path: Path) -> FloatArray:
 def move_structure(structure: Structure, rigid: RigidMap, frame: str) -> Structure:
     """Return a structure in another frame of reference."""
     contours = tuple(replace(c, points_mm=rigid.points(c.points_mm)) for c in structure.contours)
-    return replace(structure, contours=contours, frame_of_reference_uid=frame)
+    slices = structure.slices
+    if slices is not None:
+        foot = rigid.points((slices.normal * slices.at_mm[0])[None])[0]
+        normal = rigid.rotation @ slices.normal
+        at = slices.at_mm - slices.at_mm[0] + float(foot @ normal)
+        slices = replace(slices, normal=normal, at_mm=at)
+    return replace(structure, contours=contours, frame_of_reference_uid=frame, slices=slices)
 
 
 def move_image(image: ImageSeries, rigid: RigidMap, frame: str) -> ImageSeries:

@@ -192,6 +192,14 @@ def plane_findings(grid: Grid, path: Path) -> list[Finding]:
     return [Finding(level=Level.WARNING, code="dose-planes-uneven", message=message, where=path.name)]
 
 
+def zero_findings(dose: Dose, path: Path) -> list[Finding]:
+    """Return a finding if a dose holds nothing above zero."""
+    if float(dose.values_gy.max()) > 0:
+        return []
+    message = "The dose grid is zero everywhere. Check that the export holds the dose that you mean."
+    return [Finding(level=Level.SERIOUS, code="dose-all-zero", message=message, where=path.name)]
+
+
 def _value_findings(dose: Dose, path: Path) -> list[Finding]:
     findings = []
     lowest, highest = float(dose.values_gy.min()), float(dose.values_gy.max())
@@ -208,9 +216,7 @@ def _value_findings(dose: Dose, path: Path) -> list[Finding]:
     if lowest < 0:
         message = f"The dose grid holds negative doses, down to {lowest:g} Gy."
         findings.append(Finding(level=Level.WARNING, code="dose-negative", message=message, where=path.name))
-    if highest <= 0:
-        message = "The dose grid is zero everywhere. Check that the export holds the dose that you mean."
-        findings.append(Finding(level=Level.SERIOUS, code="dose-all-zero", message=message, where=path.name))
+    findings += zero_findings(dose, path)
     if len(dose.grid.offsets_mm) == 1:
         message = "The dose grid has one plane only, so there is no dose between planes."
         findings.append(Finding(level=Level.WARNING, code="dose-single-plane", message=message, where=path.name))

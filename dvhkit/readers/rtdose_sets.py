@@ -15,7 +15,7 @@ from dvhkit.model.dose import Dose
 from dvhkit.model.grid import Grid
 from dvhkit.readers.geometry import evened
 from dvhkit.readers.linking.dose_sets import Assembly
-from dvhkit.readers.rtdose import plane_findings, read_dose
+from dvhkit.readers.rtdose import plane_findings, read_dose, zero_findings
 
 _ATOL_MM = 1e-3
 # Beams that differ from their plan by more than this fraction of its maximum belong to another calculation.
@@ -34,6 +34,7 @@ def read_dose_set(paths: tuple[Path, ...], assembly: Assembly) -> tuple[Dose, tu
         findings += [f for f in found if f.code not in ("dose-single-plane", "dose-all-zero")]
     _require_alike(doses)
     joined = _stack(doses, findings) if assembly is Assembly.PLANES else _sum(doses)
+    findings += zero_findings(joined, paths[0])
     return replace(joined, paths=paths, stored_dvhs=()), tuple(findings)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from dvhkit.errors import DicomReadError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
+from dvhkit.model.slices import with_slices_of_set
 from dvhkit.model.structure import Contour, ContourKind, Structure, StructureSet
 from dvhkit.readers.archive.roles import Role, require_role
 from dvhkit.readers.files.dicom_file import parse, quiet_pydicom, read_bytes, reading
@@ -76,7 +77,7 @@ def read_structures(path: Path) -> tuple[StructureSet, tuple[Finding, ...]]:
         structures = tuple(_structure(roi, rois, charset, path) for roi in members)
         frames, series = frames_and_series(data, path)
         structure_set = StructureSet(
-            structures=structures,
+            structures=with_slices_of_set(structures),
             sop_instance_uid=text(data, "SOPInstanceUID"),
             label=name_text(data, "StructureSetLabel", charset),
             frame_of_reference_uid=text(data, "FrameOfReferenceUID") or next(iter(frames), ""),
@@ -112,11 +113,13 @@ def _observed_types(data: DataSet, path: Path) -> dict[int, str]:
 
 def _structure(roi: DataSet, rois: _Rois, charset: tuple[str, ...], path: Path) -> Structure:
     number = require_integer(roi, "ROINumber", path=path)
-    name = name_text(roi, "ROIName", charset)
+    # Without a name its number is what tells it from others, here and in all that comes out.
+    stored = name_text(roi, "ROIName", charset)
+    name = stored if stored.strip() else f"#{number}"
     contours: list[Contour] = []
     color = None
     for item in rois.contours.get(number, []):
-        contours += _contours(item, name or f"#{number}", rois.odd, path)
+        contours += _contours(item, name, rois.odd, path)
         color = color or _color(item)
     return Structure(
         number=number,
@@ -177,11 +180,23 @@ def _contour(item: DataSet, points_mm: FloatArray, roi: str, odd: _Oddities, pat
     stated = text(item, "ContourGeometricType").upper().replace(" ", "_")
     if not stated:
         odd.no_kind.append(roi)
-        return Contour(points_mm=points_mm, kind=ContourKind.CLOSED_PLANAR if len(points_mm) > 2 else ContourKind.POINT)
+        kind = ContourKind.CLOSED_PLANAR if len(points_mm) > 2 else ContourKind.POINT
+        return Contour(points_mm=points_mm, kind=kind, image_uid=_image_uid(item, path))
     if stated not in ContourKind.__members__.values():
         odd.unknown_kind.append(f"{roi} ({stated[:20]})")
         return None
-    return Contour(points_mm=points_mm, kind=ContourKind(stated))
+    return Contour(points_mm=points_mm, kind=ContourKind(stated), image_uid=_image_uid(item, path))
+
+
+def _image_uid(item: DataSet, path: Path) -> str:
+    """Return the image slice that a contour refers to; empty where it refers to none, or to several."""
+    if not has(item, "ContourImageSequence"):
+        return ""
+    try:
+        images = items(item, "ContourImageSequence", path=path)
+    except DicomReadError:
+        return ""
+    return text(images[0], "ReferencedSOPInstanceUID") if len(images) == 1 else ""
 
 
 def _offset_mm(item: DataSet, roi: str, odd: _Oddities, path: Path) -> FloatArray:

@@ -20,7 +20,7 @@ from dvhkit.readers.files.elements import (
     text,
     where,
 )
-from dvhkit.readers.wording import counted
+from dvhkit.readers.wording import counted, listed
 
 # A stored mean that is further than this from the mean of its own curve is in some other unit.
 _MEAN_RTOL = 0.1
@@ -33,15 +33,24 @@ def read_stored_dvhs(data: DataSet, path: Path) -> tuple[tuple[StoredDvh, ...], 
     """
     found: list[StoredDvh] = []
     unused: list[str] = []
+    miscounted: list[int] = []
     for index, item in enumerate(items(data, "DVHSequence", path=path), start=1):
         try:
             found.append(_read_one(item, path))
+            if _miscounted(item, path):
+                miscounted.append(found[-1].roi_number)
         except DicomReadError as error:
             unused.append(f"item {index}: {error.message}")
     findings = []
     if unused:
         message = f"No comparison with {counted(len(unused), 'stored DVH')}: {'; '.join(unused[:3])}"
         findings.append(Finding(level=Level.INFO, code="stored-dvh-unusable", message=message, where=path.name))
+    if miscounted:
+        message = (
+            f"DVHNumberOfBins of the stored DVHs of ROI {listed(miscounted)} is not the number of pairs in DVHData; "
+            "all pairs are read."
+        )
+        findings.append(Finding(level=Level.INFO, code="stored-dvh-bins", message=message, where=path.name))
     odd = [dvh.roi_number for dvh in found if not _mean_agrees(dvh)]
     if odd:
         message = (
@@ -53,7 +62,7 @@ def read_stored_dvhs(data: DataSet, path: Path) -> tuple[tuple[StoredDvh, ...], 
 
 
 def _read_one(item: DataSet, path: Path) -> StoredDvh:
-    roi_number = _only_roi(item, path)
+    roi_number, excluded = _rois(item, path)
     if text(item, "DoseUnits").upper() != "GY":
         raise DicomReadError(f"DoseUnits is {text(item, 'DoseUnits') or 'missing'}.")
     kind, volume_units = text(item, "DVHType").upper(), text(item, "DVHVolumeUnits").upper()
@@ -66,6 +75,7 @@ def _read_one(item: DataSet, path: Path) -> StoredDvh:
         raise DicomReadError("the curve holds no volume.")
     return StoredDvh(
         roi_number=roi_number,
+        excluded_numbers=excluded,
         dose_gy=dose_gy,
         volume_cc=volume if volume_units == "CM3" else None,
         volume_pct=volume * (100.0 / top),
@@ -75,15 +85,21 @@ def _read_one(item: DataSet, path: Path) -> StoredDvh:
     )
 
 
-def _only_roi(item: DataSet, path: Path) -> int:
+def _rois(item: DataSet, path: Path) -> tuple[int, tuple[int, ...]]:
+    """Return the one ROI that a DVH includes, and those that it excludes (DVHROIContributionType, PS3.3 C.8.8.4)."""
     rois = items(item, "DVHReferencedROISequence", path=path)
-    included = [r for r in rois if text(r, "DVHROIContributionType").upper() in ("INCLUDED", "")]
-    if len(rois) != 1 or len(included) != 1:
-        raise DicomReadError(f"it joins {len(rois)} ROIs, {len(included)} of them included.")
-    roi_number = integer(included[0], "ReferencedROINumber", path=path)
-    if roi_number is None:
-        raise DicomReadError("ReferencedROINumber is missing.")
-    return roi_number
+    numbers: dict[str, list[int]] = {"INCLUDED": [], "EXCLUDED": []}
+    for roi in rois:
+        kind = text(roi, "DVHROIContributionType").upper() or "INCLUDED"
+        roi_number = integer(roi, "ReferencedROINumber", path=path)
+        if roi_number is None:
+            raise DicomReadError("ReferencedROINumber is missing.")
+        if kind not in numbers:
+            raise DicomReadError(f"DVHROIContributionType is {kind}.")
+        numbers[kind].append(roi_number)
+    if len(numbers["INCLUDED"]) != 1:
+        raise DicomReadError(f"it joins {len(rois)} ROIs, {len(numbers['INCLUDED'])} of them included.")
+    return numbers["INCLUDED"][0], tuple(numbers["EXCLUDED"])
 
 
 def _bins(item: DataSet, path: Path) -> tuple[FloatArray, FloatArray]:
@@ -91,14 +107,19 @@ def _bins(item: DataSet, path: Path) -> tuple[FloatArray, FloatArray]:
     scaling = number(item, "DVHDoseScaling", path=path)
     scaling = 1.0 if scaling is None else scaling
     stored = parse_numbers(raw_bytes(item, "DVHData"), place=where("DVHData"), path=path)
-    declared = integer(item, "DVHNumberOfBins", path=path)
-    if stored.size < 2 or stored.size % 2 or (declared is not None and stored.size != 2 * declared):
-        raise DicomReadError(f"DVHData has {stored.size} values for {declared} bins.")
+    if stored.size < 2 or stored.size % 2:
+        raise DicomReadError(f"DVHData has {stored.size} values, which make no pairs of width and volume.")
     widths, volumes = stored[0::2] * scaling, stored[1::2]
     if not np.all(np.isfinite(stored)) or np.any(widths < 0) or not scaling > 0:
         raise DicomReadError("DVHData holds values that are no bins.")
     # Writers sum up floats: the tail may end a rounding error below nothing.
     return widths, np.maximum(volumes, 0.0)
+
+
+def _miscounted(item: DataSet, path: Path) -> bool:
+    declared = integer(item, "DVHNumberOfBins", path=path)
+    stored = parse_numbers(raw_bytes(item, "DVHData"), place=where("DVHData"), path=path)
+    return declared is not None and stored.size != 2 * declared
 
 
 def _cumulative(widths: FloatArray, volumes: FloatArray, *, differential: bool) -> tuple[FloatArray, FloatArray]:

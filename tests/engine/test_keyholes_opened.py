@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from dvhkit.engine.contours.keyholes import open_keyhole
 from dvhkit.engine.dvh import compute_dvh
-from dvhkit.engine.keyholes import open_keyhole
 from dvhkit.engine.options import PROFILES, profile
 from dvhkit.phantoms.shapes import HoleStyle, Hollow, ring_area_mm2, structure
 from dvhkit.phantoms.solids import sphere

@@ -94,6 +94,21 @@ def test_doses_of_a_structure_that_leaves_the_grid_are_not_compared():
     assert disagreement(linear_dvh(101.5, 10, 26, uncovered_cc=0.5), stored) is not None
 
 
+def test_a_curve_of_the_part_inside_the_grid_is_compared_with_that_part():
+    assert disagreement(linear_dvh(100, 4, 20, uncovered_cc=60), linear_stored(100, 4, 20)) is None
+    far = disagreement(linear_dvh(100, 10, 26, uncovered_cc=60), linear_stored(100, 4, 20))
+    assert "mean" in far.message
+    assert "volume" not in far.message
+    assert "volume" in disagreement(linear_dvh(100, 4, 20, uncovered_cc=60), linear_stored(130, 4, 20)).message
+
+
+def test_a_stored_value_within_our_band_is_no_disagreement():
+    ours = linear_dvh(100, 4, 20)
+    assert disagreement(ours, linear_stored(112, 6, 22)) is not None
+    banded = replace(ours, variants=(linear_dvh(113, 6.1, 22.1), linear_dvh(90, 3, 19)))
+    assert disagreement(banded, linear_stored(112, 6, 22)) is None
+
+
 def test_a_structure_far_from_the_beams_is_not_held_to_parts_of_a_centigray():
     assert disagreement(linear_dvh(100, 0.011, 0.029), linear_stored(100, 0.005, 0.02)) is None
 
@@ -130,6 +145,15 @@ def test_the_finding_goes_with_the_dvh_and_into_the_audit(demo_case_dir):
     # ROI numbers of another structure set, or of another structure, mean nothing here.
     assert CODE not in codes(with_stored(1.1, uid="1.2.3"))
     assert CODE not in codes(with_stored(1.1, number=spinal_cord.number))
+    # A curve of the liver less the GTV is compared with just that: the whole liver's is another, its own agrees.
+    gtv = case.structures["GTV"]
+    less = with_stored(1.0)
+    rest_doses, rest_volumes = dvhkit.compute_dvh(case, "Liver - GTV").curve(step_gy=0.01)
+    whole = replace(less.dose.stored_dvhs[0], excluded_numbers=(gtv.number,))
+    share = 100 * rest_volumes / rest_volumes[0]
+    rest = replace(whole, dose_gy=rest_doses, volume_cc=rest_volumes, volume_pct=share)
+    for one, differs in ((whole, True), (rest, False)):
+        assert (CODE in codes(replace(less, dose=replace(less.dose, stored_dvhs=(one,))))) == differs
     record = dvhkit.audit_case(with_stored(1.1), "oligoprogressive-liver-2025")
     assert [f.where for f in record.findings if f.code == CODE] == ["Liver"]
 

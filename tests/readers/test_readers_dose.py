@@ -268,8 +268,8 @@ def test_percent_volumes_have_no_cc(made):
         {"units": "RELATIVE"},
         {"volume_units": "PER_U"},
         {"kind": "NATURAL"},
-        {"bins": 3},
-        {"contributions": ["INCLUDED", "EXCLUDED"]},
+        {"contributions": ["INCLUDED", "INCLUDED"]},
+        {"contributions": ["INCLUDED", "OTHER"]},
         {"contributions": ["EXCLUDED"]},
         {"contributions": []},
         {"scaling": 0},
@@ -279,6 +279,18 @@ def test_stored_curves_that_mean_something_else_are_left_out_and_told(made, opti
     dvhs, codes = read_dvhs(made, stored_dvh(1, CUMULATIVE, **options), stored_dvh(2, CUMULATIVE))
     assert [dvh.roi_number for dvh in dvhs] == [2]
     assert codes == {"stored-dvh-unusable"}
+
+
+def test_a_wrong_number_of_bins_is_told_and_the_good_pairs_are_read(made):
+    dvhs, codes = read_dvhs(made, stored_dvh(1, CUMULATIVE, bins=3), stored_dvh(2, CUMULATIVE))
+    assert [dvh.dose_gy.tolist() for dvh in dvhs] == [list(range(11))] * 2
+    assert codes == {"stored-dvh-bins"}
+
+
+def test_an_roi_less_another_is_read_as_such(made):
+    (dvh,), codes = read_dvhs(made, stored_dvh(1, CUMULATIVE, contributions=["INCLUDED", "EXCLUDED"]))
+    assert (dvh.roi_number, dvh.excluded_numbers) == (1, (1,))
+    assert not codes
 
 
 def test_percent_stored_for_gy_is_noticed_by_the_curve(made):

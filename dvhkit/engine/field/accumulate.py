@@ -8,14 +8,14 @@ from itertools import product
 
 import numpy as np
 
+from dvhkit.engine.contours.frame import Frame
+from dvhkit.engine.contours.planes import PlaneStack, next_in_ring
 from dvhkit.engine.field.bounds import bounded, chords_mm
 from dvhkit.engine.field.histogram import atoms, empty_histogram
 from dvhkit.engine.field.layers import Filled, fill
-from dvhkit.engine.frame import Frame
 from dvhkit.engine.kernels.book import book_layers, point_extremes, section_extremes, surface_extremes
 from dvhkit.engine.lattice import Lattice, dose_lattice, end_halves_mm, rim_mm, volume_lattice
 from dvhkit.engine.options import EngineOptions
-from dvhkit.engine.planes import PlaneStack, next_in_ring
 from dvhkit.engine.solid.links import Links
 from dvhkit.engine.solid.solid import Solid, ends_alike, mended
 from dvhkit.findings import Finding, Level

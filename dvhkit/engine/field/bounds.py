@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from dvhkit.engine.contours.planes import PlaneStack, next_in_ring
 from dvhkit.engine.kernels.peaks import round_peaks
-from dvhkit.engine.planes import PlaneStack, next_in_ring
 from dvhkit.engine.solid.solid import Solid
 from dvhkit.model.arrays import FloatArray, frozen_array
 from dvhkit.model.dose import Dose

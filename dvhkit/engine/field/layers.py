@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dvhkit.engine.contours.planes import PlaneStack
 from dvhkit.engine.kernels.buffers import Intervals, Layers, Scratch, Slabs
 from dvhkit.engine.kernels.coverage import fill_prisms, plane_excess
 from dvhkit.engine.kernels.reconstruct import fill_intervals
 from dvhkit.engine.lattice import SAME_HEIGHT_MM, Lattice, merge_near
 from dvhkit.engine.options import Between
-from dvhkit.engine.planes import PlaneStack
 from dvhkit.engine.solid.parts import find_parts
 from dvhkit.engine.solid.solid import Solid, by_depth
 from dvhkit.engine.solid.window import (

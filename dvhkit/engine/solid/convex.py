@@ -13,9 +13,9 @@ from itertools import pairwise
 import numpy as np
 import shapely
 
+from dvhkit.engine.contours.planes import PlaneStack
 from dvhkit.engine.kernels.support import bend_between, edge_normals, is_convex, merge_normals, reaches, shared_polygon
 from dvhkit.engine.options import Between
-from dvhkit.engine.planes import PlaneStack
 from dvhkit.engine.solid.links import Links, has_jumped
 from dvhkit.engine.solid.solid import Solid
 from dvhkit.model.arrays import FloatArray

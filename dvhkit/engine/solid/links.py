@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dvhkit.engine.contours.planes import PlaneStack, next_in_ring
+from dvhkit.engine.contours.runs import Runs
 from dvhkit.engine.kernels.links import link, reach, ring_shapes
 from dvhkit.engine.options import EndCap, EngineOptions
-from dvhkit.engine.planes import PlaneStack, Runs, cap_mm, next_in_ring
+from dvhkit.engine.solid.ends import cap_mm
 from dvhkit.model.arrays import FloatArray
 
 # An outline that turns aside by more than this part of its half-thickness, or turns or changes its shape by more than

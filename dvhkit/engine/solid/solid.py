@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from dvhkit.engine.contours.chains import separate
+from dvhkit.engine.contours.planes import PlaneStack, repaired, stack_planes
+from dvhkit.engine.contours.runs import Runs, find_runs
 from dvhkit.engine.kernels.rings import orient
 from dvhkit.engine.options import Between, EngineOptions
-from dvhkit.engine.planes import PlaneStack, Runs, find_runs, repaired, slabs, stack_planes
+from dvhkit.engine.solid.ends import slabs
 from dvhkit.engine.solid.links import Links, find_links, round_walls_mm
 from dvhkit.errors import GeometryError, NotEvaluable, Reason
 from dvhkit.findings import Finding, Level
@@ -203,10 +206,70 @@ def make_solid(
     stack = stack_planes(structure, grid)
     if stack is None:
         return (_nothing_drawn(structure),)
+    return _of_stack(stack, grid, options, slice_spacing_mm, image)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Islands:
+    """A structure as solids that never touch, each on planes of its own; nearly always a single one.
+
+    Attributes
+    ----------
+    solids
+        Their volumes, and their DVHs, add up.
+    others
+        The same contours read otherwise, each again as solids that add up: bands reach to them.
+    findings
+        Why there is no solid; empty where there are some.
+    """
+
+    solids: tuple[Solid, ...]
+    others: tuple[tuple[Solid, ...], ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def make_islands(
+    structure: Structure,
+    grid: Grid | None,
+    options: EngineOptions,
+    *,
+    slice_spacing_mm: float | None,
+    image: Grid | None = None,
+) -> Islands:
+    """Return a structure as islands that agree on their planes each, with what else the contours may mean.
+
+    Raises
+    ------
+    GeometryError
+        Contours that are not planar or not parallel, or coordinates that are not numbers.
+    """
+    stack = stack_planes(structure, grid)
+    if stack is None:
+        return Islands(solids=(), findings=(_nothing_drawn(structure),))
+
+    def read(whole: PlaneStack) -> tuple[list[Solid], list[Finding]]:
+        made = [_of_stack(part, grid, options, slice_spacing_mm, image) for part in separate(whole)]
+        lost = [finding for one in made if not isinstance(one, Solid) for finding in one]
+        return [one for one in made if isinstance(one, Solid)], lost
+
+    solids, lost = read(stack)
+    if lost:
+        return Islands(solids=(), findings=tuple(lost))
+    others: list[tuple[Solid, ...]] = []
+    if any(s.runs.other is not None for s in solids):
+        others.append(tuple(_solid(s.stack, s.runs.other or s.runs, options) for s in solids))
+    if stack.by_letter is not None and (letter := read(stack.by_letter))[0] and not letter[1]:
+        others.append(tuple(letter[0]))
+    return Islands(solids=tuple(solids), others=tuple(others))
+
+
+def _of_stack(
+    stack: PlaneStack, grid: Grid | None, options: EngineOptions, slice_spacing_mm: float | None, image: Grid | None
+) -> Solid | tuple[Finding, ...]:
     fallback = grid.plane_spacing_mm if grid is not None else None
     runs = find_runs(stack, slice_spacing_mm=slice_spacing_mm, fallback_mm=fallback, image=image)
     if runs is None:
-        return (*stack.findings, _thickness_unknown(structure))
+        return (*stack.findings, _thickness_unknown(stack.name))
     return _solid(stack, runs, options)
 
 
@@ -343,11 +406,11 @@ def _nothing_drawn(structure: Structure) -> Finding:
     )
 
 
-def _thickness_unknown(structure: Structure) -> Finding:
+def _thickness_unknown(name: str) -> Finding:
     return Finding(
         level=Level.SERIOUS,
         code="slice-thickness-unknown",
         message="Drawn on one slice only, and neither image nor dose says how thick that is; no volume can be given. "
         "Supply the image series.",
-        where=structure.name,
+        where=name,
     )

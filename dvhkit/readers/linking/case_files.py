@@ -27,6 +27,9 @@ class CaseFiles:
         Why these files were chosen, one sentence a choice.
     problem
         Why they cannot be read as a case; None if they can. `read_files` raises it.
+    dose_fault, is_fault_of_frames
+        The problem, where it is that of the dose alone: without the dose the case can be read. Whether it is that dose
+        and structures lie in unlike frames of reference.
     registrations
         Spatial registrations that join the frames of dose and structures.
     same_frame
@@ -46,8 +49,23 @@ class CaseFiles:
     links: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     problem: DvhkitError | None = field(default=None, compare=False)
+    dose_fault: DvhkitError | None = field(default=None, compare=False)
+    is_fault_of_frames: bool = False
     image_entries: tuple[FileEntry, ...] = field(default=(), repr=False)
     beam_doses: tuple[Path, ...] = field(default=(), repr=False)
+
+    def without_dose(self) -> CaseFiles:
+        """Return the files less a dose that cannot be used, and a finding that says so; as they are where it can."""
+        if self.dose_fault is None:
+            return self
+        return replace(
+            self,
+            rtdose=(),
+            beam_doses=(),
+            problem=None,
+            dose_fault=None,
+            findings=(*self.findings, unusable_dose(self.dose_fault)),
+        )
 
     def describe(self) -> str:
         """Return the files in one line, as candidates are listed."""
@@ -56,6 +74,14 @@ class CaseFiles:
         if self.rtplan:
             parts.append(f"plan {self.rtplan.name}")
         return f"{self.label}: " + ", ".join(parts)
+
+
+def unusable_dose(fault: DvhkitError) -> Finding:
+    """Return the finding that a dose was left out, and why."""
+    where = Path(fault.path).name if fault.path else ""
+    place = f"{fault.where} " if fault.where else ""
+    message = f"The dose cannot be used and is left out: {place}{fault.message} {fault.remedy or ''}".strip()
+    return Finding(level=Level.SERIOUS, code="dose-unusable", message=message, where=where)
 
 
 @dataclass(slots=True)
@@ -71,6 +97,8 @@ class Draft:
     links: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     problem: DvhkitError | None = None
+    dose_fault: DvhkitError | None = None
+    is_fault_of_frames: bool = False
 
     @property
     def entries(self) -> list[FileEntry]:

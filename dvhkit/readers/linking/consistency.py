@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from dvhkit.findings import Finding, Level
 from dvhkit.model.dose import Dose
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.plan import Plan
+from dvhkit.model.slices import slices_of_image, stored_step_mm
 from dvhkit.model.structure import Structure, StructureSet
 from dvhkit.readers.wording import counted, listed
 
@@ -50,11 +53,24 @@ def structures_on_image(structures: StructureSet, image: ImageSeries) -> list[Fi
     return findings
 
 
+def on_image_slices(structures: StructureSet, image: ImageSeries) -> StructureSet:
+    """Return the structures of the image's frame as drawn on its slices; others keep those of their set."""
+    slices = slices_of_image(image.grid, image.sop_instance_uids)
+    frame = image.frame_of_reference_uid
+    members = tuple(
+        replace(s, slices=slices)
+        if slices is not None and (s.frame_of_reference_uid or structures.frame_of_reference_uid) in ("", frame)
+        else s
+        for s in structures
+    )
+    return replace(structures, structures=members)
+
+
 def roi_references(structures: StructureSet, plan: Plan | None, dose: Dose | None) -> list[Finding]:
     """Return findings on ROI numbers that plan or dose refer to and the structure set does not have."""
     known = {structure.number for structure in structures}
     prescribed = {p.roi_number for p in plan.prescriptions if p.roi_number is not None} if plan else set()
-    stored = {dvh.roi_number for dvh in dose.stored_dvhs} if dose else set()
+    stored = {n for dvh in dose.stored_dvhs for n in (dvh.roi_number, *dvh.excluded_numbers)} if dose else set()
     table = (
         (prescribed - known, "prescription-roi-absent", "The plan prescribes to"),
         (stored - known, "stored-dvh-roi-absent", "The dose holds stored DVHs of"),
@@ -108,4 +124,6 @@ def _is_between(structure: Structure, image: ImageSeries) -> bool:
     heights = image.grid.to_grid_mm(first)[:, 2]
     above = np.clip(np.searchsorted(offsets, heights), 1, len(offsets) - 1)
     nearest = np.minimum(np.abs(offsets[above] - heights), np.abs(offsets[above - 1] - heights))
-    return bool(np.any(nearest > _OFF_PLANE * image.grid.plane_spacing_mm))
+    # Positions that are rounded may be off by half of what they are rounded to.
+    rounding = 0.5 * stored_step_mm(first @ np.round(image.grid.normal)) + 1e-3
+    return bool(np.any(nearest > max(rounding, _OFF_PLANE * image.grid.plane_spacing_mm)))

@@ -17,10 +17,12 @@ from dvhkit.errors import DvhkitError, LinkError
 from dvhkit.findings import Finding, Level
 from dvhkit.readers.archive.index import FileEntry
 from dvhkit.readers.files.headers import DoseHeader, PlanHeader
-from dvhkit.readers.rtdose import refusal
-from dvhkit.readers.wording import counted
+from dvhkit.readers.rtdose import read_dose, refusal
+from dvhkit.readers.wording import counted, listed
 
 _ATOL_MM = 1e-3
+# A message that names more files than these is not read.
+_MOST_TOLD = 8
 _WHOLE = ("PLAN", "MULTI_PLAN", "PLAN_OVERVIEW", "BRACHY", "")
 
 
@@ -156,9 +158,9 @@ def _fractions(fractions: list[DoseSet], plan: PlanHeader | None) -> list[DoseSe
 def _beams(beams: list[DoseSet], plan: PlanHeader | None) -> list[DoseSet]:
     missing = _missing_beams(beams, plan)
     if missing is None:
-        reason = "per-beam doses, and whether they are all beams of the plan is unknown"
+        reason = f"per-beam doses, and whether they are all beams of the plan is unknown: {_why_unknown(beams, plan)}"
     elif missing:
-        reason = f"per-beam doses, and those of beam {', '.join(map(str, missing))} are missing"
+        reason = f"per-beam doses, and those of beam {', '.join(map(str, missing))} are missing: {_said_by(beams)}"
     elif not _on_one_grid(beams):
         reason = "per-beam doses on different grids"
     else:
@@ -175,6 +177,43 @@ def _missing_beams(beams: list[DoseSet], plan: PlanHeader | None) -> list[int] |
     if not wanted or len(set(found)) != len(found) or any(not beam.header.beam_numbers for beam in beams):
         return None
     return sorted(set(wanted) - set(found))
+
+
+def _why_unknown(beams: list[DoseSet], plan: PlanHeader | None) -> str:
+    """Return which file says what of its beams, where that does not add up."""
+    if plan is None:
+        return f"{_said_by(beams)}, and the plan that names its beams is not there"
+    if not any(numbers for _, numbers in plan.groups):
+        return f"{_said_by(beams)}, and the plan names no beam"
+    holders: dict[int, list[str]] = {}
+    for beam in beams:
+        for number in beam.header.beam_numbers:
+            holders.setdefault(number, []).append(beam.entries[0].path.name)
+    twice = [
+        f"beam {number} is in {counted(len(files), 'file')} ({listed(files)})"
+        for number, files in sorted(holders.items())
+        if len(files) > 1
+    ]
+    odd = [beam for beam in beams if len(beam.header.beam_numbers) != 1]
+    return "; ".join([*twice, *([_said_by(odd)] if odd else [])])
+
+
+def _said_by(beams: list[DoseSet]) -> str:
+    """Return to which beams each file refers, and which holds nothing but zeros."""
+    told = []
+    for beam in beams:
+        numbers = beam.header.beam_numbers
+        refers = f"refers to beam{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+        empty = " and holds only zeros" if _holds_only_zeros(beam) else ""
+        told.append(f"{beam.entries[0].path.name} {refers if numbers else 'names no beam'}{empty}")
+    return "; ".join(told[:_MOST_TOLD]) + (f"; and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else "")
+
+
+def _holds_only_zeros(one: DoseSet) -> bool:
+    try:
+        return not any(read_dose(entry.path)[0].values_gy.any() for entry in one.entries)
+    except DvhkitError:
+        return False  # what is wrong with the file is told where it is read
 
 
 def _sum(parts: list[DoseSet], what: str) -> DoseSet:

@@ -86,7 +86,7 @@ class _Linker:
         return dose_sets(self.index.of_role(Role.RTDOSE), headers)
 
     def _from_dose(self, dose: DoseSet) -> Draft:
-        draft = Draft(dose=dose, problem=dose.problem, findings=list(dose.findings))
+        draft = Draft(dose=dose, dose_fault=dose.problem, findings=list(dose.findings))
         self._add_plan(draft)
         self._add_structures(draft)
         if draft.structures is not None:
@@ -98,6 +98,10 @@ class _Linker:
         if self.choice.rtplan is not None:
             draft.plan = self.choice.rtplan
             draft.links.append(f"plan {draft.plan.path.name}: chosen by the user")
+            meant = draft.dose.header.plan_uids
+            if meant and draft.plan.sop_instance_uid not in meant:
+                message = "The dose refers to another plan than the one that the user chose: its prescription is used."
+                draft.note(Level.WARNING, "plan-vouched", message, draft.plan.path.name)
             return
         dose = draft.dose.entries[0]
         uids = dose.dose().plan_uids
@@ -111,7 +115,27 @@ class _Linker:
             draft.problem = draft.problem or self._same_identity("plans", found, "--rtplan")
         elif uids:
             message = "The plan that the dose refers to is not there, so its prescription and fractions are unknown."
+            message += self._candidates(dose)
             draft.note(Level.WARNING, "plan-absent", message, dose.path.name)
+
+    def _candidates(self, dose: FileEntry) -> str:
+        """Return which plans may be the one that a dose means: what an archive's "modify" leaves has another UID."""
+        plans = [
+            self._shown(plan)
+            for plan in self.index.of_role(Role.RTPLAN)
+            if plan.study_uid == dose.study_uid
+            and plan.patient_key == dose.patient_key
+            and plan.frame_of_reference_uid in ("", dose.frame_of_reference_uid)
+        ]
+        if not plans:
+            return ""
+        them = "Plan" if len(plans) == 1 else "Plans"
+        lie = (
+            "is of the same study and frame of reference but has"
+            if len(plans) == 1
+            else ("are of the same study and frame of reference but have")
+        )
+        return f" {them} {listed(plans)} {lie} another UID: if it is the one, name it with --rtplan."
 
     def _add_structures(self, draft: Draft) -> None:
         assert draft.dose is not None
@@ -210,7 +234,8 @@ class _Linker:
             names = ", ".join(self._shown(r) for r in joining)
             draft.links.append(f"registration {names}: joins the frames of structures and dose")
         else:
-            draft.problem = draft.problem or LinkError(
+            draft.is_fault_of_frames = draft.dose_fault is None
+            draft.dose_fault = draft.dose_fault or LinkError(
                 f"dose and structure set {self._shown(draft.structures)} lie in different frames of reference, so "
                 "their coordinates do not compare, and no registration joins the two.",
                 path=dose.path,
@@ -227,7 +252,7 @@ class _Linker:
             uid = self.choice.rtplan.sop_instance_uid
             drafts = _prefer(drafts, [d for d in drafts if d.dose and uid in d.dose.header.plan_uids])
         if self.choice.rtstruct is not None:
-            drafts = [d for d in drafts if d.problem is None] or drafts
+            drafts = [d for d in drafts if (d.problem or d.dose_fault) is None] or drafts
             drafts = _prefer(drafts, [d for d in drafts if self._natural_structures(d)])
         return drafts
 
@@ -246,7 +271,7 @@ class _Linker:
         used = {id(d.structures) for d in drafts if d.structures}
         dosed: dict[tuple[str, str], list[Draft]] = {}
         for draft in drafts:
-            if draft.structures is not None and draft.problem is None:
+            if draft.structures is not None and (draft.problem or draft.dose_fault) is None:
                 for key in _patient_frames(draft.structures):
                     dosed.setdefault(key, []).append(draft)
         added = []
@@ -337,6 +362,8 @@ class _Linker:
 
     def _finish(self, draft: Draft) -> CaseFiles:
         doses = draft.dose.entries if draft.dose else ()
+        # Where the files do not go together for other reasons, too, leaving the dose out would not help.
+        dose_fault = draft.dose_fault if draft.problem is None and draft.structures is not None else None
         return CaseFiles(
             label="",
             rtstruct=draft.structures.path if draft.structures else None,
@@ -346,7 +373,9 @@ class _Linker:
             assembly=draft.dose.assembly if draft.dose else Assembly.ONE,
             links=tuple(draft.links),
             findings=tuple(draft.findings),
-            problem=draft.problem,
+            problem=draft.dose_fault or draft.problem,
+            dose_fault=dose_fault,
+            is_fault_of_frames=draft.is_fault_of_frames,
             registrations=tuple(entry.path for entry in draft.registrations),
             same_frame=draft.same_frame,
             image_entries=draft.image,

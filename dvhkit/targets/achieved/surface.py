@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dvhkit.engine.contours.planes import PlaneStack
+from dvhkit.engine.contours.runs import Runs
 from dvhkit.engine.options import EngineOptions
-from dvhkit.engine.planes import PlaneStack, Runs
 from dvhkit.engine.solid import Solid
 from dvhkit.engine.solid.sampled import linked, window_over
 from dvhkit.engine.solid.solid import closing

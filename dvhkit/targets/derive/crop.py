@@ -10,8 +10,8 @@ import numpy as np
 import shapely
 
 from dvhkit.engine.combine import combine
-from dvhkit.engine.planes import PlaneStack, stack_planes
-from dvhkit.engine.repair import rings_of
+from dvhkit.engine.contours.planes import PlaneStack, stack_planes
+from dvhkit.engine.contours.repair import rings_of
 from dvhkit.errors import GeometryError, InputError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.grid import Grid

@@ -8,13 +8,14 @@ from itertools import pairwise
 import numpy as np
 import shapely
 
+from dvhkit.engine.contours.planes import PlaneStack, stack_planes
+from dvhkit.engine.contours.repair import compose, rings_of
 from dvhkit.engine.distance import FrameMargins, grown_sections, shrunk_sections
 from dvhkit.engine.options import EngineOptions
-from dvhkit.engine.planes import PlaneStack
-from dvhkit.engine.repair import compose, rings_of
 from dvhkit.engine.solid import Solid
-from dvhkit.engine.solid.sampled import Section
-from dvhkit.errors import GeometryError, NotEvaluable, Reason
+from dvhkit.engine.solid.sampled import Section, mended_solid
+from dvhkit.engine.solid.solid import make_islands
+from dvhkit.errors import GeometryError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.image import ImageSeries
@@ -109,19 +110,24 @@ def _derive(
         margins = Margins.isotropic(margins)
     how = f"{_operand(structure.name)} {'-' if shrinks else '+'} {margins_text(margins)}"
     result = replace(structure, number=-1, name=name or how, contours=())
-    solid = _solid(structure, image, options)
-    if solid is None:
+    solids = _solids(structure, image, options)
+    if not solids:
         return Derived(structure=result, how=how, findings=(_empty(structure.name),))
     if margins.greatest_mm == 0:
         # Nothing to do must change nothing, not even by tracing.
         unchanged = replace(result, contours=structure.closed_contours)
-        return Derived(structure=unchanged, how=how, findings=solid.stack.findings)
-    stack, findings = solid.stack, list(solid.findings)
+        return Derived(structure=unchanged, how=how, findings=solids[0].stack.findings)
+    stack = solids[0].stack
+    if len(solids) > 1:
+        stack = stack_planes(structure, image.grid if image is not None else None) or stack
     across = _frame_margins(stack, margins, structure.name)
     heights, beyond = _heights(stack, across, image, shrinks=shrinks)
-    findings += [_cut_off(structure.name, beyond)] if beyond else []
+    findings = [_cut_off(structure.name, beyond)] if beyond else []
     make = shrunk_sections if shrinks else grown_sections
-    sections = make(solid, across, heights, step_mm=step_mm)
+    sections: list[Section] = []
+    for solid in solids:
+        findings += solid.findings
+        sections = _together(sections, make(solid, across, heights, step_mm=step_mm))
     if min(across.in_plane) < _FINE_MM:
         sections = [_kept_true(s, stack, shrinks=shrinks) for s in sections]
     contours = to_contours(stack, sections)
@@ -130,24 +136,36 @@ def _derive(
     return Derived(structure=replace(result, contours=contours), how=how, findings=tuple(findings))
 
 
+def _together(one: list[Section], other: list[Section]) -> list[Section]:
+    """Return the sections of two islands as one: united where both have one."""
+    if not one:
+        return other
+    found = {s.w_mm: s for s in one}
+    for s in other:
+        if s.w_mm in found:
+            shapes = [compose(each.rings, xor=True) for each in (found[s.w_mm], s)]
+            found[s.w_mm] = Section(w_mm=s.w_mm, rings=tuple(rings_of(shapely.union_all(shapes))))
+        else:
+            found[s.w_mm] = s
+    return [found[w] for w in sorted(found)]
+
+
 def _operand(name: str) -> str:
     """Return a name as it stands in an expression: in parentheses if it is one itself."""
     return f"({name})" if any(f" {sign} " in name for sign in "-+|&") else name
 
 
-def _solid(structure: Structure, image: ImageSeries | None, options: EngineOptions | None) -> Solid | None:
-    """Return what a structure stands for; None where nothing was drawn."""
+def _solids(structure: Structure, image: ImageSeries | None, options: EngineOptions | None) -> list[Solid]:
+    """Return what a structure stands for, island by island; nothing where nothing was drawn."""
     grid = image.grid if image is not None else None
     spacing = grid.plane_spacing_mm if grid is not None else 0.0
-    try:
-        return Solid.of(structure, grid=grid, options=options, slice_spacing_mm=spacing or None, image=grid)
-    except NotEvaluable as lack:
-        if lack.reason is Reason.EMPTY_STRUCTURE:
-            return None
+    islands = make_islands(structure, grid, options or EngineOptions(), slice_spacing_mm=spacing or None, image=grid)
+    if any(finding.code == "slice-thickness-unknown" for finding in islands.findings):
         raise GeometryError(
             f"{structure.name} is drawn on one slice only and nobody says how thick that is.",
             remedy="Supply the image series (at least two slices), or draw the structure on more slices.",
-        ) from lack
+        )
+    return [mended_solid(solid) for solid in islands.solids]
 
 
 def _frame_margins(stack: PlaneStack, margins: Margins, name: str) -> FrameMargins:

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dvhkit.engine.frame import Frame, find_frame
+from dvhkit.engine.contours import copies
+from dvhkit.engine.contours.frame import Frame, find_frame
+from dvhkit.engine.contours.heights import SAME_PLANE_FRAC, Along, along, placed
+from dvhkit.engine.contours.keyholes import open_rings
+from dvhkit.engine.contours.repair import compose, rings_of
 from dvhkit.engine.kernels.rings import orient
-from dvhkit.engine.keyholes import open_rings
-from dvhkit.engine.options import EndCap, EngineOptions
-from dvhkit.engine.repair import compose, rings_of
 from dvhkit.errors import GeometryError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Contour, ContourKind, Structure
 
-# Slices are at least 0.2 mm apart in practice; planes nearer than this are one plane, rounded differently.
-SAME_PLANE_MM = 0.1
-# A gap this much wider than the usual one is a slice that was not drawn.
-_GAP_RATIO = 1.5
-# So many equal gaps in a row are another slice distance; gaps are equal to this share of them.
-_PERSISTS = 2
-_SAME_GAP_FRAC = 0.02
-# Wider gaps lie between parts of a structure, however alike they are.
-_WIDEST_RATIO = 4.0
-# Image planes face the way of the contours within 2.5 degrees.
-_PARALLEL_COS = 0.999
-_THIN_CAP_MM = 1.5
 # A ring whose net area is less than this part of its box is a sliver, or crosses itself so that its lobes cancel.
 _CANCELLED_FRAC = 1e-3
 
@@ -51,6 +39,12 @@ class PlaneStack:
         First ring of each plane.
     plane_xor : (n,)
         Whether the plane's rings are all CLOSEDPLANAR_XOR.
+    slices
+        The slices that there are along w, as far as image or structure set tell.
+    island
+        Which part of the structure this is, in words; empty for the whole.
+    by_letter
+        The other reading, where near copies of outlines were left out that are holes by the letter.
     """
 
     name: str
@@ -61,6 +55,9 @@ class PlaneStack:
     plane_ring: NDArray[np.int64]
     plane_xor: NDArray[np.bool_]
     findings: tuple[Finding, ...] = ()
+    slices: Along | None = None
+    island: str = ""
+    by_letter: PlaneStack | None = None
 
     @property
     def n_planes(self) -> int:
@@ -128,9 +125,13 @@ def stack_planes(structure: Structure, grid: Grid | None = None) -> PlaneStack |
     uvw = frame.to_frame(points)
     heights = np.add.reduceat(uvw[:, 2], starts) / counts
     findings += _ignored(structure)
+    slices = along(structure.slices, frame)
+    heights, slices, odd = placed(heights, [c.image_uid for c in contours], frame, slices, structure.name)
+    findings += odd
     points, starts, counts, owner = open_rings(uvw[:, :2], starts, counts)
     contours = tuple(contours[ring] for ring in owner)
-    return _sorted_stack(structure.name, frame, contours, points, starts, counts, heights[owner], findings)
+    stack = _sorted_stack(structure.name, frame, contours, points, starts, counts, heights[owner], findings, slices)
+    return stack if stack is None else replace(stack, slices=slices)
 
 
 def _sorted_stack(  # noqa: PLR0917 -- one step of stack_planes, cut out for its length
@@ -142,10 +143,11 @@ def _sorted_stack(  # noqa: PLR0917 -- one step of stack_planes, cut out for its
     counts: NDArray[np.int64],
     heights: FloatArray,
     findings: list[Finding],
+    slices: Along | None,
 ) -> PlaneStack | None:
     order = np.argsort(heights, kind="stable")
     rising = heights[order]
-    new_plane = _plane_starts(rising)
+    new_plane = _plane_starts(rising, SAME_PLANE_FRAC * _usual_gap_mm(rising, slices))
     plane_ring = np.append(np.flatnonzero(new_plane), len(order)).astype(np.int64)
     spread = np.maximum.reduceat(rising, plane_ring[:-1]) - np.minimum.reduceat(rising, plane_ring[:-1])
     if spread.max() > 0.01:
@@ -165,15 +167,26 @@ def _sorted_stack(  # noqa: PLR0917 -- one step of stack_planes, cut out for its
     return _oriented(stack, findings)
 
 
-def _plane_starts(rising: FloatArray) -> NDArray[np.bool_]:
-    """Mark where a new plane starts in ascending heights."""
-    starts = np.concatenate([[True], np.diff(rising) > SAME_PLANE_MM])
+def _usual_gap_mm(rising: FloatArray, slices: Along | None) -> float:
+    """Return about how far slices are apart: contours of one slice, rounded differently, count for nothing in it."""
+    gaps = np.diff(rising)
+    gaps = gaps[gaps > 1e-3]
+    if slices is not None:
+        return float(np.median(slices.gap_mm))
+    if gaps.size == 0:
+        return 1.0
+    return float(np.median(gaps[gaps > SAME_PLANE_FRAC * np.quantile(gaps, 0.9)]))
+
+
+def _plane_starts(rising: FloatArray, same_mm: float) -> NDArray[np.bool_]:
+    """Mark where a new plane starts in ascending heights; nearer than `same_mm` they are one."""
+    starts = np.concatenate([[True], np.diff(rising) > same_mm])
     first = rising[np.flatnonzero(starts)[np.cumsum(starts) - 1]]
-    if np.any(rising - first > SAME_PLANE_MM):
+    if np.any(rising - first > same_mm):
         # A creeping chain of heights: cut it wherever it leaves its first member.
         anchor = rising[0]
         for i, height in enumerate(rising):
-            if height - anchor > SAME_PLANE_MM:
+            if height - anchor > same_mm:
                 starts[i] = True
             if starts[i]:
                 anchor = height
@@ -196,10 +209,30 @@ def _oriented(stack: PlaneStack, findings: list[Finding]) -> PlaneStack | None:
     # since a section without net area has no size to go on from.
     cancelled = keep & (np.abs(area) <= _CANCELLED_FRAC * width * height)
     kept = stack if keep.all() else _without(stack, keep)
+    repeats = np.zeros(n_rings, np.bool_)
+    if np.any(depth > 0):
+        repeats = copies.near_copies(points, stack.ring_start, stack.plane_ring, depth, area) & keep
+    if kept is not None and repeats.any():
+        return _without_copies(kept, stack, keep & ~repeats, repeats)
     if kept is None or not cancelled.any():
         return kept
     planes = np.searchsorted(stack.plane_ring, np.flatnonzero(cancelled), side="right") - 1
     return repaired(kept, np.unique(np.searchsorted(kept.offsets_mm, stack.offsets_mm[planes])))
+
+
+def _without_copies(
+    by_letter: PlaneStack, stack: PlaneStack, keep: NDArray[np.bool_], repeats: NDArray[np.bool_]
+) -> PlaneStack | None:
+    """Return the stack without near copies of outlines, which remembers what it is by the letter."""
+    left = _without(stack, keep)
+    if left is None:
+        return by_letter
+    planes = np.unique(np.searchsorted(stack.plane_ring, np.flatnonzero(repeats), side="right"))
+    finding = copies.told(stack.name, int(repeats.sum()), len(planes))
+    plain = _oriented(left, list(left.findings))
+    if plain is None:
+        return by_letter
+    return replace(plain, findings=(*plain.findings, finding), by_letter=by_letter)
 
 
 def _without(stack: PlaneStack, keep: NDArray[np.bool_]) -> PlaneStack | None:
@@ -254,100 +287,6 @@ def _area(ring: FloatArray) -> float:
     return 0.5 * float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Runs:
-    """Stretches of planes without a missing slice.
-
-    Attributes
-    ----------
-    bounds
-        First plane and one past the last plane of each stretch.
-    end_gap_mm
-        Local slice distance at the lower and upper end of each stretch.
-    """
-
-    bounds: tuple[tuple[int, int], ...]
-    end_gap_mm: tuple[tuple[float, float], ...]
-    findings: tuple[Finding, ...] = ()
-
-
-def find_runs(
-    stack: PlaneStack, *, slice_spacing_mm: float | None, fallback_mm: float | None, image: Grid | None = None
-) -> Runs | None:
-    """Split a stack where a slice is missing; None for a lone plane whose slice distance nobody knows.
-
-    A gap wider than usual is a slice that was not drawn, unless `image` has none there either, or, without an image,
-    the distance stays the same over several slices.
-    """
-    gaps = np.diff(stack.offsets_mm)
-    if gaps.size == 0:
-        return _lone(stack, slice_spacing_mm, fallback_mm)
-    usual = float(np.median(gaps))
-    wide = gaps > _GAP_RATIO * usual + 1e-6
-    if wide.any():
-        between = _image_planes_between(stack, image)
-        wide &= (_is_alone(gaps) | (gaps > _WIDEST_RATIO * usual)) if between is None else between
-    splits = np.flatnonzero(wide)
-    edges = [0, *(int(s) + 1 for s in splits), stack.n_planes]
-    bounds = tuple(itertools.pairwise(edges))
-    ends = tuple((float(gaps[lo]), float(gaps[hi - 2])) if hi - lo > 1 else (usual, usual) for lo, hi in bounds)
-    findings = (_missing(stack.name, gaps[splits], usual),) if splits.size else ()
-    return Runs(bounds=bounds, end_gap_mm=ends, findings=findings)
-
-
-def _image_planes_between(stack: PlaneStack, image: Grid | None) -> NDArray[np.bool_] | None:
-    """Return for each gap whether the image has a plane in it; None if its planes do not face the contours' way."""
-    if image is None or len(image.offsets_mm) < 2 or abs(float(image.axes[2] @ stack.frame.axes[2])) < _PARALLEL_COS:
-        return None
-    middles = image.origin_mm + image.offsets_mm[:, None] * image.axes[2]
-    at = np.sort(stack.frame.to_frame(middles)[:, 2])
-    inner = 0.2 * np.diff(stack.offsets_mm)
-    return np.asarray(
-        np.searchsorted(at, stack.offsets_mm[1:] - inner) > np.searchsorted(at, stack.offsets_mm[:-1] + inner)
-    )
-
-
-def _is_alone(gaps: FloatArray) -> NDArray[np.bool_]:
-    """Return for each gap whether it is one of fewer than `_PERSISTS` equal ones in a row."""
-    new = np.append(True, np.abs(np.diff(gaps)) > _SAME_GAP_FRAC * gaps[:-1])
-    group = np.cumsum(new) - 1
-    return np.asarray(np.bincount(group)[group] < _PERSISTS)
-
-
-def _lone(stack: PlaneStack, slice_spacing_mm: float | None, fallback_mm: float | None) -> Runs | None:
-    thickness = slice_spacing_mm or fallback_mm
-    if not thickness:
-        return None
-    origin = "the image's slice distance" if slice_spacing_mm else "the dose grid's plane distance"
-    finding = Finding(
-        level=Level.WARNING,
-        code="single-slice",
-        message=f"Drawn on one slice only; {origin} of {thickness:g} mm was taken as its thickness.",
-        where=stack.name,
-    )
-    return Runs(bounds=((0, 1),), end_gap_mm=((thickness, thickness),), findings=(finding,))
-
-
-def slabs(stack: PlaneStack, runs: Runs, options: EngineOptions) -> tuple[FloatArray, FloatArray]:
-    """Return where each plane's prism begins and ends along w: half way to its neighbours, and the cap at the ends."""
-    middle = 0.5 * (stack.offsets_mm[:-1] + stack.offsets_mm[1:])
-    lo = np.concatenate([[0.0], middle])
-    hi = np.concatenate([middle, [0.0]])
-    for (first, stop), (gap_lo, gap_hi) in zip(runs.bounds, runs.end_gap_mm, strict=True):
-        lone = stop - first == 1
-        lo[first] = stack.offsets_mm[first] - cap_mm(gap_lo, options.end_cap, lone=lone)
-        hi[stop - 1] = stack.offsets_mm[stop - 1] + cap_mm(gap_hi, options.end_cap, lone=lone)
-    return lo, hi
-
-
-def cap_mm(gap_mm: float, cap: EndCap, *, lone: bool) -> float:
-    """Return the height of an end cap; a lone plane always gets half its slice distance, or it had no volume."""
-    if cap is EndCap.NONE and not lone:
-        return 0.0
-    half = 0.5 * gap_mm
-    return min(half, _THIN_CAP_MM) if cap is EndCap.HALF_SLICE_1_5MM else half
-
-
 def _ignored(structure: Structure) -> list[Finding]:
     ignored = len(structure.contours) - len(structure.closed_contours)
     if not ignored:
@@ -387,16 +326,5 @@ def _crossing(name: str, offsets_mm: list[float]) -> Finding:
         code="contours-cross",
         message=f"Contours cross themselves or overlap on {len(offsets_mm)} slices; everything they enclose was "
         "counted once. Check the drawing.",
-        where=name,
-    )
-
-
-def _missing(name: str, gaps_mm: FloatArray, usual_mm: float) -> Finding:
-    return Finding(
-        level=Level.WARNING,
-        code="slice-missing",
-        message=f"Slices are missing in {len(gaps_mm)} places (gaps up to {gaps_mm.max():.4g} mm where "
-        f"{usual_mm:.4g} mm is usual); the structure was split there, not bridged. "
-        "Interpolate the contours if it is one piece.",
         where=name,
     )

@@ -1,0 +1,1 @@
+"""What was drawn: contours in their planes, runs of planes, keyholes opened, crossings mended. Knows no options."""

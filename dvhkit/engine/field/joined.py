@@ -1,0 +1,43 @@
+"""DVHs of parts that never touch, joined into that of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from dvhkit.model.dvh import Dvh
+
+
+def joined(parts: Sequence[Dvh]) -> Dvh:
+    """Return the DVH of all parts together: volumes add up, reading by reading; a single part is returned as it is.
+
+    All parts must have the same readings in the same order.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    doses = np.concatenate([part.dose_gy for part in parts])
+    volumes = np.concatenate([part.part_cc for part in parts])
+    dose, place = np.unique(doses, return_inverse=True)
+    low = [part.min_gy for part in parts if part.min_gy is not None]
+    high = [part.max_gy for part in parts if part.max_gy is not None]
+    lows = [part.min_bounds_gy for part in parts if part.min_bounds_gy is not None]
+    highs = [part.max_bounds_gy for part in parts if part.max_bounds_gy is not None]
+    # A part that is nothing was given no readings: its own stands for them.
+    count = max(len(part.variants) for part in parts)
+    readings = [[part.variants[n] if part.variants else part for part in parts] for n in range(count)]
+    return replace(
+        parts[0],
+        dose_gy=dose,
+        part_cc=np.bincount(place, weights=volumes, minlength=len(dose)).astype(np.float64),
+        volume_cc=sum(part.volume_cc for part in parts),
+        min_gy=min(low, default=None),
+        max_gy=max(high, default=None),
+        findings=tuple(dict.fromkeys(finding for part in parts for finding in part.findings)),
+        variants=tuple(replace(joined(one), reading=one[0].reading) for one in readings),
+        volume_error_cc=sum(part.volume_error_cc for part in parts),
+        dose_error_gy=max(part.dose_error_gy for part in parts),
+        min_bounds_gy=(min(b[0] for b in lows), min(b[1] for b in lows)) if lows else None,
+        max_bounds_gy=(max(b[0] for b in highs), max(b[1] for b in highs)) if highs else None,
+    )

@@ -1,0 +1,180 @@
+"""Commissioning: the shipped phantoms pass, planted defects fail and are named, changed numbers are told."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dvhkit.errors import InputError
+from dvhkit.jobs.commission import run as commissioning
+from dvhkit.jobs.commission.compare import changed_numbers, read_record
+from dvhkit.jobs.commission.diagnosis import diagnose
+from dvhkit.jobs.commission.known_answers import STACK_RULES, judged
+from dvhkit.jobs.commission.measured import Answer
+from dvhkit.outputs.commission import commission_document, commission_page, write_record
+from dvhkit.phantoms.catalogue import make_phantom
+from dvhkit.phantoms.linear_sets import linear_dose
+from dvhkit.results.commission import CommissionNumber
+
+SHORT = ("linear-si-2mm", "prism")
+LINEAR = ("linear-si-2mm", "linear-ap-2mm", "linear-oblique-2mm")
+
+
+@pytest.fixture(scope="module")
+def true_answers():
+    """Answers of a perfect installation, in every reading of three linear phantoms."""
+    made = {name: make_phantom(name).rows for name in LINEAR}
+    return [
+        Answer(phantom=name, engine=row.reading, truth=row, value=row.value, low=None, high=None)
+        for name, rows in made.items()
+        for row in rows
+    ]
+
+
+def failed_ids(answers):
+    tests = [t for name in LINEAR[:2] for t in judged(name, "", STACK_RULES, of_stack(answers, name))]
+    return {t.id for t in tests if not t.passed}
+
+
+def of_stack(answers, name):
+    return [a for a in answers if a.phantom == name and a.truth.reading == "stack"]
+
+
+def test_a_perfect_installation_passes_and_nothing_is_diagnosed(true_answers):
+    assert failed_ids(true_answers) == set()
+    assert diagnose(true_answers, commissioning._gradients()) == ()
+
+
+def test_volumes_half_a_percent_too_large_fail_and_are_named(true_answers):
+    wrong = [replace(a, value=a.value * 1.005) if a.truth.unit == "cc" else a for a in true_answers]
+    assert "linear-si-2mm/volume" in failed_ids(wrong)
+    (said,) = diagnose(wrong, commissioning._gradients())
+    assert "volumes" in said
+    assert "1.0050" in said
+
+
+@pytest.mark.parametrize("shift_voxels", [(0.5, 0.5, 0.5), (0.0, 0.0, 0.5), (-0.5, 0.0, 0.0), (0.2, 0.0, -0.3)])
+def test_a_dose_beside_its_place_fails_and_the_shift_is_named(true_answers, shift_voxels):
+    gradients = commissioning._gradients()
+
+    def moved(answer):
+        if answer.truth.unit != "Gy":
+            return answer
+        gradient, voxel_mm = gradients[answer.phantom]
+        return replace(answer, value=answer.value - float(np.dot(gradient, voxel_mm * np.array(shift_voxels))))
+
+    wrong = [moved(a) for a in true_answers]
+    if shift_voxels != (-0.5, 0.0, 0.0):  # neither dose of the closed stacks changes along x
+        assert failed_ids(wrong)
+    (said,) = diagnose(wrong, gradients)
+    for axis, voxels in zip("xyz", shift_voxels, strict=True):
+        assert (f"{voxels:+.2f} voxels along {axis}" in said) == (voxels != 0.0)
+    assert ("half a voxel" in said) == all(abs(v) in (0.0, 0.5) for v in shift_voxels)
+
+
+def test_doses_of_another_scale_are_named_as_a_scale_and_not_as_a_shift(true_answers):
+    wrong = [replace(a, value=a.value * 1.02) if a.truth.unit == "Gy" else a for a in true_answers]
+    (said,) = diagnose(wrong, commissioning._gradients())
+    assert "doses are wrong by the same factor: 1.0200" in said
+
+
+def test_structures_that_changed_places_are_named(true_answers):
+    values = {(a.phantom, a.engine, a.truth.roi, a.truth.metric): a.value for a in true_answers}
+    other = {"Sphere": "Cone", "Cone": "Sphere"}
+
+    def swapped(answer):
+        roi = other.get(answer.truth.roi, answer.truth.roi)
+        return replace(
+            answer, value=values.get((answer.phantom, answer.engine, roi, answer.truth.metric), answer.value)
+        )
+
+    said = diagnose([swapped(a) for a in true_answers], commissioning._gradients())
+    assert any("values of Sphere are those of Cone" in text for text in said)
+
+
+def test_a_missing_value_is_no_pass(true_answers):
+    lacking = [replace(a, value=None, lack="no dose") if a.truth.roi == "Torus" else a for a in true_answers]
+    assert "linear-si-2mm/mean" in failed_ids(lacking)
+
+
+def test_changed_numbers_are_told_and_last_digits_are_not():
+    def number(value, roi="PTV"):
+        return CommissionNumber(of="plan 1", roi=roi, metric="Mean[Gy]", value=value, unit="Gy")
+
+    assert changed_numbers([number(50.0)], [number(50.0 + 1e-9)]) == ()
+    (change,) = changed_numbers([number(50.0)], [number(50.1)])
+    assert (change.old, change.new) == (50.0, 50.1)
+    gone, new = changed_numbers([number(1.0, "A")], [number(1.0, "B")])
+    assert (gone.new, new.old) == (None, None)
+
+
+@pytest.fixture(scope="module")
+def record():
+    """A record of one phantom and one reading: the rest takes a minute."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(commissioning, "_PLAN", tuple(e for e in commissioning._PLAN if e[:2] == SHORT))
+        patch.setattr(commissioning, "_other_tests", lambda say: [commissioning.checks.repeat_test()])
+        patch.setattr(commissioning, "band_test", lambda answers: commissioning.checks.repeat_test())
+        return commissioning.commission(site="<b>Ward</b>")
+
+
+@pytest.mark.slow
+def test_the_shipped_phantoms_pass_on_this_build_with_at_least_twenty_tests():
+    whole = commissioning.commission()
+    assert whole.passed, [t for t in whole.tests if not t.passed]
+    assert len(whole.tests) >= 20
+    assert len({t.id for t in whole.tests}) == len(whole.tests)
+
+
+def test_a_record_passes_and_comes_back_from_its_json(record, tmp_path):
+    assert record.passed, [t for t in record.tests if not t.passed]
+    page, document = write_record(tmp_path, record)
+    assert read_record(tmp_path) == record
+    stored = json.loads(document.read_text())
+    assert stored["passed"] is True
+    for test in stored["tests"]:
+        assert test["achieved"] <= test["tolerance"]
+        assert {"id", "unit", "passed"} <= set(test)
+    assert "<b>Ward" not in page.read_text()
+    assert "&lt;b&gt;Ward" in page.read_text()
+
+
+def test_a_perturbed_engine_fails(monkeypatch, record):
+    from dvhkit.jobs.numbers import CaseNumbers
+
+    compute = CaseNumbers._compute
+
+    def larger(self, structure):
+        dvh = compute(self, structure)
+        return replace(dvh, volume_cc=dvh.volume_cc * 1.005, part_cc=dvh.part_cc * 1.005)
+
+    monkeypatch.setattr(CaseNumbers, "_compute", larger)
+    monkeypatch.setattr(commissioning, "_PLAN", tuple(e for e in commissioning._PLAN if e[:2] == SHORT))
+    monkeypatch.setattr(commissioning, "_other_tests", lambda say: [])
+    wrong = commissioning.commission()
+    assert not wrong.passed
+    assert any("1.0050" in text for text in wrong.diagnosis)
+    assert "FAILED" in commission_page(wrong)
+    assert commission_document(wrong)["passed"] is False
+
+
+def test_what_is_no_record_is_refused(tmp_path):
+    path = tmp_path / "other.json"
+    path.write_text("{}")
+    with pytest.raises(InputError, match="no commissioning record"):
+        read_record(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_record(tmp_path / "none.json")
+
+
+def test_the_dose_of_the_linear_sets_is_the_one_that_they_are_filled_with():
+    made = make_phantom("linear-oblique-3mm")
+    (dose,) = made.phantom.doses
+    grid = dose.grid
+    centre = tuple(n // 2 for n in dose.values_gy.shape)
+    point = (
+        grid.origin_mm + centre[2] * grid.spacing_mm[0] * grid.axes[0] + centre[1] * grid.spacing_mm[1] * grid.axes[1]
+    )
+    point = point + grid.offsets_mm[centre[0]] * grid.normal
+    assert dose.values_gy[centre] == pytest.approx(float(linear_dose("oblique")(*map(np.asarray, point))), abs=1e-6)
