@@ -74,8 +74,12 @@ def evaluate_metric(
         if row.value is None or not dvh.variants:
             return row
         return replace(row, note="; ".join(filter(None, (row.note, "how far it may be off was not computed"))))
-    others = [(ask.answer(variant), variant.reading == PEAKS) for variant in dvh.variants]
-    banded = with_band(row, [r for r, of_dose in others if not of_dose], [r for r, of_dose in others if of_dose])
+    others = [ask.answer(variant) for variant in dvh.variants if variant.reading != PEAKS]
+    in_peaks = [variant for variant in dvh.variants if variant.reading == PEAKS]
+    if index is not None and index.needs_body:
+        # An isodose that fits best between both doses fits neither of them: each alone may be the other's.
+        in_peaks += [replace(variant, reading="") for variant in in_peaks]
+    banded = with_band(row, others, [ask.answer(variant) for variant in in_peaks])
     if index is not None:
         return _within(banded, metric, index)
     return _widened(banded, metric, dvh, prescription) if metric.effect is None else banded
