@@ -75,10 +75,12 @@ def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: Floa
     x, y, size, own_rho2, full_rho2 = (np.empty(n_rings) for _ in range(5))
     is_hole = np.empty(n_rings, np.bool_)
     ring_shapes(stack.points_mm, stack.ring_start, stack.plane_ring, x, y, size, is_hole, own_rho2, full_rho2)
-    rho2 = own_rho2 if rho2 is None else rho2
     above, below = np.empty(n_rings, np.int64), np.empty(n_rings, np.int64)
     run_of_plane = np.repeat(np.arange(len(runs.bounds)), [stop - first for first, stop in runs.bounds])
     link(stack.points_mm, stack.ring_start, stack.plane_ring, run_of_plane, is_hole, above, below)
+    walls = _round_walls_mm(stack, size, is_hole, above)
+    if rho2 is None:
+        rho2 = np.where(walls > 0, walls**2, own_rho2)
     ring_plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
     sides: list[NDArray[Any]] = []
     gap_below, gap_above = gaps_mm(stack, runs)
@@ -118,34 +120,36 @@ def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: Floa
         down_mm=sides[3],
         down_order=sides[4],
         down_stretch=sides[5],
-        wall_mm=np.zeros(n_rings),
+        wall_mm=walls,
     )
 
 
-def round_walls_mm(stack: PlaneStack, links: Links) -> FloatArray:
+def _round_walls_mm(
+    stack: PlaneStack, size_mm: FloatArray, is_hole: NDArray[np.bool_], above: NDArray[np.int64]
+) -> FloatArray:
     """Return `wall_mm` of all rings: where an outline with one hole narrows as the hole widens, and the other way."""
-    wall = np.zeros(len(links.x_mm))
+    wall = np.zeros(len(size_mm))
     paired = np.flatnonzero(np.diff(stack.plane_ring) == 2)
     first = stack.plane_ring[paired]
-    mixed = links.is_hole[first] != links.is_hole[first + 1]
+    mixed = is_hole[first] != is_hole[first + 1]
     paired, first = paired[mixed], first[mixed]
-    outer = first + links.is_hole[first]
-    hole = first + ~links.is_hole[first]
-    for begin, stop in _chains(paired, outer, hole, links):
+    outer = first + is_hole[first]
+    hole = first + ~is_hole[first]
+    for begin, stop in _chains(paired, outer, hole, above):
         out, inn = outer[begin:stop], hole[begin:stop]
-        grown = np.diff(links.size_mm[out]), np.diff(links.size_mm[inn])
+        grown = np.diff(size_mm[out]), np.diff(size_mm[inn])
         if len(out) < 2 or float(grown[0] @ grown[1]) >= -_OPPOSITE_FRAC * float(grown[0] @ grown[0]):
             continue
-        wall[out] = 0.5 * (links.size_mm[out] - links.size_mm[inn])
+        wall[out] = 0.5 * (size_mm[out] - size_mm[inn])
         wall[inn] = -wall[out]
     return wall
 
 
 def _chains(
-    planes: NDArray[np.int64], outer: NDArray[np.int64], hole: NDArray[np.int64], links: Links
+    planes: NDArray[np.int64], outer: NDArray[np.int64], hole: NDArray[np.int64], above: NDArray[np.int64]
 ) -> list[tuple[int, int]]:
     """Return the stretches of planes, by their place in the list, whose outlines and holes go on as one another."""
-    goes_on = (np.diff(planes) == 1) & (links.above[outer[:-1]] == outer[1:]) & (links.above[hole[:-1]] == hole[1:])
+    goes_on = (np.diff(planes) == 1) & (above[outer[:-1]] == outer[1:]) & (above[hole[:-1]] == hole[1:])
     edges = [0, *(np.flatnonzero(~goes_on) + 1).tolist(), len(planes)]
     return list(pairwise(edges))
 

@@ -14,7 +14,7 @@ from dvhkit.engine.contours.runs import Runs, find_runs
 from dvhkit.engine.kernels.rings import orient
 from dvhkit.engine.options import Between, EngineOptions
 from dvhkit.engine.solid.ends import slabs
-from dvhkit.engine.solid.links import Links, find_links, round_walls_mm
+from dvhkit.engine.solid.links import Links, find_links
 from dvhkit.errors import GeometryError, NotEvaluable, Reason
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
@@ -352,11 +352,10 @@ def by_depth(solid: Solid) -> list[Solid]:
     keep_all = np.zeros(stack.n_planes, np.bool_)
     orient(stack.points_mm.copy(), stack.ring_start, stack.plane_ring, keep_all, depth, np.zeros(n_rings), box)
     groups = []
-    walls = round_walls_mm(stack, links)
     for level in range(int(depth.max()) + 1):
         part = _rings_of_depth(stack, depth == level, reverse=level % 2 == 1)
         own = find_links(part, solid.runs, solid.options, rho2=links.rho2[depth == level] if level % 2 == 0 else None)
-        own = replace(_open_ended(own, part, solid.runs) if level % 2 else own, wall_mm=walls[depth == level])
+        own = replace(_open_ended(own, part, solid.runs) if level % 2 else own, wall_mm=links.wall_mm[depth == level])
         groups.append(replace(solid, stack=part, links=own))
     return groups
 
