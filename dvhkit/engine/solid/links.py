@@ -21,6 +21,8 @@ from dvhkit.model.arrays import FloatArray
 _JUMP_FRAC = 0.5
 # A hole that widens by more than this share of what its outline narrows by lies in a wall round across itself.
 _OPPOSITE_FRAC = 0.3
+# A wall that changes its thickness by less than this share is upright.
+_CHANGES_FRAC = 0.05
 # A rounded end holds about two thirds of the prism of its height.
 _ROUND_FRAC = 2.0 / 3.0
 
@@ -137,10 +139,12 @@ def _round_walls_mm(
     hole = first + ~is_hole[first]
     for begin, stop in _chains(paired, outer, hole, above):
         out, inn = outer[begin:stop], hole[begin:stop]
-        grown = np.diff(size_mm[out]), np.diff(size_mm[inn])
-        if len(out) < 2 or float(grown[0] @ grown[1]) >= -_OPPOSITE_FRAC * float(grown[0] @ grown[0]):
+        half = 0.5 * (size_mm[out] - size_mm[inn])
+        narrows, widens = np.diff(size_mm[out]), -np.diff(size_mm[inn])
+        is_opposite = float(narrows @ widens) > _OPPOSITE_FRAC * float(narrows @ narrows)
+        if len(out) < 2 or not is_opposite or float(np.ptp(half)) < _CHANGES_FRAC * float(half.max()):
             continue
-        wall[out] = 0.5 * (size_mm[out] - size_mm[inn])
+        wall[out] = half
         wall[inn] = -wall[out]
     return wall
 
