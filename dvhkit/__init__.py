@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     __version__: str
     from dvhkit.errors import DvhkitError
     from dvhkit.jobs.audit import audit_case, compute_dvh, evaluate_metric
+    from dvhkit.jobs.compare import compare_structures
     from dvhkit.jobs.metric_table import metric_table
     from dvhkit.protocols.files.load import list_protocols, load_protocol
     from dvhkit.readers.case import find_cases, inventory, read_case, read_files
@@ -26,6 +27,7 @@ _HOMES = {
     "DvhkitError": "dvhkit.errors",
     "achieved_margin": "dvhkit.targets.achieved.check",
     "audit_case": "dvhkit.jobs.audit",
+    "compare_structures": "dvhkit.jobs.compare",
     "compute_dvh": "dvhkit.jobs.audit",
     "evaluate_metric": "dvhkit.jobs.audit",
     "find_cases": "dvhkit.readers.case",
@@ -43,6 +45,7 @@ __all__ = [
     "__version__",
     "achieved_margin",
     "audit_case",
+    "compare_structures",
     "compute_dvh",
     "evaluate_metric",
     "find_cases",

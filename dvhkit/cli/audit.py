@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Optional
 
 import typer
 
-from dvhkit.cli.options import EngineOption, FractionsOption, RxOption, UncoveredOption
+from dvhkit.cli.options import (
+    EngineOption,
+    FractionsOption,
+    ImageOption,
+    RegistrationOption,
+    RtdoseOption,
+    RtplanOption,
+    RtstructOption,
+    RxOption,
+    SameFrameOption,
+    UncoveredOption,
+    open_case,
+)
 from dvhkit.cli.streams import (
     EXIT_FAULT,
     EXIT_NOT_MET,
@@ -25,6 +37,7 @@ if TYPE_CHECKING:
 
     from dvhkit.jobs.batch import AuditOptions, CaseOutcome
     from dvhkit.protocols.files.waivers import Waiver
+    from dvhkit.results.scene import Scene
 
 
 def positive_alpha_beta(alpha_beta_gy: float | None) -> float | None:
@@ -97,16 +110,27 @@ def audit(
     accept_effective: Annotated[
         bool, typer.Option("--accept-effective", help="Vouch that limits are meant in a dose of type EFFECTIVE.")
     ] = False,
+    rtstruct: RtstructOption = None,
+    rtdose: RtdoseOption = None,
+    rtplan: RtplanOption = None,
+    image: ImageOption = None,
+    registration: RegistrationOption = None,
+    same_frame: SameFrameOption = False,
     rx: RxOption = None,
     fractions: FractionsOption = None,
     engine: EngineOption = None,
     uncovered: UncoveredOption = "refuse",
+    pictures: Annotated[
+        bool, typer.Option("--pictures/--no-pictures", help="Put slices with contours and dose into one plan's report.")
+    ] = True,
 ) -> None:
     """Hold one plan, or every plan under a folder, against a protocol.
 
     Writes audit.json, summary.csv and report.html into the --out folder. Exit code 0: every rule met; 1: some rule
     failed or could not be judged, or none applied (nothing was judged, so nothing is met); 2: unusable input; 3: a
     fault of ours.
+
+    --rtstruct, --rtdose, --rtplan and --image choose the files of one plan where the UIDs leave a choice open.
 
     With --add the doses of several plans are added first. Limits for a number of fractions, or for a dose per fraction
     that the sum does not have, do not apply to it.
@@ -140,7 +164,12 @@ def audit(
         eqd2_alpha_beta_gy=eqd2,
         accept_effective=accept_effective,
     )
-    if add:
+    named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame)
+    if any(named) and add:
+        raise InputError("files are named for one plan, not for a sum.", remedy="Leave out --add, or the files.")
+    if any(named):
+        outcomes = [_of_named(Path(path), named, options)]
+    elif add:
         outcomes = [_of_sum([path, *add], options, eqd2_alpha_beta_gy=add_eqd2, allow_unlike=unlike_fractions)]
     elif add_eqd2 is not None or unlike_fractions:
         raise InputError("there is nothing to add.", remedy="Name the other plan with --add PLAN.")
@@ -158,7 +187,8 @@ def audit(
         console.print(tables.audit_summary_table(audited))
     write_json(str(out / "audit.json"), documents.audit_document(audited))
     write_text_whole(out / "summary.csv", tables.summary_csv(audited))
-    write_text_whole(out / "report.html", report.html_report(audited))
+    scene = _scene(outcomes[0]) if pictures and len(outcomes) == 1 else None
+    write_text_whole(out / "report.html", report.html_report(audited, scene=scene))
     for name, what in WRITTEN:
         console.print(Text.assemble(f"  {clean(str(out / name))}  ", (what, "dim")), soft_wrap=True)
     raise typer.Exit(_exit_code(outcomes))
@@ -182,7 +212,28 @@ def _of_plans(path: Path, options: AuditOptions, *, has_waivers: bool) -> list[C
     if has_waivers and len(work) != 1:
         raise InputError(f"waivers are for one plan; here are {len(work)}.", path=path, remedy="Audit that plan alone.")
     announce_first_run()
-    return list(_with_progress(audit_cases(work, options, root=path), len(work)))
+    # One plan's data are kept for the pictures of its report; of many only the records.
+    return list(_with_progress(audit_cases(work, options, root=path, keep=len(work) == 1), len(work)))
+
+
+class NamedFiles(NamedTuple):
+    """Files of one plan that the user chose by hand."""
+
+    rtstruct: Path | None
+    rtdose: Path | None
+    rtplan: Path | None
+    image: Path | None
+    registration: Path | None
+    same_frame: bool
+
+
+def _of_named(path: Path, named: NamedFiles, options: AuditOptions) -> CaseOutcome:
+    """Audit the one plan under a folder that the named files make."""
+    from dvhkit.jobs.batch import CaseOutcome, audit_one
+
+    case = open_case(path, **named._asdict(), rx_gy=None, fractions=None, dose="if usable")
+    announce_first_run()
+    return CaseOutcome(record=audit_one(case, options, root=path))
 
 
 def _of_sum(
@@ -190,13 +241,14 @@ def _of_sum(
 ) -> CaseOutcome:
     """Audit the dose of several plans together."""
     from dvhkit.cli.plans import summed_case
-    from dvhkit.jobs.batch import CaseOutcome, audit_one
+    from dvhkit.jobs.batch import CaseOutcome, audit_one, with_user_prescription
 
     if options.fractions is not None:
         raise InputError("--fractions is for one plan.", remedy="Say those of each plan: PLAN@FRACTIONS.")
     case = summed_case(plans, eqd2_alpha_beta_gy=eqd2_alpha_beta_gy, allow_unlike=allow_unlike)
+    case = with_user_prescription(case, rx_gy=options.rx_gy, fractions=None)
     announce_first_run()
-    return CaseOutcome(record=audit_one(case, options, root=Path(plans[0])))
+    return CaseOutcome(record=audit_one(case, options, root=Path(plans[0])), case=case)
 
 
 def _with_progress(outcomes: Iterable[CaseOutcome], total: int) -> Iterable[CaseOutcome]:
@@ -210,6 +262,13 @@ def _with_progress(outcomes: Iterable[CaseOutcome], total: int) -> Iterable[Case
         for outcome in outcomes:
             progress.advance(task)
             yield outcome
+
+
+def _scene(outcome: CaseOutcome) -> Scene | None:
+    """Return what the report shows of the patient."""
+    from dvhkit.jobs.scene import gather_scene
+
+    return gather_scene(outcome.case, outcome.record) if outcome.case is not None else None
 
 
 def _waived(outcome: CaseOutcome, waivers: Sequence[Waiver]) -> CaseOutcome:

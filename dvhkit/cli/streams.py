@@ -41,10 +41,23 @@ def _plainly(error: UnicodeError) -> tuple[str, int]:
 
 
 def out_console() -> Console:
-    """Return the console for results."""
+    """Return the console for results.
+
+    Where the reader of our pipe has left (``| head``) the rest goes nowhere, and the command goes on: it may have files
+    to write yet.
+    """
     from rich.console import Console
 
-    return Console(highlight=False)
+    class PatientConsole(Console):
+        def on_broken_pipe(self) -> None:
+            print_no_more()
+
+    return PatientConsole(highlight=False)
+
+
+def print_no_more() -> None:
+    """Send all that is yet to be printed nowhere: the reader of our pipe has left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def note_console() -> Console:
@@ -79,9 +92,12 @@ def announce_first_run() -> None:
 def write_text(target: str, text: str) -> None:
     """Write `text` to the file `target`, whole or not at all, or to standard output for ``-``; in UTF-8 both."""
     if target == STDOUT:
-        sys.stdout.flush()
-        sys.stdout.buffer.write((text if text.endswith("\n") else text + "\n").encode("utf-8"))
-        sys.stdout.flush()
+        try:
+            sys.stdout.flush()
+            sys.stdout.buffer.write((text if text.endswith("\n") else text + "\n").encode("utf-8"))
+            sys.stdout.flush()
+        except BrokenPipeError:
+            print_no_more()
         return
     from dvhkit.outputs.files import write_text_whole
 

@@ -69,6 +69,15 @@ def on_one_grid(doses: Sequence[Dose]) -> OnOneGrid:
     )
 
 
+def dose_at(dose: Dose, points_mm: FloatArray) -> FloatArray:
+    """Return the dose in Gy at (n, 3) patient points, trilinear between voxel centres; NaN outside the grid.
+
+    As in a DVH, the half voxel outside the outermost centres takes their dose and nothing is known beyond.
+    """
+    index, inside = grid_index(dose.grid, np.asarray(points_mm, dtype=np.float64).reshape(-1, 3))
+    return np.where(inside, trilinear(dose.values_gy, index), np.nan)
+
+
 def _resampled(dose: Dose, grid: Grid) -> tuple[FloatArray, np.ndarray]:
     """Return `dose` at the voxel centres of `grid`, and where it is known."""
     values, known = np.empty(grid.shape_zyx), np.empty(grid.shape_zyx, dtype=bool)
@@ -78,14 +87,14 @@ def _resampled(dose: Dose, grid: Grid) -> tuple[FloatArray, np.ndarray]:
     )
     for k, offset in enumerate(grid.offsets_mm):
         points = (grid.origin_mm + in_plane + offset * grid.axes[2]).reshape(-1, 3)
-        index, inside = _index(dose.grid, points)
-        sampled = _trilinear(dose.values_gy, index)
+        index, inside = grid_index(dose.grid, points)
+        sampled = trilinear(dose.values_gy, index)
         values[k], known[k] = sampled.reshape(rows.shape), inside.reshape(rows.shape)
     return values, known
 
 
-def _trilinear(values: FloatArray, index: FloatArray) -> FloatArray:
-    """Return `values` at fractional indices (3, n), level beyond the outermost centres."""
+def trilinear(values: FloatArray, index: FloatArray) -> FloatArray:
+    """Return `values` at fractional indices (3, n) of (k, j, i), level beyond the outermost centres."""
     last = np.array(values.shape)[:, None] - 1
     index = np.clip(index, 0, last)
     below = np.minimum(np.floor(index).astype(np.intp), np.maximum(last - 1, 0))
@@ -98,7 +107,7 @@ def _trilinear(values: FloatArray, index: FloatArray) -> FloatArray:
     return total
 
 
-def _index(grid: Grid, points_mm: FloatArray) -> tuple[FloatArray, np.ndarray]:
+def grid_index(grid: Grid, points_mm: FloatArray) -> tuple[FloatArray, np.ndarray]:
     """Return the fractional index (k, j, i) of points in `grid`, and which of them lie within its voxels."""
     along = grid.to_grid_mm(points_mm)
     i, j = along[:, 0] / grid.spacing_mm[0], along[:, 1] / grid.spacing_mm[1]

@@ -37,22 +37,27 @@ class AuditOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseOutcome:
-    """One case's record; `error` is what stopped it, if anything did."""
+    """One case's record; `error` is what stopped it, if anything did; `case` what was read, where it was to be kept."""
 
     record: AuditRecord
     error: DvhkitError | None = None
+    case: Case | None = None
 
 
-def audit_cases(work: Sequence[CaseFiles], options: AuditOptions, *, root: Path | None = None) -> Iterator[CaseOutcome]:
+def audit_cases(
+    work: Sequence[CaseFiles], options: AuditOptions, *, root: Path | None = None, keep: bool = False
+) -> Iterator[CaseOutcome]:
     """Audit each case of `work` in turn, and yield its outcome.
 
     Parameters
     ----------
     root
         Input files are recorded by their path below this folder: a path above it may name a patient.
+    keep
+        Keep each case that was read with its outcome, such as for the pictures of a report.
     """
     for files in work:
-        yield _audit_one(files, options, root)
+        yield _audit_one(files, options, root, keep=keep)
 
 
 def audit_one(case: Case, options: AuditOptions, *, root: Path | None = None) -> AuditRecord:
@@ -70,9 +75,11 @@ def audit_one(case: Case, options: AuditOptions, *, root: Path | None = None) ->
     return _below(record, root)
 
 
-def _audit_one(files: CaseFiles, options: AuditOptions, root: Path | None) -> CaseOutcome:
+def _audit_one(files: CaseFiles, options: AuditOptions, root: Path | None, *, keep: bool) -> CaseOutcome:
     try:
-        return CaseOutcome(record=audit_one(read_files(files, dose="if usable"), options, root=root))
+        case = read_files(files, dose="if usable")
+        case = with_user_prescription(case, rx_gy=options.rx_gy, fractions=options.fractions)
+        return CaseOutcome(record=audit_one(case, options, root=root), case=case if keep else None)
     except DvhkitError as error:
         return CaseOutcome(record=_failed(files, options.protocol, str(error)), error=error)
     except Exception as error:  # noqa: BLE001 -- a fault in one case must not cost the others their result

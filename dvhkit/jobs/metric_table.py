@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dvhkit.errors import DvhkitError, Reason, UnknownStructureError
+from dvhkit.extras import needs_extra
 from dvhkit.jobs.batch import with_user_prescription
 from dvhkit.jobs.numbers import CaseNumbers, Uncovered
 from dvhkit.metrics.expression import parse_metric
@@ -82,7 +83,8 @@ def metric_table(
     >>> table = dvhkit.metric_table("plans", ["D95%[Gy]", "V20Gy[%]"], rois=["PTV"])  # doctest: +SKIP
     >>> table.pivot(index="case", columns="metric", values="value")  # doctest: +SKIP
     """
-    import pandas as pd
+    with needs_extra("tables"):
+        import pandas as pd
 
     asked = _Asked(
         metrics=tuple(parse_metric(text) for text in metrics),

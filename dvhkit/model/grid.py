@@ -13,6 +13,8 @@ from dvhkit.model.arrays import FloatArray, frozen_array
 _ORTHONORMAL_ATOL = 1e-4
 # Positions are text too; readers of the field call planes uniform within a hundredth of a millimetre.
 UNIFORM_ATOL_MM = 0.01
+# Positions rounded more coarsely than this share of their distance tell nothing of evenness.
+_ROUNDED_FRAC = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,11 +76,36 @@ class Grid:
         return float(np.median(np.diff(self.offsets_mm))) if len(self.offsets_mm) > 1 else 0.0
 
     @property
+    def even_spacing_mm(self) -> float:
+        """Distance of the even planes that lie nearest to all planes; 0 for a single plane."""
+        return self._even()[0]
+
+    @property
     def is_uniform(self) -> bool:
-        """Whether all planes are equally far apart, to 0.01 mm."""
-        gaps = np.diff(self.offsets_mm)
-        return bool(gaps.size == 0 or np.ptp(gaps) <= UNIFORM_ATOL_MM)
+        """Whether all planes lie on even ones, to 0.01 mm or to the rounding of their stored positions.
+
+        Positions are texts: 0.625 mm with two decimals is 0.62 and 0.63 mm in turn, and no uneven stack.
+        """
+        spacing, departure = self._even()
+        rounding = 0.5 * _stored_step_mm(self.offsets_mm - self.offsets_mm[0]) + 1e-3
+        return departure <= max(UNIFORM_ATOL_MM, min(rounding, _ROUNDED_FRAC * spacing))
+
+    def _even(self) -> tuple[float, float]:
+        """Return the distance of even planes and how far the planes depart from them at most."""
+        n = len(self.offsets_mm)
+        if n < 3:
+            return float(np.ptp(self.offsets_mm)) if n == 2 else 0.0, 0.0
+        spacing = float(np.polyfit(np.arange(n), self.offsets_mm, 1)[0])
+        return spacing, 0.5 * float(np.ptp(self.offsets_mm - spacing * np.arange(n)))
 
     def to_grid_mm(self, points_mm: FloatArray) -> FloatArray:
         """Return (n, 3) patient points as distances from the origin along i, j and the normal, in mm."""
         return np.asarray((np.asarray(points_mm, dtype=np.float64) - self.origin_mm) @ self.axes.T)
+
+
+def _stored_step_mm(positions_mm: FloatArray) -> float:
+    """Return the coarsest of 1, 0.1 and 0.01 mm of which all positions are multiples; 0 where none is."""
+    for step in (1.0, 0.1, 0.01):
+        if np.abs(positions_mm / step - np.rint(positions_mm / step)).max() < 1e-4:
+            return step
+    return 0.0

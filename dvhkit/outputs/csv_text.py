@@ -62,6 +62,11 @@ def curves_csv(curves: Iterable[Curve | Dvh], *, step_gy: float = 0.1) -> str:
     return _csv(_CURVE_COLUMNS, (line for curve in curves for line in _curve_lines(curve, step_gy)))
 
 
+def table_csv(columns: Iterable[str], lines: Iterable[Iterable[object]]) -> str:
+    """Return any table as CSV text: a header line, then one line a row; None is an empty cell."""
+    return _csv(columns, lines)
+
+
 def _case_lines(record: AuditRecord) -> Iterator[list[object]]:
     case: list[object] = [getattr(record, name) for name in _CASE_COLUMNS]
     if record.error is not None or not record.rules:

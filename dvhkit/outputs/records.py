@@ -42,6 +42,12 @@ def audit_document(records: Iterable[AuditRecord]) -> dict[str, object]:
     return {"schema": AUDIT_SCHEMA, "cases": [_case(record) for record in records]}
 
 
+def plain_record(record: object, where: str) -> dict[str, object]:
+    """Return a record of `dvhkit.results` as a JSON object, its fields in order; `where` names it in messages."""
+    plain: dict[str, object] = _plain(record, where)
+    return plain
+
+
 def json_text(document: Mapping[str, object]) -> str:
     """Return `document` as indented JSON with each list of numbers on one line, ending with a line end.
 

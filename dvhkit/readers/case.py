@@ -218,14 +218,14 @@ def _chosen_entry(path: Path, role: Role) -> FileEntry:
 
 def _chosen_image(path: Path) -> tuple[FileEntry, ...]:
     if not path.exists():
-        raise InputError("there is no such folder.", path=path, remedy="Check what you gave as --image.")
+        raise InputError("there is no such folder.", path=path, remedy="Check the folder of the image.")
     entries = index_files(find_files(path), root=path).of_role(Role.IMAGE)
     entries = tuple(e for e in entries if "LOCALIZER" not in e.image().image_type)
     series = {entry.series_uid for entry in entries}
     if len(series) == 1:
         return entries
     found = f"holds {len(series)} image series" if series else "holds no CT, MR or PET image"
-    raise InputError(f"{found}.", path=path, remedy="Give the folder of one image series with --image.")
+    raise InputError(f"{found}.", path=path, remedy="Give the folder of one image series.")
 
 
 def _only_one(cases: tuple[CaseFiles, ...], index: DicomIndex) -> CaseFiles:
@@ -307,6 +307,19 @@ def read_files(files: CaseFiles, *, dose: DoseNeed = "required") -> Case:
         findings=tuple(findings),
         sources=_sources(files, structures, given, plan, image),
     )
+
+
+def read_image(path: Path | str) -> ImageSeries:
+    """Return the only image series in a folder.
+
+    Raises
+    ------
+    InputError
+        If there is none, or more than one.
+    DicomReadError
+        If its slices make no series.
+    """
+    return build_series(_chosen_image(Path(path)))[0]
 
 
 def _read_dose(files: CaseFiles, findings: list[Finding], *, need: DoseNeed) -> Dose | None:

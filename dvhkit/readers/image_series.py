@@ -174,7 +174,8 @@ def _spacing_findings(series: ImageSeries) -> list[Finding]:
         message = f"The distance between image slices varies from {gaps.min():.2f} to {gaps.max():.2f} mm."
         findings.append(Finding(level=Level.INFO, code="image-uneven-spacing", message=message))
     thickness = series.slice_thickness_mm
-    if thickness is not None and abs(thickness - usual) > UNIFORM_ATOL_MM:
+    even = series.grid.even_spacing_mm if series.grid.is_uniform else usual
+    if thickness is not None and min(abs(thickness - usual), abs(thickness - even)) > UNIFORM_ATOL_MM:
         message = f"SliceThickness is {thickness:g} mm, but slices are {usual:g} mm apart."
         findings.append(Finding(level=Level.INFO, code="image-thickness-differs", message=message))
     return findings

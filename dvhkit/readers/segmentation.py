@@ -62,6 +62,27 @@ class Segmentation:
     places: FramePlaces
     pixels: NDArray[Any]
     frame_of_reference_uid: str = ""
+    full: int = 0
+    occupancy: bool = False
+
+    def shares(self, segment: int) -> NDArray[Any]:
+        """Return one segment (n_planes, n_rows, n_columns): bool, or shares of voxels where fractions are stored.
+
+        Segments may share voxels.
+        """
+        shape = self.places.grid.shape_zyx
+        if self.full:
+            shares = np.zeros(shape, dtype=np.float32)
+            for plane, number, frame in zip(self.places.planes, self.places.segments, self.pixels, strict=True):
+                if number == segment:
+                    shares[plane] = frame / np.float32(self.full)
+            return shares
+        out = np.zeros(shape, dtype=np.uint16)
+        if self.pixels.ndim == 3:
+            self._paint_numbers(out, {segment: 1})
+        else:
+            self._paint_bits(out, {segment: 1})
+        return out > 0
 
     def labels(self, numbers: Mapping[int, int]) -> tuple[NDArray[np.uint16], Grid]:
         """Return the label map (n_planes, n_rows, n_columns) and its grid, with i, j, k along x, y, z where possible.
@@ -122,8 +143,8 @@ def is_dicom(path: Path) -> bool:
         return False
 
 
-def read_segmentation(path: Path) -> Segmentation:
-    """Return the segments of a DICOM SEG file: BINARY, or a LABELMAP.
+def read_segmentation(path: Path, *, fractions: bool = False) -> Segmentation:
+    """Return the segments of a DICOM SEG file: BINARY, a LABELMAP, or FRACTIONAL where `fractions` are wanted.
 
     Raises
     ------
@@ -133,9 +154,9 @@ def read_segmentation(path: Path) -> Segmentation:
     with quiet_pydicom(), reading(path):
         stored = read_bytes(path)
         data = parse(stored)
-        kind = _kind(data, path)
+        kind = _kind(data, path, fractions=fractions)
         segments = _segments(data, path)
-        places = frame_places(data, path, most_voxels=_MOST_VOXELS, with_segments=kind == "BINARY")
+        places = frame_places(data, path, most_voxels=_MOST_VOXELS, with_segments=kind != "LABELMAP")
         strange = sorted(set(places.segments.tolist()) - {s.number for s in segments})
         if strange:
             raise DicomReadError(
@@ -150,10 +171,12 @@ def read_segmentation(path: Path) -> Segmentation:
             places=places,
             pixels=_pixels(data, path, kind, len(places.planes), transfer_syntax(stored)),
             frame_of_reference_uid=text(data, "FrameOfReferenceUID"),
+            full=(integer(data, "MaximumFractionalValue", path=path) or 255) if kind == "FRACTIONAL" else 0,
+            occupancy=text(data, "SegmentationFractionalType").upper() == "OCCUPANCY",
         )
 
 
-def _kind(data: DataSet, path: Path) -> str:
+def _kind(data: DataSet, path: Path, *, fractions: bool) -> str:
     if text(data, "SOPClassUID") not in _SEG_CLASSES:
         raise DicomReadError(
             "is no segmentation.",
@@ -162,7 +185,7 @@ def _kind(data: DataSet, path: Path) -> str:
             remedy="Give a DICOM SEG, or a NIfTI or NRRD label map.",
         )
     kind = text(data, "SegmentationType").upper()
-    if kind not in ("BINARY", "LABELMAP"):
+    if kind not in ("BINARY", "LABELMAP") and not (fractions and kind == "FRACTIONAL"):
         raise DicomReadError(
             f"is {kind[:20] or 'missing'}; BINARY and LABELMAP are read.",
             path=path,
@@ -197,7 +220,7 @@ def _segments(data: DataSet, path: Path) -> tuple[Segment, ...]:
 
 
 def _pixels(data: DataSet, path: Path, kind: str, n_frames: int, syntax: str) -> NDArray[Any]:
-    if kind == "LABELMAP":
+    if kind != "BINARY":
         pixels = stored_pixels(data, path, syntax=syntax)
         if pixels.dtype.kind != "u" or pixels.dtype.itemsize > 2:
             raise DicomReadError(

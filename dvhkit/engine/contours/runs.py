@@ -67,9 +67,12 @@ def find_runs(
     missing = _missing_in(stack, gaps, usual, own, slices)
     if slices is None or not missing.any() or not _keeps(gaps, usual, own):
         return _split(stack, gaps, missing, slices, usual)
-    # Drawn on every n-th slice: its own distance counts, and the other reading is told.
+    # It keeps a distance of its own, which counts.
     wide = gaps > _GAP_RATIO * usual + 1e-6
     found = _split(stack, gaps, wide & missing, slices, usual)
+    if usual <= _GAP_RATIO * float(np.median(own)):
+        return found
+    # Drawn on every n-th slice: the other reading is told.
     other = _split(stack, gaps, missing, slices, usual)
     told = _sparse(stack, usual, float(np.median(own)))
     return replace(found, findings=(*found.findings, told), other=other)
@@ -96,11 +99,11 @@ def _missing_in(
 
 
 def _keeps(gaps: FloatArray, usual: float, own: FloatArray) -> bool:
-    """Whether a structure keeps a slice distance of its own, two to four times that of the slices that there are."""
+    """Whether a structure keeps a slice distance of its own, at most four times that of the slices that there are."""
     if gaps.size < _PERSISTS or not np.all(usual <= (_WIDEST_RATIO + 0.1) * own):
         return False
     alike = np.abs(gaps - usual) <= 0.1 * own
-    return bool(usual > _GAP_RATIO * np.median(own) and alike.sum() >= max(_PERSISTS, _KEEPS_FRAC * gaps.size))
+    return bool(alike.sum() >= max(_PERSISTS, _KEEPS_FRAC * gaps.size))
 
 
 def _split(stack: PlaneStack, gaps: FloatArray, missing: NDArray[np.bool_], slices: Along | None, usual: float) -> Runs:

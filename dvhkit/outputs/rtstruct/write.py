@@ -79,7 +79,7 @@ def write_rtstruct(
     path: Path | str,
     rois: Sequence[NewRoi],
     *,
-    source: Path | str,
+    source: Path | str | None,
     image: ImageSeries | None = None,
     keep_existing: bool = False,
     holes: Holes = "keyhole",
@@ -96,7 +96,7 @@ def write_rtstruct(
     path
         The file to write; parents are made. It must not be `source`.
     source
-        The RTSTRUCT from which the structures were derived.
+        The RTSTRUCT from which the structures were derived; None for new ones, whose patient and study are the image's.
     image
         Its slices are referred to contour by contour; without it, what the source's own contours refer to at the same
         height.
@@ -115,11 +115,12 @@ def write_rtstruct(
     OutputError
         If the file cannot be written.
     """
-    path, source = Path(path), Path(source)
-    _refuse_overwriting(path, source)
+    path = Path(path)
     if not rois:
         raise InputError("there is no structure to write.")
-    origin = _read_source(source)
+    if source is not None:
+        _refuse_overwriting(path, Path(source))
+    origin = _read_source(Path(source)) if source is not None else _of_image(image)
     found = copy.deepcopy(origin) if keep_existing else _new_from(origin)
     findings: list[Finding] = []
     _stamp(found, origin, label)
@@ -129,6 +130,7 @@ def write_rtstruct(
     names = []
     for roi in rois:
         name, said = _fitting_name(roi.structure.name, taken, min(name_longest, _NAME_VR_LONGEST))
+        findings += _near_twin(name, taken)
         taken.add(name)
         names.append(name)
         findings += said
@@ -137,6 +139,7 @@ def write_rtstruct(
         if roi.structure.rt_roi_type and roi.structure.rt_roi_type not in DEFINED_TYPES:
             findings.append(_odd_type(name, roi.structure.rt_roi_type))
         _append(found, roi, name, slices, holes)
+    findings += _unread_holes(found, names) if holes == "xor" else []
     write_bytes_whole(path, _encoded(found))
     return Written(path=path, names=tuple(names), sop_instance_uid=str(found.SOPInstanceUID), findings=tuple(findings))
 
@@ -159,6 +162,21 @@ def _read_source(source: Path) -> Dataset:
     if not is_rtstruct:
         raise InputError("it is no RTSTRUCT.", path=source)
     return dataset
+
+
+def _of_image(image: ImageSeries | None) -> Dataset:
+    """Return a data set with the patient and study of an image, and nothing else."""
+    if image is None or not image.paths:
+        raise InputError("there is neither a structure set nor an image to take patient and study from.")
+    try:
+        header = pydicom.dcmread(image.paths[0], force=True, stop_before_pixels=True)
+    except (OSError, ValueError, AttributeError, KeyError, NotImplementedError) as error:
+        raise InputError("it cannot be read as DICOM.", path=image.paths[0]) from error
+    origin = Dataset()
+    for keyword in (*_PATIENT_AND_STUDY, *_FIRST_ITEMS):
+        if keyword in header:
+            origin[keyword] = copy.deepcopy(header[keyword])
+    return origin
 
 
 def _new_from(origin: Dataset) -> Dataset:
@@ -197,7 +215,7 @@ def _stamp(found: Dataset, origin: Dataset, label: str) -> None:
     found.StructureSetDate, found.StructureSetTime = date, time
     found.SoftwareVersions = f"dvhkit {version('dvhkit')}"
     found.SpecificCharacterSet = "ISO_IR 192"
-    for keyword in ("SeriesNumber", "OperatorsName", "Manufacturer"):
+    for keyword in ("SeriesNumber", "OperatorsName", "Manufacturer", "PositionReferenceIndicator"):
         if keyword not in found:
             setattr(found, keyword, 1 if keyword == "SeriesNumber" else "")
     found.ApprovalStatus = "UNAPPROVED"
@@ -229,6 +247,40 @@ def _fitting_name(name: str, taken: set[str], longest: int) -> tuple[str, list[F
             _renamed("name-taken", f"{short!r} is in the structure set already; {unique!r} is new.", unique)
         )
     return unique, findings
+
+
+def _near_twin(name: str, taken: set[str]) -> list[Finding]:
+    """Return a finding if a name differs from another in nothing but case, blanks or the like."""
+    twins = sorted(other for other in taken if _folded(other) == _folded(name))
+    if not twins:
+        return []
+    message = (
+        f"{name!r} differs from {twins[0]!r} of the same structure set in case, blanks or separators only: systems "
+        "that do not tell them apart mix them up."
+    )
+    return [Finding(level=Level.WARNING, code="name-near-twin", message=message, where=name)]
+
+
+def _folded(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum() or letter in "+-~^.")
+
+
+def _unread_holes(found: Dataset, names: Sequence[str]) -> list[Finding]:
+    """Return a finding if holes were stored in a form that common readers do not know."""
+    kind = ContourKind.CLOSEDPLANAR_XOR.value
+    new = found.ROIContourSequence[-len(names) :]
+    holed = [
+        name
+        for name, roi in zip(names, new, strict=True)
+        if any(c.ContourGeometricType == kind for c in roi.get("ContourSequence", None) or [])
+    ]
+    if not holed:
+        return []
+    message = (
+        "Holes are stored as CLOSEDPLANAR_XOR, which is new in DICOM (2024): readers that know CLOSED_PLANAR alone "
+        "drop such contours, or fill the holes. Use keyhole for files that others must read."
+    )
+    return [Finding(level=Level.WARNING, code="holes-xor", message=message, where=", ".join(holed))]
 
 
 def _append(found: Dataset, roi: NewRoi, name: str, slices: Slices, holes: Holes) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian, RTStructureSetStorage
 
 from dvhkit.model.grid import Grid
@@ -95,8 +99,15 @@ def _contour_item(contour: Contour, phantom: PhantomSet, uids: SetUids, grid: Gr
         item.ContourImageSequence = items([reference(CTImageStorage, uids.image(plane))])
     item.ContourGeometricType = contour.kind.value
     item.NumberOfContourPoints = str(len(contour.points_mm))
-    item.ContourData = ds_list(contour.points_mm.ravel(), decimals=phantom.contour_decimals)
+    item.add(_contour_data(contour, phantom.contour_decimals))
     return item
+
+
+def _contour_data(contour: Contour, decimals: int | None) -> Any:  # noqa: ANN401 -- pydicom's raw element
+    """Return ContourData as bytes: pydicom checks each decimal string on its own, which takes most of the time."""
+    value = "\\".join(ds_list(contour.points_mm.ravel().tolist(), decimals=decimals)).encode("ascii")
+    value += b" " * (len(value) % 2)
+    return RawDataElement(Tag("ContourData"), "DS", len(value), value, 0, False, True)
 
 
 def _plane_of(contour: Contour, grid: Grid | None) -> int | None:
@@ -109,7 +120,7 @@ def _plane_of(contour: Contour, grid: Grid | None) -> int | None:
 
 def _longest_contour_bytes(ds: Dataset) -> int:
     lengths = [
-        sum(len(str(v)) + 1 for v in contour.ContourData)
+        len(contour.get_item("ContourData").value)
         for roi in ds.ROIContourSequence
         for contour in roi.get("ContourSequence", ())
     ]

@@ -44,6 +44,7 @@ class ImageHeader:
     image_type: tuple[str, ...]
     n_frames: int
     gantry_tilt_deg: float | None
+    acquisition: int | None = None
     frames: tuple[ImageHeader, ...] = ()
     is_cut: bool = False
 
@@ -162,6 +163,7 @@ def image_header(data: DataSet, path: Path, *, room: int | None = None) -> Image
         image_type=tuple(text(data, "ImageType").upper().split("\\")),
         n_frames=n_frames,
         gantry_tilt_deg=number(data, "GantryDetectorTilt", path=path),
+        acquisition=_acquisition(data),
         is_cut=room is not None and bits > 8 * room,
     )
     per_frame = items(data, "PerFrameFunctionalGroupsSequence", path=path)
@@ -186,6 +188,12 @@ def _frame(header: ImageHeader, groups: tuple[DataSet, ...], path: Path) -> Imag
         slice_thickness_mm=next(iter(found("PixelMeasuresSequence", "SliceThickness")), None),
         n_frames=1,
     )
+
+
+def _acquisition(data: DataSet) -> int | None:
+    """Return AcquisitionNumber; None where it is missing or no number, which is no reason to refuse an image."""
+    stated = text(data, "AcquisitionNumber")
+    return int(stated) if stated.isdecimal() and len(stated) <= 12 else None
 
 
 def structure_set_header(data: DataSet, path: Path) -> StructureSetHeader:

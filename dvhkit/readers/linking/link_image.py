@@ -8,13 +8,17 @@ from dvhkit.findings import Level
 from dvhkit.readers.archive.index import FileEntry
 from dvhkit.readers.archive.lookup import Lookup
 from dvhkit.readers.linking.case_files import Draft, frames_of
+from dvhkit.readers.linking.own_slices import own_slices
 from dvhkit.readers.wording import counted, shown
 
 
 def add_image(draft: Draft, lookup: Lookup, chosen: tuple[FileEntry, ...] | None, *, root: Path) -> None:
     """Give `draft` its image series out of all there are, or the slices that the user chose."""
     if chosen is not None:
-        draft.image = chosen
+        listed = draft.structures.structures().image_uids if draft.structures is not None else frozenset()
+        kept, findings = own_slices(chosen, listed)
+        draft.image = tuple(kept)
+        draft.findings += findings
         draft.links.append("image: chosen by the user")
         return
     if draft.structures is None:
@@ -28,7 +32,7 @@ def add_image(draft: Draft, lookup: Lookup, chosen: tuple[FileEntry, ...] | None
     if len(named) > 1:
         named = _narrowed(named, series, draft)
     if len(named) == 1:
-        _take(draft, series[named[0]], by_reference=by_reference)
+        _take(draft, series[named[0]], lookup, by_reference=by_reference)
     elif named:
         found = "; ".join(_described(series[uid], root) for uid in named[:8]) + ("; ..." if len(named) > 8 else "")
         message = (
@@ -52,8 +56,11 @@ def _narrowed(uids: list[str], series: dict[str, list[FileEntry]], draft: Draft)
     return [uid for uid in of_ct if any(entry.sop_instance_uid in images for entry in series[uid])] or of_ct
 
 
-def _take(draft: Draft, slices: list[FileEntry], *, by_reference: bool) -> None:
+def _take(draft: Draft, slices: list[FileEntry], lookup: Lookup, *, by_reference: bool) -> None:
     assert draft.structures is not None
+    wanted = draft.structures.structures().image_uids
+    slices, findings = own_slices(slices, wanted)
+    draft.findings += findings
     draft.image = tuple(slices)
     how = "referenced by the structure set" if by_reference else "the only one in the structure set's frame"
     draft.links.append(f"image series of {len(slices)} {slices[0].modality} files: {how}")
@@ -61,8 +68,8 @@ def _take(draft: Draft, slices: list[FileEntry], *, by_reference: bool) -> None:
         message = "The image series that the structure set refers to is not there; one in the same frame is used."
         draft.note(Level.WARNING, "image-linked-by-frame", message)
         return
-    wanted = draft.structures.structures().image_uids
-    missing = len(wanted - {entry.sop_instance_uid for entry in slices})
+    # A structure set may name several images, such as the MR that it was drawn on too: all that are here are here.
+    missing = len(wanted - {entry.sop_instance_uid for members in lookup.series.values() for entry in members})
     if missing:
         message = f"{missing} of {len(wanted)} image slices that the structure set refers to are not there."
         draft.note(Level.WARNING, "image-slices-missing", message)

@@ -16,6 +16,7 @@ import numpy as np
 
 from dvhkit.engine.combine import combine
 from dvhkit.errors import GeometryError, InputError
+from dvhkit.extras import needs_extra
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
 from dvhkit.model.image import ImageSeries
@@ -239,7 +240,8 @@ def _along(bone: Mask, seeds: Mask, gtv: FloatArray, grid: Grid) -> FloatArray:
 
     Solves the eikonal equation by fast marching. Voxels that the GTV fills in part begin at nothing.
     """
-    import SimpleITK
+    with needs_extra("masks"):
+        import SimpleITK
 
     if not grid.is_uniform:
         raise GeometryError(

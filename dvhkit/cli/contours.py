@@ -1,0 +1,101 @@
+"""`dvhkit contours`: structure sets compared, checked, agreed upon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from dvhkit.cli.metric_output import CsvOption, put_out
+from dvhkit.cli.options import FractionsOption, RegistrationOption, RxOption, SameFrameOption
+from dvhkit.cli.streams import announce_first_run
+
+contours_app = typer.Typer(name="contours", help="Compare, check and agree on contours.", no_args_is_help=True)
+
+DrawnPath = Annotated[Path, typer.Argument(help="RTSTRUCT file, or a folder that holds one.")]
+ContoursJson = Annotated[
+    Optional[str],  # noqa: UP045 -- typer reads it
+    typer.Option("--json", metavar="FILE|-", help="Write the results as JSON."),
+]
+
+
+@contours_app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help="The reference: an RTSTRUCT file, or a folder with one.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="What is held against it.")],
+    roi: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--roi", help="Structures of A, with * and ? as wildcards; repeatable. All that pair otherwise."),
+    ] = None,
+    pairs: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--pairs", metavar="FILE", help="CSV of two columns roi_a,roi_b, where names do not tell."),
+    ] = None,
+    by: Annotated[str, typer.Option("--by", metavar="name|number", help="Pair by name or by ROI number.")] = "name",
+    tolerance: Annotated[
+        float, typer.Option("--tolerance", metavar="MM", min=0.0, help="For surface Dice and added path length.")
+    ] = 2.0,
+    dose: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--dose", metavar="RTDOSE", help="Also measure dose metrics with A's and with B's contours."),
+    ] = None,
+    protocol: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--protocol", metavar="ID|FILE", help="Whose metrics, and whether a verdict flips."),
+    ] = None,
+    context: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--context", metavar="FILE", help="Clinical context (YAML) that rules depend on."),
+    ] = None,
+    rx: RxOption = None,
+    fractions: FractionsOption = None,
+    registration: RegistrationOption = None,
+    same_frame: SameFrameOption = False,
+    json: ContoursJson = None,
+    csv: CsvOption = None,
+    report: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--report", metavar="FILE", help="Write a page of HTML with all tables."),
+    ] = None,
+) -> None:
+    r"""Compare two structure sets: overlap, distances, lines to draw anew, and what it does to the dose metrics.
+
+    Measured on the solids that the contours stand for, ends included. Hausdorff distances are between surfaces in
+    space; HD95 comes in both published definitions; surface Dice and added path length are at the tolerance.
+
+    [dim]Example:[/dim]  dvhkit contours compare RS_a.dcm RS_b.dcm --dose RD.dcm --protocol ning-2023 --csv pairs.csv
+    """
+    from dvhkit.errors import InputError
+    from dvhkit.jobs.compare import DoseQuestion, compare_structures
+    from dvhkit.jobs.structure_sets import read_pairs
+    from dvhkit.outputs import comparison as views
+    from dvhkit.outputs.tables import findings_panels
+    from dvhkit.protocols.files.context import load_context
+
+    if by not in ("name", "number"):
+        raise InputError(f"structures pair by name or number, not by {by!r}.")
+    announce_first_run()
+    asked = None
+    if dose is not None or protocol is not None:
+        given = load_context(context) if context else None
+        asked = DoseQuestion(dose=dose, protocol=protocol, context=given, rx_gy=rx, fractions=fractions)
+    found = compare_structures(
+        a,
+        b,
+        roi=roi,
+        pairs=read_pairs(pairs) if pairs else None,
+        by=by,
+        tolerance_mm=tolerance,
+        registration=registration,
+        same_frame=same_frame,
+        dose=asked,
+    )
+    put_out(
+        (*views.comparison_view(found), *findings_panels(found.findings)),
+        json=(json, views.comparison_document(found)),
+        texts=[
+            (csv, views.comparison_csv(found)),
+            (str(report) if report else None, views.comparison_html(found) if report else ""),
+        ],
+    )

@@ -1,0 +1,200 @@
+"""A structure as points of upright slabs, for readings of other programs: they sample, where the engine integrates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+
+from dvhkit.engine.contours.planes import PlaneStack
+from dvhkit.engine.dose_sum import grid_index, trilinear
+from dvhkit.engine.options import Between, EndCap, EngineOptions
+from dvhkit.engine.solid.solid import Solid, make_solid
+from dvhkit.model.arrays import FloatArray
+from dvhkit.model.dose import Dose
+from dvhkit.model.grid import Grid
+from dvhkit.model.structure import Structure
+
+# Levels at which a slab is sampled: the midpoint rule over the height of one slice.
+_LEVELS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Slabs:
+    """The sections of a structure, each with the height that it stands for.
+
+    Attributes
+    ----------
+    sections
+        A shapely polygon or multipolygon in (u, v) a plane, holes left out.
+    lo_mm, hi_mm : (n_planes,)
+        Where each slab begins and ends along w.
+    """
+
+    stack: PlaneStack
+    sections: tuple[Any, ...]
+    lo_mm: FloatArray
+    hi_mm: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cloud:
+    """Points of slabs and their surroundings.
+
+    Attributes
+    ----------
+    uvw : (n, 3)
+        In the frame of the contours.
+    plane : (n,)
+        Which slab each is of.
+    part_cc : (n,)
+        Volume that each stands for.
+    inside_mm : (n,)
+        Distance to the section's outline, positive inside.
+    """
+
+    uvw: FloatArray
+    plane: np.ndarray
+    part_cc: FloatArray
+    inside_mm: FloatArray
+
+
+def slabs_of(
+    structure: Structure,
+    dose: Dose,
+    *,
+    cap: EndCap = EndCap.HALF_SLICE,
+    slice_spacing_mm: float | None = None,
+    image: Grid | None = None,
+) -> Slabs | None:
+    """Return the upright slabs of a structure; None where nothing bounds an area."""
+    options = EngineOptions(profile="slabs", between=Between.PRISM, end_cap=cap)
+    solid = make_solid(structure, dose.grid, options, slice_spacing_mm=slice_spacing_mm, image=image)
+    if not isinstance(solid, Solid):
+        return None
+    sections = tuple(solid.stack.section(k) for k in range(solid.stack.n_planes))
+    return Slabs(stack=solid.stack, sections=sections, lo_mm=np.array(solid.lo_mm), hi_mm=np.array(solid.hi_mm))
+
+
+def cloud_of(slabs: Slabs, *, points: int, reach_mm: float) -> Cloud:
+    """Return about `points` lattice points inside the slabs, and those of the same lattice up to `reach_mm` outside."""
+    heights = slabs.hi_mm - slabs.lo_mm
+    areas = np.array([section.area for section in slabs.sections])
+    pitch = float(np.sqrt(max(areas.sum(), 1e-6) * _LEVELS / points))
+    found: list[tuple[FloatArray, np.ndarray, FloatArray, FloatArray]] = []
+    for k, section in enumerate(slabs.sections):
+        if section.is_empty:
+            continue
+        u0, v0, u1, v1 = section.bounds
+        u = np.arange(u0 - reach_mm + pitch / 2, u1 + reach_mm, pitch)
+        v = np.arange(v0 - reach_mm + pitch / 2, v1 + reach_mm, pitch)
+        uu, vv = (grid.ravel() for grid in np.meshgrid(u, v))
+        signed = _inside_mm(section, uu, vv)
+        near = signed > -reach_mm
+        uu, vv, signed = uu[near], vv[near], signed[near]
+        levels = slabs.lo_mm[k] + (np.arange(_LEVELS) + 0.5) / _LEVELS * heights[k]
+        uvw = np.column_stack([np.tile(uu, _LEVELS), np.tile(vv, _LEVELS), np.repeat(levels, len(uu))])
+        n_inside = max(1, int((signed > 0).sum()))
+        # Weighed so that the points inside make up the slab's exact volume.
+        part = areas[k] * heights[k] / 1000.0 / (n_inside * _LEVELS)
+        found.append((uvw, np.full(len(uvw), k), np.full(len(uvw), part), np.tile(signed, _LEVELS)))
+    uvw, plane, part, signed = (np.concatenate(column) for column in zip(*found, strict=True))
+    return Cloud(uvw=uvw, plane=plane, part_cc=part, inside_mm=signed)
+
+
+def _inside_mm(section: Any, u: FloatArray, v: FloatArray) -> FloatArray:  # noqa: ANN401 -- a shapely geometry
+    shapely.prepare(section)
+    away = shapely.distance(shapely.points(u, v), section.boundary)
+    return np.asarray(np.where(shapely.contains_xy(section, u, v), away, -away))
+
+
+def contains(section: Any, u: FloatArray, v: FloatArray) -> np.ndarray:  # noqa: ANN401 -- a shapely geometry
+    """Return which points lie inside a section."""
+    return np.asarray(shapely.contains_xy(section, u, v))
+
+
+def dose_at(slabs: Slabs, uvw: FloatArray, dose: Dose, shift_mm: FloatArray | None = None) -> FloatArray:
+    """Return the dose in Gy at points of the contours' frame, NaN outside the grid; the grid moved by `shift_mm`."""
+    points = slabs.stack.frame.to_patient(uvw)
+    if shift_mm is not None:
+        points = points - shift_mm
+    index, inside = grid_index(dose.grid, points)
+    return np.where(inside, trilinear(dose.values_gy, index), np.nan)
+
+
+def voxel_centres_inside(slabs: Slabs, dose: Dose) -> tuple[FloatArray, float]:
+    """Return the dose of each voxel whose centre lies inside the slabs, and the volume of a voxel in cc.
+
+    Planes of the grid may be uneven; the usual distance counts. Of contours oblique to the grid nothing is returned.
+    """
+    size = float(np.prod(dose.grid.spacing_mm)) * (dose.grid.plane_spacing_mm or 1.0) / 1000.0
+    found = [np.empty(0)]
+    heights = _plane_heights(slabs, dose.grid)
+    if heights is None:
+        return found[0], size
+    of_plane = np.searchsorted(slabs.lo_mm, heights, side="right") - 1
+    for k in range(len(slabs.sections)):
+        planes = np.flatnonzero((of_plane == k) & (heights < slabs.hi_mm[k]))
+        if len(planes):
+            rows, columns = np.nonzero(_columns_inside(slabs, k, dose.grid))
+            found += [np.asarray(dose.values_gy[plane][rows, columns]) for plane in planes]
+    return np.concatenate(found), size
+
+
+def _plane_heights(slabs: Slabs, grid: Grid) -> FloatArray | None:
+    """Return where the grid's planes lie along w; None where the contours are not parallel to them."""
+    frame = slabs.stack.frame
+    if frame.grid_axis[2] != 2:
+        return None
+    sign = float(np.sign(frame.axes[2] @ grid.normal))
+    start = float((grid.origin_mm - frame.origin_mm) @ frame.axes[2])
+    return np.asarray(start + sign * grid.offsets_mm)
+
+
+def _columns_inside(slabs: Slabs, k: int, grid: Grid) -> np.ndarray:
+    """Return which columns of voxels, (n_rows, n_columns), pass through a section."""
+    inside = np.zeros((grid.n_rows, grid.n_columns), dtype=bool)
+    section = slabs.sections[k]
+    if section.is_empty:
+        return inside
+    u0, v0, u1, v1 = section.bounds
+    w = float(slabs.stack.offsets_mm[k])
+    corners = np.array([(u0, v0, w), (u1, v0, w), (u0, v1, w), (u1, v1, w)])
+    along = grid.to_grid_mm(slabs.stack.frame.to_patient(corners))
+    low = np.maximum(np.floor(along[:, :2].min(axis=0) / grid.spacing_mm), 0).astype(int)
+    high = np.minimum(np.ceil(along[:, :2].max(axis=0) / grid.spacing_mm) + 1, [grid.n_columns, grid.n_rows]).astype(
+        int
+    )
+    if np.any(high <= low):
+        return inside
+    j, i = np.meshgrid(np.arange(low[1], high[1]), np.arange(low[0], high[0]), indexing="ij")
+    local = np.column_stack([i.ravel() * grid.spacing_mm[0], j.ravel() * grid.spacing_mm[1], np.zeros(i.size)])
+    uvw = slabs.stack.frame.to_frame(grid.origin_mm + local @ grid.axes)
+    shapely.prepare(section)
+    inside[low[1] : high[1], low[0] : high[0]] = contains(section, uvw[:, 0], uvw[:, 1]).reshape(i.shape)
+    return inside
+
+
+def plane_centres_inside(slabs: Slabs, dose: Dose) -> tuple[FloatArray, FloatArray]:
+    """Return dose and volume of the grid's columns that pass through each section: no thickness is looked at.
+
+    The dose lies between the grid's planes, at the height of the contours. Of contours oblique to the grid nothing is
+    returned.
+    """
+    grid = dose.grid
+    found: list[tuple[FloatArray, FloatArray]] = [(np.empty(0), np.empty(0))]
+    heights = _plane_heights(slabs, grid)
+    area = float(np.prod(grid.spacing_mm))
+    for k in range(len(slabs.sections) if heights is not None else 0):
+        assert heights is not None
+        order = np.argsort(heights)
+        at = float(np.interp(slabs.stack.offsets_mm[k], heights[order], order.astype(float), left=np.nan, right=np.nan))
+        rows, columns = np.nonzero(_columns_inside(slabs, k, grid))
+        index = np.array([np.full(len(rows), at), rows, columns])
+        values = trilinear(dose.values_gy, np.nan_to_num(index)) if len(rows) else np.empty(0)
+        values = np.where(np.isfinite(index[0]), values, np.nan)
+        found.append((values, np.full(len(values), area * float(slabs.hi_mm[k] - slabs.lo_mm[k]) / 1000.0)))
+    values, part = (np.concatenate(column) for column in zip(*found, strict=True))
+    return values, part

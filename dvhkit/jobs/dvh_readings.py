@@ -1,0 +1,273 @@
+"""What a curve of ours would look like under other programs' conventions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dvhkit.engine.dvh import compute_dvh
+from dvhkit.engine.options import Between, EndCap, EngineOptions
+from dvhkit.engine.sampled import (
+    Cloud,
+    Slabs,
+    cloud_of,
+    dose_at,
+    plane_centres_inside,
+    slabs_of,
+    voxel_centres_inside,
+)
+from dvhkit.metrics.curve_distance import Curve, curve_of, curve_of_atoms, distance
+from dvhkit.model.arrays import FloatArray
+from dvhkit.model.dvh import Dvh
+from dvhkit.model.tps_dvh import TpsDvh
+
+if TYPE_CHECKING:
+    from dvhkit.model.case import Case
+    from dvhkit.model.dose import Dose
+    from dvhkit.model.structure import Structure
+
+NO_CAP = "no cap"
+HALF_CAP = "half cap"
+HALF_CAP_1_5 = "half cap of at most 1.5 mm"
+CAP_WITHOUT_DOSE = "cap without dose"
+PRISM = "upright walls between slices"
+SMOOTH = "smooth walls between slices"
+CENTRES = "centres-only dose"
+COARSE = "coarse bins"
+INTERPOLATED = "interpolated curve"
+SHIFTED = "shifted grid"
+SCALED = "scaled dose"
+EDITED = "edited contour"
+DOSE_EDGE = "dose edge"
+
+# Points of a curve that are compared: as many as a screen shows.
+_POINTS = 300
+_CLOUD_POINTS = 12_000
+# Of more voxels than these the surface is a trifle, and with it where voxels are counted.
+_VOXELS_MOST = 250_000
+# Beyond this volume smooth and upright walls give one curve.
+_LARGE_CC = 1000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Target:
+    """A planning system's curve, ready to be held against ours.
+
+    Attributes
+    ----------
+    dose_gy, share : (n,)
+        Its points as printed; volumes in parts of `whole_cc`.
+    fine_gy, fine_share : (m,)
+        The same as a reader takes it, straight between its points.
+    whole_cc
+        What its volumes are parts of; None where only percent of an unknown volume are known: shapes are compared.
+    bin_gy
+        Usual distance between its points.
+    """
+
+    dose_gy: FloatArray
+    share: FloatArray
+    fine_gy: FloatArray
+    fine_share: FloatArray
+    whole_cc: float | None
+    own_cc: float | None
+    scale_gy: float
+    bin_gy: float
+    step_frac: float
+
+    def residual(self, curve: Curve, *, fine: bool = False, dose_shift_gy: float = 0.0) -> float:
+        """Return the distance of the printed points (or of the lines between them) from `curve`, in percent."""
+        whole = self.whole_cc if self.whole_cc is not None else float(curve(np.zeros(1))[0])
+        if not whole > 0:
+            return 100.0
+        dose, share = (self.fine_gy, self.fine_share) if fine else (self.dose_gy, self.share)
+        found = distance(curve, dose + dose_shift_gy, share, whole_cc=whole, scale_gy=self.scale_gy)
+        if self.own_cc is not None and self.whole_cc is not None:
+            # The curve may begin beyond dose 0; the stated volume counts in any case, less its rounding.
+            off = abs(float(curve(np.zeros(1))[0]) - self.own_cc) / self.whole_cc - self.step_frac
+            found = max(found, off)
+        return 100.0 * max(0.0, found - self.step_frac)
+
+
+def target_of(theirs: TpsDvh, ours: Dvh) -> Target:
+    """Prepare a planning system's curve for comparison with ours."""
+    dose, volume = np.asarray(theirs.dose_gy), np.asarray(theirs.volume)
+    dose, first = np.unique(dose, return_index=True)
+    volume = np.minimum.accumulate(volume[first])
+    if dose[0] > 0:
+        dose, volume = np.concatenate([[0.0], dose]), np.concatenate([[volume[0]], volume])
+    top = float(volume[0])
+    if theirs.in_cc:
+        whole: float | None = ours.volume_cc
+        own = theirs.volume_cc if theirs.volume_cc and not theirs.volume_step_cc else top
+        share = volume / ours.volume_cc
+    elif theirs.volume_cc:
+        whole, own = ours.volume_cc, theirs.volume_cc
+        share = volume / 100.0 * theirs.volume_cc / ours.volume_cc
+    else:
+        whole, own, share = None, None, volume / top
+    scale = max(float(dose[np.flatnonzero(share > 1e-4)[-1]]), ours.max_gy or 0.0, 1e-3)
+    bins = np.diff(dose[(share > 1e-4) & (share < share[0] * 0.9999)]) if len(dose) > 3 else np.diff(dose)
+    bin_gy = float(np.median(bins)) if len(bins) else float(np.median(np.diff(dose)))
+    end = min(len(dose), int(np.flatnonzero(share > 0)[-1]) + 2)
+    fine = np.linspace(0.0, dose[end - 1], _POINTS)
+    kept = np.unique(np.linspace(0, end - 1, min(end, _POINTS)).astype(int))
+    # What printing the volume has cut off can be no difference: a curve in percent is scaled by it.
+    step = (theirs.volume_step_cc / ours.volume_cc) if theirs.volume_cc and not theirs.in_cc else 0.0
+    return Target(
+        dose_gy=dose[kept],
+        share=share[kept],
+        fine_gy=fine,
+        fine_share=np.interp(fine, dose, share),
+        whole_cc=whole,
+        own_cc=own,
+        scale_gy=scale,
+        bin_gy=bin_gy,
+        step_frac=step,
+    )
+
+
+class Readings:
+    """One structure in one dose, read in the ways of other programs; each is computed when it is first asked for."""
+
+    def __init__(self, case: Case, structure: Structure, ours: Dvh) -> None:
+        assert case.dose is not None
+        self.structure, self.ours = structure, ours
+        self.dose: Dose = case.dose
+        self._image = case.image.grid if case.image is not None else None
+        self._spacing = (case.image.grid.plane_spacing_mm or None) if case.image is not None else None
+        self._known: dict[tuple[Between, EndCap], Dvh] = {}
+
+    def dvh(self, between: Between, cap: EndCap) -> Dvh:
+        """Return our DVH under these rules between and beyond slices."""
+        key = (between, cap)
+        if key not in self._known:
+            flat = (0.0, 0.0) if cap is EndCap.NONE else (1.0, 1.0)
+            options = EngineOptions(profile="reading", between=between, end_cap=cap, flat_scale=flat)
+            self._known[key] = compute_dvh(
+                self.structure, self.dose, options=options, slice_spacing_mm=self._spacing, image=self._image
+            )
+        return self._known[key]
+
+    def solids(self) -> list[tuple[tuple[str, ...], Curve]]:
+        """Return the ways to end and to join slices, each with its name and its curve."""
+        found: list[tuple[tuple[str, ...], Curve]] = [((), curve_of(self.ours))]
+        large = self.ours.volume_cc > _LARGE_CC
+        for between, extra in ((Between.PRISM, PRISM), (Between.SHAPE, SMOOTH))[: 1 if large else 2]:
+            for cap, name in (
+                (EndCap.HALF_SLICE, HALF_CAP),
+                (EndCap.NONE, NO_CAP),
+                (EndCap.HALF_SLICE_1_5MM, HALF_CAP_1_5),
+            ):
+                dvh = self.dvh(between, cap)
+                if dvh.volume_cc > 0:
+                    found.append(((name, extra), curve_of(dvh)))
+        half, none = self.dvh(Between.PRISM, EndCap.HALF_SLICE), self.dvh(Between.PRISM, EndCap.NONE)
+        if half.volume_cc > 0 and none.volume_cc > 0:
+            found.append(((CAP_WITHOUT_DOSE,), _scaled_volume(curve_of(none), half.volume_cc / none.volume_cc)))
+        return found
+
+    def prisms(self) -> list[tuple[tuple[str, ...], Curve]]:
+        """Return ours, and upright walls with and without half a slice beyond the ends."""
+        caps = ((EndCap.HALF_SLICE, HALF_CAP), (EndCap.NONE, NO_CAP))
+        read = [((name, PRISM), self.dvh(Between.PRISM, cap)) for cap, name in caps]
+        return [((), curve_of(self.ours)), *((names, curve_of(dvh)) for names, dvh in read if dvh.volume_cc > 0)]
+
+    def outside(self) -> list[tuple[tuple[str, ...], Curve]]:
+        """Return the ways to count what lies outside the dose grid."""
+        if self.ours.uncovered_frac < 1e-4 or not self.ours.covered_cc > 0:
+            return []
+        atoms = curve_of_atoms(np.asarray(self.ours.dose_gy), np.asarray(self.ours.part_cc))
+        return [
+            ((DOSE_EDGE,), atoms),
+            ((DOSE_EDGE,), _scaled_volume(atoms, self.ours.volume_cc / self.ours.covered_cc)),
+        ]
+
+    def centres(self) -> list[tuple[tuple[str, ...], Curve]]:
+        """Return the ways to count whole voxels by their centres."""
+        found: list[tuple[tuple[str, ...], Curve]] = []
+        voxel_cc = float(np.prod(self.dose.grid.spacing_mm)) * (self.dose.grid.plane_spacing_mm or 1.0) / 1000.0
+        if self.ours.volume_cc > _VOXELS_MOST * voxel_cc:
+            return found
+        for cap in (EndCap.HALF_SLICE, EndCap.NONE):
+            slabs = self.slabs(cap)
+            if slabs is None:
+                continue
+            values, size = voxel_centres_inside(slabs, self.dose)
+            samples = [(values, np.full(len(values), size)), plane_centres_inside(slabs, self.dose)]
+            for values, part in samples:
+                known = np.isfinite(values)
+                if not known.any():
+                    continue
+                order = np.argsort(values[known], kind="stable")
+                curve = curve_of_atoms(values[known][order], part[known][order])
+                counted = float(part[known].sum())
+                found.append(((CENTRES,), curve))
+                # Many programs take the volume from the contours and only the shape of the curve from the centres.
+                for whole in (self.ours.volume_cc, self.dvh(Between.PRISM, cap).volume_cc):
+                    if whole > 0 and counted > 0:
+                        found.append(((CENTRES,), _scaled_volume(curve, whole / counted)))
+        return found
+
+    def slabs(self, cap: EndCap = EndCap.HALF_SLICE) -> Slabs | None:
+        """Return the upright slabs of the structure."""
+        return slabs_of(self.structure, self.dose, cap=cap, slice_spacing_mm=self._spacing, image=self._image)
+
+    @cached_property
+    def cloud(self) -> tuple[Slabs, Cloud, FloatArray] | None:
+        """Points inside the slabs, and the dose at each."""
+        slabs = self.slabs()
+        if slabs is None:
+            return None
+        around = cloud_of(slabs, points=_CLOUD_POINTS, reach_mm=0.0)
+        keep = around.inside_mm >= 0
+        cloud = replace(
+            around,
+            uvw=around.uvw[keep],
+            plane=around.plane[keep],
+            part_cc=around.part_cc[keep],
+            inside_mm=around.inside_mm[keep],
+        )
+        return slabs, cloud, dose_at(slabs, cloud.uvw, self.dose)
+
+    def shifted(self, shift_mm: FloatArray) -> Callable[[Curve], Curve] | None:
+        """Return what a shift of the dose grid by (x, y, z) mm does to a curve of this structure."""
+        if self.cloud is None:
+            return None
+        slabs, cloud, before = self.cloud
+        after = dose_at(slabs, cloud.uvw, self.dose, shift_mm)
+        old, new = _sampled(before, cloud.part_cc), _sampled(after, cloud.part_cc)
+        return lambda curve: lambda doses: curve(doses) + new(doses) - old(doses)
+
+
+def _sampled(values: FloatArray, part: FloatArray) -> Curve:
+    known = np.isfinite(values)
+    order = np.argsort(values[known], kind="stable")
+    # Only differences of two such curves are used: the whole is left out at dose 0.
+    return curve_of_atoms(values[known][order], part[known][order], whole_cc=0.0)
+
+
+def _scaled_volume(curve: Curve, factor: float) -> Curve:
+    return lambda doses: curve(doses) * factor
+
+
+def scaled_dose(curve: Curve, factor: float) -> Curve:
+    """Return the curve of all doses times `factor`."""
+    return lambda doses: curve(np.asarray(doses) / factor)
+
+
+def interpolated(curve: Curve, step_gy: float, start_gy: float = 0.0) -> Curve:
+    """Return the curve as somebody has it who knows it at steps of dose only, and draws lines between."""
+
+    def at_least_cc(doses: FloatArray) -> FloatArray:
+        doses = np.asarray(doses, dtype=np.float64)
+        below = np.floor((doses - start_gy) / step_gy) * step_gy + start_gy
+        share = (doses - below) / step_gy
+        first, second = curve(np.maximum(below, 0.0)), curve(below + step_gy)
+        return first * (1 - share) + second * share
+
+    return at_least_cc

@@ -1,0 +1,1 @@
+"""DVHs that planning systems export as text: one file a dialect, and `read` that knows which it is."""

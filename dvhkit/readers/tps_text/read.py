@@ -1,0 +1,40 @@
+"""Read a DVH export of any known planning system."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dvhkit.model.tps_dvh import TpsDvh
+from dvhkit.readers.tps_text.eclipse import is_eclipse, read_eclipse
+from dvhkit.readers.tps_text.lines import damaged, read_lines
+from dvhkit.readers.tps_text.monaco import is_monaco, read_monaco
+from dvhkit.readers.tps_text.raystation import is_raystation, read_raystation
+from dvhkit.readers.tps_text.table import is_table, read_table
+
+# From what cannot be mistaken to what could be.
+_DIALECTS = (
+    ("RayStation", is_raystation, read_raystation),
+    ("Monaco", is_monaco, read_monaco),
+    ("Eclipse", is_eclipse, read_eclipse),
+    ("CSV", is_table, read_table),
+)
+
+
+def read_tps_dvhs(path: Path | str) -> tuple[str, list[TpsDvh]]:
+    """Return the dialect and the curves of a text export.
+
+    Eclipse (cumulative and differential, Gy and cGy, plan sums, several languages and encodings), RayStation (both
+    generations of headers), Monaco, and tables as ProKnow and Pinnacle scripts write them.
+
+    Raises
+    ------
+    InputError
+        With file, line and reason where the file is damaged, or of no known dialect.
+    """
+    path = Path(path)
+    lines = read_lines(path)
+    for name, knows, read in _DIALECTS:
+        if knows(lines):
+            return name, read(path, lines)
+    remedy = "Known are Eclipse, RayStation, Monaco, and tables of dose and volume (ProKnow, Pinnacle)."
+    raise damaged(path, 1, "this is no DVH export of a known planning system.", remedy)

@@ -1,0 +1,1 @@
+"""Contours compared and measured: agreement of two solids, diameters, observers, checks of one set."""

@@ -1,0 +1,200 @@
+"""How two structures agree: volumes shared, distances between surfaces, lines to be drawn anew, direction by direction.
+
+Everything is measured on the solids that the contours stand for, ends included, and never on voxels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from dvhkit.errors import GeometryError, NotEvaluable
+from dvhkit.model.arrays import FloatArray
+from dvhkit.model.structure import Structure
+from dvhkit.results.comparison import DIRECTIONS, IslandAgreement, PairComparison
+from dvhkit.targets.compare.distances import Distances, Measured, distances_between
+from dvhkit.targets.compare.islands import Island, islands_of
+from dvhkit.targets.compare.lines import compare_lines
+from dvhkit.targets.compare.overlap import Overlap, overlap_of
+from dvhkit.targets.compare.sections import Sections, grid_along, sections_of
+from dvhkit.targets.compare.skin import Skin, skin_of
+
+_SHARE = 0.95
+_MM3_PER_CC = 1000.0
+# A surface faces a direction if its normal lies within 45 degrees of it.
+_FACING_COS = float(np.cos(np.pi / 4))
+# The sign of a distance is that of the section at most half this far away: at a slanted surface it may be wrong for
+# points nearer to it than that, which count for little in a mean.
+_LEVEL_MM = 0.5
+# Directions need no more points than this, every so many of those on the surface.
+_EVERY = 8
+_NEAR_MM = 0.1
+_AXES = np.array([[1, 0, 0], [-1, 0, 0], [0, -1, 0], [0, 1, 0], [0, 0, 1], [0, 0, -1]], float)
+
+
+def compare(
+    a: Structure, b: Structure, *, tolerance_mm: float, slice_spacing_mm: float | None = None
+) -> PairComparison:
+    """Return how structure B agrees with structure A; what has no value says why.
+
+    Parameters
+    ----------
+    tolerance_mm
+        How far two surfaces, or lines, may be apart and still count as the same.
+    slice_spacing_mm
+        The thickness of a structure drawn on one slice; else the other's slice distance is taken.
+    """
+    record = PairComparison(roi_a=a.name, roi_b=b.name, tolerance_mm=tolerance_mm)
+    empty = _which_is_empty(a, b)
+    if empty:
+        return replace(record, reason=empty)
+    try:
+        solid_a, solid_b = _solids(a, b, slice_spacing_mm)
+        return _measured(record, solid_a, solid_b, tolerance_mm)
+    except (GeometryError, NotEvaluable) as error:
+        return replace(record, reason=str(error))
+
+
+def _which_is_empty(a: Structure, b: Structure) -> str:
+    missing = [f"{s.name} ({side})" for s, side in ((a, "A"), (b, "B")) if s.is_empty]
+    if not missing:
+        return ""
+    verb = "have" if len(missing) > 1 else "has"
+    return f"{' and '.join(missing)} {verb} no contour that bounds an area: there is nothing to compare."
+
+
+def _solids(a: Structure, b: Structure, spacing_mm: float | None) -> tuple[Skin, Skin]:
+    fallback = spacing_mm or _own_gap_mm(a) or _own_gap_mm(b)
+    first = sections_of(a, slice_spacing_mm=spacing_mm, fallback_mm=fallback)
+    second = sections_of(b, along=grid_along(first.frame), slice_spacing_mm=spacing_mm, fallback_mm=fallback)
+    return skin_of(first), skin_of(second)
+
+
+def _own_gap_mm(structure: Structure) -> float | None:
+    from dvhkit.engine.contours.planes import stack_planes
+
+    stack = stack_planes(structure)
+    return float(np.median(np.diff(stack.offsets_mm))) if stack is not None and stack.n_planes > 1 else None
+
+
+def _measured(record: PairComparison, a: Skin, b: Skin, tolerance_mm: float) -> PairComparison:
+    overlap = overlap_of(a, b)
+    if min(overlap.volume_a_mm3, overlap.volume_b_mm3) <= 0:
+        return replace(record, reason="the contours of one of the two enclose no volume.")
+    one, two = Measured.of(a), Measured.of(b)
+    far = distances_between(one, two)
+    lines = compare_lines(a, b, tolerance_mm)
+    return replace(
+        _with_surfaces(_with_volumes(record, overlap), far, tolerance_mm),
+        apl_mm=float(lines.added_mm),
+        apl_relative=float(lines.added_mm / lines.whole_mm) if lines.whole_mm > 0 else None,
+        apl_voxel_3mm_mm=float(lines.added_voxels_mm),
+        larger_mm=_by_direction(one, far.from_a_mm, b),
+        slices=lines.slices,
+        islands=_islands(a.sections, b.sections),
+    )
+
+
+def _with_volumes(record: PairComparison, overlap: Overlap) -> PairComparison:
+    a, b = overlap.volume_a_mm3, overlap.volume_b_mm3
+    shared = min(overlap.shared_mm3, a, b)
+    x, y, z = (float(v) for v in overlap.centroid_b_mm - overlap.centroid_a_mm)
+    return replace(
+        record,
+        dice=2.0 * shared / (a + b),
+        jaccard=shared / (a + b - shared),
+        volume_a_cc=a / _MM3_PER_CC,
+        volume_b_cc=b / _MM3_PER_CC,
+        volume_ratio=b / a,
+        centroid_shift_mm=(x, y, z),
+    )
+
+
+def _with_surfaces(record: PairComparison, far: Distances, tolerance_mm: float) -> PairComparison:
+    return replace(
+        record,
+        hausdorff_mm=far.hausdorff_mm,
+        hd95_pooled_mm=far.pooled_mm(_SHARE),
+        hd95_directed_mm=far.directed_mm(_SHARE),
+        mean_surface_distance_mm=far.mean_mm,
+        surface_dice=far.surface_dice(tolerance_mm),
+        surface_a_cm2=far.area_a_mm2 / 100.0,
+        surface_b_cm2=far.area_b_mm2 / 100.0,
+    )
+
+
+def _by_direction(one: Measured, from_a_mm: FloatArray, b: Skin) -> dict[str, float | None]:
+    """Return how far B's surface lies beyond A's, on average over what of A faces each direction."""
+    normals, points = one.normals_at_points[::_EVERY], one.points_mm[::_EVERY]
+    distance = from_a_mm[::_EVERY]
+    signed = np.where(_inside(b, points), distance, -distance)
+    found: dict[str, float | None] = {}
+    for name, axis in zip(DIRECTIONS, _AXES, strict=True):
+        facing = normals @ axis > _FACING_COS
+        found[name] = float(signed[facing].mean()) if facing.any() else None
+    return found
+
+
+def _inside(skin: Skin, points_mm: FloatArray) -> NDArray[np.bool_]:
+    """Return which patient points lie inside a solid."""
+    uvw = skin.sections.frame.to_frame(points_mm)
+    inside = np.zeros(len(uvw), bool)
+    order = np.argsort(uvw[:, 2])
+    low, high = skin.ends_mm()
+    levels = np.arange(low, high, _LEVEL_MM)
+    for rows in np.array_split(order, max(1, len(levels))):
+        if not rows.size:
+            continue
+        w = float(np.median(uvw[rows, 2]))
+        if low <= w <= high:
+            cut = skin.cut(w)
+            if not cut.is_empty:
+                shapely.prepare(cut)
+                inside[rows] = shapely.contains_xy(cut, uvw[rows, 0], uvw[rows, 1])
+    return inside
+
+
+def _islands(a: Sections, b: Sections) -> tuple[IslandAgreement, ...]:
+    """Return how each separate part of A agrees with what of B touches it; none where both are of one part."""
+    own, other = islands_of(a), islands_of(b)
+    if len(own) < 2 and len(other) < 2:
+        return ()
+    rows = []
+    for island in own:
+        met = [o for o in other if _touch(island, o)]
+        shared = sum(_shared_cc(island, o, a.gap_mm) for o in met)
+        volume_b = sum(o.volume_cc for o in met)
+        rows.append(
+            IslandAgreement(
+                place_mm=_place(a, island),
+                volume_a_cc=island.volume_cc,
+                volume_b_cc=volume_b,
+                dice=min(1.0, 2.0 * shared / (island.volume_cc + volume_b)) if met else 0.0,
+            )
+        )
+    return tuple(rows)
+
+
+def _place(sections: Sections, island: Island) -> tuple[float, float, float]:
+    largest = max(island.pieces, key=lambda p: p.shape.area)
+    centre = shapely.get_coordinates(shapely.centroid(largest.shape))[0]
+    x, y, z = sections.frame.to_patient(np.array([[*centre, largest.w_mm]]))[0]
+    return float(x), float(y), float(z)
+
+
+def _touch(a: Island, b: Island) -> bool:
+    return any(abs(p.w_mm - q.w_mm) <= _NEAR_MM and p.shape.intersects(q.shape) for p in a.pieces for q in b.pieces)
+
+
+def _shared_cc(a: Island, b: Island, gap_mm: float) -> float:
+    return float(
+        sum(
+            p.shape.intersection(q.shape).area * gap_mm / _MM3_PER_CC
+            for p in a.pieces
+            for q in b.pieces
+            if abs(p.w_mm - q.w_mm) <= _NEAR_MM
+        )
+    )

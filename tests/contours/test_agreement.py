@@ -1,0 +1,116 @@
+"""Agreement of two structures against closed forms: spheres, boxes, rings, missing slices, oblique planes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from shapes_drawn import box, circle, prism, sphere
+
+from dvhkit.model.structure import Structure
+from dvhkit.targets.compare.agreement import compare
+
+
+@pytest.mark.parametrize("shift", [(3.0, 0, 0), (0, 0, 4.0), (2.0, 2.0, 1.0)])
+def test_shifted_spheres_agree_as_the_closed_form_says(shift):
+    r, d = 20.0, float(np.linalg.norm(shift))
+    row = compare(sphere(r), sphere(r, shift), tolerance_mm=1.0)
+    assert row.dice == pytest.approx(1 - 3 * d / (4 * r) + d**3 / (16 * r**3), rel=0.003)
+    assert row.volume_a_cc == pytest.approx(4 / 3 * np.pi * r**3 / 1000, rel=0.003)
+    assert row.surface_a_cm2 == pytest.approx(4 * np.pi * r**2 / 100, rel=0.003)
+    assert row.hausdorff_mm == pytest.approx(d, abs=0.05)
+    # The distance of a point of A from the sphere B is | |p - shift| - r |, close to d |cos|: uniform on a sphere.
+    assert row.hd95_pooled_mm == pytest.approx(0.95 * d, abs=0.05)
+    assert row.hd95_directed_mm == pytest.approx(0.95 * d, abs=0.05)
+    assert row.mean_surface_distance_mm == pytest.approx(d / 2, abs=0.05)
+    assert row.surface_dice == pytest.approx(1.0 / d, abs=0.01)
+    assert row.centroid_shift_mm == pytest.approx(shift, abs=0.05)
+
+
+def test_nested_spheres_are_their_difference_apart_everywhere():
+    row = compare(sphere(20), sphere(23), tolerance_mm=2.9)
+    for value in (row.hausdorff_mm, row.hd95_pooled_mm, row.hd95_directed_mm, row.mean_surface_distance_mm):
+        assert value == pytest.approx(3.0, abs=0.05)
+    assert row.surface_dice == 0.0
+    assert row.dice == pytest.approx(2 * 20**3 / (20**3 + 23**3), rel=0.003)
+    assert compare(sphere(20), sphere(23), tolerance_mm=3.1).surface_dice == 1.0
+    assert all(v == pytest.approx(3.0, abs=0.1) for v in row.larger_mm.values())
+
+
+def test_a_shifted_box_agrees_as_integrated_by_hand():
+    row = compare(box((-20, -20, -20), (20, 20, 20)), box((-15, -20, -20), (25, 20, 20)), tolerance_mm=3.0)
+    assert row.dice == pytest.approx(35 / 40, rel=1e-6)
+    assert row.hausdorff_mm == pytest.approx(5.0, abs=1e-6)
+    # One face 5 away, one inside up to 5 below the nearest face, four sides up to 5 beyond the other's.
+    inside = 4 * (40 * 5**2 / 2 - 2 * 5**3 / 3) + 5 * 30**2
+    assert row.mean_surface_distance_mm == pytest.approx((5 * 1600 + inside + 4 * 500) / 9600, rel=0.003)
+    # A's left edge, its right one but for 3 mm at either end, and 2 mm of either side, on 20 slices.
+    assert row.apl_mm == pytest.approx(20 * (40 + 34 + 4), rel=0.001)
+    assert row.volume_ratio == pytest.approx(1.0)
+
+
+def test_a_box_grown_alike_is_its_corner_away():
+    row = compare(box((-20, -20, -20), (20, 20, 20)), box((-24, -24, -24), (24, 24, 24)), tolerance_mm=1.0)
+    assert row.hausdorff_mm == pytest.approx(4 * np.sqrt(3), abs=0.05)
+    assert row.surface_a_cm2 == pytest.approx(96.0, rel=1e-6)
+
+
+def test_rings_are_compared_with_their_holes():
+    heights = np.arange(0, 20, 2.5)
+    ring = prism(circle(20), heights, holes=[circle(10)])
+    wide = prism(circle(20), heights, holes=[circle(12)])
+    row = compare(ring, wide, tolerance_mm=1.0)
+    whole, less = 20**2 - 10**2, 20**2 - 12**2
+    assert row.dice == pytest.approx(2 * less / (whole + less), rel=0.003)
+    assert row.hausdorff_mm == pytest.approx(2.0, abs=0.05)
+    assert row.apl_mm == pytest.approx(len(heights) * 2 * np.pi * 10, rel=0.003)
+
+
+def test_a_slice_left_out_costs_its_volume_and_its_line():
+    heights = list(np.arange(0, 40, 2.0))
+    whole, holed = prism(circle(20), heights), prism(circle(20), [z for z in heights if z != 20.0])
+    row = compare(whole, holed, tolerance_mm=1.0)
+    assert row.dice == pytest.approx(2 * 19 / (20 + 19), rel=0.003)
+    assert row.apl_mm == pytest.approx(2 * np.pi * 20, rel=0.003)
+
+
+def test_unlike_slices_and_oblique_planes_change_nothing():
+    def turned(structure: Structure) -> Structure:
+        a, b = np.radians(25), np.radians(35)
+        turn = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]]) @ np.array(
+            [[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]]
+        )
+        return replace(
+            structure, contours=tuple(replace(c, points_mm=c.points_mm @ turn.T + 7.0) for c in structure.contours)
+        )
+
+    plain = compare(sphere(20, dz=3.0), sphere(20, (0, 3.0, 0), dz=2.0), tolerance_mm=1.0)
+    oblique = compare(turned(sphere(20, dz=3.0)), turned(sphere(20, (0, 3.0, 0), dz=2.0)), tolerance_mm=1.0)
+    assert plain.dice == pytest.approx(0.8877109, rel=0.003)
+    assert oblique.dice == pytest.approx(plain.dice, rel=1e-4)
+    assert oblique.hausdorff_mm == pytest.approx(3.0, abs=0.05)
+    assert np.linalg.norm(oblique.centroid_shift_mm) == pytest.approx(3.0, abs=0.05)
+
+
+def test_equal_structures_agree_wholly():
+    row = compare(sphere(12), sphere(12), tolerance_mm=0.0)
+    assert (row.dice, row.jaccard, row.surface_dice) == pytest.approx((1, 1, 1))
+    assert row.hausdorff_mm == pytest.approx(0.0, abs=1e-6)
+    assert row.apl_mm == 0.0
+
+
+def test_an_empty_structure_gives_a_reason_and_no_number():
+    empty = Structure(number=2, name="E", contours=())
+    for row in (compare(sphere(9), empty, tolerance_mm=1.0), compare(empty, empty, tolerance_mm=1.0)):
+        assert row.reason
+        assert "E" in row.reason
+        assert [row.dice, row.hausdorff_mm, row.surface_dice, row.apl_mm, row.volume_b_cc] == [None] * 5
+
+
+def test_an_island_of_one_observer_counts_in_volume_and_in_distance():
+    pair = sphere(15).contours + sphere(5, (60.0, 0, 0)).contours
+    row = compare(replace(sphere(15), contours=pair), sphere(15), tolerance_mm=1.0)
+    assert row.dice == pytest.approx(2 * 15**3 / (2 * 15**3 + 5**3), rel=0.003)
+    assert row.hausdorff_mm == pytest.approx(50.0, abs=0.05)
+    assert [round(i.dice, 2) for i in row.islands] == [1.0, 0.0]

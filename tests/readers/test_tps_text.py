@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+
+from dvhkit.errors import InputError
+from dvhkit.readers.tps_text.read import read_tps_dvhs
+
+ECLIPSE = """Patient Name         : A, B
+Type                 : Cumulative Dose Volume Histogram
+
+Plan: P1
+Course: C1
+Prescribed dose [cGy]: 5000.0
+% for dose (%): 95.0
+
+Structure: PTV 50
+Plan: P1
+Volume [cm³]: 123.4
+Min Dose [%]: 95.0
+Max Dose [cGy]: 5400.0
+Mean Dose [cGy]: 5100.0
+Median Dose [cGy]: 5110.0
+
+Relative dose [%]           Dose [cGy] Ratio of Total Structure Volume [%]
+                 0                   0                     100
+                50                2500                     100
+               100                5000                    60.5
+               108                5400                       0
+"""
+SUM = """Plansumme: Summe
+Verschriebene Dosis [Gy]: nicht definiert
+% für Dosis (%): nicht definiert
+
+Struktur: Lunge li
+Volumen [cm³]: 1.234,5
+Mittlere Dosis [Gy]: 12,3
+
+Dosis [Gy]   Verhältnis zum Gesamtstrukturvolumen [%]
+0,0   100,0
+10,0   50,5
+40,0   0,0
+"""
+RAYSTATION = """#PatientId:1
+#Dosename:P1
+#RoiName:PTV
+#Dose unit: cGy
+0\t100
+5000\t50
+5200\t0
+#RoiName:Lung L
+#RoiVolume: 1234.5
+#Unit: Gy
+0\t100
+20\t0
+"""
+MONACO = """Patient ID: X~1 | Plan Name: P | Bin Width: 0.1(Gy) | Dose Units: Gy | Volume Units: cm3
+Structure Name            Dose        Volume
+
+Spinal Cord     0.0   20.0
+Spinal Cord     10.0  5.0
+Spinal Cord     20.0  0.0
+"""
+
+
+def read(tmp_path, text, encoding="utf-8", name="dvh.txt"):
+    path = tmp_path / name
+    path.write_bytes(text.encode(encoding))
+    return read_tps_dvhs(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+def test_eclipse_is_read_in_any_encoding_with_doses_in_gy(tmp_path, encoding):
+    kind, (curve,) = read(tmp_path, ECLIPSE, encoding)
+    assert kind == "Eclipse"
+    np.testing.assert_allclose(curve.dose_gy, [0, 25, 50, 54])
+    # 95 % of the full dose is the prescription of 50 Gy.
+    assert (curve.volume_cc, curve.min_gy, curve.mean_gy, curve.max_gy) == (123.4, pytest.approx(50.0), 51.0, 54.0)
+
+
+def test_a_german_plan_sum_without_prescription_is_read_with_its_commas(tmp_path):
+    _, (curve,) = read(tmp_path, SUM, "cp1252")
+    assert (curve.roi, curve.volume_cc, curve.mean_gy) == ("Lunge li", 1234.5, 12.3)
+    np.testing.assert_allclose(curve.volume, [100, 50.5, 0])
+
+
+def test_a_differential_export_becomes_the_cumulative_curve(tmp_path):
+    head = ECLIPSE[: ECLIPSE.index("Relative dose")] + "Dose [cGy] dVolume / dDose [% / cGy]\n"
+    rows = "\n".join(f"{50 * n} {100 / 5000}" for n in range(101))
+    _, (curve,) = read(tmp_path, head + rows)
+    np.testing.assert_allclose(np.interp(25.0, curve.dose_gy, curve.volume), 50.5, atol=0.1)
+
+
+def test_doses_in_percent_of_nothing_are_told_and_not_guessed(tmp_path):
+    text = SUM.replace("Dosis [Gy]   Verh", "Relative Dosis [%]   Verh")
+    _, (curve,) = read(tmp_path, text, "cp1252")
+    assert "prescription" in curve.unusable
+
+
+def test_both_generations_of_raystation_headers_are_read(tmp_path):
+    kind, curves = read(tmp_path, RAYSTATION)
+    assert kind == "RayStation"
+    assert [c.dose_gy[-1] for c in curves] == [52.0, 20.0]
+    assert curves[1].volume_cc == 1234.5
+
+
+def test_monaco_names_may_hold_blanks(tmp_path):
+    kind, (curve,) = read(tmp_path, MONACO)
+    assert (kind, curve.roi, curve.in_cc, curve.volume_cc) == ("Monaco", "Spinal Cord", True, 20.0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ROI,Dose (Gy),Volume (%)\nPTV,0,100\nPTV,50,40\nPTV,60,0\n",
+        "Dose (cGy),PTV (%),Cord (cc)\n0,100,20\n5000,40,5\n6000,0,0\n",
+        "Structure,Volume (cc),Dose (cGy),Volume (%)\nPTV,12.5,0,100\nPTV,12.5,5000,40\nPTV,12.5,6000,0\n",
+        "Dose Units,cGy\nVolume Units,%\nDose,PTV,Cord\n0,100,100\n5000,40,10\n6000,0,0\n",
+        "roi_name;dose_gy;volume_pct\nPTV;0;100\nPTV;50,0;40\nPTV;60;0\n",
+    ],
+)
+def test_tables_of_any_layout_give_the_same_curve(tmp_path, text):
+    _, curves = read(tmp_path, text, name="dvh.csv")
+    assert curves[0].roi == "PTV"
+    np.testing.assert_allclose(curves[0].dose_gy, [0, 50, 60])
+    np.testing.assert_allclose(curves[0].volume, [100, 40, 0])
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (ECLIPSE.replace("60.5", "6x.5"), 20),
+        (ECLIPSE.replace("2500 ", "2500 77 "), 19),
+        (ECLIPSE.replace("108                5400", "40                2000"), 21),
+        (ECLIPSE[: ECLIPSE.index("Relative dose")], 9),
+        (RAYSTATION.replace("5000\t50", "5000"), 6),
+        (RAYSTATION.replace("#Dose unit: cGy\n", ""), 3),
+        (MONACO.replace("Spinal Cord     20.0  0.0\n", ""), 5),
+    ],
+)
+def test_a_damaged_file_is_refused_with_its_line_and_a_reason(tmp_path, text, line):
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, text)
+    assert caught.value.where == f"line {line}"
+    assert "dvh.txt" in caught.value.path

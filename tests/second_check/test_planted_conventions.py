@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+
+from dvhkit.jobs.check_dvh import check_dvh
+
+from . import planted
+
+
+def checked(curve, given=None):
+    found = check_dvh(planted.case(given or planted.dose(), curve)).rois[0]
+    return found.verdict.value, found
+
+
+def half_cap_curve(given, **options):
+    points, part = planted.samples()
+    return planted.curve(planted.sampled(given, points), part, **options)
+
+
+def test_a_curve_of_the_same_reading_agrees():
+    verdict, found = checked(half_cap_curve(planted.dose()))
+    assert verdict == "agrees"
+    assert found.worst_pct < 1.0
+
+
+@pytest.mark.parametrize(("cap", "word"), [(0.0, "no cap"), (0.5, "half cap")])
+def test_the_rule_of_ends_is_named(cap, word):
+    given = planted.dose()
+    points, part = planted.samples(cap=cap)
+    verdict, found = checked(planted.curve(planted.sampled(given, points), part))
+    assert word in found.explained_by, found
+    assert verdict in (("explained",) if cap == 0.0 else ("explained", "agrees"))
+
+
+def test_centres_only_dose_is_named():
+    given = planted.dose()
+    z, y, x = np.meshgrid(
+        given.grid.origin_mm[2] + given.grid.offsets_mm,
+        given.grid.origin_mm[1] + 2.2 * np.arange(62),
+        given.grid.origin_mm[0] + 2.5 * np.arange(52),
+        indexing="ij",
+    )
+    k = np.rint((z - planted.HEIGHTS[0]) / planted.SLICE_MM)
+    r = planted.radius_mm(planted.HEIGHTS[0] + k * planted.SLICE_MM)
+    inside = (k >= 0) & (k < len(planted.HEIGHTS))
+    inside &= ((x - planted.CENTRE[0]) / r) ** 2 + ((y - planted.CENTRE[1]) / (0.8 * r)) ** 2 <= 1
+    gy = given.values_gy[inside]
+    verdict, found = checked(planted.curve(gy, np.full(gy.size, 2.5 * 2.2 * 2.6 / 1000)))
+    assert (verdict, found.explained_by) == ("explained", ("centres-only dose",)), found
+
+
+def test_coarse_bins_are_named():
+    verdict, found = checked(half_cap_curve(planted.dose(), bin_gy=2.0))
+    assert verdict == "explained"
+    assert "coarse bins" in found.explained_by
+
+
+def test_an_interpolated_curve_is_named():
+    coarse = half_cap_curve(planted.dose(), bin_gy=6.0)
+    fine = np.arange(0.0, coarse.dose_gy[-1], 0.1)
+    verdict, found = checked(planted.stored(fine, np.interp(fine, coarse.dose_gy, coarse.volume_cc)))
+    assert verdict == "explained", found
+    assert "interpolated curve" in found.explained_by
+
+
+@pytest.mark.parametrize("shift", [(1.25, -1.1, 1.3)])
+def test_a_shifted_grid_is_named(shift):
+    verdict, found = checked(half_cap_curve(planted.dose(shift_mm=shift)))
+    assert verdict == "explained", found
+    assert "shifted grid" in found.explained_by
+
+
+@pytest.mark.parametrize("factor", [1.05, 0.2])
+def test_a_scaled_dose_is_named(factor):
+    points, part = planted.samples()
+    gy = planted.sampled(planted.dose(), points) * factor
+    verdict, found = checked(planted.curve(gy, part, bin_gy=0.05 * factor))
+    assert verdict == "explained", found
+    assert "scaled dose" in found.explained_by
+
+
+def _moved(k, x, y, r):
+    return ((x - 11) / r) ** 2 + (y / (0.8 * r)) ** 2 <= 1 if k == 4 else None
+
+
+def _grown(k, x, y, r):
+    return (x / (r + 6)) ** 2 + (y / (0.8 * r + 6)) ** 2 <= 1 if k == 9 else None
+
+
+@pytest.mark.parametrize("edit", [_moved, _grown])
+def test_an_edited_contour_is_named_with_its_slice(edit):
+    given = planted.dose()
+    points, part = planted.samples(edit=edit)
+    verdict, found = checked(planted.curve(planted.sampled(given, points), part))
+    assert verdict == "explained", found
+    assert "edited contour" in found.explained_by
+
+
+@pytest.mark.parametrize("extra", [3.0, -2.0])
+def test_another_version_of_the_structure_is_not_explained(extra):
+    given = planted.dose()
+    points, part = planted.samples(extra=extra)
+    verdict, found = checked(planted.curve(planted.sampled(given, points), part))
+    assert verdict == "not explained", found
+
+
+def test_eight_percent_more_volume_are_not_explained():
+    verdict, found = checked(half_cap_curve(planted.dose(), factor=1.08))
+    assert verdict == "not explained", found
+    assert "1.08" in found.reason
+
+
+def test_another_dose_is_not_explained():
+    given = planted.dose()
+    points, part = planted.samples()
+    gy = planted.sampled(given, points)
+    hot = gy + 22.0 * np.exp(-((points[:, 0] - 12) ** 2 + points[:, 2] ** 2) / 60.0)
+    verdict, found = checked(planted.curve(hot, part))
+    assert verdict == "not explained", found
