@@ -13,10 +13,8 @@ from itertools import pairwise
 import numpy as np
 import shapely
 
-from dvhkit.engine.contours.planes import PlaneStack
 from dvhkit.engine.kernels.support import bend_between, edge_normals, is_convex, merge_normals, reaches, shared_polygon
 from dvhkit.engine.options import Between
-from dvhkit.engine.solid.links import Links, has_jumped
 from dvhkit.engine.solid.solid import Solid
 from dvhkit.model.arrays import FloatArray
 
@@ -24,8 +22,8 @@ from dvhkit.model.arrays import FloatArray
 _CURVATURE_MAX = 9.0
 # Outlines are texts rounded to a hundredth of a millimetre: dents of less than this on average are rounding.
 _DENT_MM = 0.005
-# Outlines that turn or swerve by more than this say more of the pen than of the solid.
-_SMOOTH_FRAC = 0.1
+# A section half way may exceed what the slopes of the areas on either side say by this share: they are no parabolas.
+_EXCESS_FRAC = 0.02
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,7 +56,7 @@ def convex_outlines(solid: Solid) -> list[Outline] | None:
     stack, links = solid.stack, solid.links
     if links is None or solid.options.between is not Between.SHAPE or solid.options.bend_max < 1.0:
         return None
-    if len(stack.ring_start) - 1 != stack.n_planes or _swerves(stack, links):
+    if len(stack.ring_start) - 1 != stack.n_planes:
         return None
     middles = np.column_stack([links.x_mm, links.y_mm])
     found = []
@@ -67,11 +65,35 @@ def convex_outlines(solid: Solid) -> list[Outline] | None:
         if outline is None:
             return None
         found.append(outline)
-    return found
+    return found if _goes_on_smoothly(solid, found) else None
 
 
-def _swerves(stack: PlaneStack, links: Links) -> bool:
-    return bool(has_jumped(stack, links, links.below, _SMOOTH_FRAC).any())
+def _goes_on_smoothly(solid: Solid, outlines: Sequence[Outline]) -> bool:
+    """Whether no section half way is larger than the slopes of the areas on either side say.
+
+    Outlines that jump or turn with the pen are joined to what is larger than either of them.
+    """
+    area, offsets = np.abs(solid.stack.areas_mm2()), solid.stack.offsets_mm
+    for first, stop in solid.runs.bounds:
+        for low, high in pairwise(range(first, stop)):
+            half = 0.5 * (offsets[high] - offsets[low])
+            ends = []
+            if low - 1 >= first:
+                ends.append(area[low] + half * (area[low] - area[low - 1]) / (offsets[low] - offsets[low - 1]))
+            if high + 1 < stop:
+                ends.append(area[high] + half * (area[high] - area[high + 1]) / (offsets[high + 1] - offsets[high]))
+            if not ends:
+                continue
+            rings = _Bridge(solid, outlines, low, (first, stop)).rings_at(0.5 * float(offsets[low] + offsets[high]))
+            most = max(area[low], area[high], min(ends))
+            if sum(_area_mm2(ring) for ring in rings) > (1.0 + _EXCESS_FRAC) * most:
+                return False
+    return True
+
+
+def _area_mm2(ring: FloatArray) -> float:
+    x, y = (ring - ring[0]).T
+    return 0.5 * float(x @ np.roll(y, -1) - np.roll(x, -1) @ y)
 
 
 def convex_rings(solid: Solid, outlines: Sequence[Outline], heights_mm: FloatArray) -> list[tuple[FloatArray, ...]]:

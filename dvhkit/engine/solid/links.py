@@ -158,14 +158,6 @@ def _chains(
     return list(pairwise(edges))
 
 
-def has_jumped(stack: PlaneStack, links: Links, back: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
-    """Return which rings have moved, turned or changed their shape by more than a share, from those that led to them.
-
-    `back`: the ring on the plane before, `links.below` or `links.above`.
-    """
-    return _jumps(stack, np.column_stack([links.x_mm, links.y_mm]), links.thick_mm, back, share)
-
-
 def _jumps(
     stack: PlaneStack, place: FloatArray, thick_mm: FloatArray, back: NDArray[np.int64], share: float
 ) -> NDArray[np.bool_]:

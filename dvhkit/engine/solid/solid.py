@@ -92,9 +92,11 @@ class Solid:
         made = make_solid(structure, grid, options or EngineOptions(), slice_spacing_mm=slice_spacing_mm, image=image)
         if isinstance(made, Solid):
             return mended_solid(made)
-        empty = any(finding.code == "structure-empty" for finding in made)
-        reason = Reason.EMPTY_STRUCTURE if empty else Reason.NO_VOLUME
-        raise NotEvaluable(f"{structure.name}: {made[-1].message}", reason=reason)
+        if any(finding.code == "structure-empty" for finding in made):
+            message = f"{structure.name} has no contour that bounds an area."
+            raise NotEvaluable(message, reason=Reason.EMPTY_STRUCTURE)
+        message = f"{structure.name} is drawn on one slice only, and nothing says how thick that is."
+        raise NotEvaluable(message, reason=Reason.NO_VOLUME)
 
     def under(self, options: EngineOptions) -> Solid:
         """Return what the same contours stand for under other options."""
