@@ -24,7 +24,7 @@ from pathlib import Path
 from dvhkit.errors import InputError
 
 # Digits and dots, at most 64 (PS3.5 section 9). Leading zeros are wrong, and harmless.
-_UID = re.compile(r"^[0-9](?:[0-9.]{0,62}[0-9])?$")
+_UID = re.compile(r"[0-9](?:[0-9.]{0,62}[0-9])?")
 _KEY_LENGTH = 32
 
 
@@ -50,7 +50,7 @@ class Limits:
 
 def key_of(uid: str) -> str:
     """Return the name under which a UID is kept. Raises `RefusedError` for what is no UID."""
-    if not _UID.match(uid):
+    if not _UID.fullmatch(uid):
         raise RefusedError("it bears no valid UID.")
     return hashlib.sha256(uid.encode("ascii")).hexdigest()[:_KEY_LENGTH]
 

@@ -66,12 +66,11 @@ def test_senders_at_once_lose_nothing_and_every_data_set_is_as_it_was_sent(tmp_p
     spool, arrived = Spool(tmp_path / "spool", Limits(free_bytes=0)), []
     receiver = Receiver(spool, Listening(port=0), lambda study, kept: arrived.append((study, kept)))
     try:
-        sent = []
+        sent, port = [], receiver.port
         for n in range(3):
             folder = tmp_path / f"sender{n}"
             folder.mkdir()
             slices(folder, 8, f"1.2.3.{n}")
-            port = receiver.port
             task = threading.Thread(
                 target=lambda f=folder: sent.append(send(sorted(f.iterdir()), "127.0.0.1", port, "DVHKIT").sent)
             )
