@@ -13,10 +13,12 @@ import typer
 
 from dvhkit.cli.audit import audit
 from dvhkit.cli.check_dvh import check_dvh
+from dvhkit.cli.cohort import cohort
 from dvhkit.cli.commission import commission
 from dvhkit.cli.contours import contours_app
 from dvhkit.cli.ctv import ctv_app
 from dvhkit.cli.deidentify import deidentify
+from dvhkit.cli.diff import diff
 from dvhkit.cli.dvh import dvh
 from dvhkit.cli.export import export
 from dvhkit.cli.import_masks import import_
@@ -27,8 +29,9 @@ from dvhkit.cli.margin import margin_app
 from dvhkit.cli.names import names_app
 from dvhkit.cli.phantom import phantom_app
 from dvhkit.cli.protocol import protocol_app
+from dvhkit.cli.query import query, table
 from dvhkit.cli.send import fetch, send
-from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE, never_fail_on_letters
+from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE, never_fail_on_letters, print_no_more
 from dvhkit.cli.sum import sum_
 from dvhkit.cli.target import target_app
 from dvhkit.errors import DvhkitError, EngineError
@@ -37,12 +40,16 @@ app = typer.Typer(
     name="dvhkit",
     help="DICOM-RT dose-volume analysis and protocol audit.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},  # every command takes it over
 )
 app.command()(audit)
+app.command()(query)
+app.command()(table)
+app.command()(diff)
+app.command()(cohort)
 app.command()(dvh)
 app.command()(inspect)
 app.command()(export)
@@ -92,9 +99,9 @@ def main() -> NoReturn:
     except DvhkitError as error:
         _stop(str(error), EXIT_UNUSABLE)
     except BrokenPipeError:
-        # The reader of our pipe has left (`dvhkit dvh ... | head`): nothing more to say, and no complaint at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        # The reader of our pipe has left (`dvhkit protocol list | head`): nothing more to say, and nothing is wrong.
+        print_no_more()
+        sys.exit(0)
     except Exception as error:  # the last door: a user must never see a traceback
         if hasattr(error, "format_message"):
             _stop_usage(error)

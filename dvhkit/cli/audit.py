@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Optional
 
 import typer
 
-from dvhkit.cli.options import EngineOption, FractionsOption, RxOption, UncoveredOption
-from dvhkit.cli.streams import (
-    EXIT_FAULT,
-    EXIT_NOT_MET,
-    EXIT_UNUSABLE,
-    announce_first_run,
-    note_console,
-    out_console,
-    reading_progress,
-    write_json,
+from dvhkit.cli import audit_run
+from dvhkit.cli.options import (
+    EngineOption,
+    FractionsOption,
+    ImageOption,
+    RegistrationOption,
+    RtdoseOption,
+    RtplanOption,
+    RtstructOption,
+    RxOption,
+    SameFrameOption,
+    UncoveredOption,
+    open_case,
 )
-from dvhkit.errors import EngineError, InputError
+from dvhkit.cli.streams import announce_first_run
+from dvhkit.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable
 
     from dvhkit.jobs.batch import AuditOptions, CaseOutcome
-    from dvhkit.protocols.files.waivers import Waiver
+    from dvhkit.protocols.files.load import Protocol
 
 
 def positive_alpha_beta(alpha_beta_gy: float | None) -> float | None:
@@ -39,11 +43,18 @@ MOST_ALPHA_BETA_GY = 50.0
 
 
 def audit(
-    path: Annotated[str, typer.Argument(help="Folder with the DICOM files of one plan or of many.")],
+    paths: Annotated[
+        Optional[list[str]],  # noqa: UP045 -- typer reads it
+        typer.Argument(metavar="PATH...", help="Folders with the DICOM files of one plan or of many."),
+    ] = None,
     protocol: Annotated[
-        str, typer.Option("--protocol", metavar="ID|FILE", help="A shipped protocol's ID, or a YAML file.")
-    ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results; made if missing.")],
+        Optional[str],  # noqa: UP045
+        typer.Option("--protocol", metavar="ID|FILE", help="A shipped protocol's ID, or a YAML file."),
+    ] = None,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--out", metavar="RUN", help="Folder for the results; made if missing, gone on with if there."),
+    ] = None,
     context: Annotated[
         Optional[Path],  # noqa: UP045 -- typer reads it
         typer.Option("--context", metavar="FILE", help="Clinical context (YAML) that rules depend on."),
@@ -97,41 +108,75 @@ def audit(
     accept_effective: Annotated[
         bool, typer.Option("--accept-effective", help="Vouch that limits are meant in a dose of type EFFECTIVE.")
     ] = False,
+    rtstruct: RtstructOption = None,
+    rtdose: RtdoseOption = None,
+    rtplan: RtplanOption = None,
+    image: ImageOption = None,
+    registration: RegistrationOption = None,
+    same_frame: SameFrameOption = False,
     rx: RxOption = None,
     fractions: FractionsOption = None,
     engine: EngineOption = None,
     uncovered: UncoveredOption = "refuse",
+    pictures: Annotated[
+        bool, typer.Option("--pictures/--no-pictures", help="Put slices with contours and dose into one plan's report.")
+    ] = True,
+    jobs: Annotated[
+        str, typer.Option("--jobs", metavar="N|auto", help="Worker processes; auto: as many as suit the machine.")
+    ] = "auto",
+    plans: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--plans", metavar="CSV", help="Protocol and clinical context of each case (columns: case, ...)."),
+    ] = None,
+    shard: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--shard", metavar="I/N", help="Do the I-th of N parts, as a job array does; all into one --out."),
+    ] = None,
+    scheduler: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--scheduler", metavar="ADDRESS", help="Let this Dask cluster do the work."),
+    ] = None,
+    case_timeout: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--case-timeout", metavar="SECONDS", min=0.001, help="Stop a case that takes longer."),
+    ] = None,
+    why: Annotated[bool, typer.Option("--why", help="Say of each case that is computed why.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Say how far the run in --out is, and stop.")] = False,
 ) -> None:
-    """Hold one plan, or every plan under a folder, against a protocol.
+    """Hold one plan, or every plan under some folders, against a protocol.
 
-    Writes audit.json, summary.csv and report.html into the --out folder. Exit code 0: every rule met; 1: some rule
-    failed or could not be judged, or none applied (nothing was judged, so nothing is met); 2: unusable input; 3: a
-    fault of ours.
+    Writes audit.json, summary.csv, report.html and a store of tables into the --out folder. Cases whose result is
+    there already are not computed again, so the same command goes on with a run that was stopped. Exit code 0: every
+    rule met; 1: some rule failed or could not be judged, or none applied (nothing was judged, so nothing is met); 2:
+    unusable input; 3: a fault of ours, or a case whose process crashed, hung or ran out of memory; 130: stopped.
+
+    --rtstruct, --rtdose, --rtplan and --image choose the files of one plan where the UIDs leave a choice open.
 
     With --add the doses of several plans are added first. Limits for a number of fractions, or for a dose per fraction
     that the sum does not have, do not apply to it.
 
     [dim]Example:[/dim]  dvhkit audit plans/ --protocol oligoprogressive-liver-2025 --out results
     """
-    from rich.text import Text
-
     from dvhkit.jobs.batch import AuditOptions
-    from dvhkit.outputs import records as documents
-    from dvhkit.outputs import tables
-    from dvhkit.outputs.files import require_writable_folder, write_text_whole
-    from dvhkit.outputs.report import case_report as report
-    from dvhkit.outputs.text import clean
+    from dvhkit.outputs.files import require_writable_folder
     from dvhkit.protocols.files.context import load_context
-    from dvhkit.protocols.files.load import load_protocol
     from dvhkit.protocols.files.waivers import load_waivers
-    from dvhkit.protocols.naming.aliases import load_aliases, with_aliases
 
-    loaded = load_protocol(protocol).verified_only() if verified_only else load_protocol(protocol)
-    loaded = with_aliases(loaded, load_aliases(aliases)) if aliases else loaded
-    waived = load_waivers(waivers, loaded) if waivers else ()
+    if out is None:
+        raise typer.BadParameter("name the folder for the results with --out RUN.")
+    if status:
+        audit_run.show_status(out)
+        raise typer.Exit
+    if not paths:
+        raise typer.BadParameter("name the folder with the plans.")
+    if protocol is None and plans is None:
+        raise typer.BadParameter("name a protocol with --protocol, or one for each case with --plans.")
+    load = _protocol_loader(aliases, verified_only=verified_only)
+    loaded = load(protocol) if protocol is not None else None
+    waived = load_waivers(waivers, loaded) if waivers and loaded else ()
     require_writable_folder(out)
     options = AuditOptions(
-        protocol=loaded,
+        protocol=loaded or _no_protocol(),
         context=load_context(context) if context else {},
         rx_gy=rx,
         fractions=fractions,
@@ -139,50 +184,64 @@ def audit(
         uncovered=uncovered,
         eqd2_alpha_beta_gy=eqd2,
         accept_effective=accept_effective,
+        waivers=waived,
     )
+    named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame)
+    if any(named) and add:
+        raise InputError("files are named for one plan, not for a sum.", remedy="Leave out --add, or the files.")
+    if len(paths) > 1 and (add or any(named)):
+        raise InputError("this is for one plan; several folders are named.", remedy="Name one PATH.")
+    if any(named):
+        raise typer.Exit(audit_run.show_one(_of_named(Path(paths[0]), named, options), out, pictures=pictures))
     if add:
-        outcomes = [_of_sum([path, *add], options, eqd2_alpha_beta_gy=add_eqd2, allow_unlike=unlike_fractions)]
-    elif add_eqd2 is not None or unlike_fractions:
+        outcome = _of_sum([paths[0], *add], options, eqd2_alpha_beta_gy=add_eqd2, allow_unlike=unlike_fractions)
+        raise typer.Exit(audit_run.show_one(outcome, out, pictures=pictures))
+    if add_eqd2 is not None or unlike_fractions:
         raise InputError("there is nothing to add.", remedy="Name the other plan with --add PLAN.")
-    else:
-        outcomes = _of_plans(Path(path), options, has_waivers=bool(waived))
-    outcomes = [_waived(outcome, waived) for outcome in outcomes]
-    if len(outcomes) == 1 and outcomes[0].error is not None:
-        raise outcomes[0].error
-    audited = [outcome.record for outcome in outcomes]
-    console = out_console()
-    for record in audited[:MOST_SHOWN]:
-        for renderable in tables.audit_view(record):
-            console.print(renderable)
-    if len(audited) > 1:
-        console.print(tables.audit_summary_table(audited))
-    write_json(str(out / "audit.json"), documents.audit_document(audited))
-    write_text_whole(out / "summary.csv", tables.summary_csv(audited))
-    write_text_whole(out / "report.html", report.html_report(audited))
-    for name, what in WRITTEN:
-        console.print(Text.assemble(f"  {clean(str(out / name))}  ", (what, "dim")), soft_wrap=True)
-    raise typer.Exit(_exit_code(outcomes))
+    how = audit_run.run_options(jobs, shard=shard, scheduler=scheduler, case_timeout_s=case_timeout)
+    asked = audit_run.Asked(options=options, load=load, plans=plans, has_protocol=loaded is not None)
+    raise typer.Exit(audit_run.audit_run([Path(path) for path in paths], out, asked, how, why=why, pictures=pictures))
 
 
-# A terminal is no place for a thousand tables: the rest is in the summary and the report.
-MOST_SHOWN = 3
-WRITTEN = (
-    ("report.html", "the report: open it in a browser"),
-    ("summary.csv", "one row a case and rule"),
-    ("audit.json", "everything, for programs"),
-)
+def _protocol_loader(aliases: Path | None, *, verified_only: bool) -> Callable[[str], Protocol]:
+    """Return what loads a protocol as the options want it."""
+    from dvhkit.protocols.files.load import load_protocol
+    from dvhkit.protocols.naming.aliases import load_aliases, with_aliases
+
+    known = load_aliases(aliases) if aliases else None
+
+    def load(name: str) -> Protocol:
+        loaded = load_protocol(name).verified_only() if verified_only else load_protocol(name)
+        return with_aliases(loaded, known) if known else loaded
+
+    return load
 
 
-def _of_plans(path: Path, options: AuditOptions, *, has_waivers: bool) -> list[CaseOutcome]:
-    """Audit the plan, or each of the plans, under a folder."""
-    from dvhkit.jobs.batch import audit_cases, find_cases
+def _no_protocol() -> Protocol:
+    """Return what stands where each case has a protocol of its own."""
+    from dvhkit.protocols.files.load import Protocol
 
-    with reading_progress() as reading:
-        work = find_cases(path, progress=reading)
-    if has_waivers and len(work) != 1:
-        raise InputError(f"waivers are for one plan; here are {len(work)}.", path=path, remedy="Audit that plan alone.")
+    return Protocol(id="", version="", title="", rules=())
+
+
+class NamedFiles(NamedTuple):
+    """Files of one plan that the user chose by hand."""
+
+    rtstruct: Path | None
+    rtdose: Path | None
+    rtplan: Path | None
+    image: Path | None
+    registration: Path | None
+    same_frame: bool
+
+
+def _of_named(path: Path, named: NamedFiles, options: AuditOptions) -> CaseOutcome:
+    """Audit the one plan under a folder that the named files make."""
+    from dvhkit.jobs.batch import CaseOutcome, audit_one
+
+    case = open_case(path, **named._asdict(), rx_gy=None, fractions=None, dose="if usable")
     announce_first_run()
-    return list(_with_progress(audit_cases(work, options, root=path), len(work)))
+    return CaseOutcome(record=audit_one(case, options, root=path), case=case)
 
 
 def _of_sum(
@@ -190,40 +249,11 @@ def _of_sum(
 ) -> CaseOutcome:
     """Audit the dose of several plans together."""
     from dvhkit.cli.plans import summed_case
-    from dvhkit.jobs.batch import CaseOutcome, audit_one
+    from dvhkit.jobs.batch import CaseOutcome, audit_one, with_user_prescription
 
     if options.fractions is not None:
         raise InputError("--fractions is for one plan.", remedy="Say those of each plan: PLAN@FRACTIONS.")
     case = summed_case(plans, eqd2_alpha_beta_gy=eqd2_alpha_beta_gy, allow_unlike=allow_unlike)
+    case = with_user_prescription(case, rx_gy=options.rx_gy, fractions=None)
     announce_first_run()
-    return CaseOutcome(record=audit_one(case, options, root=Path(plans[0])))
-
-
-def _with_progress(outcomes: Iterable[CaseOutcome], total: int) -> Iterable[CaseOutcome]:
-    if total == 1:
-        yield from outcomes
-        return
-    from rich.progress import Progress
-
-    with Progress(console=note_console(), transient=True) as progress:
-        task = progress.add_task("auditing", total=total)
-        for outcome in outcomes:
-            progress.advance(task)
-            yield outcome
-
-
-def _waived(outcome: CaseOutcome, waivers: Sequence[Waiver]) -> CaseOutcome:
-    from dataclasses import replace
-
-    from dvhkit.protocols.files.waivers import apply_waivers
-
-    rules = apply_waivers(outcome.record.rules, waivers)
-    return replace(outcome, record=replace(outcome.record, rules=rules))
-
-
-def _exit_code(outcomes: Sequence[CaseOutcome]) -> int:
-    if any(isinstance(outcome.error, EngineError) for outcome in outcomes):
-        return EXIT_FAULT
-    if all(outcome.record.error for outcome in outcomes):
-        return EXIT_UNUSABLE
-    return 0 if all(outcome.record.all_met for outcome in outcomes) else EXIT_NOT_MET
+    return CaseOutcome(record=audit_one(case, options, root=Path(plans[0])), case=case)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
+from typing import Annotated, Literal, Optional
 
 import typer
 
@@ -17,11 +16,8 @@ from dvhkit.cli.options import (
     RtstructOption,
     open_case,
 )
-from dvhkit.cli.streams import announce_first_run, note_console
-
-if TYPE_CHECKING:
-    from dvhkit.model.case import Case
-    from dvhkit.model.grid import Grid
+from dvhkit.cli.streams import announce_first_run, note_console, write_json
+from dvhkit.outputs.text import clean
 
 
 def export(
@@ -47,13 +43,20 @@ def export(
     rtplan: RtplanOption = None,
     image: ImageOption = None,
     engine: EngineOption = None,
+    json: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--json", metavar="FILE|-", help="Write the manifest here, too."),
+    ] = None,
 ) -> None:
     """Export structures as masks, and the dose, as NIfTI, NRRD or MetaImage with their place in the patient.
+
+    Beside them lies manifest.json: which file is which structure, and what the files do not hold of what was drawn.
 
     [dim]Example:[/dim]  dvhkit export plans/case7 --roi PTV --roi 'Liver - GTV' --dose --out volumes
     """
     from dvhkit.errors import InputError
-    from dvhkit.outputs.volumes import write_volume
+    from dvhkit.jobs.export import export_volumes
+    from dvhkit.outputs.volumes import MANIFEST, export_document, write_volume
 
     if not roi and not dose:
         raise InputError("nothing to export is named.", remedy="Name structures with --roi, or the dose with --dose.")
@@ -68,62 +71,15 @@ def export(
         dose="required" if dose or on == "dose" else "not needed",
     )
     announce_first_run()
-    targets: dict[str, tuple[Any, Grid]] = {}
-    for name in roi or ():
-        targets[_file_name(name, targets)] = _mask(case, name, on, values, engine)
-    if dose:
-        if case.dose is None:
-            raise InputError("there is no dose to export.", remedy="Name it with --rtdose.")
-        targets[_file_name("dose_gy", targets)] = (case.dose.values_gy.astype("float32"), case.dose.grid)
-    for stem, (array, grid) in targets.items():
-        target = out / f"{stem}.{form}"
-        write_volume(target, array, grid)
+    made, findings = export_volumes(case, roi or (), dose=dose, on=on, values=values, engine=engine)
+    for volume in made:
+        target = out / f"{volume.stem}.{form}"
+        write_volume(target, volume.values, volume.grid, plane_spacing_mm=volume.plane_spacing_mm)
         note_console().print(f"wrote {target}", markup=False, soft_wrap=True)
-
-
-def _mask(case: Case, name: str, on: str, values: str, engine: str | None) -> tuple[Any, Grid]:
-    import numpy as np
-
-    from dvhkit.engine.options import profile
-    from dvhkit.engine.rasterise import volume_on_grid
-    from dvhkit.targets.regions.expression import evaluate
-
-    grid = _grid(case, on)
-    structure = evaluate(name, case.structures, image=case.image).structure
-    spacing = case.image.grid.plane_spacing_mm if case.image is not None else 0.0
-    # A mask says of each slice what its contours say: masks that became contours come back as they were.
-    chosen = engine or ("prism" if values == "mask" and on == "image" else None)
-    fractions = volume_on_grid(structure, grid, profile(chosen) if chosen else None, slice_spacing_mm=spacing or None)
-    if values == "mask":
-        if fractions.any() and not (fractions >= 0.5).any():
-            note_console().print(
-                f"{name} fills at least half of no voxel ({fractions.max():.0%} of one at most): its mask is empty. "
-                "--values fraction keeps it.",
-                markup=False,
-                soft_wrap=True,
-            )
-        return (fractions >= 0.5).astype(np.uint8), grid
-    return fractions.astype(np.float32), grid
-
-
-def _grid(case: Case, on: str) -> Grid:
-    from dvhkit.errors import InputError
-
-    source = case.image if on == "image" else case.dose
-    if source is None:
-        other = "dose" if on == "image" else "image"
-        raise InputError(
-            f"there is no {on} whose grid the masks could lie on.", remedy=f"Use --on {other}, or supply it."
-        )
-    return source.grid
-
-
-def _file_name(name: str, taken: dict[str, Any]) -> str:
-    """Return a file name for a structure: letters, digits, dot, dash and underscore; numbered where it repeats."""
-    stem = re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip("._-") or "structure"
-    stem = stem[:80]
-    unique, number = stem, 2
-    while unique.casefold() in {t.casefold() for t in taken}:
-        unique = f"{stem}_{number}"
-        number += 1
-    return unique
+    rows = [(volume.roi, f"{volume.stem}.{form}", volume.volume_cc) for volume in made]
+    document = export_document(rows, findings)
+    write_json(str(out / MANIFEST), document)
+    if json:
+        write_json(json, document)
+    for finding in findings:
+        note_console().print(clean(str(finding)), markup=False, soft_wrap=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
@@ -32,9 +34,25 @@ SameFrameOption = Annotated[
 _MOST_PRESCRIBED_GY = 300.0
 
 
-def _refuse_no_prescription(rx_gy: float | None) -> float | None:
-    """Refuse what is no prescribed dose: zero, less, infinite, not a number, or more than anybody prescribes."""
-    if rx_gy is not None and not 0.0 < rx_gy <= _MOST_PRESCRIBED_GY:
+_WITH_UNIT = re.compile(r"\s*([-+]?[\d.,]+(?:e[-+]?\d+)?)\s*(c?Gy)\s*", re.IGNORECASE)
+
+
+def _prescribed_gy(text: str | float) -> float:
+    """Return a prescribed dose in Gy; refuse zero, less, infinite, not a number, or more than anybody prescribes."""
+    unit = _WITH_UNIT.fullmatch(str(text))
+    written = (unit[1] if unit else str(text)).replace(",", ".")
+    try:
+        rx_gy = float(written)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no dose: give the number of Gy, such as 50.") from None
+    if unit:
+        gray = rx_gy / 100 if unit[2].lower() == "cgy" else rx_gy
+        raise typer.BadParameter(f"the dose is given without its unit, in Gy: --rx {gray:g}.")
+    if 0.0 < rx_gy / 100 <= _MOST_PRESCRIBED_GY < rx_gy < math.inf:
+        raise typer.BadParameter(
+            f"nobody prescribes {rx_gy:g} Gy; cGy? Then say --rx {rx_gy / 100:g} (at most {_MOST_PRESCRIBED_GY:g} Gy)."
+        )
+    if not 0.0 < rx_gy <= _MOST_PRESCRIBED_GY:
         raise typer.BadParameter(f"a prescribed dose is more than 0 and at most {_MOST_PRESCRIBED_GY:g} Gy.")
     return rx_gy
 
@@ -44,7 +62,7 @@ RxOption = Annotated[
     typer.Option(
         "--rx",
         metavar="GY",
-        callback=_refuse_no_prescription,
+        parser=_prescribed_gy,
         help="Prescribed total dose in Gy; overrides the plan's.",
     ),
 ]

@@ -6,7 +6,7 @@ import codecs
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,10 +41,23 @@ def _plainly(error: UnicodeError) -> tuple[str, int]:
 
 
 def out_console() -> Console:
-    """Return the console for results."""
+    """Return the console for results.
+
+    Where the reader of our pipe has left (``| head``) the rest goes nowhere, and the command goes on: it may have files
+    to write yet.
+    """
     from rich.console import Console
 
-    return Console(highlight=False)
+    class PatientConsole(Console):
+        def on_broken_pipe(self) -> None:
+            print_no_more()
+
+    return PatientConsole(highlight=False)
+
+
+def print_no_more() -> None:
+    """Send all that is yet to be printed nowhere: the reader of our pipe has left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def note_console() -> Console:
@@ -79,9 +92,12 @@ def announce_first_run() -> None:
 def write_text(target: str, text: str) -> None:
     """Write `text` to the file `target`, whole or not at all, or to standard output for ``-``; in UTF-8 both."""
     if target == STDOUT:
-        sys.stdout.flush()
-        sys.stdout.buffer.write((text if text.endswith("\n") else text + "\n").encode("utf-8"))
-        sys.stdout.flush()
+        try:
+            sys.stdout.flush()
+            sys.stdout.buffer.write((text if text.endswith("\n") else text + "\n").encode("utf-8"))
+            sys.stdout.flush()
+        except BrokenPipeError:
+            print_no_more()
         return
     from dvhkit.outputs.files import write_text_whole
 
@@ -93,3 +109,15 @@ def write_json(target: str, document: Mapping[str, object]) -> None:
     from dvhkit.outputs.records import json_text
 
     write_text(target, json_text(document))
+
+
+def write_json_list(target: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write `rows` as a JSON list of objects; what JSON does not know (a date) becomes its text, a NaN becomes null."""
+    import json
+    import math
+
+    def plain(value: object) -> object:
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    objects = [{key: plain(value) for key, value in row.items()} for row in rows]
+    write_text(target, json.dumps(objects, indent=1, ensure_ascii=False, default=str))

@@ -79,6 +79,15 @@ def onto_grid(dose: Dose, grid: Grid) -> tuple[FloatArray, Grid]:
     return frozen_array(values[box]), _cut(grid, box)
 
 
+def dose_at(dose: Dose, points_mm: FloatArray) -> FloatArray:
+    """Return the dose in Gy at (n, 3) patient points, trilinear between voxel centres; NaN outside the grid.
+
+    As in a DVH, the half voxel outside the outermost centres takes their dose and nothing is known beyond.
+    """
+    index, inside = grid_index(dose.grid, np.asarray(points_mm, dtype=np.float64).reshape(-1, 3))
+    return np.where(inside, trilinear(dose.values_gy, index), np.nan)
+
+
 def _resampled(dose: Dose, grid: Grid) -> tuple[FloatArray, np.ndarray]:
     """Return `dose` at the voxel centres of `grid`, and where it is known."""
     values, known = np.empty(grid.shape_zyx), np.empty(grid.shape_zyx, dtype=bool)

@@ -18,6 +18,7 @@ from dvhkit.model.plan import Prescription
 from dvhkit.protocols.evaluate import StructureFact, evaluate_protocol
 from dvhkit.protocols.files.context import PRESCRIPTION, unknown_keys
 from dvhkit.protocols.files.load import Protocol, load_protocol
+from dvhkit.protocols.naming.aliases import unused_aliases
 from dvhkit.protocols.naming.regions import Region, RoiRef
 from dvhkit.results.audit import AuditRecord, Curve, InputFile, MetricResult, Provenance
 
@@ -128,7 +129,12 @@ def audit_case(
         context={k: v for k, v in context.items() if k != PRESCRIPTION},
         rules=rules,
         metrics=tuple(metrics),
-        findings=(*numbers.findings(), *_name_findings(case, loaded), *_context_findings(loaded, context)),
+        findings=(
+            *numbers.findings(),
+            *_name_findings(case, loaded),
+            *unused_aliases(loaded, case.structures.names),
+            *_context_findings(loaded, context),
+        ),
         curves=tuple(_curves(numbers, regions)),
         margin_maps=numbers.margin_maps(),
         provenance=_provenance(case, loaded, numbers.options.profile),

@@ -198,7 +198,7 @@ class CaseNumbers(StatedFacts):
         missing = [region for region in dict.fromkeys(regions) if region not in self._dvhs]
         # The longest first, so that no thread is left with it at the end.
         missing.sort(key=lambda region: -sum(len(c.points_mm) for c in self.structure(region).contours))
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        with ThreadPoolExecutor(_threads()) as pool:
             list(pool.map(self._attempt, missing))
 
     def _attempt(self, region: Region) -> None:
@@ -317,6 +317,12 @@ class CaseNumbers(StatedFacts):
             dose_gy=tuple(float(d) for d in doses),
             volume_pct=tuple(float(v) for v in percent),
         )
+
+
+def _threads() -> int:
+    """Return how many DVHs to compute side by side; a worker among others has one thread for all it does."""
+    told = os.environ.get("NUMBA_NUM_THREADS", "")
+    return int(told) if told.isdigit() and int(told) > 0 else os.cpu_count() or 1
 
 
 def _engine_options(engine: str | None) -> EngineOptions:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dvhkit.errors import NotEvaluable, Reason
+from dvhkit.extras import needs_extra
 from dvhkit.findings import Finding
 from dvhkit.model.arrays import FloatArray, frozen_array
 
@@ -182,7 +183,8 @@ class Dvh:
 
     def to_frame(self, *, step_gy: float = 0.1) -> pd.DataFrame:
         """Return the cumulative curve as a pandas table: ``dose_gy``, ``volume_cc``, ``volume_pct``."""
-        import pandas as pd
+        with needs_extra("tables"):
+            import pandas as pd
 
         doses, volumes = self.curve(step_gy=step_gy)
         scale = 100.0 / self.volume_cc if self.volume_cc > 0 else 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvhkit.errors import GeometryError, InputError, OutputError
+from dvhkit.extras import needs_extra
+from dvhkit.findings import Finding
 from dvhkit.model.grid import UNIFORM_ATOL_MM, Grid
 
 if TYPE_CHECKING:
     import SimpleITK
 
+# Which file is which structure, beside the files.
+MANIFEST = "manifest.json"
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha")
+
+
+def export_document(files: Iterable[tuple[str, str, float | None]], findings: Iterable[Finding]) -> dict[str, object]:
+    """Return the manifest of an export: ``{"schema": "dvhkit/export/1", "files": [...], "findings": [...]}``.
+
+    `files`: of each the structure as the user named it, the file's name, and the volume that it holds in cc.
+    """
+    rows = [{"roi": roi, "file": name, "volume_cc": volume_cc} for roi, name, volume_cc in files]
+    return {"schema": "dvhkit/export/1", "files": rows, "findings": [asdict(finding) for finding in findings]}
 
 
 def suffix_of(path: Path) -> str:
@@ -25,8 +40,10 @@ def suffix_of(path: Path) -> str:
     raise InputError(f"{path.name!r} names no volume format.", remedy=f"End the name in one of {', '.join(SUFFIXES)}.")
 
 
-def to_image(values: NDArray[Any], grid: Grid) -> SimpleITK.Image:
+def to_image(values: NDArray[Any], grid: Grid, *, plane_spacing_mm: float | None = None) -> SimpleITK.Image:
     """Return an array ``[k, j, i]`` on a grid as a SimpleITK image, in LPS as DICOM has it.
+
+    `plane_spacing_mm`: what to state for a grid of one plane, which has no distance; 1 mm where nothing is known.
 
     NIfTI itself counts in RAS; SimpleITK turns the axes when it writes and reads it.
 
@@ -35,7 +52,8 @@ def to_image(values: NDArray[Any], grid: Grid) -> SimpleITK.Image:
     GeometryError
         Planes that are not evenly spaced: these formats have one distance for all.
     """
-    import SimpleITK
+    with needs_extra("masks"):
+        import SimpleITK
 
     if values.shape != grid.shape_zyx:
         raise GeometryError(f"the values {values.shape} do not fit the grid {grid.shape_zyx}.")
@@ -47,7 +65,7 @@ def to_image(values: NDArray[Any], grid: Grid) -> SimpleITK.Image:
             remedy="Resample the image to even slices, or export the other grid.",
         )
     image = SimpleITK.GetImageFromArray(np.ascontiguousarray(values))
-    image.SetSpacing([*(float(s) for s in grid.spacing_mm), grid.even_spacing_mm or 1.0])  # type: ignore[no-untyped-call]
+    image.SetSpacing([*(float(s) for s in grid.spacing_mm), grid.even_spacing_mm or plane_spacing_mm or 1.0])  # type: ignore[no-untyped-call]
     first = grid.origin_mm + grid.normal * float(grid.offsets_mm[0])
     image.SetOrigin([float(v) for v in first])  # type: ignore[no-untyped-call]
     # Columns of the direction matrix are the axes; ours are rows.
@@ -55,7 +73,7 @@ def to_image(values: NDArray[Any], grid: Grid) -> SimpleITK.Image:
     return image
 
 
-def write_volume(path: Path | str, values: NDArray[Any], grid: Grid) -> None:
+def write_volume(path: Path | str, values: NDArray[Any], grid: Grid, *, plane_spacing_mm: float | None = None) -> None:
     """Write an array on a grid as NIfTI, NRRD or MetaImage, whole or not at all; the file's ending says which.
 
     Raises
@@ -69,11 +87,12 @@ def write_volume(path: Path | str, values: NDArray[Any], grid: Grid) -> None:
     """
     import tempfile
 
-    import SimpleITK
+    with needs_extra("masks"):
+        import SimpleITK
 
     path = Path(path)
     suffix = suffix_of(path)
-    image = to_image(values, grid)
+    image = to_image(values, grid, plane_spacing_mm=plane_spacing_mm)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".dvhkit-") as folder:

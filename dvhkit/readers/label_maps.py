@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvhkit.errors import InputError
+from dvhkit.extras import needs_extra
 from dvhkit.model.arrays import FloatArray
 
 _NIFTI = (".nii", ".nii.gz")
@@ -150,7 +151,8 @@ def _volume(path: Path) -> tuple[NDArray[Any], FloatArray, dict[int, str]]:
     """Return values ``[k, j, i]``, the matrix from (i, j, k) to LPS, and the names of labels that the file knows."""
     if path.name.lower().endswith(_NIFTI):
         return _nifti(path)
-    import SimpleITK
+    with needs_extra("masks"):
+        import SimpleITK
 
     itk: Any = SimpleITK
     try:

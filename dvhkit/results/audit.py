@@ -7,6 +7,7 @@ from enum import StrEnum
 from html import escape
 from typing import TYPE_CHECKING
 
+from dvhkit.extras import needs_extra
 from dvhkit.findings import Finding
 
 if TYPE_CHECKING:
@@ -269,6 +270,7 @@ def to_frame(rows: Iterable[MetricResult | RuleResult]) -> pd.DataFrame:
     """Return result rows as a pandas table, one row each, columns named as the fields."""
     from dataclasses import asdict
 
-    import pandas as pd
+    with needs_extra("tables"):
+        import pandas as pd
 
     return pd.DataFrame([asdict(row) for row in rows])

@@ -7,6 +7,7 @@ from dvhkit.protocols.facts import StructureFact
 from dvhkit.protocols.files.load import load_protocol
 from dvhkit.protocols.naming.aliases import aliases_yaml, learned, load_aliases, with_aliases
 from dvhkit.protocols.naming.names import match_name
+from dvhkit.protocols.naming.organs import known_names
 from dvhkit.protocols.naming.recognise import Placed, Recognition, name_findings, recognise
 
 
@@ -32,8 +33,21 @@ def facts(*names):
         ("PTV_High", "PTV_High", Recognition.TARGET),
         ("SpinalCord_PRV05", "SpinalCord_PRV05", Recognition.DERIVED),
         ("Cord PRV 5mm", "SpinalCord_PRV05", Recognition.DERIVED),
-        ("parotid_l_prv3", "Parotid_L_PRV03", Recognition.DERIVED),
-        ("Lt Kidney PRV", "Kidney_L_PRV", Recognition.DERIVED),
+        ("parotid_l_prv3", "Parotid_PRV03_L", Recognition.DERIVED),
+        ("Lt Kidney PRV", "Kidney_PRV_L", Recognition.DERIVED),
+        ("OpticNrv_PRV03_L", "OpticNrv_PRV03_L", Recognition.DERIVED),
+        ("SpinalCord_PRV105", "SpinalCord_PRV105", Recognition.DERIVED),
+        ("Lung~_L", "Lung~_L", Recognition.DERIVED),
+        ("liver~", "Liver~", Recognition.DERIVED),
+        ("A_LAD", "A_LAD", Recognition.EXACT),
+        ("bowel_large", "Bowel_Large", Recognition.SPELLING),
+        ("Left Atrium", "Atrium_L", Recognition.RULE),
+        ("vertebrae_L1", "VB_L1", Recognition.RULE),
+        ("vertebrae_T4", "VB_T04", Recognition.RULE),
+        ("inferior_vena_cava", "V_Venacava_I", Recognition.RULE),
+        ("urinary_bladder", "Bladder", Recognition.RULE),
+        ("kidney_left", "Kidney_L", Recognition.RULE),
+        ("rib_right_3", "Rib03_R", Recognition.RULE),
         ("Scar_PRV05", "", Recognition.NONE),
         ("zCord_PRV05", "", Recognition.HELPER),
         ("Liver-GTV", "Liver-GTV", Recognition.DERIVED),
@@ -160,3 +174,11 @@ def test_a_protocol_takes_the_clinics_spellings_beside_its_own():
     protocol = with_aliases(load_protocol("tg101-2010"), {"SpinalCord": ("Medulla", "Cord"), "Heart": ("Cor",)})
     assert protocol.aliases_of("SpinalCord") == ("Cord", "Spinal_Cord", "Medulla")
     assert match_name("Heart", facts("cor"), protocol.aliases_of("Heart")).found
+
+
+def test_at_least_three_hundred_names_of_anatomy_are_known_each_once_and_short():
+    names = known_names()
+    assert len(names) == len(set(names))
+    assert len(names) >= 300 + len([name for name in names if name.startswith("VB_")])
+    assert {"Femur_L", "Glnd_Adrenal_L", "V_Venacava_I", "Atrium_L", "A_LAD", "Bowel_Large"} <= set(names)
+    assert all(len(name) <= 16 and " " not in name for name in names)

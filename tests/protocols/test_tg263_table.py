@@ -14,7 +14,7 @@ from dvhkit.protocols.naming.tg263 import _FMA, fma_code, load_tg263
 
 SHEET = (
     "Target Type,TG263-Primary Name,TG-263-Reverse Order Name,Description,FMAID\n"
-    "Anatomic,Glnd_Adrenal_L,L_Adrenal_Glnd,Adrenal gland,15629\n"
+    "Anatomic,Artery_Made_L,L_Made_Artery,Made up,15629\n"
     "Anatomic,VB_T12,T12_VB,Vertebra,10081\n"
     "Non_Anatomic,Bag_Ostomy,Ostomy_Bag,,None\n"
     "short\n"
@@ -48,16 +48,16 @@ def test_a_recognised_structure_has_its_code_whatever_its_spelling():
 
 def test_names_of_a_clinics_table_are_known(sheet):
     table = load_tg263(sheet)
-    assert table == {"Glnd_Adrenal_L": "15629", "VB_T12": "10081", "Bag_Ostomy": ""}
+    assert table == {"Artery_Made_L": "15629", "VB_T12": "10081", "Bag_Ostomy": ""}
     without, (exact, loose, other) = (
-        recognised("Glnd_Adrenal_L"),
-        recognised("Glnd_Adrenal_L", "glnd_adrenal_l", "Glnd_Adrenal_R", table=table),
+        recognised("Artery_Made_L"),
+        recognised("Artery_Made_L", "artery_made_l", "Artery_Made_R", table=table),
     )
     assert without[0].standard == ""
-    assert (exact.standard, exact.how, exact.fma) == ("Glnd_Adrenal_L", Recognition.EXACT, "15629")
-    assert (loose.standard, loose.how) == ("Glnd_Adrenal_L", Recognition.SPELLING)
+    assert (exact.standard, exact.how, exact.fma) == ("Artery_Made_L", Recognition.EXACT, "15629")
+    assert (loose.standard, loose.how) == ("Artery_Made_L", Recognition.SPELLING)
     assert other.standard == ""  # the other side is never taken for this one
-    assert other.suggestion != "Glnd_Adrenal_L"
+    assert other.suggestion != "Artery_Made_L"
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "\0\0"])

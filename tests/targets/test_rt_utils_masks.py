@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dvhkit.errors import GeometryError, InputError
-from dvhkit.outputs.rt_utils_masks import from_rt_utils, read_masks, to_rt_utils
+from dvhkit.outputs.rt_utils_masks import from_rt_utils, read_masks, to_rt_utils, write_masks
 from dvhkit.phantoms.dicom.dicom_set import write_set
 from dvhkit.phantoms.phantom_set import PhantomImage, PhantomSet, axial_grid
 from dvhkit.phantoms.shapes import structure
@@ -14,8 +14,8 @@ from dvhkit.readers.case import read_case
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-def phantom(tmp_path, rows, columns):
-    grid = axial_grid(shape_zyx=(8, rows, columns), spacing_xyz_mm=(1.0, 1.0, 2.0))
+def phantom(tmp_path, rows, columns, *, spacing_xyz_mm=(1.0, 1.0, 2.0)):
+    grid = axial_grid(shape_zyx=(8, rows, columns), spacing_xyz_mm=spacing_xyz_mm)
     # Twice as wide as high, off the middle: swapped axes would show.
     box = structure("Box", 1, Box(centre_mm=(6, -4, 0), size_mm=(20, 10, 12)), grid.origin_mm[2] + grid.offsets_mm)
     write_set(tmp_path, PhantomSet(label="masks", structures=(box,), image=PhantomImage(grid=grid)))
@@ -65,3 +65,25 @@ def test_what_rt_utils_would_cut_off_is_refused(tmp_path):
         read_masks(tmp_path / "RTSTRUCT.dcm", series)
     with pytest.raises(InputError, match="rt-utils cannot read"):
         read_masks(tmp_path / "nothing.dcm", series)
+
+
+def test_what_rt_utils_would_put_elsewhere_is_refused(tmp_path):
+    _, series = phantom(tmp_path, 48, 48, spacing_xyz_mm=(1.0, 1.4, 2.0))
+    with pytest.raises(GeometryError, match="another place"):
+        read_masks(tmp_path / "RTSTRUCT.dcm", series)
+    with pytest.raises(GeometryError, match="another place"):
+        write_masks(tmp_path / "made.dcm", {"Block": np.ones((8, 48, 48), bool)}, series)
+    assert not (tmp_path / "made.dcm").exists()
+    with pytest.raises(GeometryError, match="another place"):
+        to_rt_utils(np.ones((2, 3, 4), bool), pixel_spacing_mm=(1.4, 1.0))
+
+
+def test_what_rt_utils_shrinks_is_told(tmp_path):
+    _, series = phantom(tmp_path, 48, 48)
+    mask = np.zeros((8, 48, 48), bool)
+    mask[2:6, 10:20, 25:45] = True
+    (told,) = write_masks(tmp_path / "made.dcm", {"Block": mask}, series)
+    # 10 x 20 pixels become 9 x 19 mm2.
+    assert (told.code, told.where) == ("mask-shrinks", "Block")
+    assert "14.5 %" in told.message
+    assert not read_case(rtstruct=tmp_path / "made.dcm").structures["Block"].is_empty

@@ -221,3 +221,10 @@ def test_a_source_that_names_no_image_series_is_completed(case, rois, folder, tm
         named = [item.ReferencedSOPInstanceUID for item in series.ContourImageSequence]
         assert named == list(case.image.sop_instance_uids)
         assert dciodvfy_errors(out) == []
+
+
+def test_holes_that_common_readers_lose_are_told(case, rois, folder, tmp_path):
+    for holes in ("xor", "keyhole", "nested"):
+        written = write_rtstruct(tmp_path / f"{holes}.dcm", rois, source=folder / "RTSTRUCT.dcm", holes=holes)
+        told = [f.where for f in written.findings if f.code == "holes-xor"]
+        assert told == (["Shell"] if holes == "xor" else [])

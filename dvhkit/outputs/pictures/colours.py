@@ -98,3 +98,11 @@ def _distance(one: Rgb, other: Rgb) -> float:
 
 def _hex(colour: Rgb) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def screen_colours(colours: Iterable[Rgb | None]) -> list[str]:
+    """Return a colour (``#rrggbb``) for each structure that stands out from black, where pictures are drawn on it."""
+    given = list(colours)
+    taken = [_within_range(colour) for colour in given if colour is not None]
+    chosen = [_within_range(c) if c is not None else _spare_colour(taken) for c in given]
+    return [_hex(legible(colour, PAPER_DARK)) for colour in chosen]

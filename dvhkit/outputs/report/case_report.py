@@ -6,30 +6,49 @@ page and named by their hashes. Without the script everything is there but the r
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from dvhkit.outputs.report.page import page_environment, page_policy, page_source
+from dvhkit.outputs.report.viewer.bundle import make_bundle
 from dvhkit.outputs.report.views import CaseView, case_view
+
+_SCRIPT_STRING = re.compile(r'("[^"\n]*")')
+# Not beside + and -, where a space may part two signs.
+_IDLE_SPACE = re.compile(r" ?([{}()\[\],;:?=<>*&|!]) ?")
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dvhkit.outputs.pictures.colours import Ink
     from dvhkit.results.audit import AuditRecord
+    from dvhkit.results.scene import Scene
 
 
-def html_report(records: Iterable[AuditRecord]) -> str:
+def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None) -> str:
     """Return the report of one or many audited cases as a self-contained page of HTML.
 
     With several cases a table comes first that links to each. Everything that comes out of DICOM or a protocol is
     cleaned of steering characters, cut to a sensible length and escaped. The page is drawn from the records alone,
     so a saved ``audit.json`` (see `dvhkit.outputs.records.read_audit`) gives the same page.
+
+    Parameters
+    ----------
+    scene
+        What the patient looks like, of a single case: then the page has pictures of the rules that are not met, and a
+        slice viewer.
     """
-    cases = [case_view(record, anchor=f"case-{number}") for number, record in enumerate(records, start=1)]
-    styles = page_source("report.css") + _ink_rules(cases)
-    script = page_source("report.js")
+    listed = list(records)
+    bundle = make_bundle(scene) if scene is not None and len(listed) == 1 else None
+    shown, remarks = (scene, bundle.remarks) if bundle else (None, ())
+    cases = [
+        case_view(record, anchor=f"case-{number}", scene=shown, remarks=remarks)
+        for number, record in enumerate(listed, start=1)
+    ]
+    styles = page_source("report.css") + (page_source("viewer.css") if bundle else "") + _ink_rules(cases)
+    script = page_source("report.js") + (viewer_script() if bundle else "")
     page = page_environment().get_template("report.html.j2")
     return page.render(
         cases=cases,
@@ -39,7 +58,21 @@ def html_report(records: Iterable[AuditRecord]) -> str:
         script=Markup(script),
         policy=page_policy(styles, script),
         ink_class=ink_class,
+        bundle=bundle is not None,
+        # JSON without any '<', and letters that mean nothing to HTML.
+        bundle_facts=Markup(bundle.facts if bundle else ""),
+        bundle_arrays=Markup(bundle.arrays if bundle else ""),
     )
+
+
+def viewer_script() -> str:
+    """Return the viewer's script, small files one after the other, without comments and idle spaces."""
+    lines = "".join(page_source(name) for name in ("unpack.js", "scene.js", "panes.js", "viewer.js")).splitlines()
+    stripped = (line.strip() for line in lines)
+    code = "".join(f"{line}\n" for line in stripped if line and not line.startswith("//"))
+    parts = _SCRIPT_STRING.split(code)  # every second one is a string, which stays as it is
+    parts[::2] = [_IDLE_SPACE.sub(r"\1", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def ink_class(ink: Ink) -> str:

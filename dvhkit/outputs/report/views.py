@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dvhkit.findings import Finding, Level
-from dvhkit.outputs.number_format import limit_text
+from dvhkit.outputs.number_format import limit_text, number
 from dvhkit.outputs.report.maps import MapView, map_views
 from dvhkit.outputs.report.metrics import MetricsView, metrics_view
 from dvhkit.outputs.report.numbers import NumberView, rule_margin, rule_value
@@ -26,11 +26,13 @@ from dvhkit.outputs.verdict_words import (
     points_text,
     score_text,
 )
+from dvhkit.units import Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from dvhkit.results.audit import AuditRecord, InputFile, Provenance, RuleResult
+    from dvhkit.results.scene import Scene
 
 # Longer than anything sensible, and short enough to keep the page in shape.
 _LONGEST_NAME = 64
@@ -40,6 +42,8 @@ _LONGEST_SENTENCE = 600
 _MOST_FILES_A_ROLE = 6
 # So many rules that do not apply are folded into one line.
 _FOLDED_FROM = 4
+# As many pictures as fit beside each other twice.
+_MOST_SHOTS = 12
 # The codes that protocols give to what their limits were checked against.
 _STATUS_WORDS = {
     "P": "read in the primary source",
@@ -116,6 +120,20 @@ class ProvenanceView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShotView:
+    """A picture of the place that decides a rule: `index` is that of its spot in the scene, `place` for scripts."""
+
+    index: int
+    look: VerdictLook
+    title: str
+    roi: str
+    kind: str
+    dose: str
+    place: str
+    shown: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseView:
     """One case, ready to be placed on the page.
 
@@ -143,10 +161,13 @@ class CaseView:
     maps: list[MapView]
     metrics: MetricsView | None
     provenance: ProvenanceView | None
+    shots: list[ShotView]
+    viewer: bool
+    remarks: list[str]
 
 
-def case_view(record: AuditRecord, *, anchor: str) -> CaseView:
-    """Return everything that the report says about `record`, as harmless texts."""
+def case_view(record: AuditRecord, *, anchor: str, scene: Scene | None = None, remarks: Sequence[str] = ()) -> CaseView:
+    """Return everything that the report says about `record`, as harmless texts; with a `scene`, its pictures too."""
     rules = [_rule_view(rule) for rule in by_urgency(record.rules)]
     idle = [view for view in rules if view.look == look_of("not-applicable")]
     folded = idle if len(idle) >= _FOLDED_FROM else []
@@ -169,7 +190,33 @@ def case_view(record: AuditRecord, *, anchor: str) -> CaseView:
         maps=map_views(record.margin_maps),
         metrics=metrics_view(record.metrics),
         provenance=_provenance_view(record.provenance) if record.provenance else None,
+        shots=_shot_views(record, scene) if scene is not None else [],
+        viewer=scene is not None,
+        remarks=[_sentence(remark) for remark in remarks],
     )
+
+
+def _shot_views(record: AuditRecord, scene: Scene) -> list[ShotView]:
+    """Return a picture a place: of several rules that one place decides, the most urgent names it."""
+    urgency = {id(rule): rank for rank, rule in enumerate(by_urgency(record.rules))}
+    ranked = sorted(enumerate(scene.spots), key=lambda pair: urgency[id(record.rules[pair[1].rule])])
+    shots: dict[tuple[str, str], ShotView] = {}
+    for index, spot in ranked:
+        rule = record.rules[spot.rule]
+        shots.setdefault(
+            (spot.roi, spot.kind),
+            ShotView(
+                index=index,
+                look=look_of(rule.verdict.value),
+                title=_title(rule.title or rule.rule_id),
+                roi=_name(spot.roi),
+                kind=spot.kind,
+                dose=number(spot.dose_gy, Unit.GY.value),
+                place=",".join(repr(c) for c in spot.point_mm),
+                shown=", ".join(f"{c:.1f}".replace("-", "−") for c in spot.point_mm),
+            ),
+        )
+    return list(shots.values())[:_MOST_SHOTS]
 
 
 def _rule_view(rule: RuleResult) -> RuleView:

@@ -130,6 +130,7 @@ def write_rtstruct(
     names = []
     for roi in rois:
         name, said = _fitting_name(roi.structure.name, taken, min(name_longest, _NAME_VR_LONGEST))
+        findings += _near_twin(name, taken)
         taken.add(name)
         names.append(name)
         findings += said
@@ -138,6 +139,7 @@ def write_rtstruct(
         if roi.structure.rt_roi_type and roi.structure.rt_roi_type not in DEFINED_TYPES:
             findings.append(_odd_type(name, roi.structure.rt_roi_type))
         _append(found, roi, name, slices, holes)
+    findings += _unread_holes(found, names) if holes == "xor" else []
     write_bytes_whole(path, _encoded(found))
     return Written(path=path, names=tuple(names), sop_instance_uid=str(found.SOPInstanceUID), findings=tuple(findings))
 
@@ -245,6 +247,40 @@ def _fitting_name(name: str, taken: set[str], longest: int) -> tuple[str, list[F
             _renamed("name-taken", f"{short!r} is in the structure set already; {unique!r} is new.", unique)
         )
     return unique, findings
+
+
+def _near_twin(name: str, taken: set[str]) -> list[Finding]:
+    """Return a finding if a name differs from another in nothing but case, blanks or the like."""
+    twins = sorted(other for other in taken if _folded(other) == _folded(name))
+    if not twins:
+        return []
+    message = (
+        f"{name!r} differs from {twins[0]!r} of the same structure set in case, blanks or separators only: systems "
+        "that do not tell them apart mix them up."
+    )
+    return [Finding(level=Level.WARNING, code="name-near-twin", message=message, where=name)]
+
+
+def _folded(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum() or letter in "+-~^.")
+
+
+def _unread_holes(found: Dataset, names: Sequence[str]) -> list[Finding]:
+    """Return a finding if holes were stored in a form that common readers do not know."""
+    kind = ContourKind.CLOSEDPLANAR_XOR.value
+    new = found.ROIContourSequence[-len(names) :]
+    holed = [
+        name
+        for name, roi in zip(names, new, strict=True)
+        if any(c.ContourGeometricType == kind for c in roi.get("ContourSequence", None) or [])
+    ]
+    if not holed:
+        return []
+    message = (
+        "Holes are stored as CLOSEDPLANAR_XOR, which is new in DICOM (2024): readers that know CLOSED_PLANAR alone "
+        "drop such contours, or fill the holes. Use keyhole for files that others must read."
+    )
+    return [Finding(level=Level.WARNING, code="holes-xor", message=message, where=", ".join(holed))]
 
 
 def _append(found: Dataset, roi: NewRoi, name: str, slices: Slices, holes: Holes) -> None:

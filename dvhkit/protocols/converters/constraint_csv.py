@@ -1,6 +1,7 @@
 """Constraint tables as CSV with the metric grammar of Mayo 2016, the common form among users of Eclipse scripts.
 
-Two headings are in use and both are read; the second is written::
+Two headings are in use and both are read; the second is written. Others are read by what their words mean
+(``Structure,DVH Metric,Goal``)::
 
     Structure IDs, Structure Codes, IDAliases, CodeAliases, DVH Objective, Evaluation Point, Variation, Priority, ...
     StructureName, StructureCode, Aliases, DVHObjective, Evaluator, VariationAcceptable, Priority, Met, Achieved
@@ -40,7 +41,17 @@ _HEADINGS = {
     "variationacceptable": "variation",
     "priority": "priority",
 }
-_NEEDED = ("name", "metric", "goal")
+# A limit may stand in the metric's column, too: "D95%[Gy] >= 47.5".
+_NEEDED = ("name", "metric")
+# Words that say what a column holds; the first that fits, so "Aliases of the structure" holds aliases.
+_WORDS = {
+    "aliases": {"alias", "aliases", "synonym", "synonyms"},
+    "variation": {"variation", "variations", "acceptable", "tolerance", "minor", "deviation"},
+    "priority": {"priority", "rank"},
+    "goal": {"goal", "goals", "limit", "limits", "evaluator", "value", "threshold"},
+    "metric": {"metric", "metrics", "dvh", "objective", "objectives", "parameter", "index", "endpoint"},
+    "name": {"structure", "structures", "roi", "organ", "organs", "oar", "region", "volume", "name", "contour"},
+}
 
 
 def read_constraint_csv(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]]:
@@ -62,7 +73,7 @@ def read_constraint_csv(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]
     lines: dict[Place, int] = {}
     findings: list[Finding] = []
     for line, row in rows[1:]:
-        cells = {name: row[i].strip() if i < len(row) else "" for name, i in columns.items()}
+        cells = {"goal": ""} | {name: row[i].strip() if i < len(row) else "" for name, i in columns.items()}
         if not any(cells.values()):
             continue
         try:
@@ -142,15 +153,28 @@ def _heading(path: Path, first: list[str]) -> dict[str, int]:
         name = _HEADINGS.get(re.sub(r"[\s_]", "", cell).casefold())
         if name is not None:
             found.setdefault(name, i)
+    for i, cell in enumerate(first):  # by meaning, where no known heading says it
+        name = None if i in found.values() else _meant(cell, found)
+        if name is not None:
+            found[name] = i
+    for i, cell in enumerate(first):  # a constraint is a metric, or its limit where another column holds the metric
+        if i not in found.values() and "constraint" in cell.casefold():
+            found.setdefault("goal" if "metric" in found else "metric", i)
     missing = [name for name in _NEEDED if name not in found]
     if missing:
         raise ProtocolError(
             "the heading of a constraint table is missing.",
             path=path,
             where="line 1",
-            remedy=f"The first line must be {','.join(_COLUMNS)}.",
+            remedy=f"The first line must be {','.join(_COLUMNS)}, or name structure, metric and limit in other words.",
         )
     return found
+
+
+def _meant(cell: str, found: dict[str, int]) -> str | None:
+    """Return the column that a heading means by its words, if no other column is that already."""
+    words = set(re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", cell).casefold()))
+    return next((name for name, hints in _WORDS.items() if name not in found and words & hints), None)
 
 
 def _rule(cells: dict[str, str], number: int, findings: list[Finding], line: int) -> dict[str, Any]:

@@ -309,6 +309,7 @@ class Protocol:
     sources: tuple[Source, ...] = ()
     context: tuple[ContextKey, ...] = ()
     aliases: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    clinic_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     groups: tuple[Group, ...] = ()
     path: Path | None = None
@@ -319,8 +320,17 @@ class Protocol:
         return replace(self, rules=tuple(rule for rule in self.rules if not rule.is_unverified))
 
     def aliases_of(self, name: str) -> tuple[str, ...]:
-        """Return the other spellings of `name` that hold for all rules."""
-        return next((spellings for known, spellings in self.aliases if known == name), ())
+        """Return the other spellings of `name` that hold for all rules, whichever of them `name` itself is."""
+        spellings = list(next((found for known, found in self.aliases if known == name), ()))
+        wanted = _folded(name)
+        for known, others in self.aliases:
+            if known != name and wanted in map(_folded, others):
+                spellings += [known, *(other for other in others if _folded(other) != wanted)]
+        return tuple(dict.fromkeys(spellings))
+
+
+def _folded(name: str) -> str:
+    return "".join(name.split()).casefold()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

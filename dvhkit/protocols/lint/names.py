@@ -17,7 +17,7 @@ def unknown_names(protocol: Protocol) -> Iterator[Finding]:
     """Find names that are none of the common TG-263 ones; likely slips come with what is meant."""
     seen: set[str] = set()
     for rule in protocol.rules:
-        for name in _names(rule):
+        for name in names_of(rule):
             if name in seen or find_organ(name) or is_target(name):
                 continue
             seen.add(name)
@@ -31,7 +31,7 @@ def unknown_names(protocol: Protocol) -> Iterator[Finding]:
 def aliases(protocol: Protocol) -> Iterator[Finding]:
     """Find aliases that would take one organ for another, or one side for the other."""
     owners: dict[str, str] = {}
-    wanted = {fold(name): name for rule in protocol.rules for name in _names(rule)}
+    wanted = {fold(name): name for rule in protocol.rules for name in names_of(rule)}
     for name, alias, where in _all_aliases(protocol):
         key = fold(alias)
         if key in wanted and wanted[key] != name:
@@ -51,7 +51,7 @@ def aliases(protocol: Protocol) -> Iterator[Finding]:
 def sides(protocol: Protocol) -> Iterator[Finding]:
     """Find a title that speaks of the other side."""
     for rule in protocol.rules:
-        for name in _names(rule):
+        for name in names_of(rule):
             if side_of(name) and side_of(rule.title) and side_of(name) != side_of(rule.title):
                 message = f"the title {rule.title!r} and the structure {name!r} are on different sides."
                 yield Finding(level=Level.SERIOUS, code="side", message=message, where=rule.where)
@@ -71,7 +71,8 @@ def _selectors(rule: Rule) -> tuple[StructureSelector, ...]:
     return (rule.check.inner, rule.check.outer) if isinstance(rule.check, MarginCheck) else ()
 
 
-def _names(rule: Rule) -> Iterator[str]:
+def names_of(rule: Rule) -> Iterator[str]:
+    """Yield the names of structures that a rule asks for, those in expressions too."""
     for selector in _selectors(rule):
         if selector.name:
             yield selector.name

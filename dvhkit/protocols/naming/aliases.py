@@ -9,12 +9,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from dvhkit.errors import InputError
+from dvhkit.findings import Finding, Level
 from dvhkit.protocols.files.rules import Protocol
+from dvhkit.protocols.lint.names import names_of
 from dvhkit.protocols.naming.names import fold
 from dvhkit.protocols.naming.organs import side_of
 from dvhkit.yaml_text import YamlDocument, read_yaml
@@ -23,6 +25,8 @@ Aliases = Mapping[str, tuple[str, ...]]
 
 _LONGEST_NAME = 64  # ROIName is an LO: 64 characters
 _MOST_ALIASES = 200
+# A finding that lists more is not read.
+_MOST_TOLD = 12
 
 
 def load_aliases(path: Path | str) -> dict[str, tuple[str, ...]]:
@@ -58,7 +62,25 @@ def with_aliases(protocol: Protocol, aliases: Aliases) -> Protocol:
     """Return the protocol with a clinic's spellings added to its own."""
     names = dict.fromkeys([*(name for name, _ in protocol.aliases), *aliases])
     joined = ((name, tuple(dict.fromkeys((*protocol.aliases_of(name), *aliases.get(name, ()))))) for name in names)
-    return replace(protocol, aliases=tuple(joined))
+    return replace(protocol, aliases=tuple(joined), clinic_names=tuple(aliases))
+
+
+def unused_aliases(protocol: Protocol, drawn: Iterable[str]) -> list[Finding]:
+    """Return a finding on entries of the clinic's alias file that do nothing for this protocol and these structures."""
+    asked = {fold(name) for rule in protocol.rules for name in names_of(rule)}
+    there = {fold(name) for name in drawn}
+    told = []
+    for name in protocol.clinic_names:
+        group = {fold(one) for one in (name, *protocol.aliases_of(name))}
+        if not group & asked:
+            told.append(f"{name} (no rule asks for it)")
+        elif not group & there:
+            told.append(f"{name} (the plan has neither it nor any of its spellings)")
+    if not told:
+        return []
+    more = f" and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
+    message = f"Entries of the alias file that change nothing here: {', '.join(told[:_MOST_TOLD])}{more}."
+    return [Finding(level=Level.INFO, code="aliases-unused", message=message)]
 
 
 def learned(aliases: Aliases, name: str, spelling: str) -> dict[str, tuple[str, ...]]:

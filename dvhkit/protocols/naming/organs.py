@@ -1,14 +1,17 @@
 """Common structures under their TG-263 names, with the volumes that an adult's can plausibly have.
 
 A short list of our own, for sanity checks only: the volumes are generous round numbers, no norm values. TG-263 itself
-is AAPM's and has some 700 names; a name that is not here is not wrong.
+is AAPM's and has some 700 names; a name that is not here is not wrong. `anatomy_names` has more of
+them, without volumes.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
+from dvhkit.protocols.naming.anatomy_names import MORE_NAMES
 from dvhkit.protocols.naming.names import is_target_name
 
 TARGET_PREFIXES = ("GTV", "CTV", "ITV", "IGTV", "ICTV", "PTV")
@@ -127,19 +130,23 @@ _LEVELS = (
 )
 
 
+# Of these nothing is known but the name, so no volume is too large.
+_FURTHER = {name.casefold(): Organ(name=name, largest_cc=math.inf) for name in MORE_NAMES}
+
+
 def known_names() -> tuple[str, ...]:
-    """Return the names of the list, sided ones with their sides, and the single vertebrae."""
+    """Return the names of the list, sided ones with their sides, the single vertebrae, and further names of TG-263."""
     listed = (name for o in _ORGANS for name in ((f"{o.name}_L", f"{o.name}_R") if o.sided else (o.name,)))
-    return (*listed, *(f"VB_{level}" for level in _LEVELS))
+    return tuple(dict.fromkeys((*listed, *(f"VB_{level}" for level in _LEVELS), *MORE_NAMES)))
 
 
 def find_organ(name: str) -> Organ | None:
     """Return the organ that a structure name stands for, whatever its side, PRV margin or subtracted target."""
     stem = re.sub(r"\s+", "", name).casefold()
     stem = re.sub(r"(-(i?[gc]tv|itv|ptv)\w*)+$", "", stem)  # Liver-GTV
-    stem = re.sub(r"_prv\d*$", "", stem).rstrip("~")
+    stem = re.sub(r"_prv\d*(?=(_[lr])?$)", "", stem).replace("~", "")
     stem = re.sub(r"^vb_[ctls]\d{1,2}$", "vb", stem)
-    return _BY_NAME.get(stem) or _BY_NAME.get(re.sub(r"_[lrx]$", "", stem))
+    return _BY_NAME.get(stem) or _BY_NAME.get(re.sub(r"_[lrx]$", "", stem)) or _FURTHER.get(stem)
 
 
 def is_target(name: str) -> bool:

@@ -12,6 +12,7 @@ from rapidfuzz import fuzz, process
 
 from dvhkit.findings import Finding, Level
 from dvhkit.protocols.facts import StructureFact
+from dvhkit.protocols.naming.anatomy_names import segmented_as
 from dvhkit.protocols.naming.names import fold
 from dvhkit.protocols.naming.organs import TARGET_PREFIXES, Organ, find_organ, is_target, known_names, side_of
 from dvhkit.protocols.naming.tg263 import fma_code
@@ -145,6 +146,8 @@ def _standard(name: str, clinic: Mapping[str, str], known: Sequence[str]) -> tup
         (clinic.get(fold(name), ""), Recognition.CLINIC),
         (name if name in names.values() else "", Recognition.EXACT),
         (names.get(fold(name), ""), Recognition.SPELLING),
+        (segmented_as(name), Recognition.RULE),
+        (_in_part(plain, clinic, known), Recognition.DERIVED),
         (_target(plain) if is_target(name) else "", Recognition.TARGET),
         (_of_organ(plain, clinic, known), Recognition.DERIVED),
         ("" if plain.startswith(("z", "_")) or not organ else plain, Recognition.DERIVED),
@@ -164,17 +167,31 @@ def _target(name: str) -> str:
 
 def _of_organ(name: str, clinic: Mapping[str, str], known: Sequence[str]) -> str:
     """Return what is made of an organ as TG-263 writes it: ``SpinalCord_PRV05``, ``Lung_L-GTV``; else nothing."""
-    risk = re.fullmatch(r"(.+?)[\s_-]*prv[\s_]*(?:(\d{1,2})\s*(?:mm)?)?", name, re.IGNORECASE)
+    risk = re.fullmatch(r"(.+?)[\s_-]*prv[\s_]*(?:(\d{1,3})\s*(?:mm)?)?(?:[\s_]+([LRlr]))?", name, re.IGNORECASE)
     less = re.fullmatch(r"(.+?)\s*-\s*(i?[gc]tv|itv|ptv)", name, re.IGNORECASE)
     match = risk or less
     if match is None or name.startswith(("z", "_")):
         return ""
-    organ, how = _standard(match[1], clinic, known)
+    side = f"_{risk[3].upper()}" if risk is not None and risk[3] else ""
+    organ, how = _standard(match[1] + side, clinic, known)
     if how not in (Recognition.CLINIC, Recognition.EXACT, Recognition.SPELLING, Recognition.RULE):
         return ""
     if risk is None:
         return f"{organ}-{match[2].upper()}"
-    return f"{organ}_PRV{int(match[2]):02d}" if match[2] else f"{organ}_PRV"
+    # The side comes last: OpticNrv_PRV03_L. Three digits are kept as they are.
+    stem, side = (organ[:-2], organ[-2:]) if organ[-2:] in ("_L", "_R") else (organ, "")
+    return f"{stem}_PRV{match[2].rjust(2, '0') if match[2] else ''}{side}"
+
+
+def _in_part(name: str, clinic: Mapping[str, str], known: Sequence[str]) -> str:
+    """Return the name of an organ that is not drawn whole, as TG-263 writes it: ``Lung~_L``; else nothing."""
+    if name.count("~") != 1:
+        return ""
+    organ, how = _standard(name.replace("~", ""), clinic, known)
+    if how not in (Recognition.CLINIC, Recognition.EXACT, Recognition.SPELLING, Recognition.RULE):
+        return ""
+    stem, side = (organ[:-2], organ[-2:]) if organ[-2:] in ("_L", "_R") else (organ, "")
+    return f"{stem}~{side}"
 
 
 def _by_rule(name: str, known: Sequence[str]) -> str:

@@ -152,7 +152,7 @@ def _decode(data: Dataset, syntax: str, shape: tuple[int, int, int], dtype: np.d
             f"is compressed ({name}) and cannot be decoded here: {visible(' '.join(str(error).split()))[:160]}",
             path=path,
             where=where("PixelData"),
-            remedy="Export it uncompressed, or install pydicom's plugin for this compression.",
+            remedy="Export it uncompressed, or install the decoder: pip install 'dvhkit[jpeg]'.",
         ) from error
     if array.size * array.itemsize != needed:
         raise DicomReadError(

@@ -16,6 +16,7 @@ import numpy as np
 
 from dvhkit.engine.combine import combine
 from dvhkit.errors import GeometryError, InputError
+from dvhkit.extras import needs_extra
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
 from dvhkit.model.image import ImageSeries
@@ -204,7 +205,9 @@ def _reading(least_mm: float | None, most_mm: float, grid: Grid) -> str:
 def _check_margins(*margins_mm: float) -> None:
     for margin in margins_mm:
         if not 0 < margin <= _MOST_MM:
-            raise InputError(f"a margin of {margin:g} mm cannot be used.", remedy=f"Give 0 to {_MOST_MM:g} mm.")
+            raise InputError(
+                f"a margin of {margin:g} mm cannot be used.", remedy=f"Give more than 0 and at most {_MOST_MM:g} mm."
+            )
 
 
 def _fields(
@@ -239,7 +242,8 @@ def _along(bone: Mask, seeds: Mask, gtv: FloatArray, grid: Grid) -> FloatArray:
 
     Solves the eikonal equation by fast marching. Voxels that the GTV fills in part begin at nothing.
     """
-    import SimpleITK
+    with needs_extra("masks"):
+        import SimpleITK
 
     if not grid.is_uniform:
         raise GeometryError(

@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dvhkit.extras import needs_extra
+
 
 def label_pieces(mask: NDArray[np.bool_], *, corners: bool = False) -> NDArray[np.uint32]:
     """Return the number of the connected piece of each pixel or voxel, 0 outside; `corners` joins across corners."""
-    import SimpleITK
+    with needs_extra("masks"):
+        import SimpleITK
 
     itk: Any = SimpleITK
     image = itk.GetImageFromArray(np.ascontiguousarray(mask, dtype=np.uint8))
@@ -29,7 +32,8 @@ def largest_piece(mask: NDArray[np.bool_], *, corners: bool = False) -> tuple[ND
 
 def close_gaps(mask: NDArray[np.bool_], voxels_kji: tuple[int, int, int]) -> NDArray[np.bool_]:
     """Return the mask with gaps filled that are no wider than twice so many voxels along plane, row and column."""
-    import SimpleITK
+    with needs_extra("masks"):
+        import SimpleITK
 
     itk: Any = SimpleITK
     image = itk.GetImageFromArray(np.ascontiguousarray(mask, dtype=np.uint8))

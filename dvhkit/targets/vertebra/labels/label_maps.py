@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvhkit.errors import GeometryError, InputError
+from dvhkit.extras import needs_extra
 from dvhkit.model.arrays import frozen_array
 from dvhkit.model.grid import Grid
 from dvhkit.targets.vertebra.labels.names import parse_level
@@ -109,7 +110,8 @@ def read_label_map(path: Path | str) -> LabelMap:
 
 
 def _read_upright(path: Path) -> tuple[Any, NDArray[Any]]:
-    import SimpleITK
+    with needs_extra("masks"):
+        import SimpleITK
 
     itk: Any = SimpleITK
     try:

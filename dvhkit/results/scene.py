@@ -1,0 +1,80 @@
+"""What a page shows of the patient: image, dose, contours, and the places that rules point to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from dvhkit.model.dose import Dose
+from dvhkit.model.grid import Grid
+from dvhkit.model.structure import Structure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """The place that decides a rule.
+
+    Attributes
+    ----------
+    rule
+        Index of the rule in the record's `rules`.
+    roi, quantity, kind
+        The structure, what was measured, and ``hottest`` or ``coldest``.
+    point_mm
+        Patient coordinates (LPS) of the hottest or coldest place of the structure, at a dose voxel's centre inside it
+        or on a drawn contour.
+    dose_gy
+        Dose there, trilinear between voxel centres.
+    """
+
+    rule: int
+    roi: str
+    quantity: str
+    kind: str
+    point_mm: tuple[float, float, float]
+    dose_gy: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scene:
+    """One patient, ready to be drawn.
+
+    Attributes
+    ----------
+    grid
+        Grid of the image, else that of the dose, else one made around the contours: the planes that are scrolled.
+    values : (n_planes, n_rows, n_columns)
+        Rescaled pixel values of the image (HU for CT) on `grid`; None where there is no image.
+    modality, value_unit
+        Such as ``CT`` and ``HU``; empty without an image.
+    dose
+        The dose, on its own grid; None where there is none, or it shares no frame with the contours.
+    structures
+        Everything with a contour, derived regions that rules were judged on after the drawn ones.
+    spots
+        The places that decide the rules that are not met.
+    levels_gy
+        Isodoses worth a line, descending, by prescription where there is one.
+    prescription_gy
+        The highest prescribed dose; None where none is stated.
+    remarks
+        What cannot be shown, and why, in sentences.
+    dose_b
+        The dose of a second plan, to be compared.
+    """
+
+    grid: Grid
+    values: NDArray[Any] | None
+    modality: str
+    value_unit: str
+    dose: Dose | None
+    structures: tuple[Structure, ...]
+    spots: tuple[Spot, ...] = ()
+    levels_gy: tuple[float, ...] = ()
+    prescription_gy: float | None = None
+    remarks: tuple[str, ...] = ()
+    dose_b: Dose | None = None
+    label_a: str = ""
+    label_b: str = ""

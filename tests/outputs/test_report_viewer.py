@@ -1,0 +1,187 @@
+"""The slice viewer in a real browser: what it reads out, where it jumps, where its contours lie."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_up_records import HOSTILE_NAMES, LIVER
+from scenes import AXES, CUBE, cube_scene
+
+from dvhkit.engine.dose_sum import dose_at
+from dvhkit.outputs.report.case_report import html_report, viewer_script
+from dvhkit.results.scene import Scene, Spot
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs chromium or google-chrome on the PATH")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    api = pytest.importorskip("playwright.sync_api", reason="needs the extra [dev]: playwright")
+    with api.sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
+        yield chromium
+        chromium.close()
+
+
+class Opened:
+    """A page that was opened from a file, and everything that it complained of or asked for."""
+
+    def __init__(self, browser: Any, folder: Path, scene: Scene, record: Any = LIVER) -> None:
+        path = folder / "report.html"
+        path.write_text(html_report([record], scene=scene), encoding="utf-8")
+        self.page = browser.new_page(viewport={"width": 1280, "height": 900})
+        self.complaints: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.complaints.append(request.url))
+        self.page.goto(path.as_uri())
+        assert self.complaints.pop(0) == path.as_uri()
+
+    def go_to(self, point: Any, plane: str = "axial") -> dict[str, Any]:
+        return self.page.evaluate("([point, plane]) => dvhkit.goTo(point, plane)", [list(map(float, point)), plane])
+
+
+def test_the_viewers_script_is_small() -> None:
+    assert len(viewer_script().encode()) < 40_000
+
+
+@pytest.mark.parametrize("position", AXES)
+def test_readout_is_the_images_value_the_trilinear_dose_and_the_structures(
+    browser: Any, tmp_path: Path, position: str
+) -> None:
+    scene = cube_scene(position)
+    assert scene.values is not None
+    assert scene.dose is not None
+    grid = scene.grid
+    opened = Opened(browser, tmp_path, scene)
+    size = np.array([55 * 1.25, 39 * 1.5, 17 * 2.5])
+    cube = [((a - 0.5) * s, (b - 0.5) * s) for (a, b), s in zip(CUBE, (1.25, 1.5, 2.5), strict=True)]
+    alongs = np.random.default_rng(3).uniform(0, 1, (20, 3)) * size
+    alongs[::4] = np.random.default_rng(4).uniform([c[0] for c in cube], [c[1] for c in cube], (5, 3))
+    points = grid.origin_mm + alongs @ grid.axes
+    reads = opened.page.evaluate("(all) => all.map((point) => dvhkit.goTo(point))", points.tolist())
+    met = set()
+    for along, point, read in zip(alongs, points, reads, strict=True):
+        i, j, k = (round(float(a)) for a in along / [1.25, 1.5, 2.5])
+        assert (read["x"], read["y"], read["z"]) == pytest.approx(tuple(point))
+        assert read["hu"] == scene.values[k, j, i]
+        # The names follow the patient, the numbers the image.
+        assert read["slices"] == {"axial": k, "coronal": j, "sagittal": i}
+        expected = float(dose_at(scene.dose, point)[0])
+        assert read["dose_gy"] == (None if np.isnan(expected) else pytest.approx(expected, abs=1e-9))
+        inside = all(low < a < high for a, (low, high) in zip(along, cube, strict=True))
+        assert read["structures"] == (["Cube"] if inside else [])
+        met |= {("inside", inside), ("dose", not np.isnan(expected))}
+    assert {("inside", True), ("inside", False), ("dose", True)} <= met
+    for plane in ("axial", "sagittal", "coronal"):
+        read = opened.go_to(points[0], plane)
+        assert (read["plane"], read["slice"]) == (plane, reads[0]["slices"][plane])
+    assert opened.complaints == []
+    opened.page.close()
+
+
+_LINES = """([point, plane]) => {
+  dvhkit.goTo(point, plane);
+  const c = document.querySelector(`canvas[data-plane="${plane}"]`), x = c.getContext("2d");
+  const [left, top] = dvhkit.project(point, plane).map(Math.floor);
+  return [x.getImageData(0, top, c.width, 1).data, x.getImageData(left, 0, 1, c.height).data].map((a) => Array.from(a));
+}"""
+
+
+@pytest.mark.parametrize("position", ["HFS", "FFS", "prone", "oblique"])
+def test_contours_lie_on_the_edge_of_what_they_surround(browser: Any, tmp_path: Path, position: str) -> None:
+    scene = cube_scene(position)
+    scene = replace(scene, values=np.where(scene.values == 1500.0, 1500.0, -1000.0), dose=None, levels_gy=())
+    opened = Opened(browser, tmp_path, scene)
+    along = [(a + b - 1) / 2 * s for (a, b), s in zip(CUBE, (1.25, 1.5, 2.5), strict=True)]
+    point = (scene.grid.origin_mm + np.array(along) @ scene.grid.axes).tolist()
+    opened.page.evaluate("() => dvhkit.ready")
+    opened.page.locator(".switches input").last.uncheck()  # the crosshair
+    planes = ("axial", "sagittal", "coronal")
+    inked = {plane: opened.page.evaluate(_LINES, [point, plane]) for plane in planes}
+    opened.page.locator(".switches input").first.uncheck()  # the contours: without a dose they come first
+    for plane in planes:
+        bare = opened.page.evaluate(_LINES, [point, plane])
+        for with_contour, without in zip(inked[plane], bare, strict=True):
+            rgba = np.array(with_contour, dtype=float).reshape(-1, 4)
+            grey = np.array(without, dtype=float).reshape(-1, 4)[:, 1]
+            ink = (rgba[:, 0] + rgba[:, 2]) / 2 - rgba[:, 1]  # magenta, where the rest is grey
+            bright = np.flatnonzero(grey > 127.5)
+            edges = _edge(grey, bright[0]), len(grey) - _edge(grey[::-1], len(grey) - 1 - bright[-1])
+            drawn = np.flatnonzero(ink > 20)
+            halves = drawn[drawn < drawn.mean()], drawn[drawn > drawn.mean()]
+            lines = [float(np.average(half + 0.5, weights=ink[half])) for half in halves]
+            assert lines == pytest.approx(edges, abs=0.5)
+    opened.page.close()
+
+
+def _edge(line: np.ndarray, at: int) -> float:
+    """Where a line of grey crosses its half height, in pixels from its beginning; pixel n reaches from n to n + 1."""
+    low, high = line[at - 1], line[at]
+    return at + 0.5 - float((high - 127.5) / max(high - low, 1e-9))
+
+
+def test_wheel_and_keys_scroll_and_buttons_jump(browser: Any, tmp_path: Path) -> None:
+    scene = cube_scene("HFS")
+    rule = next(i for i, r in enumerate(LIVER.rules) if r.verdict.value == "fail")
+    spot = Spot(rule=rule, roi="Cube", quantity="Max[Gy]", kind="hottest", point_mm=(3.0, 40.0, 120.0), dose_gy=61.0)
+    opened = Opened(browser, tmp_path, replace(scene, spots=(spot,)))
+    page = opened.page
+    read = lambda: page.evaluate("() => dvhkit.readout()")  # noqa: E731
+    before = opened.go_to(scene.grid.origin_mm + np.array([30.0, 20.0, 20.0]))
+    pane = page.locator('canvas[data-plane="axial"]')
+    pane.focus()
+    page.keyboard.press("ArrowUp")
+    assert read()["slice"] == before["slice"] + 1
+    pane.hover()
+    page.mouse.wheel(0, 100)
+    page.wait_for_timeout(50)
+    assert read()["slice"] == before["slice"]
+    page.locator("[data-goto]").first.click()
+    assert [read()[c] for c in "xyz"] == [3.0, 40.0, 120.0]
+    page.locator(".rois button").first.click()
+    assert read()["structures"] == ["Cube"]
+    page.locator(".rois button").nth(1).click()
+    assert scene.dose is not None
+    assert read()["dose_gy"] > 0.8 * float(scene.dose.values_gy.max())
+    assert opened.complaints == []
+    page.close()
+
+
+def test_hostile_names_stay_texts(browser: Any, tmp_path: Path) -> None:
+    names = (*HOSTILE_NAMES[:6], "<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>")
+    scene = cube_scene("HFS")
+    scene = replace(scene, structures=tuple(replace(scene.structures[0], name=name) for name in names))
+    opened = Opened(browser, tmp_path, scene)
+    assert opened.page.locator(".rois li").count() == len(names)
+    assert opened.page.locator("img").count() == 0
+    assert opened.page.locator("script").count() == 3
+    assert opened.complaints == []
+    opened.page.close()
+
+
+def test_nothing_sticks_out_of_the_page(browser: Any, tmp_path: Path) -> None:
+    opened = Opened(browser, tmp_path, cube_scene("HFS"))
+    for width in (1280, 800, 420):
+        opened.page.set_viewport_size({"width": width, "height": 800})
+        assert opened.page.evaluate("() => document.documentElement.scrollWidth") <= width
+    opened.page.close()
+
+
+def test_without_image_or_dose_contours_are_drawn_and_the_page_says_what_is_missing(
+    browser: Any, tmp_path: Path
+) -> None:
+    scene = replace(cube_scene("HFS"), values=None, dose=None, levels_gy=(), remarks=("No dose belongs to it.",))
+    opened = Opened(browser, tmp_path, scene)
+    read = opened.go_to(scene.grid.origin_mm + np.array([30.0, 22.0, 20.0]))
+    assert (read["hu"], read["dose_gy"], read["structures"]) == (None, None, ["Cube"])
+    assert "No dose belongs to it." in opened.page.locator(".remarks-list").inner_text()
+    assert opened.complaints == []
+    opened.page.close()
