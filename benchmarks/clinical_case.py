@@ -117,16 +117,20 @@ def _structure(number: int, name: str, rings: list[tuple[float, np.ndarray]]) ->
     return Structure(number=number, name=name, contours=tuple(contours))
 
 
-def write(folder: Path) -> tuple[Path, ...]:
-    """Write the case as DICOM: a CT of 512 x 512 x 200 voxels of 1 x 1 x 2 mm, structure set and dose."""
+def phantom() -> PhantomSet:
+    """Return the case: a CT of 512 x 512 x 200 voxels of 1 x 1 x 2 mm, structure set and dose."""
     image = axial_grid(shape_zyx=CT_SHAPE_ZYX, spacing_xyz_mm=(1.0, 1.0, SLICE_MM), first_xyz_mm=(-255.5, -255.5, 0.0))
     given = dose()
     body, *organs = structures()
-    phantom = PhantomSet(
+    return PhantomSet(
         label="CLINICAL SIZE",
         structures=(replace(body, rt_roi_type="EXTERNAL"), *(replace(s, rt_roi_type="ORGAN") for s in organs)),
         image=PhantomImage(grid=image),
         doses=(PhantomDose(grid=given.grid, values_gy=given.values_gy, quantum_gy=given.quantum_gy),),
         contour_decimals=2,
     )
-    return write_set(folder, phantom)
+
+
+def write(folder: Path) -> tuple[Path, ...]:
+    """Write the case as DICOM."""
+    return write_set(folder, phantom())

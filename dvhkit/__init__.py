@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
+    from dvhkit.archive.cohort import cohort_of, curve_table
+    from dvhkit.archive.diff import diff_runs
+    from dvhkit.archive.metric_table import metric_table
+    from dvhkit.archive.query import query
     from dvhkit.errors import DvhkitError
     from dvhkit.jobs.audit import audit_case, compute_dvh, evaluate_metric
     from dvhkit.jobs.compare import compare_structures
-    from dvhkit.jobs.metric_table import metric_table
     from dvhkit.protocols.files.load import list_protocols, load_protocol
     from dvhkit.readers.case import find_cases, inventory, read_case, read_files
     from dvhkit.results.audit import to_frame
@@ -27,14 +30,18 @@ _HOMES = {
     "DvhkitError": "dvhkit.errors",
     "achieved_margin": "dvhkit.targets.achieved.check",
     "audit_case": "dvhkit.jobs.audit",
+    "cohort_of": "dvhkit.archive.cohort",
     "compare_structures": "dvhkit.jobs.compare",
     "compute_dvh": "dvhkit.jobs.audit",
+    "curve_table": "dvhkit.archive.cohort",
+    "diff_runs": "dvhkit.archive.diff",
     "evaluate_metric": "dvhkit.jobs.audit",
     "find_cases": "dvhkit.readers.case",
     "inventory": "dvhkit.readers.case",
     "list_protocols": "dvhkit.protocols.files.load",
     "load_protocol": "dvhkit.protocols.files.load",
-    "metric_table": "dvhkit.jobs.metric_table",
+    "metric_table": "dvhkit.archive.metric_table",
+    "query": "dvhkit.archive.query",
     "read_case": "dvhkit.readers.case",
     "read_files": "dvhkit.readers.case",
     "to_frame": "dvhkit.results.audit",
@@ -45,14 +52,18 @@ __all__ = [
     "__version__",
     "achieved_margin",
     "audit_case",
+    "cohort_of",
     "compare_structures",
     "compute_dvh",
+    "curve_table",
+    "diff_runs",
     "evaluate_metric",
     "find_cases",
     "inventory",
     "list_protocols",
     "load_protocol",
     "metric_table",
+    "query",
     "read_case",
     "read_files",
     "to_frame",

@@ -13,9 +13,11 @@ import typer
 
 from dvhkit.cli.audit import audit
 from dvhkit.cli.check_dvh import check_dvh
+from dvhkit.cli.cohort import cohort
 from dvhkit.cli.commission import commission
 from dvhkit.cli.contours import contours_app
 from dvhkit.cli.ctv import ctv_app
+from dvhkit.cli.diff import diff
 from dvhkit.cli.dvh import dvh
 from dvhkit.cli.export import export
 from dvhkit.cli.import_masks import import_
@@ -26,6 +28,7 @@ from dvhkit.cli.names import names_app
 from dvhkit.cli.phantom import phantom_app
 from dvhkit.cli.plot import plot_app
 from dvhkit.cli.protocol import protocol_app
+from dvhkit.cli.query import query, table
 from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE, never_fail_on_letters, print_no_more
 from dvhkit.cli.sum import sum_
 from dvhkit.cli.target import target_app
@@ -42,6 +45,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},  # every command takes it over
 )
 app.command()(audit)
+app.command()(query)
+app.command()(table)
+app.command()(diff)
+app.command()(cohort)
 app.command()(dvh)
 app.command()(inspect)
 app.command()(export)

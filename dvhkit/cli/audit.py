@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, Optional
 
 import typer
 
+from dvhkit.cli import audit_run
 from dvhkit.cli.options import (
     EngineOption,
     FractionsOption,
@@ -20,24 +21,14 @@ from dvhkit.cli.options import (
     UncoveredOption,
     open_case,
 )
-from dvhkit.cli.streams import (
-    EXIT_FAULT,
-    EXIT_NOT_MET,
-    EXIT_UNUSABLE,
-    announce_first_run,
-    note_console,
-    out_console,
-    reading_progress,
-    write_json,
-)
-from dvhkit.errors import EngineError, InputError
+from dvhkit.cli.streams import announce_first_run
+from dvhkit.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable
 
     from dvhkit.jobs.batch import AuditOptions, CaseOutcome
-    from dvhkit.protocols.files.waivers import Waiver
-    from dvhkit.results.scene import Scene
+    from dvhkit.protocols.files.load import Protocol
 
 
 def positive_alpha_beta(alpha_beta_gy: float | None) -> float | None:
@@ -52,11 +43,18 @@ MOST_ALPHA_BETA_GY = 50.0
 
 
 def audit(
-    path: Annotated[str, typer.Argument(help="Folder with the DICOM files of one plan or of many.")],
+    paths: Annotated[
+        Optional[list[str]],  # noqa: UP045 -- typer reads it
+        typer.Argument(metavar="PATH...", help="Folders with the DICOM files of one plan or of many."),
+    ] = None,
     protocol: Annotated[
-        str, typer.Option("--protocol", metavar="ID|FILE", help="A shipped protocol's ID, or a YAML file.")
-    ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results; made if missing.")],
+        Optional[str],  # noqa: UP045
+        typer.Option("--protocol", metavar="ID|FILE", help="A shipped protocol's ID, or a YAML file."),
+    ] = None,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--out", metavar="RUN", help="Folder for the results; made if missing, gone on with if there."),
+    ] = None,
     context: Annotated[
         Optional[Path],  # noqa: UP045 -- typer reads it
         typer.Option("--context", metavar="FILE", help="Clinical context (YAML) that rules depend on."),
@@ -123,12 +121,34 @@ def audit(
     pictures: Annotated[
         bool, typer.Option("--pictures/--no-pictures", help="Put slices with contours and dose into one plan's report.")
     ] = True,
+    jobs: Annotated[
+        str, typer.Option("--jobs", metavar="N|auto", help="Worker processes; auto: as many as suit the machine.")
+    ] = "auto",
+    plans: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--plans", metavar="CSV", help="Protocol and clinical context of each case (columns: case, ...)."),
+    ] = None,
+    shard: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--shard", metavar="I/N", help="Do the I-th of N parts, as a job array does; all into one --out."),
+    ] = None,
+    scheduler: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--scheduler", metavar="ADDRESS", help="Let this Dask cluster do the work."),
+    ] = None,
+    case_timeout: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--case-timeout", metavar="SECONDS", min=0.001, help="Stop a case that takes longer."),
+    ] = None,
+    why: Annotated[bool, typer.Option("--why", help="Say of each case that is computed why.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Say how far the run in --out is, and stop.")] = False,
 ) -> None:
-    """Hold one plan, or every plan under a folder, against a protocol.
+    """Hold one plan, or every plan under some folders, against a protocol.
 
-    Writes audit.json, summary.csv and report.html into the --out folder. Exit code 0: every rule met; 1: some rule
-    failed or could not be judged, or none applied (nothing was judged, so nothing is met); 2: unusable input; 3: a
-    fault of ours.
+    Writes audit.json, summary.csv, report.html and a store of tables into the --out folder. Cases whose result is
+    there already are not computed again, so the same command goes on with a run that was stopped. Exit code 0: every
+    rule met; 1: some rule failed or could not be judged, or none applied (nothing was judged, so nothing is met); 2:
+    unusable input; 3: a fault of ours, or a case whose process crashed, hung or ran out of memory; 130: stopped.
 
     --rtstruct, --rtdose, --rtplan and --image choose the files of one plan where the UIDs leave a choice open.
 
@@ -137,25 +157,26 @@ def audit(
 
     [dim]Example:[/dim]  dvhkit audit plans/ --protocol oligoprogressive-liver-2025 --out results
     """
-    from rich.text import Text
-
     from dvhkit.jobs.batch import AuditOptions
-    from dvhkit.outputs import records as documents
-    from dvhkit.outputs import tables
-    from dvhkit.outputs.files import require_writable_folder, write_text_whole
-    from dvhkit.outputs.report import case_report as report
-    from dvhkit.outputs.text import clean
+    from dvhkit.outputs.files import require_writable_folder
     from dvhkit.protocols.files.context import load_context
-    from dvhkit.protocols.files.load import load_protocol
     from dvhkit.protocols.files.waivers import load_waivers
-    from dvhkit.protocols.naming.aliases import load_aliases, with_aliases
 
-    loaded = load_protocol(protocol).verified_only() if verified_only else load_protocol(protocol)
-    loaded = with_aliases(loaded, load_aliases(aliases)) if aliases else loaded
-    waived = load_waivers(waivers, loaded) if waivers else ()
+    if out is None:
+        raise typer.BadParameter("name the folder for the results with --out RUN.")
+    if status:
+        audit_run.show_status(out)
+        raise typer.Exit
+    if not paths:
+        raise typer.BadParameter("name the folder with the plans.")
+    if protocol is None and plans is None:
+        raise typer.BadParameter("name a protocol with --protocol, or one for each case with --plans.")
+    load = _protocol_loader(aliases, verified_only=verified_only)
+    loaded = load(protocol) if protocol is not None else None
+    waived = load_waivers(waivers, loaded) if waivers and loaded else ()
     require_writable_folder(out)
     options = AuditOptions(
-        protocol=loaded,
+        protocol=loaded or _no_protocol(),
         context=load_context(context) if context else {},
         rx_gy=rx,
         fractions=fractions,
@@ -163,57 +184,44 @@ def audit(
         uncovered=uncovered,
         eqd2_alpha_beta_gy=eqd2,
         accept_effective=accept_effective,
+        waivers=waived,
     )
     named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame)
     if any(named) and add:
         raise InputError("files are named for one plan, not for a sum.", remedy="Leave out --add, or the files.")
+    if len(paths) > 1 and (add or any(named)):
+        raise InputError("this is for one plan; several folders are named.", remedy="Name one PATH.")
     if any(named):
-        outcomes = [_of_named(Path(path), named, options)]
-    elif add:
-        outcomes = [_of_sum([path, *add], options, eqd2_alpha_beta_gy=add_eqd2, allow_unlike=unlike_fractions)]
-    elif add_eqd2 is not None or unlike_fractions:
+        raise typer.Exit(audit_run.show_one(_of_named(Path(paths[0]), named, options), out, pictures=pictures))
+    if add:
+        outcome = _of_sum([paths[0], *add], options, eqd2_alpha_beta_gy=add_eqd2, allow_unlike=unlike_fractions)
+        raise typer.Exit(audit_run.show_one(outcome, out, pictures=pictures))
+    if add_eqd2 is not None or unlike_fractions:
         raise InputError("there is nothing to add.", remedy="Name the other plan with --add PLAN.")
-    else:
-        outcomes = _of_plans(Path(path), options, has_waivers=bool(waived))
-    outcomes = [_waived(outcome, waived) for outcome in outcomes]
-    if len(outcomes) == 1 and outcomes[0].error is not None:
-        raise outcomes[0].error
-    audited = [outcome.record for outcome in outcomes]
-    console = out_console()
-    for record in audited[:MOST_SHOWN]:
-        for renderable in tables.audit_view(record):
-            console.print(renderable)
-    if len(audited) > 1:
-        console.print(tables.audit_summary_table(audited))
-    write_json(str(out / "audit.json"), documents.audit_document(audited))
-    write_text_whole(out / "summary.csv", tables.summary_csv(audited))
-    scene = _scene(outcomes[0]) if pictures and len(outcomes) == 1 else None
-    write_text_whole(out / "report.html", report.html_report(audited, scene=scene))
-    for name, what in WRITTEN:
-        console.print(Text.assemble(f"  {clean(str(out / name))}  ", (what, "dim")), soft_wrap=True)
-    raise typer.Exit(_exit_code(outcomes))
+    how = audit_run.run_options(jobs, shard=shard, scheduler=scheduler, case_timeout_s=case_timeout)
+    asked = audit_run.Asked(options=options, load=load, plans=plans, has_protocol=loaded is not None)
+    raise typer.Exit(audit_run.audit_run([Path(path) for path in paths], out, asked, how, why=why, pictures=pictures))
 
 
-# A terminal is no place for a thousand tables: the rest is in the summary and the report.
-MOST_SHOWN = 3
-WRITTEN = (
-    ("report.html", "the report: open it in a browser"),
-    ("summary.csv", "one row a case and rule"),
-    ("audit.json", "everything, for programs"),
-)
+def _protocol_loader(aliases: Path | None, *, verified_only: bool) -> Callable[[str], Protocol]:
+    """Return what loads a protocol as the options want it."""
+    from dvhkit.protocols.files.load import load_protocol
+    from dvhkit.protocols.naming.aliases import load_aliases, with_aliases
+
+    known = load_aliases(aliases) if aliases else None
+
+    def load(name: str) -> Protocol:
+        loaded = load_protocol(name).verified_only() if verified_only else load_protocol(name)
+        return with_aliases(loaded, known) if known else loaded
+
+    return load
 
 
-def _of_plans(path: Path, options: AuditOptions, *, has_waivers: bool) -> list[CaseOutcome]:
-    """Audit the plan, or each of the plans, under a folder."""
-    from dvhkit.jobs.batch import audit_cases, find_cases
+def _no_protocol() -> Protocol:
+    """Return what stands where each case has a protocol of its own."""
+    from dvhkit.protocols.files.load import Protocol
 
-    with reading_progress() as reading:
-        work = find_cases(path, progress=reading)
-    if has_waivers and len(work) != 1:
-        raise InputError(f"waivers are for one plan; here are {len(work)}.", path=path, remedy="Audit that plan alone.")
-    announce_first_run()
-    # One plan's data are kept for the pictures of its report; of many only the records.
-    return list(_with_progress(audit_cases(work, options, root=path, keep=len(work) == 1), len(work)))
+    return Protocol(id="", version="", title="", rules=())
 
 
 class NamedFiles(NamedTuple):
@@ -233,7 +241,7 @@ def _of_named(path: Path, named: NamedFiles, options: AuditOptions) -> CaseOutco
 
     case = open_case(path, **named._asdict(), rx_gy=None, fractions=None, dose="if usable")
     announce_first_run()
-    return CaseOutcome(record=audit_one(case, options, root=path))
+    return CaseOutcome(record=audit_one(case, options, root=path), case=case)
 
 
 def _of_sum(
@@ -249,40 +257,3 @@ def _of_sum(
     case = with_user_prescription(case, rx_gy=options.rx_gy, fractions=None)
     announce_first_run()
     return CaseOutcome(record=audit_one(case, options, root=Path(plans[0])), case=case)
-
-
-def _with_progress(outcomes: Iterable[CaseOutcome], total: int) -> Iterable[CaseOutcome]:
-    if total == 1:
-        yield from outcomes
-        return
-    from rich.progress import Progress
-
-    with Progress(console=note_console(), transient=True) as progress:
-        task = progress.add_task("auditing", total=total)
-        for outcome in outcomes:
-            progress.advance(task)
-            yield outcome
-
-
-def _scene(outcome: CaseOutcome) -> Scene | None:
-    """Return what the report shows of the patient."""
-    from dvhkit.jobs.scene import gather_scene
-
-    return gather_scene(outcome.case, outcome.record) if outcome.case is not None else None
-
-
-def _waived(outcome: CaseOutcome, waivers: Sequence[Waiver]) -> CaseOutcome:
-    from dataclasses import replace
-
-    from dvhkit.protocols.files.waivers import apply_waivers
-
-    rules = apply_waivers(outcome.record.rules, waivers)
-    return replace(outcome, record=replace(outcome.record, rules=rules))
-
-
-def _exit_code(outcomes: Sequence[CaseOutcome]) -> int:
-    if any(isinstance(outcome.error, EngineError) for outcome in outcomes):
-        return EXIT_FAULT
-    if all(outcome.record.error for outcome in outcomes):
-        return EXIT_UNUSABLE
-    return 0 if all(outcome.record.all_met for outcome in outcomes) else EXIT_NOT_MET

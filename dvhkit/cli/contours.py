@@ -9,7 +9,7 @@ import typer
 
 from dvhkit.cli.metric_output import CsvOption, put_out
 from dvhkit.cli.options import FractionsOption, RegistrationOption, RxOption, SameFrameOption
-from dvhkit.cli.streams import announce_first_run
+from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run
 
 contours_app = typer.Typer(name="contours", help="Compare, check and agree on contours.", no_args_is_help=True)
 
@@ -99,3 +99,29 @@ def compare(
             (str(report) if report else None, views.comparison_html(found) if report else ""),
         ],
     )
+
+
+@contours_app.command()
+def check(
+    path: DrawnPath,
+    repair: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--repair", metavar="OUT.dcm", help="Write a new set with the safe repairs; the old one stays."),
+    ] = None,
+    json: ContoursJson = None,
+    csv: CsvOption = None,
+) -> None:
+    """Look for what is wrong with the contours of one structure set: each finding with its slice and its place.
+
+    Exit code 0: nothing serious and no warning; 1: something to look at; 2: unusable input.
+
+    [dim]Example:[/dim]  dvhkit contours check plans/case7 --repair repaired.dcm
+    """
+    from dvhkit.findings import Level
+    from dvhkit.jobs.contour_check import check_contours
+    from dvhkit.outputs import contour_checks as views
+
+    found = check_contours(path, repair=repair)
+    put_out(views.checks_view(found), json=(json, views.checks_document(found)), texts=[(csv, views.checks_csv(found))])
+    if any(f.severity is not Level.INFO for f in found.findings):
+        raise typer.Exit(EXIT_NOT_MET)

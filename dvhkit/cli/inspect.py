@@ -23,8 +23,12 @@ def inspect(
         typer.Option("--json", metavar="FILE|-", help="Write what was found as JSON."),
     ] = None,
     read: Annotated[
-        bool, typer.Option("--read", help="Read every case too: what is odd inside its files is told as well.")
-    ] = False,
+        Optional[bool],  # noqa: UP045
+        typer.Option(
+            "--read/--no-read",
+            help="Read every case and compute its DVHs: all is told that dvh would find. By default if there is one.",
+        ),
+    ] = None,
     anonymous: Annotated[
         bool, typer.Option("--anonymous", help="Number files and folders, hash UIDs, leave free texts out.")
     ] = False,
@@ -36,10 +40,10 @@ def inspect(
     from dataclasses import asdict
 
     from dvhkit.cli.inventory_anonymous import anonymous as without_identity
-    from dvhkit.readers.case import inventory
+    from dvhkit.jobs.inspect import inspect_folder
 
-    with reading_progress() as progress, _case_progress(wanted=read) as case_progress:
-        found = inventory(path, read=read, progress=progress, case_progress=case_progress)
+    with reading_progress() as progress, _case_progress(wanted=bool(read)) as case_progress:
+        found = inspect_folder(path, read=read, progress=progress, case_progress=case_progress)
     if not found.patients:
         raise _nothing(found)
     if anonymous:

@@ -73,3 +73,44 @@ def measure(
         json=(json, views.lesions_document(found)),
         texts=[(csv, views.lesions_csv(found))],
     )
+
+
+@lesions_app.command()
+def respond(
+    table: Annotated[
+        Path,
+        typer.Argument(metavar="TIMEPOINTS.csv", help="Columns date, lesion, role, mm[, state, viable_mm, patient]."),
+    ],
+    confirm_days: Annotated[
+        int, typer.Option("--confirm-days", min=0, help="After so many days a later CR or PR confirms one.")
+    ] = 28,
+    sd_days: Annotated[int, typer.Option("--sd-days", min=0, help="From this day on SD counts as a best.")] = 42,
+    readers: Annotated[
+        str, typer.Option("--readers", metavar="two|same", help="Whose variability the band shows.")
+    ] = "two",
+    json: LesionsJson = None,
+    csv: CsvOption = None,
+    report: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--report", metavar="FILE", help="Write a page with waterfall and spider plot."),
+    ] = None,
+) -> None:
+    """Judge response over time by RECIST 1.1, and by mRECIST where viable diameters stand.
+
+    One row a date and lesion; the first date is the baseline. Roles: target, node (mm is its short axis), non-target,
+    new. States: gone, present, progressed, too-small, ne. Beside each call stands what two readers could make of it.
+
+    [dim]Example:[/dim]  dvhkit lesions respond timepoints.csv --report response.html
+    """
+    from dvhkit.jobs.response import judge_responses
+    from dvhkit.outputs import response as views
+
+    found = judge_responses(table, confirm_days=confirm_days, sd_days=sd_days, readers=readers)
+    put_out(
+        views.responses_view(found),
+        json=(json, views.responses_document(found)),
+        texts=[
+            (csv, views.responses_csv(found)),
+            (str(report) if report else None, views.response_page(found) if report else ""),
+        ],
+    )

@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from dvhkit.cli.streams import EXIT_NOT_MET, out_console
+from dvhkit.errors import InputError
 
 protocol_app = typer.Typer(name="protocol", help="List, show and check protocols.", no_args_is_help=True)
 
@@ -104,6 +105,30 @@ def convert(
     typer.echo(clean(f"{target}: {len(protocol.rules)} rules read, {len(unread) + len(lost)} remarks."))
     if any(finding.level is Level.SERIOUS for finding in unread):
         raise typer.Exit(EXIT_NOT_MET)
+
+
+@protocol_app.command()
+def new(
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The .yaml file to write; it must not be there yet.")],
+    from_plan: Annotated[
+        Path, typer.Option("--from-plan", metavar="PATH", help="Folder with the DICOM files of one plan.")
+    ],
+) -> None:
+    """Write a commented template of a protocol for the structures of a plan.
+
+    Every limit in it is yours to fill in: until then its rules are commented out, and only what measures stands.
+
+    [dim]Example:[/dim]  dvhkit protocol new clinic.yaml --from-plan plans/case7
+    """
+    from dvhkit.jobs.protocol_template import protocol_template
+    from dvhkit.outputs.files import write_text_whole
+    from dvhkit.outputs.text import clean
+
+    if target.exists():
+        raise InputError("the file is there already.", path=target, remedy="Name another, or take it away.")
+    text, count = protocol_template(from_plan, name=target.stem)
+    write_text_whole(target, text)
+    typer.echo(clean(f"{target}: a template with {count} structures. Fill it in, then: dvhkit protocol check {target}"))
 
 
 @protocol_app.command()

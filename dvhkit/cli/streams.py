@@ -6,7 +6,7 @@ import codecs
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,3 +109,15 @@ def write_json(target: str, document: Mapping[str, object]) -> None:
     from dvhkit.outputs.records import json_text
 
     write_text(target, json_text(document))
+
+
+def write_json_list(target: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write `rows` as a JSON list of objects; what JSON does not know (a date) becomes its text, a NaN becomes null."""
+    import json
+    import math
+
+    def plain(value: object) -> object:
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    objects = [{key: plain(value) for key, value in row.items()} for row in rows]
+    write_text(target, json.dumps(objects, indent=1, ensure_ascii=False, default=str))

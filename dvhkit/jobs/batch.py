@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from dvhkit.jobs.audit import audit_case
 from dvhkit.jobs.numbers import Uncovered
 from dvhkit.model.case import Case
 from dvhkit.protocols.files.load import Protocol
+from dvhkit.protocols.files.waivers import Waiver, apply_waivers
 from dvhkit.readers.case import CaseFiles, find_cases, read_files
 from dvhkit.results.audit import AuditRecord
 
@@ -18,7 +19,7 @@ from dvhkit.results.audit import AuditRecord
 _ASKS_FOR_DOSE = frozenset({"no-prescription", "several-prescriptions"})
 _ASKS_FOR_FRACTIONS = frozenset({"no-fractions"})
 
-__all__ = ["AuditOptions", "CaseOutcome", "audit_cases", "audit_one", "find_cases"]
+__all__ = ["AuditOptions", "CaseOutcome", "audit_cases", "audit_files", "audit_one", "find_cases"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class AuditOptions:
     uncovered: Uncovered = "refuse"
     eqd2_alpha_beta_gy: float | None = None
     accept_effective: bool = False
+    waivers: tuple[Waiver, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,7 @@ def audit_cases(
         Keep each case that was read with its outcome, such as for the pictures of a report.
     """
     for files in work:
-        yield _audit_one(files, options, root, keep=keep)
+        yield audit_files(files, options, root, keep=keep)
 
 
 def audit_one(case: Case, options: AuditOptions, *, root: Path | None = None) -> AuditRecord:
@@ -72,19 +74,36 @@ def audit_one(case: Case, options: AuditOptions, *, root: Path | None = None) ->
         eqd2_alpha_beta_gy=options.eqd2_alpha_beta_gy,
         accept_effective=options.accept_effective,
     )
+    if options.waivers:
+        record = replace(record, rules=apply_waivers(record.rules, options.waivers))
     return _below(record, root)
 
 
-def _audit_one(files: CaseFiles, options: AuditOptions, root: Path | None, *, keep: bool) -> CaseOutcome:
+def audit_files(
+    files: CaseFiles,
+    options: AuditOptions,
+    root: Path | None,
+    *,
+    keep: bool = False,
+    seen: Callable[[Case], object] | None = None,
+) -> CaseOutcome:
+    """Read a case and audit it; what goes wrong is in the outcome.
+
+    `seen` is called with the case that was read; `keep` keeps it with the outcome.
+    """
     try:
         case = read_files(files, dose="if usable")
         case = with_user_prescription(case, rx_gy=options.rx_gy, fractions=options.fractions)
+        if seen is not None:
+            seen(case)
         return CaseOutcome(record=audit_one(case, options, root=root), case=case if keep else None)
     except DvhkitError as error:
-        return CaseOutcome(record=_failed(files, options.protocol, str(error)), error=error)
+        return CaseOutcome(record=failed_record(files.label, options.protocol, str(error)), error=error)
     except Exception as error:  # noqa: BLE001 -- a fault in one case must not cost the others their result
         fault = EngineError(f"{type(error).__name__}: {error}")
-        return CaseOutcome(record=_failed(files, options.protocol, f"a fault of ours: {fault}"), error=fault)
+        return CaseOutcome(
+            record=failed_record(files.label, options.protocol, f"a fault of ours: {fault}"), error=fault
+        )
 
 
 def with_user_prescription(case: Case, *, rx_gy: float | None, fractions: int | None) -> Case:
@@ -102,9 +121,10 @@ def with_user_prescription(case: Case, *, rx_gy: float | None, fractions: int | 
     return replace(case, findings=tuple(f for f in case.findings if f.code not in answered)) if answered else case
 
 
-def _failed(files: CaseFiles, protocol: Protocol, message: str) -> AuditRecord:
+def failed_record(label: str, protocol: Protocol, message: str) -> AuditRecord:
+    """Return the record of a case that could not be judged."""
     return AuditRecord(
-        case=files.label,
+        case=label,
         protocol_id=protocol.id,
         protocol_version=protocol.version,
         protocol_title=protocol.title,

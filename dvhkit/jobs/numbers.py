@@ -204,7 +204,7 @@ class CaseNumbers(StatedFacts):
         missing = [region for region in dict.fromkeys(regions) if region not in self._dvhs]
         # The longest first, so that no thread is left with it at the end.
         missing.sort(key=lambda region: -sum(len(c.points_mm) for c in self.structure(region).contours))
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        with ThreadPoolExecutor(_threads()) as pool:
             list(pool.map(self._attempt, missing))
 
     def _attempt(self, region: Region) -> None:
@@ -343,6 +343,12 @@ def _percent_at_least(dvh: Dvh, doses: FloatArray) -> FloatArray:
     below = np.concatenate([[0.0], np.cumsum(dvh.part_cc)])
     first = np.searchsorted(dvh.dose_gy, doses * (1 - DOSE_EQUALITY_RTOL), side="left")
     return np.asarray((below[-1] - below[first]) * (100.0 / dvh.volume_cc))
+
+
+def _threads() -> int:
+    """Return how many DVHs to compute side by side; a worker among others has one thread for all it does."""
+    told = os.environ.get("NUMBA_NUM_THREADS", "")
+    return int(told) if told.isdigit() and int(told) > 0 else os.cpu_count() or 1
 
 
 def _engine_options(engine: str | None) -> EngineOptions:

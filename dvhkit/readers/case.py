@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -29,7 +30,7 @@ from dvhkit.readers.rtstruct import read_structures
 if TYPE_CHECKING:
     from dvhkit.readers.archive.inventory import Inventory
 
-__all__ = ["CaseFiles", "find_cases", "inventory", "read_case", "read_dose", "read_files"]
+__all__ = ["CaseFiles", "find_cases", "find_cases_in", "inventory", "read_case", "read_dose", "read_files"]
 
 # What becomes of a dose that cannot be used; see `read_case`.
 DoseNeed = Literal["required", "if usable", "not needed"]
@@ -50,8 +51,12 @@ def find_cases(path: Path | str, *, progress: Progress | None = None) -> list[Ca
     InputError
         If there is nothing at `path`, or no structure set and no dose among it.
     """
-    index = _index_for(path, {}, progress)
-    own = _own_entry(Path(path), index)
+    return find_cases_in(_index_for(path, {}, progress), path)
+
+
+def find_cases_in(index: DicomIndex, path: Path | str | None = None) -> list[CaseFiles]:
+    """Return the cases of an index, as `find_cases` does; if `path` is one RT file of it, those that it is part of."""
+    own = _own_entry(Path(path), index) if path is not None else None
     cases = link(index, _choice({own.role: own} if own else {}))
     if not cases:
         raise _nothing(index)
@@ -62,6 +67,7 @@ def inventory(
     path: Path | str,
     *,
     read: bool = False,
+    deepen: Callable[[Case], Case] | None = None,
     progress: Progress | None = None,
     case_progress: Progress | None = None,
 ) -> Inventory:
@@ -71,6 +77,8 @@ def inventory(
     ----------
     read
         Read every case too, so that what is odd inside its files is told as well.
+    deepen
+        Looks further into each case that was read, and returns it with what was found.
     progress, case_progress
         Called after each file whose header was looked at, and after each case that was read, with their number so far.
     """
@@ -83,7 +91,8 @@ def inventory(
         count += 1
         if case_progress is not None:
             case_progress(count)
-        return read_files(files)
+        case = read_files(files)
+        return case if deepen is None else deepen(case)
 
     return make_inventory(scan(path, progress=progress), read=read_one if read else None)
 

@@ -115,3 +115,43 @@ def test_an_audit_imports_nothing_of_the_extras():
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=root, timeout=300, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_template_is_made_from_a_plan_and_is_a_sound_protocol(dvhkit, demo_case_dir, tmp_path):
+    target = tmp_path / "clinic.yaml"
+    ended = dvhkit("protocol", "new", target, "--from-plan", demo_case_dir)
+    assert ended.code == 0, ended.err
+    text = target.read_text()
+    assert text.startswith("#")
+    for name in ("PTV", "Liver", "SpinalCord", "Kidney_L"):
+        assert f'"{name}"' in text
+    assert dvhkit("protocol", "check", target).code == 0
+    assert dvhkit("audit", demo_case_dir, "--protocol", target, "--out", tmp_path / "o").code in (0, 1)
+    assert_one_helpful_line(dvhkit("protocol", "new", target, "--from-plan", demo_case_dir), "there already")
+
+
+def test_inspect_of_one_case_tells_what_dvh_would_find(dvhkit, tmp_path):
+    sys.path.insert(0, str(Path(__file__).parents[1] / "readers"))
+    from made_sets import PLANES_MM, MadeSet, ct_slices, dose, plan, structure_set
+
+    made = MadeSet(tmp_path)
+    for number, data in enumerate(ct_slices(made.uids)):
+        made.write(f"image{number}", data)
+    made.write("structures", structure_set(made.uids, z_mm=PLANES_MM[[1, 2, 3, 5, 6, 7]]))
+    made.write("plan", plan(made.uids))
+    made.write("dose", dose(made.uids))
+    by_dvh = {f["code"] for f in json.loads(dvhkit("dvh", tmp_path, "--json", "-").out)["findings"]}
+    (triple,) = json.loads(dvhkit("inspect", tmp_path, "--json", "-").out)["triples"]
+    assert "slice-missing" in by_dvh
+    assert by_dvh <= {f["code"] for f in triple["findings"]}
+    told = next(f["message"] for f in triple["findings"] if f["code"] == "slice-missing")
+    assert "1 places" not in told
+    (quick,) = json.loads(dvhkit("inspect", tmp_path, "--no-read", "--json", "-").out)["triples"]
+    assert "slice-missing" not in {f["code"] for f in quick["findings"]}
+
+
+def test_no_message_contradicts_itself_about_a_margin_of_0(dvhkit, demo_case_dir, tmp_path):
+    words = ["--gtv", "GTV", "--bone", "VB_T12", "--extra", "0", "--out", tmp_path / "o.dcm"]
+    ended = dvhkit("ctv", "bone", demo_case_dir, *words)
+    assert ended.code == 2
+    assert "more than 0" in ended.err

@@ -6,6 +6,7 @@ import io
 import re
 from dataclasses import replace
 from enum import StrEnum
+from itertools import pairwise
 
 import pytest
 from any_records import records
@@ -148,3 +149,15 @@ def test_any_record_fits_any_terminal(record: AuditRecord, width: int) -> None:
     text = printed(*parts, width=width)
     assert all(c.isprintable() or c in "\n\u200c\u200d" for c in text)
     assert max(cell_len(line) for line in text.splitlines()) <= width
+
+
+def test_failures_come_first_and_a_rule_has_three_lines_at_80_columns() -> None:
+    text = printed(tables.verdict_table(LIVER))
+    marks = re.findall(r"^([✗±?≈○✓–]) ", text.split("\n", 1)[1], re.MULTILINE)
+    assert marks == sorted(marks, key="✗±?≈○✓–".index)
+    assert marks[0] == "✗"
+    body = text.strip().splitlines()[2:]
+    starts = [n for n, line in enumerate(body) if not line.startswith("  ")]
+    assert all(b - a <= 3 for a, b in pairwise([*starts, len(body)]))
+    wide = printed(tables.verdict_table(LIVER), width=160)
+    assert wide.index("✗ fail") < wide.index("✓ pass")

@@ -163,10 +163,11 @@ def _sparse(stack: PlaneStack, own_mm: float, slices_mm: float) -> Finding:
 
 def _missing(stack: PlaneStack, gaps_mm: FloatArray, usual_mm: float) -> Finding:
     place = f" of {stack.island}" if stack.island else ""
+    counted = "one place" if len(gaps_mm) == 1 else f"{len(gaps_mm)} places"
     return Finding(
         level=Level.WARNING,
         code="slice-missing",
-        message=f"Slices{place} are missing in {len(gaps_mm)} places (gaps up to {gaps_mm.max():.4g} mm where "
+        message=f"Slices{place} are missing in {counted} (gaps up to {gaps_mm.max():.4g} mm where "
         f"{usual_mm:.4g} mm is usual); the structure was split there, not bridged. "
         "Interpolate the contours if it is one piece.",
         where=stack.name,

@@ -43,7 +43,7 @@ class Signature:
 
 def record_sha256(records: Iterable[AuditRecord]) -> str:
     """Return the hash of what was judged: that of the ``audit.json`` of the same records."""
-    return hashlib.sha256(json_text(audit_document(records)).encode("utf-8")).hexdigest()
+    return hashlib.sha256(json_text(audit_document(records)).encode("utf-8", "replace")).hexdigest()
 
 
 def seal_lines(records: list[AuditRecord]) -> str:

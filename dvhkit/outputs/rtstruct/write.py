@@ -119,11 +119,11 @@ def write_rtstruct(
     if not rois:
         raise InputError("there is no structure to write.")
     if source is not None:
-        _refuse_overwriting(path, Path(source))
-    origin = _read_source(Path(source)) if source is not None else _of_image(image)
+        refuse_overwriting(path, Path(source))
+    origin = read_source(Path(source)) if source is not None else _of_image(image)
     found = copy.deepcopy(origin) if keep_existing else _new_from(origin)
     findings: list[Finding] = []
-    _stamp(found, origin, label)
+    stamp(found, origin, label)
     taken = {str(item.get("ROIName", "")) for item in found.get("StructureSetROISequence", [])}
     complete_references(found, image)
     slices = Slices(origin, image)
@@ -140,11 +140,12 @@ def write_rtstruct(
             findings.append(_odd_type(name, roi.structure.rt_roi_type))
         _append(found, roi, name, slices, holes)
     findings += _unread_holes(found, names) if holes == "xor" else []
-    write_bytes_whole(path, _encoded(found))
+    write_bytes_whole(path, encoded(found))
     return Written(path=path, names=tuple(names), sop_instance_uid=str(found.SOPInstanceUID), findings=tuple(findings))
 
 
-def _refuse_overwriting(path: Path, source: Path) -> None:
+def refuse_overwriting(path: Path, source: Path) -> None:
+    """Refuse to write over the structure set that a new one derives from."""
     if path.exists() and source.exists() and path.samefile(source):
         raise OutputError(
             "that is the structure set from which the new one derives; it is never overwritten.",
@@ -153,7 +154,8 @@ def _refuse_overwriting(path: Path, source: Path) -> None:
         )
 
 
-def _read_source(source: Path) -> Dataset:
+def read_source(source: Path) -> Dataset:
+    """Return an RTSTRUCT as pydicom reads it; raises `InputError` where it is none."""
     try:
         dataset = pydicom.dcmread(source, force=True)
         is_rtstruct = dataset.get("Modality") == "RTSTRUCT" or dataset.get("SOPClassUID") == RTSTRUCT_CLASS
@@ -197,7 +199,7 @@ def _new_from(origin: Dataset) -> Dataset:
     return found
 
 
-def _stamp(found: Dataset, origin: Dataset, label: str) -> None:
+def stamp(found: Dataset, origin: Dataset, label: str) -> None:
     """Give the object its own identity, and fill what must not be missing."""
     now = datetime.now()
     date, time = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
@@ -297,7 +299,7 @@ def _append(found: Dataset, roi: NewRoi, name: str, slices: Slices, holes: Holes
     drawn = Dataset()
     drawn.ROIDisplayColor = list(structure.color_rgb or colour_of(structure.rt_roi_type))
     drawn.ReferencedROINumber = number
-    items = [_contour_item(points, kind, slices) for points, kind in stored_rings(structure, holes)]
+    items = [contour_item(points, kind, slices) for points, kind in stored_rings(structure, holes)]
     if items:
         drawn.ContourSequence = items
     found.ROIContourSequence.append(drawn)
@@ -310,7 +312,8 @@ def _append(found: Dataset, roi: NewRoi, name: str, slices: Slices, holes: Holes
     found.RTROIObservationsSequence.append(observation)
 
 
-def _contour_item(points_mm: FloatArray, kind: ContourKind, slices: Slices) -> Dataset:
+def contour_item(points_mm: FloatArray, kind: ContourKind, slices: Slices) -> Dataset:
+    """Return one contour as an item of ContourSequence, with the image slice that it lies on."""
     item = Dataset()
     reference = slices.at(points_mm)
     if reference is not None:
@@ -342,7 +345,7 @@ def _decimal(value: float) -> str:
     return "0" if text in ("-0", "") else text
 
 
-def _encoded(found: Dataset) -> bytes:
+def encoded(found: Dataset) -> bytes:
     """Return the file's bytes; in the implicit transfer syntax where a contour is too long for the explicit one."""
     implicit = _longest_contour(found) > _DS_BYTES_MAX
     meta = FileMetaDataset()

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from dvhkit.findings import Level
 from dvhkit.outputs.number_format import limit_text, number, signed, signed_pct, with_unit
+from dvhkit.outputs.terminal.rule_lines import rule_lines
 from dvhkit.outputs.text import clean, clean_name, sentence_case
 from dvhkit.outputs.verdict_words import count_phrases, headline, look_of, points_text, score_text
 from dvhkit.results.audit import Verdict
@@ -84,24 +85,30 @@ class VerdictTable(_Lazy):
         self.record = record
 
     def build(self, *, width: int, ascii_only: bool) -> RenderableType:
-        """Return the table for a terminal of `width` columns."""
+        """Return the table for a terminal of `width` columns; a narrow one gets three lines a rule. Failures first."""
         wide = width >= _WIDE_COLUMNS
+        ordered = sorted(self.record.rules, key=lambda rule: look_of(rule.verdict.value).urgency)
+        runs = [
+            (is_idle, list(run))
+            for is_idle, run in groupby(ordered, key=lambda rule: rule.verdict is Verdict.NOT_APPLICABLE)
+        ]
+        if not wide:
+            lines = _rule_lines(runs, width=width, ascii_only=ascii_only)
+            return Group(_outcome_text(self.record, ascii_only=ascii_only), Text(""), *lines, Text(""))
         table = _table()
         table.add_column("Verdict", no_wrap=True)
         table.add_column("Rule", ratio=1, overflow="fold")
-        if wide:
-            table.add_column("Structure", overflow="fold", max_width=24)
-            table.add_column("Measure", overflow="fold", max_width=28)
-        table.add_column("Value", justify="right", no_wrap=wide)
-        table.add_column("Goal", no_wrap=wide)
+        table.add_column("Structure", overflow="fold", max_width=24)
+        table.add_column("Measure", overflow="fold", max_width=28)
+        table.add_column("Value", justify="right", no_wrap=True)
+        table.add_column("Goal", no_wrap=True)
         table.add_column("Margin", justify="right", no_wrap=True)
-        for is_idle, run in groupby(self.record.rules, key=lambda rule: rule.verdict is Verdict.NOT_APPLICABLE):
-            rules = list(run)
+        for is_idle, rules in runs:
             if is_idle and len(rules) >= _FOLDED_FROM:
                 table.add_row(*_folded_cells(len(rules), ascii_only=ascii_only))
                 continue
             for rule in rules:
-                table.add_row(*_rule_cells(rule, wide=wide, ascii_only=ascii_only))
+                table.add_row(*_rule_cells(rule, ascii_only=ascii_only))
         return Group(_outcome_text(self.record, ascii_only=ascii_only), table)
 
 
@@ -216,23 +223,33 @@ def _table() -> Table:
     return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
 
 
-def _rule_cells(rule: RuleResult, *, wide: bool, ascii_only: bool) -> Iterator[Text]:
+def _rule_lines(
+    runs: Iterable[tuple[bool, list[RuleResult]]], *, width: int, ascii_only: bool
+) -> Iterator[RenderableType]:
+    for is_idle, rules in runs:
+        if is_idle and len(rules) >= _FOLDED_FROM:
+            verdict, words = _folded_cells(len(rules), ascii_only=ascii_only)
+            yield Text.assemble(verdict, "  ", words)
+            continue
+        for rule in rules:
+            style = _STYLES[look_of(rule.verdict.value).tone]
+            yield rule_lines(rule, width=width, style=style, ascii_only=ascii_only)
+
+
+def _rule_cells(rule: RuleResult, *, ascii_only: bool) -> Iterator[Text]:
     look = look_of(rule.verdict.value)
     sign = look.ascii_symbol if ascii_only else look.symbol
     yield Text(f"{sign} {look.word}", style=_STYLES[look.tone])
     muted = "dim" if look.tone == "mute" else ""
     title = _text(rule.title or rule.rule_id, muted, ascii_only=ascii_only)
-    subject = [_name(rule.roi, ascii_only=ascii_only), _name(rule.quantity, ascii_only=ascii_only)]
-    if not wide:
-        title.append("\n" + "  ".join(part.plain for part in subject if part.plain), style="dim")
     if rule.reason and look.tone != "good":
         title.append("\n")
         title.append_text(
             _text(sentence_case(rule.reason), "dim" if look.tone == "mute" else "italic", ascii_only=ascii_only)
         )
     yield title
-    if wide:
-        yield from subject
+    yield _name(rule.roi, ascii_only=ascii_only)
+    yield _name(rule.quantity, ascii_only=ascii_only)
     yield _value_text(rule, ascii_only=ascii_only)
     yield _goal_text(rule, ascii_only=ascii_only)
     yield _margin_text(rule)

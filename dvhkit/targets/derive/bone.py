@@ -205,7 +205,9 @@ def _reading(least_mm: float | None, most_mm: float, grid: Grid) -> str:
 def _check_margins(*margins_mm: float) -> None:
     for margin in margins_mm:
         if not 0 < margin <= _MOST_MM:
-            raise InputError(f"a margin of {margin:g} mm cannot be used.", remedy=f"Give 0 to {_MOST_MM:g} mm.")
+            raise InputError(
+                f"a margin of {margin:g} mm cannot be used.", remedy=f"Give more than 0 and at most {_MOST_MM:g} mm."
+            )
 
 
 def _fields(

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dvhkit.archive.pool import automatic_jobs, run_isolated
 from dvhkit.errors import DvhkitError, Reason, UnknownStructureError
 from dvhkit.extras import needs_extra
 from dvhkit.jobs.batch import with_user_prescription
@@ -47,6 +48,7 @@ def metric_table(
     fractions: int | None = None,
     engine: str | None = None,
     uncovered: Uncovered = "refuse",
+    jobs: int | None = 1,
 ) -> pd.DataFrame:
     """Measure metrics on every plan under a folder.
 
@@ -62,6 +64,9 @@ def metric_table(
         The prescription of all the plans, in place of their own.
     engine, uncovered
         As for `dvhkit.evaluate_metric`.
+    jobs
+        Worker processes; None for as many as suit the machine. A script that asks for more than one needs the usual
+        ``if __name__ == "__main__":``.
 
     Returns
     -------
@@ -95,8 +100,30 @@ def metric_table(
         uncovered=uncovered,
     )
     columns = ["case", "roi", "metric", "value", "unit", "low", "high", "reason_code", "reason", "note"]
-    rows = [{"case": files.label, **asdict(row)} for files in find_cases(path) for row in _rows(files, asked)]
+    work = find_cases(path)
+    if jobs == 1 or len(work) == 1:
+        found = {files.label: list(_rows(files, asked)) for files in work}
+    else:
+        found = _side_by_side(work, asked, jobs or automatic_jobs(len(work)))
+    rows = [{"case": files.label, **asdict(row)} for files in work for row in found[files.label]]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _side_by_side(work: Sequence[CaseFiles], asked: _Asked, jobs: int) -> dict[str, list[MetricResult]]:
+    """Return the rows of each case, computed in processes of their own; one that is lost costs its own case alone."""
+    found = {}
+    for outcome in run_isolated(_task, [(files, asked) for files in work], jobs=jobs):
+        files, _ = outcome.task
+        found[files.label] = outcome.result if outcome.failure is None else [_lost(outcome.reason)]
+    return found
+
+
+def _task(task: tuple[CaseFiles, _Asked]) -> list[MetricResult]:
+    return list(_rows(*task))
+
+
+def _lost(reason: str) -> MetricResult:
+    return MetricResult(roi="", metric="", unit="", value=None, reason_code=_ERROR, reason=reason)
 
 
 def _rows(files: CaseFiles, asked: _Asked) -> Iterator[MetricResult]:
@@ -104,7 +131,7 @@ def _rows(files: CaseFiles, asked: _Asked) -> Iterator[MetricResult]:
         case = with_user_prescription(read_files(files), rx_gy=asked.rx_gy, fractions=asked.fractions)
         yield from list(_measured(CaseNumbers(case, engine=asked.engine, uncovered=asked.uncovered), asked))
     except DvhkitError as error:
-        yield MetricResult(roi="", metric="", unit="", value=None, reason_code=_ERROR, reason=str(error))
+        yield _lost(str(error))
 
 
 def _measured(numbers: CaseNumbers, asked: _Asked) -> Iterator[MetricResult]:

@@ -1,0 +1,315 @@
+"""A run: what there is to do, less what is done, side by side, each case on disk before the next begins."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dvhkit.archive.identity import identity_secret, pseudonym
+from dvhkit.archive.keys import FileHashes, key_of
+from dvhkit.archive.pool import Outcome, attempt, automatic_jobs, run_isolated
+from dvhkit.archive.store import Store
+from dvhkit.archive.work_list import ScanProgress, WorkList, files_under, make_work_list, shard_of, tree_stamp
+from dvhkit.archive.worker import FAULT, FINAL, Done, Setup, Task, audit_task, do, prepare, put_failure
+from dvhkit.errors import DvhkitError, InputError, OutputError
+from dvhkit.jobs.batch import AuditOptions
+from dvhkit.model.case import Case
+
+# Called with how many cases are done, how many there are to do, and the one that was just finished.
+CaseProgress = Callable[[int, int, Done], None]
+_STAMP_FILE = "scan.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a run goes about its work; none of it changes a result.
+
+    Attributes
+    ----------
+    jobs
+        Worker processes; None for as many as suit the machine, 0 to work in this process, as one case does anyway.
+    shard
+        ``(i, n)``: do the i-th of n parts, by case ID.
+    scheduler
+        Address of a Dask scheduler that does the work in place of processes of our own.
+    """
+
+    jobs: int | None = None
+    case_timeout_s: float | None = None
+    shard: tuple[int, int] | None = None
+    scheduler: str | None = None
+
+    @property
+    def shard_name(self) -> str:
+        """The name of the shard in files; empty for a whole run."""
+        return "" if self.shard is None else f"{self.shard[0]}-of-{self.shard[1]}"
+
+
+@dataclass(slots=True, kw_only=True)
+class RunReport:
+    """What a run came to.
+
+    Attributes
+    ----------
+    why
+        By case that was computed, the causes: ``new``, words of `dvhkit.archive.keys.CAUSES`, or ``tried again: …``.
+    computed, failed
+        How many cases were computed, and by status those that came to nothing.
+    cases
+        The row of each case in the table ``cases``.
+    is_interrupted
+        Whether Ctrl-C or a signal ended it.
+    case
+        What was read of the only case, where there is but one and it was computed.
+    """
+
+    n_cases: int = 0
+    n_kept: int = 0
+    n_gone: int = 0
+    n_objects_left_out: int = 0
+    why: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    computed: int = 0
+    failed: dict[str, int] = field(default_factory=dict)
+    cases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    is_interrupted: bool = False
+    error: DvhkitError | None = None
+    case: Case | None = None
+
+
+def run_archive(
+    paths: Sequence[Path],
+    run: Path,
+    options_of: Callable[[Sequence[str]], tuple[Mapping[str, AuditOptions], Mapping[str, str]]],
+    how: RunOptions,
+    *,
+    scan_progress: ScanProgress | None = None,
+    case_progress: CaseProgress | None = None,
+    started: Callable[[RunReport], None] | None = None,
+) -> RunReport:
+    """Audit every case under `paths` into the store of `run`, but those that are there already.
+
+    Parameters
+    ----------
+    options_of
+        Takes the case IDs; returns options by name, and the name for each case. A case without one is left out.
+    started
+        Called once with what is to be done, before it is done.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to do at all, or the store cannot be used.
+    OutputError
+        If the store cannot be written; what was finished before is kept.
+    """
+    store = Store(run)
+    store.create()
+    with store.writing(how.shard_name):
+        if not how.shard:
+            store.drop_broken()
+        store.fold()
+        return _Run(store, paths, options_of, how, case_progress).go(scan_progress, started)
+
+
+class _Run:
+    def __init__(
+        self,
+        store: Store,
+        paths: Sequence[Path],
+        options_of: Callable[[Sequence[str]], tuple[Mapping[str, AuditOptions], Mapping[str, str]]],
+        how: RunOptions,
+        case_progress: CaseProgress | None,
+    ) -> None:
+        self.store, self.paths, self.options_of, self.how = store, paths, options_of, how
+        self.case_progress = case_progress
+        self.report = RunReport()
+        self.hashes: dict[str, str] = {}
+
+    def go(self, scan_progress: ScanProgress | None, started: Callable[[RunReport], None] | None) -> RunReport:
+        report, shard = self.report, self.how.shard_name
+        if self._is_unchanged():
+            return report
+        work = make_work_list(self.paths, progress=scan_progress)
+        self.store.write_objects(work.objects)
+        options, name_of = self.options_of(list(work.cases))
+        mine = [c for c in work.cases if c in name_of and self._is_mine(c)]
+        setup = Setup(run=self.store.run, root=work.root, options=options)
+        known = self.store.cases()
+        gone = [c for c in known if self._is_mine(c) and c not in set(mine)]
+        tasks = self._to_do(work, mine, options, name_of, known)
+        report.n_cases, report.n_gone = len(mine), len(gone)
+        report.n_kept = len(mine) - len(tasks)
+        report.n_objects_left_out = sum(row.case_id is None for row in work.objects)
+        if started is not None:
+            started(report)
+        self.store.journal("start", shard=shard, cases=len(mine), to_do=len(tasks))
+        try:
+            self._do(setup, tasks)
+        except KeyboardInterrupt:
+            report.is_interrupted = True
+        except OutputError as error:
+            report.error = error
+        return self._end(work, options, gone)
+
+    def _is_mine(self, case_id: str) -> bool:
+        shard = self.how.shard
+        return shard is None or shard_of(case_id, shard[1]) == shard[0]
+
+    # -- nothing to do
+
+    def _is_unchanged(self) -> bool:
+        """Return whether neither files nor options have changed since a run that left nothing undone."""
+        last = self.store.load_json(_STAMP_FILE)
+        if not last.get("files") or self.how.shard:
+            return False
+        _, files = files_under(self.paths)
+        if tree_stamp(files) != last["files"]:
+            return False
+        cases = self.store.cases()
+        options, name_of = self.options_of(list(last.get("case_ids", [])))
+        report = self.report
+        if last.get("options") != _options_stamp(options, name_of) or set(cases) != set(name_of):
+            return False
+        if any(row["status"] not in FINAL or not row["key"] for row in cases.values()):
+            return False
+        report.cases, report.n_cases, report.n_kept = cases, len(cases), len(cases)
+        report.n_objects_left_out = int(last.get("left_out", 0))
+        return True
+
+    # -- what is to be done
+
+    def _to_do(
+        self,
+        work: WorkList,
+        mine: Sequence[str],
+        options: Mapping[str, AuditOptions],
+        name_of: Mapping[str, str],
+        known: Mapping[str, dict[str, Any]],
+    ) -> list[Task]:
+        hashes = FileHashes(self.store.load_json("hashes.json"))
+        secret = identity_secret()
+        tasks = []
+        for case_id in mine:
+            why = self._why(work, case_id, options[name_of[case_id]], known.get(case_id), hashes)
+            if why:
+                self.report.why[case_id] = why
+                patient = pseudonym(work.patients.get(case_id, ""), secret)
+                tasks.append(
+                    Task(case_id=case_id, files=work.cases[case_id], options=name_of[case_id], patient=patient)
+                )
+        self.hashes = hashes.kept()
+        # The largest first, so that no worker is left with it at the end; then by name, the same in every run.
+        return sorted(tasks, key=lambda task: (-_size(task), task.case_id))
+
+    def _why(
+        self,
+        work: WorkList,
+        case_id: str,
+        options: AuditOptions,
+        known: Mapping[str, Any] | None,
+        hashes: FileHashes,
+    ) -> tuple[str, ...]:
+        """Return why a case must be computed; empty where its result is there."""
+        if known is None:
+            return ("new",)
+        if known["status"] not in FINAL:
+            return (f"tried again: {known['status']} before",)
+        try:
+            key = key_of(work.cases[case_id], options, hashes)
+        except OSError:
+            return ("a file cannot be read",)
+        return key.unlike(json.loads(known["key_parts"]))
+
+    # -- doing it
+
+    def _do(self, setup: Setup, tasks: Sequence[Task]) -> None:
+        for outcome in self._outcomes(setup, tasks):
+            task: Task = outcome.task
+            if isinstance(outcome.error, OutputError):
+                raise outcome.error
+            done = outcome.result or put_failure(setup, task, outcome.failure or FAULT, _told(outcome), outcome.seconds)
+            self.hashes |= done.hashes
+            self.report.computed += 1
+            if done.status not in FINAL:
+                self.report.failed[done.status] = self.report.failed.get(done.status, 0) + 1
+            self.store.journal("done", shard=self.how.shard_name, case_id=done.case_id, status=done.status)
+            if self.case_progress is not None:
+                self.case_progress(self.report.computed, len(tasks), done)
+
+    def _outcomes(self, setup: Setup, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        how = self.how
+        if how.scheduler is not None:
+            from dvhkit.archive.dask_pool import run_on_dask
+
+            return run_on_dask(how.scheduler, setup, tasks)
+        if how.jobs == 0 or (len(tasks) <= 1 and how.case_timeout_s is None):
+            return self._here(setup, tasks)
+        jobs = how.jobs or automatic_jobs(len(tasks))
+        jobs = min(jobs, max(len(tasks), 1))
+        return run_isolated(do, tasks, jobs=jobs, timeout_s=how.case_timeout_s, setup=prepare, given=setup)
+
+    def _here(self, setup: Setup, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """Do the tasks in this process, with all its threads."""
+        for task in tasks:
+            since = time.monotonic()
+            seen = self._keep if self.report.n_cases == 1 else None
+            result, failure, reason, error = attempt(partial(audit_task, setup, seen=seen), task)
+            seconds = time.monotonic() - since
+            yield Outcome(task=task, result=result, failure=failure, reason=reason, error=error, seconds=seconds)
+
+    def _keep(self, case: Case) -> None:
+        self.report.case = case
+
+    def _end(self, work: WorkList, options: Mapping[str, AuditOptions], gone: Sequence[str]) -> RunReport:
+        report = self.report
+        try:
+            self.store.fold(gone=() if report.is_interrupted else gone)
+            report.cases = self.store.cases()
+            self.store.save_json("hashes.json", self.hashes)
+            whole = not report.is_interrupted and report.error is None and not self.how.shard
+            _, name_of = self.options_of(list(work.cases))
+            stamp = {
+                "files": work.stamp,
+                "options": _options_stamp(options, name_of),
+                "case_ids": list(work.cases),
+                "left_out": report.n_objects_left_out,
+            }
+            self.store.save_json(_STAMP_FILE, stamp if whole else {})
+            self.store.journal("end" if whole else "stopped", shard=self.how.shard_name, computed=report.computed)
+        except OutputError as error:
+            report.error = report.error or error
+            with suppress(OSError, DvhkitError):
+                report.cases = self.store.cases()
+        return report
+
+
+def _told(outcome: Outcome) -> str:
+    return outcome.reason if outcome.failure != FAULT else f"a fault of ours: {outcome.reason}"
+
+
+def _size(task: Task) -> int:
+    with suppress(OSError, AttributeError):
+        return int(task.files.rtstruct.stat().st_size)  # type: ignore[union-attr]
+    return 0
+
+
+def _options_stamp(options: Mapping[str, AuditOptions], name_of: Mapping[str, str]) -> str:
+    from dvhkit.archive.keys import digest, options_parts
+
+    return digest(
+        json.dumps([sorted((n, sorted(options_parts(o).items())) for n, o in options.items()), dict(name_of)])
+    )
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Return ``i/n`` as two numbers, 1 ≤ i ≤ n; raises `InputError`."""
+    first, _, second = text.partition("/")
+    if first.strip().isdecimal() and second.strip().isdecimal() and 1 <= int(first) <= int(second):
+        return int(first), int(second)
+    raise InputError(f"a shard is written i/n, such as 3/40, not {text[:40]!r}.", remedy="Count shards from 1.")

@@ -1,0 +1,120 @@
+"""The tables of a store: their columns, and the rows that one finished case gives.
+
+A finished case is a document: ``{"case": {...}, "document": {...}, "structures": [...], "run": {...}}``, whose
+`document` is the case as ``audit.json`` holds it. All rows come of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from dvhkit.results.audit import MetricResult, RuleResult
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Document = Mapping[str, Any]
+Row = dict[str, Any]
+
+# Column → type, where it is not a text.
+_NUMBERS = {"value", "low", "high", "margin", "margin_pct", "score", "score_max", "volume_cc", "seconds"}
+_WHOLE = {
+    "priority",
+    "n_rules",
+    "n_pass",
+    "n_fail",
+    "n_findings",
+    "numerics_version",
+    "roi_number",
+    "n_contours",
+    "n_files",
+}
+_LISTS = {"dose_gy", "volume_pct"}
+_YES_NO = {"all_met"}
+
+# What a column is called in the store where the record calls it otherwise.
+_RENAMED = {"quantity": "metric"}
+
+
+def _columns_of(record: type) -> tuple[str, ...]:
+    return tuple(_RENAMED.get(f.name, f.name) for f in fields(record))
+
+
+TABLES: dict[str, tuple[str, ...]] = {
+    "cases": (
+        "case_id", "status", "error", "all_met", "n_rules", "n_pass", "n_fail", "n_findings", "protocol_id",
+        "protocol_version", "prescription", "context", "patient", "key", "key_parts", "content", "numerics_version",
+        "dvhkit_version", "plan_label", "rtstruct", "rtplan", "rtdose",
+    ),
+    "rules": ("case_id", *_columns_of(RuleResult), "finding_code"),
+    "metrics": ("case_id", *_columns_of(MetricResult), "rule_id", "verdict", "finding_code"),
+    "findings": ("case_id", "finding_code", "level", "message", "roi"),
+    "curves": ("case_id", "roi", "roi_type", "volume_cc", "dose_gy", "volume_pct"),
+    "structures": ("case_id", "roi", "roi_number", "roi_type", "n_contours", "contours"),
+    "records": ("case_id", "document"),
+    "provenance": ("case_id", "finished_utc", "seconds", "dvhkit_version", "engine", "libraries", "inputs"),
+}  # fmt: skip
+OBJECTS = ("path", "role", "n_files", "case_id", "reason")
+
+
+def schema(table: str) -> pa.Schema:
+    """Return the Arrow schema of a table."""
+    import pyarrow as pa
+
+    def kind(column: str) -> pa.DataType:
+        if column in _NUMBERS:
+            return pa.float64()
+        if column in _LISTS:
+            return pa.list_(pa.float64())
+        if column in _YES_NO:
+            return pa.bool_()
+        return pa.int64() if column in _WHOLE else pa.string()
+
+    columns = OBJECTS if table == "objects" else dict.fromkeys(TABLES[table])
+    return pa.schema([(name, kind(name)) for name in columns])
+
+
+def rows_of(document: Document, table: str) -> Iterator[Row]:
+    """Yield the rows of one table that a finished case gives."""
+    case, record = document["case"], document["document"]
+    case_id = case["case_id"]
+    if table == "cases":
+        yield dict(case)
+    elif table == "records":
+        yield {"case_id": case_id, "document": json.dumps(record, ensure_ascii=False)}
+    elif table == "provenance":
+        yield {"case_id": case_id, **document["run"]}
+    elif table == "structures":
+        yield from ({"case_id": case_id, **row} for row in document["structures"])
+    elif table == "findings":
+        yield from (_finding(case_id, finding) for finding in record["findings"])
+    else:
+        for row in record[table]:
+            yield {"case_id": case_id, **{_RENAMED.get(key, key): _plain(value) for key, value in row.items()}}
+
+
+def _finding(case_id: str, finding: Document) -> Row:
+    return {
+        "case_id": case_id,
+        "finding_code": finding["code"],
+        "level": finding["level"],
+        "message": finding["message"],
+        "roi": finding["where"],
+    }
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 -- JSON has no narrower type
+    """Return a value that a column of texts or numbers can hold."""
+    if isinstance(value, dict) or (isinstance(value, list) and not all(isinstance(v, int | float) for v in value)):
+        return json.dumps(value, ensure_ascii=False)
+    return value
+
+
+def table_of(documents: Iterable[Document], table: str) -> pa.Table:
+    """Return the rows of finished cases as an Arrow table; what its schema does not know is left out."""
+    import pyarrow as pa
+
+    return pa.Table.from_pylist([row for d in documents for row in rows_of(d, table)], schema=schema(table))

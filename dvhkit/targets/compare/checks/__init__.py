@@ -1,0 +1,1 @@
+"""Checks of the contours of one structure set, one file a kind."""

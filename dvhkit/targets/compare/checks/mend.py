@@ -1,0 +1,115 @@
+"""Contours put right where no choice is left: what `contours check --repair` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import shapely
+
+from dvhkit.engine.contours.repair import compose, rings_of
+from dvhkit.model.arrays import FloatArray
+from dvhkit.model.structure import Contour, Structure
+from dvhkit.results.contour_checks import ContourFinding
+from dvhkit.targets.compare.checks.drawn import Drawn, Level, drawn_of
+from dvhkit.targets.compare.checks.outlines import TWIN_MM, is_sliver, spike_points
+from dvhkit.targets.compare.sections import sections_of
+from dvhkit.targets.compare.skin import skin_of
+
+_NEAR_MM = 0.06
+_REACH_MM = 5.0
+
+
+def mended(structure: Structure, found: Sequence[ContourFinding]) -> Structure:
+    """Return a structure with the safe repairs of its findings applied; the same object where there are none."""
+    codes = {f.code for f in found if f.is_safe}
+    if not codes:
+        return structure
+    drawn = drawn_of(structure)
+    if drawn.problem or not drawn.levels:
+        return structure
+    kept = [c for c in structure.contours if not c.kind.is_closed]
+    for level in drawn.levels:
+        kept += [_contour(drawn, ring, level.w_mm) for ring in _rings(level)]
+    whole = replace(structure, contours=tuple(kept))
+    return _filled_in(whole, found) if "missing-slice" in codes else whole
+
+
+def _rings(level: Level) -> list[FloatArray]:
+    """Return the rings of a slice without spikes, slivers and twins, outlined anew where they cross."""
+    rings: list[FloatArray] = []
+    kept = [r for r in level.rings if not is_sliver(r)] or list(level.rings)
+    for ring in sorted(kept, key=lambda r: -r.area_mm2):
+        points = ring.points[~spike_points(ring.points)] if len(ring.points) >= 6 else ring.points
+        line = shapely.linearrings(points)
+        if any(shapely.hausdorff_distance(line, shapely.linearrings(other)) <= TWIN_MM for other in rings):
+            continue
+        rings.append(points)
+    shapes = [shapely.Polygon(r) for r in rings]
+    if all(s.is_valid for s in shapes) and not _cross(shapes):
+        return rings
+    if all(s.is_valid for s in shapes):
+        return rings_of(compose(rings, xor=False))
+    # A ring that only touches itself, as a keyhole does, stays as it is.
+    made: list[FloatArray] = []
+    for points in rings:
+        made += rings_of(compose([points], xor=False)) if _winds(points) else [points]
+    return made
+
+
+def _cross(shapes: Sequence[Any]) -> bool:
+    for n, one in enumerate(shapes):
+        for two in shapes[:n]:
+            shared = one.intersection(two).area
+            if 0.01 * min(one.area, two.area) < shared < 0.99 * min(one.area, two.area):
+                return True
+    return False
+
+
+def _winds(points: FloatArray) -> bool:
+    """Whether a ring encloses other than its signed area says: it crosses itself."""
+    x, y = (points - points[0]).T
+    net = abs(0.5 * float(np.dot(x, np.roll(y, -1)) - np.dot(np.roll(x, -1), y)))
+    return abs(float(compose([points], xor=False).area) - net) > max(0.05, 1e-4 * net)
+
+
+def _contour(drawn: Drawn, ring: FloatArray, w_mm: float) -> Contour:
+    return Contour(points_mm=drawn.frame.to_patient(np.column_stack([ring, np.full(len(ring), w_mm)])))
+
+
+def _filled_in(structure: Structure, found: Sequence[ContourFinding]) -> Structure:
+    """Return the structure with the slices drawn that it skips: the section of the solid that bridges the gap."""
+    drawn = drawn_of(structure)
+    added: list[Contour] = []
+    for finding in found:
+        if finding.code != "missing-slice" or not finding.is_safe or finding.place_mm is None:
+            continue
+        u, v, w = (float(x) for x in drawn.frame.to_frame(np.array([finding.place_mm]))[0])
+        added += [_contour(drawn, ring, w) for ring in _bridged(drawn, shapely.Point(u, v), w)]
+    return replace(structure, contours=(*structure.contours, *added))
+
+
+def _bridged(drawn: Drawn, at: Any, w: float) -> list[FloatArray]:  # noqa: ANN401 -- a shapely point
+    """Return the rings at a height between the nearest parts, below and above, that hold a point or lie beside it."""
+    parts = []
+    for side in (-1.0, 1.0):
+        beyond = sorted((x for x in drawn.levels if side * (x.w_mm - w) > _NEAR_MM), key=lambda x: side * x.w_mm)
+        held = [(x.w_mm, p) for x in beyond for p in x.pieces if p.distance(at) < _REACH_MM]
+        if not held:
+            return []
+        parts.append(held[0])
+    (low, below), (high, above) = parts
+    # Two slices alone are bridged whatever lies between them.
+    both = tuple(_contour(drawn, r, h) for h, p in ((low, below), (high, above)) for r in rings_of(p))
+    solid = skin_of(sections_of(Structure(number=-1, name=drawn.name, contours=both)))
+    frame = solid.sections.frame
+    levels = [float(s.w_mm) for s in solid.sections.drawn]
+    height = float(frame.to_frame(drawn.frame.to_patient(np.array([[0.0, 0.0, w]])))[0, 2])
+    if len(levels) != 2 or not levels[0] < height < levels[1]:
+        return []
+    placed = [
+        frame.to_patient(np.column_stack([ring, np.full(len(ring), height)])) for ring in rings_of(solid.cut(height))
+    ]
+    return [drawn.frame.to_frame(ring)[:, :2] for ring in placed]

@@ -1,0 +1,42 @@
+"""A task that crashes, is killed, hangs, eats memory or raises fails alone, with its reason."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import tasks_that_fail
+
+from dvhkit.archive.pool import automatic_jobs, memory_limit, run_isolated
+
+
+def test_each_way_to_fail_costs_its_own_task_alone():
+    sound = [f"sound-{n}" for n in range(6)]
+    tasks = ["ends", "sound-0", "killed", "sound-1", "sound-2", "memory", "raises", "sound-3", "hangs", *sound[4:]]
+    outcomes = {o.task: o for o in run_isolated(tasks_that_fail.do, tasks, jobs=2, timeout_s=4.0)}
+    assert sorted(outcomes) == sorted(tasks)
+    assert [outcomes[t].result for t in sound] == [f"{t} done with 1 thread" for t in sound]
+    told = {t: (o.failure, o.reason) for t, o in outcomes.items() if t not in sound}
+    assert told["ends"] == ("crashed", "the worker process ended with code 7")
+    assert told["killed"][0] == "crashed"
+    assert "SIGKILL" in told["killed"][1]
+    assert told["hangs"] == ("timeout", "took longer than 4 s and was stopped")
+    assert told["memory"][0] == "memory"
+    assert told["raises"] == ("fault", "ZeroDivisionError: by nothing")
+    assert "NUMBA_NUM_THREADS" not in os.environ
+
+
+def test_jobs_suit_cores_memory_and_work(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr("dvhkit.archive.pool.available_bytes", lambda: 3 << 30)
+    assert automatic_jobs(100) == 3
+    assert automatic_jobs(2) == 2
+    assert memory_limit(2) == int(0.9 * (3 << 30) / 2)
+    monkeypatch.setattr("dvhkit.archive.pool.available_bytes", lambda: None)
+    assert automatic_jobs(100) == 8
+    assert memory_limit(2) is None
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_no_task_starts_no_worker(jobs):
+    assert list(run_isolated(tasks_that_fail.do, [], jobs=jobs)) == []

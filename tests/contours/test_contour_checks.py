@@ -1,0 +1,74 @@
+"""Planted faults are each found with slice and place; clean sets give no finding; repaired sets check clean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from planted_faults import FAULTS, as_set, clean_set
+
+from dvhkit.engine.dvh import compute_dvh
+from dvhkit.jobs.contour_check import _findings
+from dvhkit.jobs.structure_sets import DrawnSet
+from dvhkit.model.structure import StructureSet
+from dvhkit.targets.compare.checks.mend import mended
+
+# What is about a name or a whole structure has no slice of its own.
+NOWHERE = {"empty-structure", "name-unknown", "name-repeated", "too-few-points"}
+
+
+def found_in(structures: StructureSet):
+    return list(_findings(DrawnSet(structures=structures)))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_clean_set_gives_no_finding(seed):
+    assert found_in(as_set(clean_set(seed))) == []
+
+
+@pytest.mark.slow
+def test_two_hundred_clean_sets_give_no_finding():
+    assert [seed for seed in range(200) if found_in(as_set(clean_set(seed)))] == []
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found_with_slice_and_place(fault):
+    code, plant = FAULTS[fault]
+    sets = clean_set(1)
+    roi, z = plant(sets)
+    if z is not None:
+        # A fault of single contours needs no neighbours.
+        sets = {roi: sets[roi]}
+    hits = [f for f in found_in(as_set(sets)) if f.code == code]
+    assert hits, [f.code for f in found_in(as_set(sets))]
+    assert roi in {f.roi for f in hits} | {f.other for f in hits}
+    if code not in NOWHERE:
+        assert all(f.slice_mm is not None and f.place_mm is not None for f in hits)
+        assert all(np.isclose(f.slice_mm, f.place_mm[2], atol=0.5) for f in hits)
+    if z is not None and code != "planes-not-parallel":
+        assert min(abs(f.slice_mm - z) for f in hits) <= 1.2
+
+
+REPAIRED = [
+    "two points", "line across itself", "drawn twice", "drawn twice, almost", "crumb", "line instead of area", "spike",
+    "point off its plane", "slice left out", "two slices left out",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", REPAIRED)
+def test_a_repaired_structure_checks_clean_and_keeps_its_volume(fault):
+    code, plant = FAULTS[fault]
+    whole, sets = clean_set(1), clean_set(1)
+    roi, _ = plant(sets)
+    found = found_in(as_set({roi: sets[roi]}))
+    again = {roi: mended(sets[roi], found)}
+    assert not [f for f in found_in(as_set(again)) if f.code == code]
+    before, after = (compute_dvh(s[roi], None).volume_cc for s in (whole, again))
+    assert after == pytest.approx(before, rel=0.005)
+
+
+def test_a_structure_without_fault_is_left_as_it_is():
+    liver = clean_set()["Liver"]
+    assert mended(liver, []) is liver
+    assert replace(liver, name="x").contours is liver.contours
