@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 KINDS = (".png", ".svg", ".pdf")
 _DPI = 300
-_STYLE: dict[str, Any] = {
+# Any: matplotlib types its settings by a list of all their names.
+_STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
