@@ -187,7 +187,8 @@ def make_solid(
     stack = stack_planes(structure, grid)
     if stack is None:
         return (_nothing_drawn(structure),)
-    return _of_stack(stack, grid, options, slice_spacing_mm, image)
+    parts = separate(stack)
+    return _of_stack(parts[0] if len(parts) == 1 else stack, grid, options, slice_spacing_mm, image)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
