@@ -17,17 +17,20 @@ from dvhkit.cli.cohort import cohort
 from dvhkit.cli.commission import commission
 from dvhkit.cli.contours import contours_app
 from dvhkit.cli.ctv import ctv_app
+from dvhkit.cli.deidentify import deidentify
 from dvhkit.cli.diff import diff
 from dvhkit.cli.dvh import dvh
 from dvhkit.cli.export import export
 from dvhkit.cli.import_masks import import_
 from dvhkit.cli.inspect import inspect
 from dvhkit.cli.lesions import lesions_app
+from dvhkit.cli.listen import listen
 from dvhkit.cli.margin import margin_app
 from dvhkit.cli.names import names_app
 from dvhkit.cli.phantom import phantom_app
 from dvhkit.cli.protocol import protocol_app
 from dvhkit.cli.query import query, table
+from dvhkit.cli.send import fetch, send
 from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE, never_fail_on_letters, print_no_more
 from dvhkit.cli.sum import sum_
 from dvhkit.cli.target import target_app
@@ -53,6 +56,10 @@ app.command()(export)
 app.command("sum")(sum_)
 app.command("check-dvh")(check_dvh)
 app.command("import")(import_)
+app.command()(listen)
+app.command()(send)
+app.command()(fetch)
+app.command()(deidentify)
 app.command()(commission)
 app.add_typer(phantom_app)
 app.add_typer(names_app)

@@ -21,6 +21,7 @@ from dvhkit.cli.options import (
     UncoveredOption,
     open_case,
 )
+from dvhkit.cli.rtdose_out import BitsOption, RtdoseOutOption, file_dose
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run
 from dvhkit.errors import InputError, Reason
 
@@ -51,6 +52,11 @@ def dvh(
         bool, typer.Option("--compare-profiles", help="Compute with every engine profile and show the spread.")
     ] = False,
     uncovered: UncoveredOption = "refuse",
+    rtdose_out: RtdoseOutOption = None,
+    bits: BitsOption = "32",
+    resampled: Annotated[
+        bool, typer.Option("--resampled", help="With --rtdose-out: the dose on the image's lattice.")
+    ] = False,
 ) -> None:
     r"""Compute DVHs and metrics of one plan.
 
@@ -93,6 +99,8 @@ def dvh(
     rows = [numbers.metric(region, m) for region in regions for m in metrics]
     findings = numbers.findings()
     drawn = tables.curves_csv([numbers.curve(region) for region in regions]) if curves else ""
+    if rtdose_out is not None:
+        file_dose(numbers, regions, rtdose_out, bits=bits, resampled=resampled)
     put_out(
         (*metric_view(rows), *tables.findings_panels(findings)),
         json=(json, with_findings(records.metrics_document(rows), findings)),

@@ -8,6 +8,7 @@ import typer
 
 from dvhkit.cli.metric_output import DEFAULT_METRICS, CsvOption, JsonOption, MetricOption, put_out, with_findings
 from dvhkit.cli.options import EngineOption, RtstructOption, RxOption, UncoveredOption
+from dvhkit.cli.rtdose_out import BitsOption, RtdoseOutOption, file_dose
 from dvhkit.cli.streams import announce_first_run
 
 
@@ -38,6 +39,8 @@ def sum_(
     rx: RxOption = None,
     engine: EngineOption = None,
     uncovered: UncoveredOption = "refuse",
+    rtdose_out: RtdoseOutOption = None,
+    bits: BitsOption = "32",
 ) -> None:
     r"""Measure the dose of several plans together, on the structures of the first.
 
@@ -67,6 +70,8 @@ def sum_(
     rows = [numbers.metric(region, m) for region in regions for m in metrics]
     findings, what = numbers.findings(), case.summed.description
     noted = [replace(row, note="; ".join(filter(None, (what, row.note)))) for row in rows]
+    if rtdose_out is not None:
+        file_dose(numbers, regions, rtdose_out, bits=bits)
     put_out(
         (sentence_case(what), *metric_view(rows), *tables.findings_panels(findings)),
         json=(json, with_findings({**records.metrics_document(rows), "dose": what}, findings)),

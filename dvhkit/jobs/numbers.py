@@ -123,7 +123,8 @@ class CaseNumbers(StatedFacts):
             from dvhkit.targets.derive.margin import grow, shrink
 
             make = grow if region.sign == "+" else shrink
-            made = make(self.structure(region.part), region.margins, image=self.case.image, name=str(region))
+            base = self.structure(region.part)
+            made = make(base, region.margins, image=self.case.image, name=str(region), options=self.options)
             self._findings += made.findings
             return made.structure
         from dvhkit.engine.combine import combine
@@ -257,7 +258,7 @@ class CaseNumbers(StatedFacts):
         from dvhkit.targets.derive.margin import grow
 
         body = self._by_number(self._body_ref())
-        near = grow(self.structure(roi), distance_mm, image=self.case.image).structure
+        near = grow(self.structure(roi), distance_mm, image=self.case.image, options=self.options).structure
         return self._compute(combine("-", body, near, name=f"{body.name} beyond {distance_mm:g} mm"))
 
     def _body(self) -> Dvh:
@@ -287,6 +288,7 @@ class CaseNumbers(StatedFacts):
                 expect=expect,
                 others=self.case.structures.structures,
                 slice_spacing_mm=(image.grid.plane_spacing_mm or None) if image is not None else None,
+                options=self.options,
             )
         except NotEvaluable as lack:
             return MarginFact(verdict=Verdict.NOT_EVALUABLE, reason_code=lack.reason.value, reason=lack.message)
