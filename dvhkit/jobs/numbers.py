@@ -20,6 +20,7 @@ from dvhkit.jobs.facts import StatedFacts, containment_fact
 from dvhkit.metrics.evaluate import evaluate_metric as metric_of_dvh
 from dvhkit.metrics.expression import Metric
 from dvhkit.metrics.prescribed import prescriptions_for
+from dvhkit.metrics.shape import SHAPE_KINDS
 from dvhkit.metrics.summed import metric_of_sum
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dvh import DOSE_EQUALITY_RTOL
@@ -214,6 +215,8 @@ class CaseNumbers(StatedFacts):
 
     def metric(self, roi: Region, metric: Metric) -> MetricResult:
         """Return one metric of one region; a lack of data is a result with a reason, never raised."""
+        if metric.kind in SHAPE_KINDS:
+            return self._shape(roi, metric)
         try:
             dvh = self.dvh(roi)
         except GeometryError as error:
@@ -240,6 +243,20 @@ class CaseNumbers(StatedFacts):
         if row.reason_code == Reason.NO_DOSE and self._why_no_dose:
             row = replace(row, reason=self._why_no_dose)
         return row if asked is metric else replace(row, metric=metric.canonical)
+
+    def _shape(self, roi: Region, metric: Metric) -> MetricResult:
+        """Return a number of size or shape: from the contours, whatever the dose."""
+        from dvhkit.targets.compare.shape import shape_value
+
+        image = self.case.image
+        spacing = (image.grid.plane_spacing_mm or None) if image is not None else None
+        try:
+            value = shape_value(self.structure(roi), metric.kind, slice_spacing_mm=spacing)
+        except GeometryError as error:
+            return _no_geometry(roi, metric, error)
+        except NotEvaluable as lack:
+            return _without_value(roi, metric, lack.reason, lack.message)
+        return MetricResult(roi=str(roi), metric=metric.canonical, unit=metric.unit.value, value=value)
 
     def _beyond(self, roi: Region, distance_mm: float) -> Dvh:
         """Return the DVH of the body farther than `distance_mm` from a region; raises `NotEvaluable` without a body."""

@@ -193,6 +193,14 @@ def test_rounded_heights_are_no_missing_slices(gap, decimals, with_image):
     assert "slice-missing" not in codes(dvh)
 
 
+def test_heights_half_way_are_rounded_to_even_numbers_and_still_explained():
+    planes = np.arange(-40.0, 41.0, 1.25)
+    rings = [np.column_stack([r[:, :2], np.round(r[:, 2])]) for r in ball(0, 0, 0.1, 20, planes)]
+    dvh = compute_dvh(drawn(rings), None)
+    assert dvh.volume_cc == pytest.approx(ball_cc(20), rel=3e-3)
+    assert codes(dvh) == {"slices-rounded"}
+
+
 def test_one_missing_slice_among_whole_millimetres_is_still_missing():
     planes = np.delete(np.arange(-15.0, 16.0, 1.0), 12)
     assert "slice-missing" in codes(compute_dvh(drawn(ball(0, 0, 0.1, 14, planes)), None))

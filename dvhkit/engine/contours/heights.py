@@ -157,12 +157,19 @@ def _lattice(heights: FloatArray, unit: float) -> tuple[float, float] | None:
 
 
 def _tightest_step(places: FloatArray, at: FloatArray, unit: float) -> float:
-    """Return the step about which heights stray least; by least squares first, and then by their range."""
+    """Return the step about which heights range least: convex in the step, so thirds close in on it.
+
+    Heights that lie half way are rounded to even numbers, and only the step itself explains all of them.
+    """
     about = float(np.polyfit(places, at, 1)[0])
-    steps = about + unit * np.linspace(-2.0, 2.0, 401) / float(places[-1])
-    ranges = np.ptp(at[None, :] - steps[:, None] * places[None, :], axis=1)
-    # Rounding allows a stretch of steps: its middle.
-    return float(np.median(steps[ranges <= max(float(ranges.min()), unit) + 1e-9]))
+    low, high = (about + side * 2.0 * unit / float(places[-1]) for side in (-1.0, 1.0))
+    for _ in range(80):
+        third = (high - low) / 3.0
+        if np.ptp(at - (low + third) * places) <= np.ptp(at - (high - third) * places):
+            high -= third
+        else:
+            low += third
+    return 0.5 * (low + high)
 
 
 def _rounded(name: str, unit: float) -> Finding:
