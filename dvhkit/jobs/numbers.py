@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -11,13 +12,18 @@ from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from dvhkit.errors import GeometryError, NotEvaluable, Reason, UnknownStructureError
 from dvhkit.findings import Finding, Withholds, withholding, withholds
 from dvhkit.jobs.facts import StatedFacts, containment_fact
 from dvhkit.metrics.evaluate import evaluate_metric as metric_of_dvh
 from dvhkit.metrics.expression import Metric
 from dvhkit.metrics.prescribed import prescriptions_for
+from dvhkit.metrics.shape import SHAPE_KINDS
 from dvhkit.metrics.summed import metric_of_sum
+from dvhkit.model.arrays import FloatArray
+from dvhkit.model.dvh import DOSE_EQUALITY_RTOL
 from dvhkit.protocols.evaluate import MarginFact
 from dvhkit.protocols.facts import ContainmentFact
 from dvhkit.protocols.files.load import Protocol
@@ -40,6 +46,7 @@ Uncovered = Literal["refuse", "exclude"]
 
 # A plotted curve: 400 points draw smoothly at any size of page.
 _CURVE_POINTS = 400
+_LEAST_CURVE_POINTS = 200
 _OPERATOR_SIGN: dict[str, Operator] = {"difference": "-", "union": "|", "intersection": "&"}
 # Names are resolved for one expression; a protocol's aliases have no say in it.
 _NO_PROTOCOL = Protocol(id="", version="", title="", rules=())
@@ -226,7 +233,7 @@ class CaseNumbers(StatedFacts):
         A value that a finding withholds is there, with the reason beside it (`MetricResult.withheld`).
         """
         row = self._measured(roi, metric)
-        why = self._withheld(roi, on_dose=metric.kind != "Volume") if row.value is not None else ()
+        why = self._withheld(roi, on_dose=metric.kind not in ("Volume", *SHAPE_KINDS)) if row.value is not None else ()
         return row if not why else withheld_metric(row, why)
 
     def withheld_links(self) -> tuple[Finding, ...]:
@@ -257,6 +264,8 @@ class CaseNumbers(StatedFacts):
         return (*found, *(f for f in withholding(own, self.accepted) if withholds(f) is Withholds.ROI))
 
     def _measured(self, roi: Region, metric: Metric) -> MetricResult:
+        if metric.kind in SHAPE_KINDS:
+            return self._shape(roi, metric)
         try:
             dvh = self.dvh(roi)
         except GeometryError as error:
@@ -283,6 +292,20 @@ class CaseNumbers(StatedFacts):
         if row.reason_code == Reason.NO_DOSE and self._why_no_dose:
             row = replace(row, reason=self._why_no_dose)
         return row if asked is metric else replace(row, metric=metric.canonical)
+
+    def _shape(self, roi: Region, metric: Metric) -> MetricResult:
+        """Return a number of size or shape: from the contours, whatever the dose."""
+        from dvhkit.targets.compare.shape import shape_value
+
+        image = self.case.image
+        spacing = (image.grid.plane_spacing_mm or None) if image is not None else None
+        try:
+            value = shape_value(self.structure(roi), metric.kind, slice_spacing_mm=spacing)
+        except GeometryError as error:
+            return _no_geometry(roi, metric, error)
+        except NotEvaluable as lack:
+            return _without_value(roi, metric, lack.reason, lack.message)
+        return MetricResult(roi=str(roi), metric=metric.canonical, unit=metric.unit.value, value=value)
 
     def _beyond(self, roi: Region, distance_mm: float) -> Dvh:
         """Return the DVH of the body farther than `distance_mm` from a region; raises `NotEvaluable` without a body."""
@@ -363,8 +386,12 @@ class CaseNumbers(StatedFacts):
     def curve(self, region: Region) -> Curve:
         """Return the cumulative DVH of a region for tables and plots."""
         structure, dvh = self.structure(region), self.dvh(region)
-        doses, volumes_cc = dvh.curve(step_gy=max((dvh.max_gy or 0.0) / _CURVE_POINTS, 1e-3))
+        dose = self.case.dose
+        top_gy = float(dose.values_gy.max(initial=0.0)) if dose is not None else dvh.max_gy or 0.0
+        doses, volumes_cc = dvh.curve(step_gy=_curve_step(dvh.max_gy or 0.0, top_gy))
         percent = volumes_cc * (100.0 / dvh.volume_cc) if dvh.volume_cc > 0 else volumes_cc
+        readings = np.stack([percent, *(_percent_at_least(v, doses) for v in dvh.variants if v.volume_cc > 0)])
+        has_band = len(readings) > 1
         return Curve(
             roi=str(region),
             roi_type=structure.rt_roi_type,
@@ -372,7 +399,23 @@ class CaseNumbers(StatedFacts):
             volume_cc=dvh.volume_cc,
             dose_gy=tuple(float(d) for d in doses),
             volume_pct=tuple(float(v) for v in percent),
+            low_pct=tuple(round(float(v), 4) for v in readings.min(axis=0)) if has_band else (),
+            high_pct=tuple(round(float(v), 4) for v in readings.max(axis=0)) if has_band else (),
         )
+
+
+def _curve_step(own_top_gy: float, top_gy: float) -> float:
+    """Return the step of a curve's doses: a round one for the whole case, in even parts where a curve ends early."""
+    raw = max(top_gy, 1e-3) / _CURVE_POINTS
+    scale = 10.0 ** math.floor(math.log10(raw))
+    shared = next(f * scale for f in (1, 2, 5, 10) if f * scale >= raw * (1 - 1e-9))
+    return shared / max(1, math.ceil(shared * _LEAST_CURVE_POINTS / max(own_top_gy, shared)))
+
+
+def _percent_at_least(dvh: Dvh, doses: FloatArray) -> FloatArray:
+    below = np.concatenate([[0.0], np.cumsum(dvh.part_cc)])
+    first = np.searchsorted(dvh.dose_gy, doses * (1 - DOSE_EQUALITY_RTOL), side="left")
+    return np.asarray((below[-1] - below[first]) * (100.0 / dvh.volume_cc))
 
 
 def _threads() -> int:

@@ -23,6 +23,8 @@ class Dimension(StrEnum):
     DOSE = "dose"
     VOLUME = "volume"
     NUMBER = "number"
+    LENGTH = "length"
+    AREA = "area"
     NONE = "none"
 
     @property
@@ -35,6 +37,8 @@ _UNITS: dict[Dimension, tuple[Unit, ...]] = {
     Dimension.DOSE: (Unit.GY, Unit.PERCENT),
     Dimension.VOLUME: (Unit.CC, Unit.PERCENT),
     Dimension.NUMBER: (Unit.NONE,),
+    Dimension.LENGTH: (Unit.MM,),
+    Dimension.AREA: (Unit.CM2,),
     Dimension.NONE: (Unit.NONE,),
 }
 

@@ -140,7 +140,11 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """A cumulative DVH for plotting: `volume_pct` of the structure's volume that receives at least each `dose_gy`."""
+    """A cumulative DVH for plotting: `volume_pct` of the structure's volume that receives at least each `dose_gy`.
+
+    `low_pct` and `high_pct` are the band, over all readings of the slices; empty where none was computed. Doses are
+    even parts of a step that all curves of a case share, so that two curves can be read at one dose.
+    """
 
     roi: str
     roi_type: str
@@ -148,6 +152,8 @@ class Curve:
     volume_cc: float
     dose_gy: tuple[float, ...]
     volume_pct: tuple[float, ...]
+    low_pct: tuple[float, ...] = ()
+    high_pct: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
