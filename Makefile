@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.setup-stamp
 AUDIT  := $(VENV)/.audit-stamp
 OUT    ?= audit-demo
 
-.PHONY: help setup audit test test-all fuzz bench validate lint format demo-data clean
+.PHONY: help setup audit test test-all fuzz bench validate lint format docs-pictures demo-data clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -65,6 +65,9 @@ lint: setup  ## ruff, mypy, import contracts
 format: setup  ## let ruff format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+docs-pictures: setup  ## make the pictures of README anew, with Chromium; a test holds what they were made from
+	@$(BIN)/python scripts/make_docs_pictures.py
 
 demo-data: setup  ## make test_data/ anew
 	@$(BIN)/python scripts/make_demo_data.py

@@ -117,6 +117,7 @@ class Reason(StrEnum):
     EFFECTIVE_DOSE = "effective-dose"
     NOT_IMPLEMENTED = "not-yet-evaluable"
     UNVERIFIED = "unverified-limit"
+    WITHHELD = "withheld"
 
 
 class NotEvaluable(DvhkitError):  # noqa: N818 -- it names a state of the data, not a mistake

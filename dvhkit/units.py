@@ -17,6 +17,7 @@ class Unit(StrEnum):
     PERCENT = "%"
     CC = "cc"
     MM = "mm"
+    CM2 = "cm2"
     COUNT = "count"
     NONE = ""
 
@@ -34,6 +35,9 @@ _SPELLINGS: dict[str, tuple[Unit, float]] = {
     "mm³": (Unit.CC, 1e-3),
     "mm": (Unit.MM, 1.0),
     "cm": (Unit.MM, 10.0),
+    "cm2": (Unit.CM2, 1.0),
+    "cm²": (Unit.CM2, 1.0),
+    "mm2": (Unit.CM2, 0.01),
     "count": (Unit.COUNT, 1.0),
     "": (Unit.NONE, 1.0),
 }

@@ -93,7 +93,14 @@ def rows_of(document: Document, table: str) -> Iterator[Row]:
         yield from (_finding(case_id, finding) for finding in record["findings"])
     else:
         for row in record[table]:
-            yield {"case_id": case_id, **{_RENAMED.get(key, key): _plain(value) for key, value in row.items()}}
+            cells = {_RENAMED.get(key, key): _plain(value) for key, value in row.items() if key != "withheld"}
+            codes = "; ".join(row.get("withheld", ()))
+            # A rule or metric bears the findings that withhold it; empty where none does.
+            yield {
+                "case_id": case_id,
+                **cells,
+                **({} if table == "curves" else {"withheld": codes, "finding_code": codes}),
+            }
 
 
 def _finding(case_id: str, finding: Document) -> Row:

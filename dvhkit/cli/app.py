@@ -17,20 +17,25 @@ from dvhkit.cli.cohort import cohort
 from dvhkit.cli.commission import commission
 from dvhkit.cli.contours import contours_app
 from dvhkit.cli.ctv import ctv_app
+from dvhkit.cli.deidentify import deidentify
 from dvhkit.cli.diff import diff
 from dvhkit.cli.dvh import dvh
 from dvhkit.cli.export import export
 from dvhkit.cli.import_masks import import_
 from dvhkit.cli.inspect import inspect
 from dvhkit.cli.lesions import lesions_app
+from dvhkit.cli.listen import listen
 from dvhkit.cli.margin import margin_app
 from dvhkit.cli.names import names_app
 from dvhkit.cli.phantom import phantom_app
+from dvhkit.cli.plot import plot_app
 from dvhkit.cli.protocol import protocol_app
 from dvhkit.cli.query import query, table
+from dvhkit.cli.send import fetch, send
 from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE, never_fail_on_letters, print_no_more
 from dvhkit.cli.sum import sum_
 from dvhkit.cli.target import target_app
+from dvhkit.cli.verify import sign, verify
 from dvhkit.errors import DvhkitError, EngineError
 
 app = typer.Typer(
@@ -51,8 +56,14 @@ app.command()(dvh)
 app.command()(inspect)
 app.command()(export)
 app.command("sum")(sum_)
+app.command()(verify)
+app.command()(sign)
 app.command("check-dvh")(check_dvh)
 app.command("import")(import_)
+app.command()(listen)
+app.command()(send)
+app.command()(fetch)
+app.command()(deidentify)
 app.command()(commission)
 app.add_typer(phantom_app)
 app.add_typer(names_app)
@@ -60,6 +71,7 @@ app.add_typer(protocol_app)
 app.add_typer(margin_app)
 app.add_typer(target_app)
 app.add_typer(ctv_app)
+app.add_typer(plot_app)
 app.add_typer(contours_app)
 app.add_typer(lesions_app)
 

@@ -9,6 +9,7 @@ import typer
 
 from dvhkit.cli import audit_run
 from dvhkit.cli.options import (
+    AcceptOption,
     EngineOption,
     FractionsOption,
     ImageOption,
@@ -18,7 +19,9 @@ from dvhkit.cli.options import (
     RtstructOption,
     RxOption,
     SameFrameOption,
+    SiteOption,
     UncoveredOption,
+    acceptances,
     open_case,
 )
 from dvhkit.cli.streams import announce_first_run
@@ -108,6 +111,11 @@ def audit(
     accept_effective: Annotated[
         bool, typer.Option("--accept-effective", help="Vouch that limits are meant in a dose of type EFFECTIVE.")
     ] = False,
+    accept: AcceptOption = None,
+    site: SiteOption = None,
+    identify: Annotated[
+        bool, typer.Option("--identify", help="Put the patient's name and ID into report, CSV and JSON.")
+    ] = False,
     rtstruct: RtstructOption = None,
     rtdose: RtdoseOption = None,
     rtplan: RtplanOption = None,
@@ -149,6 +157,7 @@ def audit(
     there already are not computed again, so the same command goes on with a run that was stopped. Exit code 0: every
     rule met; 1: some rule failed or could not be judged, or none applied (nothing was judged, so nothing is met); 2:
     unusable input; 3: a fault of ours, or a case whose process crashed, hung or ran out of memory; 130: stopped.
+    Numbers that a finding withholds are shown and judge nothing; --accept CODE vouches for one code.
 
     --rtstruct, --rtdose, --rtplan and --image choose the files of one plan where the UIDs leave a choice open.
 
@@ -184,6 +193,8 @@ def audit(
         uncovered=uncovered,
         eqd2_alpha_beta_gy=eqd2,
         accept_effective=accept_effective,
+        accept=acceptances(accept, site),
+        identify=identify,
         waivers=waived,
     )
     named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame)

@@ -180,10 +180,15 @@ def write_derived(
 
 
 def _row(derived: Derived, spacing_mm: float) -> dict[str, Any]:
+    import numpy as np
+
     from dvhkit.engine.dvh import compute_dvh
 
     structure = derived.structure
-    slices = {round(float(c.points_mm[:, 2].mean()), 2) for c in structure.closed_contours}
+    # Along the axis across which its contours are flat: sagittal and coronal ones have planes, too.
+    spreads = [np.ptp(c.points_mm, axis=0) for c in structure.closed_contours]
+    across = 2 - int(np.max(spreads, axis=0)[::-1].argmin()) if spreads else 2
+    slices = {round(float(c.points_mm[:, across].mean()), 2) for c in structure.closed_contours}
     volume_cc = compute_dvh(structure, None, slice_spacing_mm=spacing_mm or None).volume_cc
     return {"name": structure.name, "how": "", "volume_cc": round(volume_cc, 4), "slices": len(slices)}
 

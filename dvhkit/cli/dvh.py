@@ -8,6 +8,7 @@ import typer
 
 from dvhkit.cli.metric_output import DEFAULT_METRICS, CsvOption, JsonOption, MetricOption, put_out, with_findings
 from dvhkit.cli.options import (
+    AcceptOption,
     CasePath,
     EngineOption,
     FractionsOption,
@@ -19,8 +20,10 @@ from dvhkit.cli.options import (
     RxOption,
     SameFrameOption,
     UncoveredOption,
+    acceptances,
     open_case,
 )
+from dvhkit.cli.rtdose_out import BitsOption, RtdoseOutOption, file_dose
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run
 from dvhkit.errors import InputError, Reason
 
@@ -51,6 +54,12 @@ def dvh(
         bool, typer.Option("--compare-profiles", help="Compute with every engine profile and show the spread.")
     ] = False,
     uncovered: UncoveredOption = "refuse",
+    accept: AcceptOption = None,
+    rtdose_out: RtdoseOutOption = None,
+    bits: BitsOption = "32",
+    resampled: Annotated[
+        bool, typer.Option("--resampled", help="With --rtdose-out: the dose on the image's lattice.")
+    ] = False,
 ) -> None:
     r"""Compute DVHs and metrics of one plan.
 
@@ -83,7 +92,7 @@ def dvh(
     if compare_profiles:
         profile_view.show_profiles(profile_view.compare_profiles(case, roi, metrics, uncovered=uncovered), json)
         return
-    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered)
+    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accepted=[a.code for a in acceptances(accept)])
     regions = [numbers.region(name) for name in roi] if roi else numbers.every_roi()
     if not regions:
         raise InputError(
@@ -93,6 +102,8 @@ def dvh(
     rows = [numbers.metric(region, m) for region in regions for m in metrics]
     findings = numbers.findings()
     drawn = tables.curves_csv([numbers.curve(region) for region in regions]) if curves else ""
+    if rtdose_out is not None:
+        file_dose(numbers, regions, rtdose_out, bits=bits, resampled=resampled)
     put_out(
         (*metric_view(rows), *tables.findings_panels(findings)),
         json=(json, with_findings(records.metrics_document(rows), findings)),

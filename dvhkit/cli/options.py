@@ -16,6 +16,7 @@ from dvhkit.errors import InputError
 if TYPE_CHECKING:
     from dvhkit.model.case import Case
     from dvhkit.readers.case import DoseNeed
+    from dvhkit.results.audit import Acceptance
 
 CasePath = Annotated[Optional[Path], typer.Argument(help="Folder (or one file in it) with the plan's DICOM files.")]  # noqa: UP045 -- typer reads it
 RtstructOption = Annotated[Optional[Path], typer.Option("--rtstruct", help="Use this RTSTRUCT file.")]  # noqa: UP045
@@ -86,6 +87,34 @@ UncoveredOption = Annotated[
         "or that of the part inside (exclude).",
     ),
 ]
+
+AcceptOption = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--accept",
+        metavar="CODE",
+        help="Vouch for findings of this code: numbers that they withhold are judged all the same; repeatable.",
+    ),
+]
+SiteOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--site",
+        metavar="FILE",
+        envvar="DVHKIT_SITE",
+        help="What a clinic vouches for once and for all, with reasons (YAML).",
+    ),
+]
+
+
+def acceptances(codes: list[str] | None, site: Path | None = None) -> tuple[Acceptance, ...]:
+    """Return what the command line and a site file vouch for; the command line comes first."""
+    from dvhkit.findings import require_code
+    from dvhkit.protocols.files.site import load_site
+    from dvhkit.results.audit import Acceptance
+
+    given = [Acceptance(code=require_code(code), by="--accept") for code in codes or ()]
+    return (*given, *(load_site(site) if site is not None else ()))
 
 
 def open_case(

@@ -48,13 +48,23 @@ def read_plans(plans: Sequence[str], rtstruct: Path | None = None) -> list[Case]
     return cases
 
 
+def _with_dose_findings(case: Case, number: int) -> Case:
+    """Return a course with what is doubtful about its dose: of the sum it could not be told."""
+    from dataclasses import replace
+
+    from dvhkit.jobs.numbers import CaseNumbers
+
+    found = [replace(f, message=f"Plan {number}: {f.message}") for f in CaseNumbers(case).dose_findings()]
+    return replace(case, findings=(*case.findings, *found))
+
+
 def summed_case(
     plans: Sequence[str], *, rtstruct: Path | None = None, eqd2_alpha_beta_gy: float | None, allow_unlike: bool
 ) -> Case:
     """Return the first plan's case with the dose of all plans together."""
     from dvhkit.metrics.summed import course_of, sum_cases
 
-    cases = read_plans(plans, rtstruct)
+    cases = [_with_dose_findings(case, n) for n, case in enumerate(read_plans(plans, rtstruct), 1)]
     courses = []
     for number, (case, plan) in enumerate(zip(cases, plans, strict=True), 1):
         _, planned, delivered = plan_parts(plan)

@@ -7,7 +7,8 @@ from typing import Annotated, Optional
 import typer
 
 from dvhkit.cli.metric_output import DEFAULT_METRICS, CsvOption, JsonOption, MetricOption, put_out, with_findings
-from dvhkit.cli.options import EngineOption, RtstructOption, RxOption, UncoveredOption
+from dvhkit.cli.options import AcceptOption, EngineOption, RtstructOption, RxOption, UncoveredOption, acceptances
+from dvhkit.cli.rtdose_out import BitsOption, RtdoseOutOption, file_dose
 from dvhkit.cli.streams import announce_first_run
 
 
@@ -38,6 +39,9 @@ def sum_(
     rx: RxOption = None,
     engine: EngineOption = None,
     uncovered: UncoveredOption = "refuse",
+    accept: AcceptOption = None,
+    rtdose_out: RtdoseOutOption = None,
+    bits: BitsOption = "32",
 ) -> None:
     r"""Measure the dose of several plans together, on the structures of the first.
 
@@ -61,12 +65,14 @@ def sum_(
     case = with_user_prescription(case, rx_gy=rx, fractions=None)
     assert case.summed is not None
     announce_first_run()
-    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered)
+    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accepted=[a.code for a in acceptances(accept)])
     regions = [numbers.region(name) for name in roi] if roi else numbers.every_roi()
     numbers.prepare(regions)
     rows = [numbers.metric(region, m) for region in regions for m in metrics]
     findings, what = numbers.findings(), case.summed.description
     noted = [replace(row, note="; ".join(filter(None, (what, row.note)))) for row in rows]
+    if rtdose_out is not None:
+        file_dose(numbers, regions, rtdose_out, bits=bits)
     put_out(
         (sentence_case(what), *metric_view(rows), *tables.findings_panels(findings)),
         json=(json, with_findings({**records.metrics_document(rows), "dose": what}, findings)),

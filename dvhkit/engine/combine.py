@@ -138,6 +138,7 @@ def _operand(stack: PlaneStack, other_gap_mm: float | None) -> _Operand:
     """Let a lone slice stand for the other operand's slice distance, or for itself alone if nobody knows one."""
     parts = separate(stack)
     islands = tuple(_operand(part, other_gap_mm) for part in parts) if len(parts) > 1 else ()
+    stack = stack if islands else parts[0]
     runs = find_runs(stack, slice_spacing_mm=None, fallback_mm=other_gap_mm or 2 * _SAME_MM)
     assert runs is not None
     lo, hi = slabs(stack, runs, profile("prism"))

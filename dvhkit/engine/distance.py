@@ -3,12 +3,13 @@
 The margin starts from the contours, not from voxels. In each plane the gauge distance is exact from the polygon's
 edges (`engine.kernels.gauge`); across the planes the lower envelope of asymmetric parabolas takes the
 least of all planes, refined on the surface that runs straight between neighbours; the planes are the drawn slices and
-as many sections between and beyond them as the shape asks for (`engine.loft`).
+as many sections of the solid between and beyond them as the shape asks for (`engine.solid.sampled`).
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import sqrt
@@ -17,11 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvhkit.engine.contours.planes import PlaneStack
-from dvhkit.engine.contours.runs import Runs
 from dvhkit.engine.kernels.envelope import across_planes
 from dvhkit.engine.kernels.gauge import gauge_field
-from dvhkit.engine.loft import loft
-from dvhkit.engine.loft_parts import Section, flat_rings
+from dvhkit.engine.solid import Solid
+from dvhkit.engine.solid.sampled import Section, all_sections
 from dvhkit.engine.trace import Tracer
 from dvhkit.errors import GeometryError
 from dvhkit.model.arrays import FloatArray
@@ -43,6 +43,9 @@ _BAND_ROWS, _BAND_SOURCES, _BAND_PLANES = 16, 8, 16
 # Gauges are refined as far from the margin's surface as a node beside it may lie.
 _NEAR_NODES = 1.5
 _DEEP_NODES = 3.0
+_REPEAT_MM = 1e-9
+# Sections of the solid itself are traced on finer squares: what they lack comes on top of what the result does.
+_SOURCE_FRAC = 0.5
 # The kernels let go of the interpreter; more threads than this only wait for memory.
 _THREADS = min(4, os.cpu_count() or 1)
 
@@ -84,9 +87,9 @@ class _Window:
 
 
 def grown_sections(
-    stack: PlaneStack, runs: Runs, margins: FrameMargins, heights_mm: FloatArray, *, step_mm: float | None = None
+    solid: Solid, margins: FrameMargins, heights_mm: FloatArray, *, step_mm: float | None = None
 ) -> list[Section]:
-    """Return the sections, at the given heights, of a structure grown by a margin.
+    """Return the sections, at the given heights, of a solid grown by a margin.
 
     Parameters
     ----------
@@ -97,23 +100,23 @@ def grown_sections(
     step_mm
         Grid on which the result is traced; chosen from structure and margin where None.
     """
-    step = step_mm or _choose_step(stack, margins, grows=True)
-    sources = loft(stack, runs, step_mm=step)
+    step = step_mm or _choose_step(solid.stack, margins, grows=True)
+    sources = all_sections(solid, _SOURCE_FRAC * step)
     window = _window(sources, margins, step)
     with ThreadPoolExecutor(_THREADS) as pool:
         return _traced(_across(sources, heights_mm, margins, window, pool), heights_mm, window, pool)
 
 
 def shrunk_sections(
-    stack: PlaneStack, runs: Runs, margins: FrameMargins, heights_mm: FloatArray, *, step_mm: float | None = None
+    solid: Solid, margins: FrameMargins, heights_mm: FloatArray, *, step_mm: float | None = None
 ) -> list[Section]:
-    """Return the sections, at the given heights, of a structure shrunk by a margin.
+    """Return the sections, at the given heights, of a solid shrunk by a margin.
 
     What is left are the points that keep the margin to every point outside: the complement is grown by the mirrored
     margin. Parameters as in `grown_sections`.
     """
-    step = step_mm or _choose_step(stack, margins, grows=False)
-    sources = loft(stack, runs, step_mm=step)
+    step = step_mm or _choose_step(solid.stack, margins, grows=False)
+    sources = all_sections(solid, _SOURCE_FRAC * step)
     window = _window(sources, None, step)
     outside = [Section(w_mm=s.w_mm, rings=tuple(ring[::-1] for ring in s.rings)) for s in sources]
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -195,7 +198,7 @@ def _gauges(
         inside = np.empty((window.n_rows, window.n_columns), np.bool_)
         for index in range(first, min(first + _BAND_SOURCES, len(sources))):
             if sources[index].rings:
-                points, starts = flat_rings(sources[index].rings)
+                points, starts = _flat_rings(sources[index].rings)
                 points = (points - window.origin_uv) / window.step_mm
                 gauge_field(points, starts, in_nodes, beyond, depth, complement, inside, fields[:, index])
             else:
@@ -220,6 +223,27 @@ def _brackets(sources_mm: FloatArray, heights_mm: FloatArray) -> tuple[NDArray[n
     above = np.where(share == 0.0, below, above)
     below = np.where(share == 1.0, above, below)
     return np.where(inside[:, None], np.column_stack([below, above]), -1), share
+
+
+def _flat_rings(rings: Iterable[FloatArray]) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Return rings as one array of points and the index of each ring's first point, as kernels take them.
+
+    Points that repeat the one before are left out, and rings of which fewer than three are left.
+    """
+    kept = [clean for clean in map(_without_repeats, rings) if len(clean) >= 3]
+    starts = np.zeros(len(kept) + 1, np.int64)
+    np.cumsum([len(r) for r in kept], out=starts[1:])
+    if len(kept) == 1:
+        return np.ascontiguousarray(kept[0]), starts
+    return (np.concatenate(kept) if kept else np.empty((0, 2))), starts
+
+
+def _without_repeats(ring: FloatArray) -> FloatArray:
+    change = np.empty_like(ring)
+    change[0] = ring[0] - ring[-1]
+    np.subtract(ring[1:], ring[:-1], out=change[1:])
+    repeats = (np.abs(change) <= _REPEAT_MM).all(axis=1)
+    return ring[~repeats] if repeats.any() else ring
 
 
 def _traced(

@@ -69,6 +69,16 @@ def on_one_grid(doses: Sequence[Dose]) -> OnOneGrid:
     )
 
 
+def onto_grid(dose: Dose, grid: Grid) -> tuple[FloatArray, Grid]:
+    """Return `dose` on the box of another grid in which it is known, and that box.
+
+    Raises `GeometryError` where they do not overlap, or are so tilted that no whole box is known.
+    """
+    values, known = _resampled(dose, grid)
+    box = _box(known)
+    return frozen_array(values[box]), _cut(grid, box)
+
+
 def dose_at(dose: Dose, points_mm: FloatArray) -> FloatArray:
     """Return the dose in Gy at (n, 3) patient points, trilinear between voxel centres; NaN outside the grid.
 

@@ -11,10 +11,10 @@ from itertools import groupby
 import numpy as np
 
 from dvhkit.engine.field.accumulate import Reading, accumulated
-from dvhkit.engine.field.bounds import hull, rounded
+from dvhkit.engine.field.bounds import ends_cc, hull, rounded
 from dvhkit.engine.field.faces import greatest_on_faces_gy
 from dvhkit.engine.field.joined import joined
-from dvhkit.engine.options import EngineOptions, admissible
+from dvhkit.engine.options import DoseEnd, EngineOptions, admissible
 from dvhkit.engine.solid.solid import Solid, make_islands
 from dvhkit.findings import Finding
 from dvhkit.model.dose import Dose
@@ -27,6 +27,7 @@ from dvhkit.model.structure import Structure
 _ENDS_MATTER_CC = 1000.0
 # Less outside the dose grid is the rounding of contours and grids.
 MUCH_UNCOVERED_FRAC = 1e-6
+_OTHER_END = {DoseEnd.FACES: DoseEnd.CENTRES, DoseEnd.CENTRES: DoseEnd.FACES}
 
 
 def compute_dvh(
@@ -75,7 +76,9 @@ def compute_dvh(
         return dvh
     others = (joined([_plainly(solid, options, dose) for solid in other]) for other in islands.others)
     dvh = replace(dvh, variants=(*dvh.variants, *(replace(other, reading="other contours") for other in others)))
-    return _with_faces(dvh, structure, options, dose, slice_spacing_mm)
+    return _with_faces(
+        dvh, structure=structure, options=options, dose=dose, slice_spacing_mm=slice_spacing_mm, image=image
+    )
 
 
 def _plainly(solid: Solid, options: EngineOptions, dose: Dose | None) -> Dvh:
@@ -102,6 +105,8 @@ def _with_band(drawn: Solid, options: EngineOptions, dose: Dose | None, *, ends_
         return found[main]
     named = ((found[v], PEAKS if v is smooth else v.options.profile) for v in variants)
     dvh = replace(found[main], variants=tuple(replace(variant, reading=name) for variant, name in named))
+    if not ends_matter:
+        dvh = replace(dvh, ends_cc=ends_cc(drawn))
     if smooth is None:
         return dvh
     return replace(
@@ -112,13 +117,23 @@ def _with_band(drawn: Solid, options: EngineOptions, dose: Dose | None, *, ends_
 
 
 def _with_faces(
-    dvh: Dvh, structure: Structure, options: EngineOptions, dose: Dose | None, slice_spacing_mm: float | None
+    dvh: Dvh,
+    *,
+    structure: Structure,
+    options: EngineOptions,
+    dose: Dose | None,
+    slice_spacing_mm: float | None,
+    image: Grid | None,
 ) -> Dvh:
     """Return the DVH, and its variants, with what bounds the dose outside the grid, where much lies there."""
     if dose is None or not max(d.uncovered_frac for d in (dvh, *dvh.variants)) > MUCH_UNCOVERED_FRAC:
         return dvh
     face_gy = greatest_on_faces_gy(structure, dose, options, slice_spacing_mm=slice_spacing_mm)
-    variants = tuple(replace(variant, face_gy=face_gy) for variant in dvh.variants)
+    other = replace(options, profile="dose-to-centres", dose_end=_OTHER_END[options.dose_end])
+    islands = make_islands(structure, dose.grid, options, slice_spacing_mm=slice_spacing_mm, image=image)
+    centres = joined([_plainly(solid, other, dose) for solid in islands.solids])
+    every = (*dvh.variants, replace(centres, reading=f"dose to {other.dose_end.value}"))
+    variants = tuple(replace(variant, face_gy=face_gy) for variant in every)
     return replace(dvh, face_gy=face_gy, variants=variants)
 
 

@@ -196,19 +196,23 @@ def end_halves_mm(grid: Grid) -> FloatArray:
     return 0.5 * gaps[[0, -1]]
 
 
-def rim_mm(frame: Frame, grid: Grid) -> FloatArray:
-    """Return least and greatest u and v of the outermost voxels' faces; unbounded where the frame is not the grid's."""
+def rim_mm(frame: Frame, grid: Grid, *, to_centres: bool = False) -> FloatArray:
+    """Return least and greatest u and v of the outermost voxels' faces, or centres.
+
+    Unbounded where the frame is not the grid's.
+    """
+    half = 0.0 if to_centres else 0.5
     if not frame.is_aligned:
         return np.array([-np.inf, np.inf, -np.inf, np.inf])
     rim = np.empty(4)
     for a in range(2):
         axis = frame.grid_axis[a]
         if axis == 2:
-            below, above = end_halves_mm(grid)
+            below, above = (2.0 * half) * end_halves_mm(grid)
             rim[2 * a : 2 * a + 2] = grid.offsets_mm[0] - below, grid.offsets_mm[-1] + above
         else:
             count = (grid.n_columns, grid.n_rows)[axis]
-            rim[2 * a : 2 * a + 2] = float(grid.spacing_mm[axis]) * np.array([-0.5, count - 0.5])
+            rim[2 * a : 2 * a + 2] = float(grid.spacing_mm[axis]) * np.array([-half, count - 1.0 + half])
     return rim
 
 

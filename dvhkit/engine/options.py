@@ -24,6 +24,13 @@ class EndCap(StrEnum):
     SHAPE = "shape"
 
 
+class DoseEnd(StrEnum):
+    """How far the dose reaches beyond the outermost voxel centres."""
+
+    FACES = "faces"
+    CENTRES = "centres"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
     """Conventions and effort of one DVH computation.
@@ -46,6 +53,9 @@ class EngineOptions:
         next, empty one. A structure of a single slice keeps at least half its thickness.
     round_stretch
         Factor on the height of rounded end caps.
+    dose_end
+        The dose ends at the outer faces of the outermost voxels, or at their centres, as one large planning system
+        has it. For contours along the axes of the dose grid.
     cells_target
         Number of cells that a structure is divided into at least, as far as `subdivision_max` allows.
     subdivision_max
@@ -58,6 +68,7 @@ class EngineOptions:
     bend_max: float = 4.0
     flat_scale: tuple[float, float] = (1.0, 1.0)
     round_stretch: float = 1.0
+    dose_end: DoseEnd = DoseEnd.FACES
     cells_target: int = 50_000
     subdivision_max: int = 24
 
@@ -76,6 +87,7 @@ PROFILES: dict[str, EngineOptions] = {
         EngineOptions(profile="prism", between=Between.PRISM, end_cap=EndCap.HALF_SLICE),
         EngineOptions(profile="prism-1.5mm", between=Between.PRISM, end_cap=EndCap.HALF_SLICE_1_5MM),
         EngineOptions(profile="prism-no-cap", between=Between.PRISM, end_cap=EndCap.NONE),
+        EngineOptions(profile="dose-to-centres", dose_end=DoseEnd.CENTRES),
     )
 }
 

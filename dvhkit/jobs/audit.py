@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dvhkit.errors import GeometryError
-from dvhkit.findings import Finding, Level
+from dvhkit.findings import Finding, Level, require_code
+from dvhkit.jobs.identity import plan_identity
 from dvhkit.jobs.numbers import CaseNumbers, Uncovered
+from dvhkit.jobs.prescription import prescription_findings
 from dvhkit.metrics.expression import Metric, parse_metric
 from dvhkit.model.plan import Prescription
 from dvhkit.protocols.evaluate import StructureFact, evaluate_protocol
@@ -20,7 +22,7 @@ from dvhkit.protocols.files.context import PRESCRIPTION, unknown_keys
 from dvhkit.protocols.files.load import Protocol, load_protocol
 from dvhkit.protocols.naming.aliases import unused_aliases
 from dvhkit.protocols.naming.regions import Region, RoiRef
-from dvhkit.results.audit import AuditRecord, Curve, InputFile, MetricResult, Provenance
+from dvhkit.results.audit import Acceptance, AuditRecord, Curve, InputFile, MetricResult, Provenance
 
 if TYPE_CHECKING:
     from dvhkit.model.case import Case
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 # What a report shows of each structure beside the rules.
 _REPORT_METRICS = ("Volume[cc]", "Min[Gy]", "D95%[Gy]", "Mean[Gy]", "D2%[Gy]", "Max[Gy]")
+# Who vouches for a finding where nothing else is said.
+BY_CALLER = "the user"
 _LIBRARIES = ("numpy", "numba", "pydicom", "shapely")
 
 
@@ -85,6 +89,8 @@ def audit_case(
     uncovered: Uncovered = "refuse",
     eqd2_alpha_beta_gy: float | None = None,
     accept_effective: bool = False,
+    accept: Sequence[Acceptance | str] = (),
+    identify: bool = False,
 ) -> AuditRecord:
     """Hold a case against a protocol.
 
@@ -101,6 +107,10 @@ def audit_case(
     accept_effective
         Hold limits against a dose that is biologically effective (DoseType EFFECTIVE) and not that of an ion plan;
         otherwise such rules are not evaluable.
+    accept
+        Codes of findings that somebody vouches for: they then withhold nothing, and the record says so.
+    identify
+        Put the patient's name and ID into the record's `identity`; otherwise they stay out.
 
     Returns
     -------
@@ -111,11 +121,17 @@ def audit_case(
     ------
     ProtocolError
         If the protocol cannot be used.
+    InputError
+        If `accept` names a code that no finding has.
     """
     loaded = protocol if isinstance(protocol, Protocol) else load_protocol(protocol)
     context = dict(context or {})
     case = _with_context_prescription(case, context.get(PRESCRIPTION))
-    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accept_effective=accept_effective)
+    case = replace(case, findings=(*case.findings, *prescription_findings(case)))
+    accepted = _acceptances(accept, accept_effective=accept_effective)
+    codes = {a.code for a in accepted}
+    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accepted=codes)
+    numbers.add_findings(_name_findings(case, loaded))
     rules = evaluate_protocol(loaded, numbers, context, eqd2_alpha_beta_gy=eqd2_alpha_beta_gy)
     regions = _regions_to_report(numbers)
     numbers.prepare(regions)
@@ -131,14 +147,22 @@ def audit_case(
         metrics=tuple(metrics),
         findings=(
             *numbers.findings(),
-            *_name_findings(case, loaded),
             *unused_aliases(loaded, case.structures.names),
             *_context_findings(loaded, context),
         ),
         curves=tuple(_curves(numbers, regions)),
         margin_maps=numbers.margin_maps(),
         provenance=_provenance(case, loaded, numbers.options.profile),
+        identity=plan_identity(case, identify=identify),
+        accepted=accepted,
     )
+
+
+def _acceptances(accept: Sequence[Acceptance | str], *, accept_effective: bool) -> tuple[Acceptance, ...]:
+    """Return what is vouched for, each code once, the first word counting."""
+    given = [Acceptance(code=a, by=BY_CALLER) if isinstance(a, str) else a for a in accept]
+    given += [Acceptance(code="dose-effective", by=BY_CALLER)] if accept_effective else []
+    return tuple({require_code(a.code): a for a in reversed(given)}.values())[::-1]
 
 
 def _with_context_prescription(case: Case, given: object) -> Case:

@@ -13,10 +13,10 @@ from dvhkit.model.case import Case
 from dvhkit.protocols.files.load import Protocol
 from dvhkit.protocols.files.waivers import Waiver, apply_waivers
 from dvhkit.readers.case import CaseFiles, find_cases, read_files
-from dvhkit.results.audit import AuditRecord
+from dvhkit.results.audit import Acceptance, AuditRecord
 
 # Findings that ask the user for a prescribed dose, or for a number of fractions.
-_ASKS_FOR_DOSE = frozenset({"no-prescription", "several-prescriptions"})
+_ASKS_FOR_DOSE = frozenset({"no-prescription", "several-prescriptions", "prescription-implausible"})
 _ASKS_FOR_FRACTIONS = frozenset({"no-fractions"})
 
 __all__ = ["AuditOptions", "CaseOutcome", "audit_cases", "audit_files", "audit_one", "find_cases"]
@@ -34,6 +34,8 @@ class AuditOptions:
     uncovered: Uncovered = "refuse"
     eqd2_alpha_beta_gy: float | None = None
     accept_effective: bool = False
+    accept: tuple[Acceptance, ...] = ()
+    identify: bool = False
     waivers: tuple[Waiver, ...] = ()
 
 
@@ -73,6 +75,8 @@ def audit_one(case: Case, options: AuditOptions, *, root: Path | None = None) ->
         uncovered=options.uncovered,
         eqd2_alpha_beta_gy=options.eqd2_alpha_beta_gy,
         accept_effective=options.accept_effective,
+        accept=options.accept,
+        identify=options.identify,
     )
     if options.waivers:
         record = replace(record, rules=apply_waivers(record.rules, options.waivers))

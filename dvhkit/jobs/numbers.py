@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from dvhkit.errors import GeometryError, NotEvaluable, Reason, UnknownStructureError
-from dvhkit.findings import Finding
+from dvhkit.findings import Finding, Withholds, withholding, withholds
 from dvhkit.jobs.facts import StatedFacts, containment_fact
 from dvhkit.metrics.evaluate import evaluate_metric as metric_of_dvh
 from dvhkit.metrics.expression import Metric
 from dvhkit.metrics.prescribed import prescriptions_for
+from dvhkit.metrics.shape import SHAPE_KINDS
 from dvhkit.metrics.summed import metric_of_sum
+from dvhkit.model.arrays import FloatArray
+from dvhkit.model.dvh import DOSE_EQUALITY_RTOL
 from dvhkit.protocols.evaluate import MarginFact
 from dvhkit.protocols.facts import ContainmentFact
 from dvhkit.protocols.files.load import Protocol
@@ -25,6 +31,7 @@ from dvhkit.protocols.files.rules import StructureSelector
 from dvhkit.protocols.naming.names import fold
 from dvhkit.protocols.naming.regions import Grown, Region, RoiRef, is_expression, parse_region
 from dvhkit.protocols.naming.select import select
+from dvhkit.protocols.verdict import withheld_reason
 from dvhkit.results.audit import Curve, MarginMap, MetricResult, Verdict
 
 if TYPE_CHECKING:
@@ -39,6 +46,7 @@ Uncovered = Literal["refuse", "exclude"]
 
 # A plotted curve: 400 points draw smoothly at any size of page.
 _CURVE_POINTS = 400
+_LEAST_CURVE_POINTS = 200
 _OPERATOR_SIGN: dict[str, Operator] = {"difference": "-", "union": "|", "intersection": "&"}
 # Names are resolved for one expression; a protocol's aliases have no say in it.
 _NO_PROTOCOL = Protocol(id="", version="", title="", rules=())
@@ -61,6 +69,8 @@ class CaseNumbers(StatedFacts):
         part inside.
     accept_effective
         Whether limits are meant in the dose although it is a biologically effective one (`foreign_dose`).
+    accepted
+        Codes of findings that somebody vouched for: they withhold nothing.
 
     Raises
     ------
@@ -75,14 +85,17 @@ class CaseNumbers(StatedFacts):
         engine: str | None = None,
         uncovered: Uncovered = "refuse",
         accept_effective: bool = False,
+        accepted: Collection[str] = (),
     ) -> None:
-        super().__init__(case, accept_effective=accept_effective)
+        super().__init__(case, accept_effective=accept_effective or "dose-effective" in accepted)
+        self.accepted = frozenset(accepted) | ({"dose-effective"} if accept_effective else frozenset())
         self.options = _engine_options(engine)
         self.uncovered = uncovered
         self._structures: dict[Region, Structure] = {}
         self._dvhs: dict[Region, Dvh] = {}
         self._margin_maps: dict[tuple[RoiRef, RoiRef], MarginMap] = {}
         self._findings: list[Finding] = []
+        self._dose_findings: tuple[Finding, ...] | None = None
         self._why_no_dose = next((f.message for f in case.findings if f.code == "dose-unusable"), "")
 
     def region(self, roi: str | int) -> Region:
@@ -122,7 +135,8 @@ class CaseNumbers(StatedFacts):
             from dvhkit.targets.derive.margin import grow, shrink
 
             make = grow if region.sign == "+" else shrink
-            made = make(self.structure(region.part), region.margins, image=self.case.image, name=str(region))
+            base = self.structure(region.part)
+            made = make(base, region.margins, image=self.case.image, name=str(region), options=self.options)
             self._findings += made.findings
             return made.structure
         from dvhkit.engine.combine import combine
@@ -179,7 +193,11 @@ class CaseNumbers(StatedFacts):
             if stored.roi_number == region.number and once.issuperset(stored.excluded_numbers)
         ]
 
-    def _compute(self, structure: Structure) -> Dvh:
+    def plain_dvh(self, structure: Structure) -> Dvh:
+        """Return the DVH of contours without its bands, anew: for looking at a structure on the way."""
+        return self._compute(structure, with_band=False)
+
+    def _compute(self, structure: Structure, *, with_band: bool = True) -> Dvh:
         from dvhkit.engine.dvh import compute_dvh as dvh_of_structure
 
         image = self.case.image
@@ -190,7 +208,7 @@ class CaseNumbers(StatedFacts):
             options=self.options,
             slice_spacing_mm=spacing_mm or None,
             image=image.grid if image is not None else None,
-            with_band=True,
+            with_band=with_band,
         )
 
     def prepare(self, regions: Sequence[Region]) -> None:
@@ -205,8 +223,49 @@ class CaseNumbers(StatedFacts):
         with suppress(GeometryError):  # raised again, and turned into a reason, when a number is asked for
             self.dvh(region)
 
+    def add_findings(self, findings: Sequence[Finding]) -> None:
+        """Take up what others found about the case, before any number is asked for."""
+        self._findings += findings
+
     def metric(self, roi: Region, metric: Metric) -> MetricResult:
-        """Return one metric of one region; a lack of data is a result with a reason, never raised."""
+        """Return one metric of one region; a lack of data is a result with a reason, never raised.
+
+        A value that a finding withholds is there, with the reason beside it (`MetricResult.withheld`).
+        """
+        row = self._measured(roi, metric)
+        why = self._withheld(roi, on_dose=metric.kind not in ("Volume", *SHAPE_KINDS)) if row.value is not None else ()
+        return row if not why else withheld_metric(row, why)
+
+    def withheld_links(self) -> tuple[Finding, ...]:
+        """Return the findings after which nothing of the case may be judged: its files may not belong together."""
+        return tuple(f for f in self._case_withholding() if withholds(f) is Withholds.LINKS)
+
+    def dose_findings(self) -> tuple[Finding, ...]:
+        """Return what makes the dose doubtful, judged by the targets' own dose; measured once."""
+        if self._dose_findings is None:
+            from dvhkit.jobs.plausibility import dose_findings
+
+            self._dose_findings = dose_findings(self)
+        return self._dose_findings
+
+    def _case_withholding(self) -> tuple[Finding, ...]:
+        return withholding((*self.case.findings, *self._findings, *self.dose_findings()), self.accepted)
+
+    def _withheld(self, roi: Region, *, on_dose: bool) -> tuple[Finding, ...]:
+        """Return the findings that withhold a metric of a region."""
+        names = set(_roi_names(roi))
+        found = []
+        for finding in self._case_withholding():
+            kind = withholds(finding)
+            of_roi = kind is Withholds.ROI and bool(names & set(finding.rois))
+            if kind in (Withholds.LINKS, Withholds.VOLUMES) or of_roi or (kind is Withholds.DOSE and on_dose):
+                found.append(finding)
+        own = self._dvhs[roi].findings if roi in self._dvhs else ()
+        return (*found, *(f for f in withholding(own, self.accepted) if withholds(f) is Withholds.ROI))
+
+    def _measured(self, roi: Region, metric: Metric) -> MetricResult:
+        if metric.kind in SHAPE_KINDS:
+            return self._shape(roi, metric)
         try:
             dvh = self.dvh(roi)
         except GeometryError as error:
@@ -234,18 +293,36 @@ class CaseNumbers(StatedFacts):
             row = replace(row, reason=self._why_no_dose)
         return row if asked is metric else replace(row, metric=metric.canonical)
 
+    def _shape(self, roi: Region, metric: Metric) -> MetricResult:
+        """Return a number of size or shape: from the contours, whatever the dose."""
+        from dvhkit.targets.compare.shape import shape_value
+
+        image = self.case.image
+        spacing = (image.grid.plane_spacing_mm or None) if image is not None else None
+        try:
+            value = shape_value(self.structure(roi), metric.kind, slice_spacing_mm=spacing)
+        except GeometryError as error:
+            return _no_geometry(roi, metric, error)
+        except NotEvaluable as lack:
+            return _without_value(roi, metric, lack.reason, lack.message)
+        return MetricResult(roi=str(roi), metric=metric.canonical, unit=metric.unit.value, value=value)
+
     def _beyond(self, roi: Region, distance_mm: float) -> Dvh:
         """Return the DVH of the body farther than `distance_mm` from a region; raises `NotEvaluable` without a body."""
         from dvhkit.engine.combine import combine
         from dvhkit.targets.derive.margin import grow
 
         body = self._by_number(self._body_ref())
-        near = grow(self.structure(roi), distance_mm, image=self.case.image).structure
+        near = grow(self.structure(roi), distance_mm, image=self.case.image, options=self.options).structure
         return self._compute(combine("-", body, near, name=f"{body.name} beyond {distance_mm:g} mm"))
 
     def _body(self) -> Dvh:
         """Return the DVH of the whole body; raises `NotEvaluable` where it is not plain which ROI that is."""
         return self.dvh(self._body_ref())
+
+    def body_structure(self) -> Structure:
+        """Return the body's outline; raises `NotEvaluable` where it is not plain which ROI that is."""
+        return self._by_number(self._body_ref())
 
     def _body_ref(self) -> RoiRef:
         """Return the ROI that is the body's outline; raises `NotEvaluable` where that is not plain."""
@@ -270,6 +347,7 @@ class CaseNumbers(StatedFacts):
                 expect=expect,
                 others=self.case.structures.structures,
                 slice_spacing_mm=(image.grid.plane_spacing_mm or None) if image is not None else None,
+                options=self.options,
             )
         except NotEvaluable as lack:
             return MarginFact(verdict=Verdict.NOT_EVALUABLE, reason_code=lack.reason.value, reason=lack.message)
@@ -301,14 +379,19 @@ class CaseNumbers(StatedFacts):
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what is odd about the case and about each DVH computed so far, without repeats."""
-        met = (*self.case.findings, *self._findings, *(f for dvh in self._dvhs.values() for f in dvh.findings))
+        found = (*self.case.findings, *self._findings, *self.dose_findings())
+        met = (*found, *(f for dvh in self._dvhs.values() for f in dvh.findings))
         return tuple(dict.fromkeys(met))
 
     def curve(self, region: Region) -> Curve:
         """Return the cumulative DVH of a region for tables and plots."""
         structure, dvh = self.structure(region), self.dvh(region)
-        doses, volumes_cc = dvh.curve(step_gy=max((dvh.max_gy or 0.0) / _CURVE_POINTS, 1e-3))
+        dose = self.case.dose
+        top_gy = float(dose.values_gy.max(initial=0.0)) if dose is not None else dvh.max_gy or 0.0
+        doses, volumes_cc = dvh.curve(step_gy=_curve_step(dvh.max_gy or 0.0, top_gy))
         percent = volumes_cc * (100.0 / dvh.volume_cc) if dvh.volume_cc > 0 else volumes_cc
+        readings = np.stack([percent, *(_percent_at_least(v, doses) for v in dvh.variants if v.volume_cc > 0)])
+        has_band = len(readings) > 1
         return Curve(
             roi=str(region),
             roi_type=structure.rt_roi_type,
@@ -316,7 +399,23 @@ class CaseNumbers(StatedFacts):
             volume_cc=dvh.volume_cc,
             dose_gy=tuple(float(d) for d in doses),
             volume_pct=tuple(float(v) for v in percent),
+            low_pct=tuple(round(float(v), 4) for v in readings.min(axis=0)) if has_band else (),
+            high_pct=tuple(round(float(v), 4) for v in readings.max(axis=0)) if has_band else (),
         )
+
+
+def _curve_step(own_top_gy: float, top_gy: float) -> float:
+    """Return the step of a curve's doses: a round one for the whole case, in even parts where a curve ends early."""
+    raw = max(top_gy, 1e-3) / _CURVE_POINTS
+    scale = 10.0 ** math.floor(math.log10(raw))
+    shared = next(f * scale for f in (1, 2, 5, 10) if f * scale >= raw * (1 - 1e-9))
+    return shared / max(1, math.ceil(shared * _LEAST_CURVE_POINTS / max(own_top_gy, shared)))
+
+
+def _percent_at_least(dvh: Dvh, doses: FloatArray) -> FloatArray:
+    below = np.concatenate([[0.0], np.cumsum(dvh.part_cc)])
+    first = np.searchsorted(dvh.dose_gy, doses * (1 - DOSE_EQUALITY_RTOL), side="left")
+    return np.asarray((below[-1] - below[first]) * (100.0 / dvh.volume_cc))
 
 
 def _threads() -> int:
@@ -329,6 +428,20 @@ def _engine_options(engine: str | None) -> EngineOptions:
     from dvhkit.engine.options import EngineOptions, profile
 
     return EngineOptions() if engine is None else profile(engine)
+
+
+def _roi_names(region: Region) -> list[str]:
+    """Return the names of the ROIs that a region is made of."""
+    if isinstance(region, RoiRef):
+        return [region.name]
+    parts = (region.part,) if isinstance(region, Grown) else region.parts
+    return [name for part in parts for name in _roi_names(part)]
+
+
+def withheld_metric(row: MetricResult, why: Sequence[Finding]) -> MetricResult:
+    """Return a metric marked as withheld, with the reason beside its value."""
+    codes = tuple(dict.fromkeys(f.code for f in why))
+    return replace(row, reason_code=Reason.WITHHELD.value, reason=withheld_reason(why), withheld=codes)
 
 
 def _no_geometry(roi: Region, metric: Metric, error: GeometryError) -> MetricResult:

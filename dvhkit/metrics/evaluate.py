@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ from dvhkit.metrics.expression import Metric, parse_metric
 from dvhkit.metrics.index_value import Around, index_value
 from dvhkit.metrics.measurement import MAX_UNCOVERED_FRAC, Measurement, Uncovered, in_effect
 from dvhkit.metrics.prescribed import PrescriptionChoice, the_prescription
-from dvhkit.metrics.registry import Dimension, MetricSpec, index_spec, spec
+from dvhkit.metrics.registry import Dimension, IndexSpec, MetricSpec, index_spec, spec
 from dvhkit.model.dvh import PEAKS, Dvh
 from dvhkit.results.audit import MetricResult
 from dvhkit.units import Unit
@@ -67,12 +68,21 @@ def evaluate_metric(
     ask = _Question(metric, roi, around, uncovered, volume_cc, targets)
     row = ask.answer(dvh)
     index = index_spec(metric.kind)
-    if dvh is None or (index is not None and not index.on_variants):
+    if dvh is None:
         return row
-    others = [(ask.answer(variant), variant.reading == PEAKS) for variant in dvh.variants]
-    banded = with_band(row, [r for r, of_dose in others if not of_dose], [r for r, of_dose in others if of_dose])
-    in_own_dose = metric.effect is None and index is None
-    return _widened(banded, metric, dvh, prescription) if in_own_dose else banded
+    if index is not None and not index.on_variants:
+        if row.value is None or not dvh.variants:
+            return row
+        return replace(row, note="; ".join(filter(None, (row.note, "how far it may be off was not computed"))))
+    others = [ask.answer(variant) for variant in dvh.variants if variant.reading != PEAKS]
+    in_peaks = [variant for variant in dvh.variants if variant.reading == PEAKS]
+    if index is not None and index.needs_body:
+        # An isodose that fits best between both doses fits neither of them: each alone may be the other's.
+        in_peaks += [replace(variant, reading="") for variant in in_peaks]
+    banded = with_band(row, others, [ask.answer(variant) for variant in in_peaks])
+    if index is not None:
+        return _within(banded, metric, index)
+    return _widened(banded, metric, dvh, prescription) if metric.effect is None else banded
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +154,16 @@ def with_band(
     return replace(row, low=min(values) + min(changes), high=max(values) + max(changes), note=note, band_open_code=code)
 
 
+def _within(row: MetricResult, metric: Metric, index: IndexSpec) -> MetricResult:
+    """Return the row with a band that stays in the range that the index has by its definition."""
+    if row.value is None or row.low is None or row.high is None:
+        return row
+    least, most = index.within
+    if metric.unit is not index.units[0]:
+        least, most = min(least, 0.0), math.inf
+    return replace(row, low=min(row.value, max(row.low, least)), high=max(row.value, min(row.high, most)))
+
+
 def _widened(row: MetricResult, metric: Metric, dvh: Dvh, prescription: PrescriptionChoice) -> MetricResult:
     """Return `row` with its band widened by the engine's own error, in the metric's unit; neither falls below 0.
 
@@ -158,11 +178,28 @@ def _widened(row: MetricResult, metric: Metric, dvh: Dvh, prescription: Prescrip
     bounds = {"Min": dvh.min_bounds_gy, "Max": dvh.max_bounds_gy}.get(metric.kind)
     if bounds is not None:
         return replace(row, low=min(row.low, scale * bounds[0]), high=max(row.high, scale * bounds[1]))
-    error = scale * (_dose_error_gy(metric, dvh) if is_dose else dvh.volume_error_cc)
-    high = row.high + error
+    low, high = row.low, row.high
+    if is_dose:
+        error = scale * _dose_error_gy(metric, dvh)
+    else:
+        error = scale * dvh.volume_error_cc * _surface_frac(row, metric, dvh, scale)
+    if metric.kind == "Volume" and metric.unit is Unit.CC:
+        low, high = low - dvh.ends_cc[0], high + dvh.ends_cc[1]
+    top = high + error
     if metric.unit is Unit.PERCENT and not is_dose:
-        high = max(row.high, min(high, 100.0))
-    return replace(row, low=max(0.0, row.low - error), high=high)
+        top = max(high, min(top, 100.0))
+    return replace(row, low=max(0.0, low - error), high=top)
+
+
+def _surface_frac(row: MetricResult, metric: Metric, dvh: Dvh, scale: float) -> float:
+    """Return about which part of a structure's surface bounds the part that a metric counts: it goes as its size.
+
+    An isodose that lies within an organ is known as well as the dose, wherever the organ's own surface lies.
+    """
+    if spec(metric.kind).takes is not Dimension.DOSE or dvh.covered_cc <= 0 or row.high is None:
+        return 1.0
+    part = min(1.0, max(0.0, row.high / (scale * dvh.covered_cc)))
+    return float(part ** (2.0 / 3.0))
 
 
 def _dose_error_gy(metric: Metric, dvh: Dvh) -> float:

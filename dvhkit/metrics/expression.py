@@ -9,6 +9,7 @@
     Mean[Gy] Max[Gy] Min[Gy] Median[Gy] SD[Gy]   or [%] of the prescription
     gEUD8[Gy]  gEUD-10[Gy]             generalised equivalent uniform dose with exponent a = 8 / -10
     Volume[cc]
+    Diameter[mm] ShortAxis[mm] Surface[cm2] Sphericity    size and shape, from the contours
 
 Percent after D and DC is of the volume, after V and CV of the prescription; in brackets it is of whatever the result
 is. Case and blanks do not matter; ``cm3``, ``ml`` and ``mm3`` are read as cc, ``cGy`` as Gy; ``Dmax``, ``Dmean`` and
@@ -35,14 +36,14 @@ from rapidfuzz import fuzz, process
 
 # Each of these files enters its functions in the table when it is imported.
 from dvhkit.errors import MetricSyntaxError
-from dvhkit.metrics import biology, dose_at_volume, indices, outcome, statistics, volume_at_dose
+from dvhkit.metrics import biology, dose_at_volume, indices, outcome, shape, statistics, volume_at_dose
 from dvhkit.metrics.index_text import Arguments, IndexText, Misread, arguments_text, read_index
 from dvhkit.metrics.outcome_models import OutcomeModel, find_model
 from dvhkit.metrics.registry import Dimension, IndexSpec, MetricSpec, find_spec, index_spec, specs
 from dvhkit.metrics.registry import indices as index_rows
 from dvhkit.units import Quantity, Unit, number_text, parse_unit, quantity
 
-METRIC_FILES = (dose_at_volume, volume_at_dose, statistics, biology, indices, outcome)
+METRIC_FILES = (dose_at_volume, volume_at_dose, statistics, biology, indices, outcome, shape)
 
 FORMS = (
     "D95%[Gy]",

@@ -44,7 +44,8 @@ def index_value(index: IndexSpec, metric: Metric, dvh: Dvh | None, around: Aroun
             note += f", {number_text(100 * found.uncovered_frac, digits=3)} % of which lie outside the dose grid"
         if note not in notes:
             notes.append(note)
-        return found
+        # The isodose in the same reading: in the same dose, and in a body whose contours are read alike.
+        return next((variant for variant in found.variants if dvh.reading and variant.reading == dvh.reading), found)
 
     def far(distance_mm: float) -> Dvh:
         if around.beyond is None:

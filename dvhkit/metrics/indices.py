@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.metrics import conformity, homogeneity
 from dvhkit.metrics.registry import IndexInput, Parameter, index
@@ -12,6 +14,7 @@ _DOSE = (Unit.GY, Unit.PERCENT)
 _VOLUME = (Unit.PERCENT, Unit.CC)
 _PRESCRIPTION = Quantity(100.0, Unit.PERCENT)
 # The isodose that an index of conformity is of: the prescription's, unless it is asked for another.
+_SHARE = (0.0, 1.0)
 _AT = Parameter(name="at", units=_DOSE, default=_PRESCRIPTION)
 
 
@@ -26,6 +29,7 @@ def ci_rtog(given: IndexInput) -> float:
     spellings=("Paddick_CI", "PCI", "CN", "CN_vantRiet", "CI_vantRiet", "ConformationNumber"),
     needs_body=True,
     parameters=(_AT,),
+    within=_SHARE,
     source="Paddick 2000; van't Riet 1997",
 )
 def ci_paddick(given: IndexInput) -> float:
@@ -37,7 +41,9 @@ def ci_paddick(given: IndexInput) -> float:
     )
 
 
-@index("nCI_Nakamura", spellings=("nCI", "NewConformityIndex"), needs_body=True, parameters=(_AT,))
+@index(
+    "nCI_Nakamura", spellings=("nCI", "NewConformityIndex"), needs_body=True, parameters=(_AT,), within=(1.0, math.inf)
+)
 def nci_nakamura(given: IndexInput) -> float:
     """Return the reciprocal of Paddick's index, 1 or more."""
     return conformity.new_ci(
@@ -47,19 +53,32 @@ def nci_nakamura(given: IndexInput) -> float:
     )
 
 
-@index("Coverage", spellings=("TargetCoverage",), parameters=(_AT,))
+@index("Coverage", spellings=("TargetCoverage",), parameters=(_AT,), within=_SHARE)
 def coverage(given: IndexInput) -> float:
     """Return the share of the target that gets the prescription, 0 to 1."""
     return conformity.coverage(target_cc=given.target.covered_cc, covered_target_cc=given.covered_target_cc())
 
 
-@index("Selectivity_Lomax", spellings=("Lomax_Selectivity",), needs_body=True, parameters=(_AT,), source="Lomax 2003")
+@index(
+    "Selectivity_Lomax",
+    spellings=("Lomax_Selectivity",),
+    needs_body=True,
+    parameters=(_AT,),
+    within=_SHARE,
+    source="Lomax 2003",
+)
 def selectivity_lomax(given: IndexInput) -> float:
     """Return the share of the prescription isodose that lies in the target."""
     return conformity.lomax_selectivity(isodose_cc=given.isodose_cc(), covered_target_cc=given.covered_target_cc())
 
 
-@index("GI_Paddick", spellings=("Paddick_GI",), needs_body=True, source="Paddick and Lippitz 2006")
+@index(
+    "GI_Paddick",
+    spellings=("Paddick_GI",),
+    needs_body=True,
+    within=(1.0, math.inf),
+    source="Paddick and Lippitz 2006",
+)
 def gi_paddick(given: IndexInput) -> float:
     """Return the half-prescription isodose volume over the prescription isodose volume."""
     return conformity.paddick_gi(isodose_cc=given.isodose_cc(), half_isodose_cc=given.isodose_cc(50))
@@ -127,13 +146,13 @@ def hi_rtog(given: IndexInput) -> float:
     return homogeneity.rtog_hi(given.target, prescribed_gy=given.prescribed_gy())
 
 
-@index("HI_D5D95", spellings=("D5_D95_HI",), convertible=True)
+@index("HI_D5D95", spellings=("D5_D95_HI",), within=(1.0, math.inf), convertible=True)
 def hi_d5_d95(given: IndexInput) -> float:
     """Return D5% / D95%."""
     return homogeneity.d5_d95_hi(given.target)
 
 
-@index("HI_ICRU62", spellings=("ICRU62_HI",), convertible=True, source="after ICRU 62")
+@index("HI_ICRU62", spellings=("ICRU62_HI",), within=(1.0, math.inf), convertible=True, source="after ICRU 62")
 def hi_icru62(given: IndexInput) -> float:
     """Return the maximum over the minimum."""
     return homogeneity.icru62_hi(given.target)
@@ -152,6 +171,7 @@ def hi_max_min_mean(given: IndexInput) -> float:
         Parameter(name="cold", units=_VOLUME),
         Parameter(name="over", units=_DOSE, default=_PRESCRIPTION),
     ),
+    within=(-math.inf, math.inf),
     convertible=True,
 )
 def hi_spread(given: IndexInput) -> float:
@@ -168,6 +188,7 @@ def hi_spread(given: IndexInput) -> float:
     "VRange",
     units=(Unit.PERCENT, Unit.CC),
     parameters=(Parameter(name="from", units=_DOSE), Parameter(name="to", units=_DOSE)),
+    within=(0.0, 100.0),
     convertible=True,
 )
 def volume_in_range(given: IndexInput) -> float:

@@ -6,6 +6,7 @@ argument, such as the body around a target or the parameters of an outcome model
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ class Dimension(StrEnum):
     DOSE = "dose"
     VOLUME = "volume"
     NUMBER = "number"
+    LENGTH = "length"
+    AREA = "area"
     NONE = "none"
 
     @property
@@ -34,6 +37,8 @@ _UNITS: dict[Dimension, tuple[Unit, ...]] = {
     Dimension.DOSE: (Unit.GY, Unit.PERCENT),
     Dimension.VOLUME: (Unit.CC, Unit.PERCENT),
     Dimension.NUMBER: (Unit.NONE,),
+    Dimension.LENGTH: (Unit.MM,),
+    Dimension.AREA: (Unit.CM2,),
     Dimension.NONE: (Unit.NONE,),
 }
 
@@ -223,6 +228,8 @@ class IndexSpec:
         Whether it looks at isodoses outside the structure, which may be another target's.
     on_variants
         Whether it is computed on the DVH's variants, too, so that it has a band.
+    within
+        Least and greatest value that it can have in its own unit: no band reaches beyond.
     convertible
         Whether the dose may be converted to EQD2 or BED first: it must look at the structure's own dose alone.
     """
@@ -234,6 +241,7 @@ class IndexSpec:
     units: tuple[Unit, ...] = (Unit.NONE,)
     parameters: tuple[Parameter, ...] = ()
     on_variants: bool = True
+    within: tuple[float, float] = (0.0, math.inf)
     convertible: bool = False
     source: str = ""
 
@@ -249,6 +257,7 @@ def index(
     units: tuple[Unit, ...] = (Unit.NONE,),
     parameters: tuple[Parameter, ...] = (),
     on_variants: bool = True,
+    within: tuple[float, float] = (0.0, math.inf),
     convertible: bool = False,
     source: str = "",
 ) -> Callable[[IndexFunction], IndexFunction]:
@@ -265,6 +274,7 @@ def index(
             units=units,
             parameters=parameters,
             on_variants=on_variants,
+            within=within,
             convertible=convertible,
             source=source,
         )

@@ -10,6 +10,7 @@ from dvhkit.findings import Finding, Level
 from dvhkit.metrics.courses import Course, DoseSum, eqd2_sum, physical_sum
 from dvhkit.metrics.expression import Metric
 from dvhkit.model.case import Case, SummedDose
+from dvhkit.model.dose import DoseType
 from dvhkit.units import number_text
 
 
@@ -73,7 +74,7 @@ def sum_cases(
         plan=None,
         prescriptions=(),
         fractions=None,
-        findings=(*made.findings, *_twice(courses), *findings),
+        findings=(*made.findings, *_twice(courses), *_unlike_radiation(cases), *findings),
         sources=tuple(dict.fromkeys(source for case in cases for source in case.sources)),
         summed=_summed(courses, made, eqd2_alpha_beta_gy),
     )
@@ -99,6 +100,19 @@ def course_of(
         prescribed_gy=next(iter(doses_gy)) if len(doses_gy) == 1 else None,
         label=label,
     )
+
+
+def _unlike_radiation(cases: Sequence[Case]) -> list[Finding]:
+    """Return a finding where ion doses that lack their RBE, or may lack it, are added to those of photons."""
+    ions = [c for c in cases if c.plan is not None and c.plan.is_ion]
+    physical = [c for c in ions if c.dose is not None and c.dose.dose_type is DoseType.PHYSICAL]
+    if not physical or len(ions) == len(cases):
+        return []
+    message = (
+        "The dose of an ion plan marked PHYSICAL is added to that of another kind of radiation, so the sum is neither "
+        "physical nor weighted by RBE. Export the ion dose weighted by RBE, as PHYSICAL only if that is what it holds."
+    )
+    return [Finding(level=Level.SERIOUS, code="unlike-radiation-summed", message=message)]
 
 
 def _twice(courses: Sequence[Course]) -> list[Finding]:

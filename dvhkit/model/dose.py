@@ -59,6 +59,10 @@ class Dose:
         DoseSummationType (3004,000A) as stored: PLAN, BEAM, FRACTION, MULTI_PLAN, ...
     referenced_plan_uids, referenced_structure_set_uid
         SOP instance UIDs that the dose points to; empty where it points nowhere.
+    comment
+        DoseComment (3004,0006): what may tell apart the doses of one plan.
+    planning_system, planning_system_version
+        Manufacturer and model, and software versions, as the file states them.
     """
 
     grid: Grid
@@ -72,6 +76,9 @@ class Dose:
     referenced_structure_set_uid: str = ""
     stored_dvhs: tuple[StoredDvh, ...] = ()
     paths: tuple[Path, ...] = field(default=())
+    comment: str = ""
+    planning_system: str = ""
+    planning_system_version: str = ""
 
     def __repr__(self) -> str:
         planes, rows, columns = self.values_gy.shape

@@ -48,6 +48,9 @@ class Dvh:
         to its greatest value over this DVH and these. Empty where no band was asked for.
     reading
         What a variant assumes, such as ``prism``; `PEAKS` for the one that reads the same contours in another dose.
+    ends_cc
+        By how much less and more volume it may have at its ends, where no variant reads them: of large structures,
+        whose ends are uncertain by far more than their doses.
     volume_error_cc, dose_error_gy
         The engine's own error estimate: what a shift of the surface by a small part of the slice distance, and by what
         the chords of its outlines cut off, changes. `error_gy` says what that means for a part of the structure.
@@ -80,6 +83,7 @@ class Dvh:
     min_bounds_gy: tuple[float, float] | None = None
     max_bounds_gy: tuple[float, float] | None = None
     reading: str = ""
+    ends_cc: tuple[float, float] = (0.0, 0.0)
 
     def __repr__(self) -> str:
         dose = "no dose" if self.min_gy is None or self.max_gy is None else f"{self.min_gy:.4g} to {self.max_gy:.4g} Gy"

@@ -87,7 +87,8 @@ class Grid:
         Positions are texts: 0.625 mm with two decimals is 0.62 and 0.63 mm in turn, and no uneven stack.
         """
         spacing, departure = self._even()
-        rounding = 0.5 * _stored_step_mm(self.offsets_mm - self.offsets_mm[0]) + 1e-3
+        # Half of the step, and what the line by least squares may stray from the best one.
+        rounding = 0.6 * _stored_step_mm(self.offsets_mm - self.offsets_mm[0]) + 1e-3
         return departure <= max(UNIFORM_ATOL_MM, min(rounding, _ROUNDED_FRAC * spacing))
 
     def _even(self) -> tuple[float, float]:

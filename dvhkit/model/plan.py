@@ -68,7 +68,17 @@ class FractionGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """RTPLAN or RT Ion Plan."""
+    """RTPLAN or RT Ion Plan.
+
+    Attributes
+    ----------
+    approval_date
+        ReviewDate as stored, ``YYYYMMDD``; empty where nobody approved or rejected the plan.
+    planning_system, planning_system_version
+        Manufacturer and model, and software versions, as the file states them.
+    is_brachy
+        Whether sources inside or beside the target give the dose.
+    """
 
     sop_instance_uid: str
     label: str
@@ -79,6 +89,10 @@ class Plan:
     fraction_groups: tuple[FractionGroup, ...]
     beams: tuple[Beam, ...]
     path: Path | None = None
+    approval_date: str = ""
+    planning_system: str = ""
+    planning_system_version: str = ""
+    is_brachy: bool = False
 
     @property
     def fractions_planned(self) -> int | None:

@@ -6,7 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dvhkit.findings import Level
 from dvhkit.outputs.text import clean
+from dvhkit.results.audit import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,6 +48,7 @@ _LOOKS = {
     "not-applicable": VerdictLook(word="not applicable", symbol="–", ascii_symbol="-", tone="mute", urgency=8),
 }
 _URGENCY_OF_UNKNOWN = 4
+_LONGEST_GIST = 240
 # What a headline says of rules with each verdict, after their number.
 _COUNTED = {
     "fail": "failed",
@@ -74,24 +77,63 @@ class Headline:
     symbol: str
 
 
-def headline(record: AuditRecord) -> Headline:
+def headline(record: AuditRecord) -> Headline:  # noqa: PLR0911 -- one a case
     """Return what `record` comes to; a case without one judged rule is never called good."""
     if record.error is not None:
         return Headline(text="Could not be audited", tone="bad", symbol="✗")
     counts = Counter(rule.verdict.value for rule in record.rules)
-    judged = len(record.rules) - counts["not-applicable"]
-    if not judged:
-        return Headline(text="No rule applied to this case", tone="open", symbol="?")
+    judged = len(record.judged)
+    doubt = _doubt(record)
     if counts["fail"]:
-        return Headline(text=_rules(counts["fail"], "failed"), tone="bad", symbol="✗")
+        withheld = sum(bool(rule.withheld) for rule in record.rules)
+        also = f"; {withheld} withheld: {doubt}" if doubt and withheld else ""
+        return Headline(text=_rules(counts["fail"], "failed") + also, tone="bad", symbol="✗")
+    if doubt:
+        withheld = sum(bool(rule.withheld) for rule in record.rules)
+        what = _rules(withheld, "not judged") if withheld else "Not judged"
+        return Headline(text=f"{what}: {doubt}", tone="bad", symbol="✗")
+    if not judged:
+        return Headline(text=f"No rule applied to this case{_ways_out(record)}", tone="open", symbol="?")
     settled = counts["pass"] + counts["variation"] + counts["waived"]
     if settled < judged:
         return Headline(text=f"{_rules(judged - settled, '')} could not be judged".strip(), tone="open", symbol="?")
-    if settled > counts["pass"]:
+    if record.is_mostly_unjudged:
+        met = f"{judged} of {_rules(len(record.rules), 'applied')}: met"
+        return Headline(text=f"{met}{_ways_out(record)}", tone="open", symbol="?")
+    return _all_met(counts, judged)
+
+
+def _all_met(counts: Counter[str], judged: int) -> Headline:
+    if judged > counts["pass"]:
         allowed = ((counts["variation"], "within allowed variation"), (counts["waived"], "waived"))
         met = "All rules met or waived" if counts["waived"] else "All rules met"
         return Headline(text=f"{met}: {', '.join(f'{n} {w}' for n, w in allowed if n)}", tone="warn", symbol="≈")
     return Headline(text="All rules met" if judged > 1 else "The one rule is met", tone="good", symbol="✓")
+
+
+def _doubt(record: AuditRecord) -> str:
+    """Return the finding that withholds numbers, in its first sentence and by its code; empty where none does."""
+    codes = {code for rule in record.rules for code in rule.withheld} | {f.code for f in record.withholding}
+    found = next((f for f in record.findings if f.code in codes and f.level is Level.SERIOUS), None)
+    return "" if found is None else f"{clean(found.gist, longest=_LONGEST_GIST)} ({found.code})"
+
+
+def _ways_out(record: AuditRecord) -> str:
+    """Return what would let more rules be judged, for the end of a headline."""
+    ways = dict.fromkeys(rule.way_out for rule in record.with_way_out)
+    return f"; {len(record.with_way_out)} more with {' or '.join(ways)}" if ways else ""
+
+
+def idle_groups(rules: Iterable[RuleResult]) -> list[tuple[int, str]]:
+    """Return why rules do not apply, each reason once with its number of rules and the way out, the most first."""
+    # The row of a group says what its rules say.
+    idle = [r for r in rules if r.verdict is Verdict.NOT_APPLICABLE and (not r.group or r.rule_id != r.group)]
+    counts = Counter((rule.reason or "", rule.way_out) for rule in idle)
+    texts = [
+        (n, f"{clean(reason, longest=_LONGEST_GIST).removesuffix('.')}{f': {way}' if way else ''}")
+        for (reason, way), n in counts.items()
+    ]
+    return sorted(texts, key=lambda group: -group[0])
 
 
 def count_phrases(rules: Iterable[RuleResult]) -> list[tuple[str, str]]:

@@ -7,7 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from dvhkit.errors import NotEvaluable, Reason
-from dvhkit.protocols.checks.applies import Fraction, fractionation_here, why_not_applicable
+from dvhkit.protocols.checks.applies import (
+    Fraction,
+    fractionation_here,
+    why_not_applicable,
+    why_other_fractionation,
+)
 from dvhkit.protocols.checks.dose_rules import dose_rows, ladder_rows
 from dvhkit.protocols.checks.joint import with_joint_rows
 from dvhkit.protocols.checks.margins import expected_margin, margin_pairs
@@ -20,6 +25,7 @@ from dvhkit.protocols.facts import (
     DoseGridFacts,
     DoseKindFacts,
     ImageFacts,
+    LinkFacts,
     MarginFact,
     MarginFacts,
     PlanFacts,
@@ -35,7 +41,15 @@ from dvhkit.protocols.files.rules import (
     Protocol,
     Rule,
 )
-from dvhkit.protocols.verdict import LENGTH_ATOL_MM, decided_row, hold_back, margin_row, plain_row
+from dvhkit.protocols.verdict import (
+    LENGTH_ATOL_MM,
+    decided_row,
+    hold_back,
+    margin_row,
+    plain_row,
+    withheld_reason,
+    withheld_row,
+)
 from dvhkit.results.audit import RuleResult, Verdict
 from dvhkit.units import number_text
 
@@ -70,9 +84,27 @@ def evaluate_protocol(
     Never raises for what the case lacks. A rule on several structures or prescriptions gives a row for each. Rules that
     must hold together are followed by a row for all of them.
     """
-    judge = _Judge(protocol=protocol, facts=facts, context=context or {}, eqd2_alpha_beta_gy=eqd2_alpha_beta_gy)
+    judge = _Judge(
+        protocol=protocol,
+        facts=facts,
+        context=context or {},
+        eqd2_alpha_beta_gy=eqd2_alpha_beta_gy,
+        has_own_fractions=_has_own_fractions(protocol, facts),
+    )
     rules = (r for r in protocol.rules if not (exclude_unverified and r.is_unverified))
     return with_joint_rows(protocol, [result for rule in rules for result in judge.results(rule)])
+
+
+def _has_own_fractions(protocol: Protocol, facts: CaseFacts) -> bool:
+    """Whether any rule of the protocol is for just the fractions of the case: those for others are then no loss."""
+    for rule in protocol.rules:
+        try:
+            wanted = rule.fractionation
+            if wanted and why_other_fractionation(wanted, facts.fractions(), facts.prescriptions()) is None:
+                return True
+        except NotEvaluable:
+            continue
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +113,7 @@ class _Judge:
     facts: CaseFacts
     context: Mapping[str, object]
     eqd2_alpha_beta_gy: float | None
+    has_own_fractions: bool = False
 
     def results(self, rule: Rule) -> Iterator[RuleResult]:
         """Yield the rule's rows; a rule that cannot be judged, or does not apply, yields one that says why."""
@@ -89,11 +122,24 @@ class _Judge:
             if applies.why_not:
                 reason = applies.why_not
                 code = Reason.NOT_APPLICABLE
-                yield plain_row(rule, verdict=Verdict.NOT_APPLICABLE, reason_code=code, reason=reason)
+                row = plain_row(rule, verdict=Verdict.NOT_APPLICABLE, reason_code=code, reason=reason)
+                yield replace(row, way_out=self._way_out(applies))
                 return
-            yield from self._judged(rule, applies)
+            for row in self._judged(rule, applies):
+                yield self._as_linked(row)
         except NotEvaluable as lack:
             yield plain_row(rule, reason_code=lack.reason, reason=lack.message)
+
+    def _way_out(self, applies: Fraction) -> str:
+        """Return what would let a rule be judged: conversion, or another protocol where none of this one's is meant."""
+        if applies.way_out or not applies.other_fractions or self.has_own_fractions:
+            return applies.way_out
+        return f"a protocol for {self.facts.fractions()} fractions"
+
+    def _as_linked(self, row: RuleResult) -> RuleResult:
+        """Return the row without its verdict where the files of the case may not belong together."""
+        why = self.facts.withheld_links() if isinstance(self.facts, LinkFacts) else ()
+        return withheld_row(row, withheld_reason(why), tuple(dict.fromkeys(f.code for f in why))) if why else row
 
     def _applies(self, rule: Rule) -> Fraction:
         """Return whether the rule applies; what is known to rule it out counts before what is not known."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from dvhkit.findings import Finding
 from dvhkit.metrics.expression import Metric
 from dvhkit.model.case import SummedDose
 from dvhkit.model.plan import Plan, Prescription
@@ -138,6 +139,14 @@ class DoseKindFacts(Protocol):
 
     def foreign_dose(self) -> str | None:
         """Return why its dose cannot be held against limits in Gy, such as being a biologically effective one."""
+
+
+@runtime_checkable
+class LinkFacts(Protocol):
+    """A case that can also tell whether its files belong together."""
+
+    def withheld_links(self) -> tuple[Finding, ...]:
+        """Return the findings after which nothing of the case may be judged."""
 
 
 @runtime_checkable

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dvhkit.errors import Reason
+from dvhkit.findings import Finding
 from dvhkit.protocols.checks.limits import Limit
 from dvhkit.protocols.facts import MarginFact
 from dvhkit.protocols.files.rules import STATUS_MEANING, Rule
@@ -86,6 +88,30 @@ def hold_back(row: RuleResult, rule: Rule) -> RuleResult:
         reason_code=Reason.UNVERIFIED.value,
         reason=f"the limit was not checked against its source (status {rule.weakest_status}); "
         f"if it were right, this would be {_in_words(row.verdict)}.",
+    )
+
+
+def withheld_reason(why: Sequence[Finding]) -> str:
+    """Return why numbers are withheld: the finding in its first sentence, its code, and how to vouch for it."""
+    first = why[0]
+    others = len({f.code for f in why}) - 1
+    more = f" ({others} more in the findings)" if others else ""
+    return f"withheld: {first.gist}{more}; whoever knows it to be right: --accept {first.code}."
+
+
+def withheld_row(row: RuleResult, reason: str | None, codes: tuple[str, ...]) -> RuleResult:
+    """Return the row without its verdict, its distance to the goal and its points: what was measured stays."""
+    if not codes or row.verdict in (Verdict.NOT_EVALUABLE, Verdict.NOT_APPLICABLE):
+        return row
+    return replace(
+        row,
+        verdict=Verdict.NOT_EVALUABLE,
+        margin=None,
+        margin_pct=None,
+        score=None,
+        reason_code=Reason.WITHHELD.value,
+        reason=reason,
+        withheld=codes,
     )
 
 

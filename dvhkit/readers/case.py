@@ -19,7 +19,7 @@ from dvhkit.readers.archive.index import DicomIndex, FileEntry, Progress, find_f
 from dvhkit.readers.archive.roles import Role
 from dvhkit.readers.image_series import build_series
 from dvhkit.readers.linking.case_files import CaseFiles, unusable_dose
-from dvhkit.readers.linking.consistency import on_image_slices, prescribed_dose, roi_references, structures_on_image
+from dvhkit.readers.linking.consistency import kind_of_dose, on_image_slices, roi_references, structures_on_image
 from dvhkit.readers.linking.frames import FrameJoiner
 from dvhkit.readers.linking.link import Choice, link
 from dvhkit.readers.rtdose import read_dose
@@ -302,7 +302,7 @@ def read_files(files: CaseFiles, *, dose: DoseNeed = "required") -> Case:
         joiner = FrameJoiner(given, files.registrations)
         structures = joiner.structures(structures, findings)
         image = joiner.image(image, findings) if image is not None else None
-    findings += [*roi_references(structures, plan, given), *prescribed_dose(plan, given)]
+    findings = [*kind_of_dose(plan, given, findings), *roi_references(structures, plan, given)]
     if image is not None and image.frame_of_reference_uid == structures.frame_of_reference_uid:
         findings += structures_on_image(structures, image)
     return Case(

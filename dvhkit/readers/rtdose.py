@@ -12,9 +12,12 @@ from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dose import Dose, DoseType
 from dvhkit.model.grid import Grid
 from dvhkit.readers.archive.roles import Role, require_role
+from dvhkit.readers.equipment import planning_system
 from dvhkit.readers.files.dicom_file import parse, quiet_pydicom, read_bytes, reading, transfer_syntax
 from dvhkit.readers.files.elements import (
     DataSet,
+    charset_of,
+    name_text,
     number,
     numbers,
     require_numbers,
@@ -69,6 +72,7 @@ def read_dose(path: Path) -> tuple[Dose, tuple[Finding, ...]]:
         grid, pixels = evened(grid, pixels[order] if offsets[0] > offsets[-1] else pixels)
         grid, pixels = along_patient_axes(grid, pixels)
         dvhs, dvh_findings = read_stored_dvhs(data, path)
+        system, version = planning_system(data)
         dose = Dose(
             grid=grid,
             values_gy=pixels * scaling,
@@ -81,6 +85,9 @@ def read_dose(path: Path) -> tuple[Dose, tuple[Finding, ...]]:
             referenced_structure_set_uid=next(iter(references(data, "ReferencedStructureSetSequence")), ""),
             stored_dvhs=dvhs,
             paths=(path,),
+            comment=name_text(data, "DoseComment", charset_of(data)),
+            planning_system=system,
+            planning_system_version=version,
         )
         findings += [*offset_findings, *spacing_findings, *dvh_findings, *_value_findings(dose, path)]
     return dose, tuple(findings)

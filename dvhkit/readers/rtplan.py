@@ -10,6 +10,7 @@ from dvhkit.errors import DicomReadError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.plan import Beam, FractionGroup, Plan, Prescription
 from dvhkit.readers.archive.roles import ION_PLAN_CLASS, Role, require_role
+from dvhkit.readers.equipment import planning_system
 from dvhkit.readers.files.dicom_file import parse, quiet_pydicom, read_bytes, reading
 from dvhkit.readers.files.elements import (
     DataSet,
@@ -63,6 +64,7 @@ def read_plan(path: Path) -> tuple[Plan, tuple[Finding, ...]]:
         require_role(data, Role.RTPLAN, path)
         charset, read = charset_of(data), _Numbers(path)
         is_ion = text(data, "SOPClassUID") == ION_PLAN_CLASS or has(data, "IonBeamSequence")
+        system, version = planning_system(data)
         plan = Plan(
             sop_instance_uid=text(data, "SOPInstanceUID"),
             label=name_text(data, "RTPlanLabel", charset),
@@ -73,8 +75,16 @@ def read_plan(path: Path) -> tuple[Plan, tuple[Finding, ...]]:
             fraction_groups=tuple(_group(item, read) for item in items(data, "FractionGroupSequence", path=path)),
             beams=_beams(data, read, charset, is_ion=is_ion),
             path=path,
+            approval_date=text(data, "ReviewDate"),
+            planning_system=system,
+            planning_system_version=version,
+            is_brachy=_is_brachy(data, path),
         )
     return plan, (*_broken_numbers(read), *_findings(plan))
+
+
+def _is_brachy(data: DataSet, path: Path) -> bool:
+    return bool(text(data, "BrachyTreatmentType")) or bool(items(data, "ApplicationSetupSequence", path=path))
 
 
 def _prescriptions(data: DataSet, read: _Numbers, charset: tuple[str, ...]) -> tuple[Prescription, ...]:

@@ -226,6 +226,7 @@ def _findings(structure_set: StructureSet, rois: _Rois, *, contours_there: bool,
     orphans = sorted(set(rois.contours) - known)
     empty = [s.name for s in structure_set if not s.contours]
     names = [s.name for s in structure_set]
+    numbers = [s.number for s in structure_set]
     shared = sorted({name for name in names if names.count(name) > 1})
     numbers_shared = len(known) < len(structure_set)
     table = (
@@ -296,4 +297,14 @@ def _findings(structure_set: StructureSet, rois: _Rois, *, contours_there: bool,
             f"Contours hold other numbers of points than they state: {listed(odd.point_count)}. They may be cut off.",
         ),
     )
-    return [Finding(level=lv, code=code, message=msg, where=place) for hit, lv, code, msg in table if hit]
+    concerned = {
+        "roi-number-shared": tuple(s.name for s in structure_set if numbers.count(s.number) > 1),
+        "contour-type-unknown": tuple(odd.unknown_kind),
+        "contours-implausible": tuple(odd.too_large),
+        "contour-point-count": tuple(odd.point_count),
+    }
+    return [
+        Finding(level=lv, code=code, message=msg, where=place, rois=concerned.get(code, ()))
+        for hit, lv, code, msg in table
+        if hit
+    ]

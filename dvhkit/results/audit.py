@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from dvhkit.extras import needs_extra
-from dvhkit.findings import Finding
+from dvhkit.findings import Finding, Withholds, withholding, withholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +36,8 @@ class MetricResult:
     band_open_code
         Why some reading of the slices has no value where this one has (a reason code), so that the band is open; or,
         where `value` is None, the same code if another reading has one. None where all readings agree.
+    withheld
+        Codes of the findings that withhold the value: it is there, and must decide nothing. `reason` says why.
     """
 
     roi: str
@@ -48,6 +50,7 @@ class MetricResult:
     reason: str | None = None
     note: str = ""
     band_open_code: str | None = None
+    withheld: tuple[str, ...] = ()
 
 
 class Verdict(StrEnum):
@@ -93,6 +96,10 @@ class RuleResult:
         Points for the value and the most that the rule gives; None where the rule gives none, or nothing was judged.
     group
         The set of rules that must hold together; the row of the set itself has it as its `rule_id`.
+    withheld
+        Codes of the findings that withhold the verdict; the value stays, as it was measured.
+    way_out
+        What would let a rule be judged that does not apply, such as ``--eqd2``; empty where it is none of this case.
     """
 
     rule_id: str
@@ -117,6 +124,8 @@ class RuleResult:
     score: float | None = None
     score_max: float | None = None
     group: str = ""
+    withheld: tuple[str, ...] = ()
+    way_out: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +140,11 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """A cumulative DVH for plotting: `volume_pct` of the structure's volume that receives at least each `dose_gy`."""
+    """A cumulative DVH for plotting: `volume_pct` of the structure's volume that receives at least each `dose_gy`.
+
+    `low_pct` and `high_pct` are the band, over all readings of the slices; empty where none was computed. Doses are
+    even parts of a step that all curves of a case share, so that two curves can be read at one dose.
+    """
 
     roi: str
     roi_type: str
@@ -139,6 +152,8 @@ class Curve:
     volume_cc: float
     dose_gy: tuple[float, ...]
     volume_pct: tuple[float, ...]
+    low_pct: tuple[float, ...] = ()
+    high_pct: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,10 +219,55 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """Somebody vouches for one code of finding: it then withholds nothing. `by` is where that was said."""
+
+    code: str
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanIdentity:
+    """Which plan a record is about, so that runs can be joined and filed; texts as the files state them.
+
+    Attributes
+    ----------
+    dose_uids
+        Of each file that the dose was read from.
+    approval_date
+        ReviewDate, ``YYYY-MM-DD``; empty where nobody approved or rejected the plan.
+    machines
+        Treatment machines of its beams, each once.
+    dose_comment
+        What alone may tell apart the doses of one plan, such as those of robust scenarios.
+    patient_name, patient_id
+        Empty unless they were asked for.
+    """
+
+    plan_label: str = ""
+    plan_uid: str = ""
+    dose_uids: tuple[str, ...] = ()
+    structure_set_uid: str = ""
+    approval_status: str = ""
+    approval_date: str = ""
+    planning_system: str = ""
+    planning_system_version: str = ""
+    machines: tuple[str, ...] = ()
+    fractions: int | None = None
+    dose_type: str = ""
+    dose_summation: str = ""
+    dose_comment: str = ""
+    patient_name: str = ""
+    patient_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
     """One case held against one protocol.
 
-    `error` is set, and everything else empty, where the case could not be judged at all.
+    `error` is set, and everything else empty, where the case could not be judged at all. `accepted` is what somebody
+    vouched for, whether or not the case has such a finding.
     """
 
     case: str
@@ -223,6 +283,8 @@ class AuditRecord:
     margin_maps: tuple[MarginMap, ...] = ()
     provenance: Provenance | None = None
     error: str | None = None
+    identity: PlanIdentity | None = None
+    accepted: tuple[Acceptance, ...] = ()
 
     def __repr__(self) -> str:
         counted = ", ".join(f"{n} {verdict.value}" for verdict, n in self.counts().items() if n)
@@ -235,11 +297,34 @@ class AuditRecord:
     def all_met(self) -> bool:
         """Whether every rule that applies passed, stayed inside its allowed variation, or was waived by a person.
 
-        A case that no rule applied to was not judged, so nothing of it is met.
+        A case that no rule applied to was not judged, so nothing of it is met; neither is one that was judged on the
+        smaller part of the rules that are for it (`is_mostly_unjudged`), or whose files a finding calls into question.
         """
         good = (Verdict.PASS, Verdict.VARIATION, Verdict.WAIVED)
-        judged = [r for r in self.rules if r.verdict is not Verdict.NOT_APPLICABLE]
-        return self.error is None and bool(judged) and all(r.verdict in good for r in judged)
+        judged = self.judged
+        fine = bool(judged) and all(r.verdict in good for r in judged)
+        return self.error is None and fine and not self.withholding and not self.is_mostly_unjudged
+
+    @property
+    def judged(self) -> tuple[RuleResult, ...]:
+        """The rules that apply."""
+        return tuple(r for r in self.rules if r.verdict is not Verdict.NOT_APPLICABLE)
+
+    @property
+    def with_way_out(self) -> tuple[RuleResult, ...]:
+        """The rules that do not apply as things are, but are for such a case and could be judged."""
+        return tuple(r for r in self.rules if r.verdict is Verdict.NOT_APPLICABLE and r.way_out)
+
+    @property
+    def is_mostly_unjudged(self) -> bool:
+        """Whether more rules wait for something to be said than apply."""
+        return len(self.with_way_out) > len(self.judged)
+
+    @property
+    def withholding(self) -> tuple[Finding, ...]:
+        """The findings that take all numbers of a kind out of verdicts, and that nobody vouched for."""
+        found = withholding(self.findings, {a.code for a in self.accepted})
+        return tuple(f for f in found if withholds(f) is not Withholds.ROI)
 
     def counts(self) -> dict[Verdict, int]:
         """How many rules came to each verdict."""

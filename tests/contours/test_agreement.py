@@ -114,3 +114,18 @@ def test_an_island_of_one_observer_counts_in_volume_and_in_distance():
     assert row.dice == pytest.approx(2 * 15**3 / (2 * 15**3 + 5**3), rel=0.003)
     assert row.hausdorff_mm == pytest.approx(50.0, abs=0.05)
     assert [round(i.dice, 2) for i in row.islands] == [1.0, 0.0]
+
+
+def test_planes_that_face_different_ways_are_compared_in_space():
+    turn = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)
+    crate = box((0, 0, 0), (20, 40, 30))
+    coronal = box((5, 0, -40), (25, 30, 0))  # turned below: the same crate, 5 mm to the left
+    turned = replace(coronal, contours=tuple(replace(c, points_mm=c.points_mm @ turn) for c in coronal.contours))
+    low = np.concatenate([c.points_mm for c in turned.contours]).min(axis=0)
+    shift = np.array([5.0, 1.0, 0.0]) - low
+    turned = replace(turned, contours=tuple(replace(c, points_mm=c.points_mm + shift) for c in turned.contours))
+    row = compare(crate, turned, tolerance_mm=1.0)
+    assert row.dice == pytest.approx(15 / 20, rel=0.005)
+    assert row.hausdorff_mm == pytest.approx(5.0, abs=0.05)
+    assert row.apl_mm is None
+    assert row.reason

@@ -78,3 +78,16 @@ def test_measurable_follows_size_and_slice_thickness(longest, short, spacing, no
     verdict, reason = _judged(longest, short, spacing, node)
     assert verdict is wanted
     assert reason
+
+
+@pytest.mark.parametrize(
+    ("metric", "wanted"),
+    [("Diameter[mm]", 40.0), ("ShortAxis[mm]", 40.0), ("Surface[cm2]", 16 * np.pi), ("Sphericity", 1.0)],
+)
+def test_metrics_of_shape_are_those_of_a_ball(metric, wanted):
+    from dvhkit.metrics.expression import parse_metric
+    from dvhkit.targets.compare.shape import shape_value
+
+    parsed = parse_metric(metric.lower())
+    assert parsed.canonical == metric
+    assert shape_value(sphere(20), parsed.kind) == pytest.approx(wanted, rel=0.003)

@@ -53,8 +53,11 @@ def test_cells_that_fall_short_tell_by_how_much_and_the_others_are_drawn() -> No
     svg = drawing(DRAWN)
     tips = [node.text for node in svg.findall(".//{*}rect/{*}title")]
     assert tips == ["0.5 mm, 1.5 mm short; z -1.5 mm, 225 deg", "-1.0 mm, 3.0 mm short; z 1.5 mm, 45 deg"]
-    # Eight cells, one without surface, two with tips: five are left.
-    assert sum(node.get("d", "").count("M") for node in svg.findall("{*}path")) == 5
+    # Eight cells, one without surface, two with tips: five are left, and that one is hatched.
+    counts = [0, 0]
+    for node in svg.findall("{*}path"):
+        counts["url" in node.get("fill", "")] += node.get("d", "").count("M")
+    assert counts == [5, 1]
 
 
 def test_the_map_comes_back_from_json_and_draws_the_same_page() -> None:

@@ -54,6 +54,7 @@ def test_coarse_bins_are_named():
     assert "coarse bins" in found.explained_by
 
 
+@pytest.mark.slow
 def test_an_interpolated_curve_is_named():
     coarse = half_cap_curve(planted.dose(), bin_gy=6.0)
     fine = np.arange(0.0, coarse.dose_gy[-1], 0.1)
@@ -86,6 +87,7 @@ def _grown(k, x, y, r):
     return (x / (r + 6)) ** 2 + (y / (0.8 * r + 6)) ** 2 <= 1 if k == 9 else None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edit", [_moved, _grown])
 def test_an_edited_contour_is_named_with_its_slice(edit):
     given = planted.dose()
@@ -95,6 +97,7 @@ def test_an_edited_contour_is_named_with_its_slice(edit):
     assert "edited contour" in found.explained_by
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extra", [3.0, -2.0])
 def test_another_version_of_the_structure_is_not_explained(extra):
     given = planted.dose()

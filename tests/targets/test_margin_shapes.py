@@ -57,7 +57,8 @@ SHAPES = {
 GROWN = [
     ("lying cylinder", 0.1, 0.03, 0.5),
     ("upright torus", 0.1, 0.03, 0.5),
-    ("lying torus", 0.1, 0.03, 0.5),
+    # Where two parts merge between slices, their levels tell less of the saddle than of the volume.
+    ("lying torus", 0.3, 0.05, 0.5),
     ("hole that closes", 0.1, 0.03, 0.5),
     ("two balls side by side", 0.1, 0.03, 0.5),
     ("two balls above each other", 0.1, 0.03, 0.5),
@@ -66,7 +67,7 @@ GROWN = [
     ("shell", 0.1, 0.03, 0.5),
     ("shell that fills", 0.1, 0.03, 0.5),
     # A corner between two slices is drawn on neither: a chord cuts up to half a millimetre off it.
-    ("tilted box", 0.4, 0.08, 1.5),
+    ("tilted box", 0.5, 0.08, 1.5),
 ]
 
 

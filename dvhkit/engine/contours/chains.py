@@ -13,7 +13,8 @@ import shapely
 from numpy.typing import NDArray
 
 from dvhkit.engine.contours.heights import Along
-from dvhkit.engine.contours.planes import PlaneStack
+from dvhkit.engine.contours.planes import PlaneStack, with_rings
+from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 
 # A chain's planes and those of others are told apart by this share of its slice distance.
@@ -21,20 +22,24 @@ _APART_FRAC = 0.1
 # Interleaved islands: a ring goes on so many planes further as one that covers so much of the same place.
 _INTERLEAVED, _SAME_PLACE_FRAC = 4, 0.5
 # A slender ring that has jumped sideways goes on as the nearest one, if no farther than so many of their radii.
-_JUMP = 2.0
-_TOLERANCE_MM = 1e-6
+_JUMP = 1.5
+# Jumped so little that the outlines all but touch: a share of their radii, or a millimetre.
+_TOUCH_FRAC, _TOUCH_MM = 0.1, 1.0
+# A branch that skips slices is filled in over so many of them.
+_FILLED, _POINTS = 3, 120
 
 
 def separate(stack: PlaneStack) -> list[PlaneStack]:
     """Return the stack cut into stacks of islands that agree on their planes; itself alone where all do."""
-    if stack.n_planes < 2 or int(np.diff(stack.plane_ring).max()) < 2:
+    if stack.n_planes < 3 or _is_one_column(stack):
         return [stack]
     rings = _Rings(stack)
     if not rings.has_skips():
         return [stack]
     chains = rings.chains()
-    if len(chains) < 2:
-        return [stack]
+    if skips := rings.skips_beside_others(chains):
+        # Filled in, branches pass over no plane any more.
+        return separate(_filled(stack, rings, skips))
     groups: list[list[_Chain]] = []
     for chain in sorted(chains, key=lambda c: -len(c.rings)):
         for group in groups:
@@ -46,13 +51,59 @@ def separate(stack: PlaneStack) -> list[PlaneStack]:
     if len(groups) == 1:
         return [stack]
     parts = [_only(stack, np.concatenate([c.rings for c in group]), first=n == 0) for n, group in enumerate(groups)]
-    return parts if stack.slices is not None else [replace(part, slices=_own(part, parts[0])) for part in parts]
+    if stack.slices is not None:
+        return parts
+    return [part if part.n_planes > 1 else replace(part, slices=_own(part, parts[0])) for part in parts]
+
+
+def _is_one_column(stack: PlaneStack) -> bool:
+    """Whether there is one ring a plane, each over half of the next: nearly all structures, told quickly."""
+    if int(np.diff(stack.plane_ring).max()) > 1:
+        return False
+    low, high = (f.reduceat(stack.points_mm, stack.ring_start[:-1], axis=0) for f in (np.minimum, np.maximum))
+    common = np.maximum(np.minimum(high[1:], high[:-1]) - np.maximum(low[1:], low[:-1]), 0.0).prod(axis=1)
+    area = (high - low).prod(axis=1)
+    return bool(np.all(common >= _SAME_PLACE_FRAC * np.minimum(area[1:], area[:-1])))
 
 
 def _own(part: PlaneStack, largest: PlaneStack) -> Along:
     """Return a part's planes with the slice distance of the largest part, for want of any other."""
     usual = float(np.median(np.diff(largest.offsets_mm))) if largest.n_planes > 1 else 0.0
     return Along(at_mm=part.offsets_mm, gap_mm=np.full(part.n_planes, usual), is_image=False)
+
+
+def _filled(stack: PlaneStack, rings: _Rings, skips: list[tuple[int, int]]) -> PlaneStack:
+    """Return the stack with the sections that branches lack on planes between, and a finding that says so."""
+    planes = [stack.rings(p) for p in range(stack.n_planes)]
+    at = stack.offsets_mm
+    widest = 0.0
+    for ring, other in skips:
+        low, high = int(rings.plane[ring]), int(rings.plane[other])
+        widest = max(widest, float(at[high] - at[low]))
+        a, b = (_even_points(stack.points_mm[stack.ring_start[r] : stack.ring_start[r + 1]]) for r in (ring, other))
+        for plane in range(low + 1, high):
+            share = (at[plane] - at[low]) / (at[high] - at[low])
+            planes[plane].append((1.0 - share) * a + share * b)
+    filled = with_rings(stack, planes)
+    assert filled is not None
+    finding = Finding(
+        level=Level.WARNING,
+        code="branch-filled",
+        message=f"A branch lacks its outline in {len(skips)} places (gaps up to {widest:.4g} mm) on slices where the "
+        "rest was drawn; it was interpolated there. Draw it.",
+        where=stack.name,
+    )
+    return replace(filled, findings=(*stack.findings, finding))
+
+
+def _even_points(ring: FloatArray) -> FloatArray:
+    """Return points that divide a ring evenly, from where it crosses the positive u direction of its middle."""
+    closed = np.vstack([ring, ring[:1]])
+    at = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
+    wanted = np.linspace(0.0, at[-1], _POINTS, endpoint=False)
+    even = np.column_stack([np.interp(wanted, at, closed[:, n]) for n in (0, 1)])
+    around = even - even.mean(axis=0)
+    return np.roll(even, -int(np.abs(np.arctan2(around[:, 1], around[:, 0])).argmin()), axis=0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,6 +165,7 @@ class _Rings:
         self.is_hole = self.area < 0
         self.parent = np.arange(len(starts))
         self._shapes: dict[int, shapely.Polygon] = {}
+        self.skips: list[tuple[int, int]] = []
 
     def _areas(self) -> FloatArray:
         stack = self.stack
@@ -137,7 +189,7 @@ class _Rings:
     def _covers(self, outer: int, inner: int) -> bool:
         points = self.stack.points_mm[self.stack.ring_start[inner] : self.stack.ring_start[inner + 1]]
         some = points[:: max(1, len(points) // 24)]
-        return bool(shapely.contains_xy(self._shape(outer), some[:, 0], some[:, 1]).any())
+        return bool(shapely.intersects_xy(self._shape(outer), some[:, 0], some[:, 1]).any())
 
     def _shape(self, ring: int) -> shapely.Polygon:
         if ring not in self._shapes:
@@ -168,12 +220,24 @@ class _Rings:
             for other in onward:
                 self._join(ring, int(other))
         self._holes()
+        self._jumps(near=True)
         self._interleaved()
-        self._jumps()
+        self._jumps(near=False)
         self._across_gaps()
         roots = np.array([self._root(r) for r in range(len(self.plane))])
         found = [np.flatnonzero(roots == root) for root in np.unique(roots)]
         return [_Chain(rings, np.unique(self.plane[rings])) for rings in found]
+
+    def skips_beside_others(self, chains: list[_Chain]) -> list[tuple[int, int]]:
+        """Return the rings that go on over planes on which other branches of their chain were drawn."""
+        found = []
+        of_ring = {int(r): n for n, c in enumerate(chains) for r in c.rings}
+        for ring, other in self.skips:
+            planes = chains[of_ring[ring]].planes
+            between = planes[(planes > self.plane[ring]) & (planes < self.plane[other])]
+            if 0 < len(between) <= _FILLED:
+                found.append((ring, other))
+        return found
 
     def _root(self, ring: int) -> int:
         while self.parent[ring] != ring:
@@ -209,18 +273,26 @@ class _Rings:
     def _same_place(self, ring: int, other: int) -> bool:
         a, b = self.box[ring], self.box[other]
         common = np.prod(np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0.0))
-        return bool(common >= _SAME_PLACE_FRAC * max(np.prod(a[2:] - a[:2]), np.prod(b[2:] - b[:2])))
+        return bool(common >= _SAME_PLACE_FRAC * min(np.prod(a[2:] - a[:2]), np.prod(b[2:] - b[:2])))
 
-    def _jumps(self) -> None:
-        """Join rings that end to the nearest that begins on the next plane, where a slender outline has jumped."""
+    def _jumps(self, *, near: bool) -> None:
+        """Join rings that end to the nearest that begins on the next plane, where a slender outline has jumped.
+
+        `near`: only those that all but touch, whatever lies at the same place farther on.
+        """
         for ring in np.flatnonzero(self.ends):
             members = self._members(int(self.plane[ring]) + 1)
             members = members[self.begins[members]]
             if len(members):
                 far = np.hypot(*(self.middle[members] - self.middle[ring]).T)
-                nearest = int(far.argmin())
-                if far[nearest] <= _JUMP * (self.radius[ring] + self.radius[members[nearest]]):
-                    self._go_on(int(ring), [int(members[nearest])])
+                nearest = int(members[far.argmin()])
+                both = float(self.radius[ring] + self.radius[nearest])
+                apart = max(
+                    (self.box[nearest, :2] - self.box[ring, 2:]).max(),
+                    (self.box[ring, :2] - self.box[nearest, 2:]).max(),
+                )
+                if apart <= max(_TOUCH_FRAC * both, _TOUCH_MM) if near else far.min() <= _JUMP * both:
+                    self._go_on(int(ring), [nearest])
 
     def _across_gaps(self) -> None:
         """Join rings that end to those that begin over the same place, however far: the gap belongs to their chain."""
@@ -234,6 +306,8 @@ class _Rings:
                     break
 
     def _go_on(self, ring: int, onward: list[int]) -> None:
+        if len(onward) == 1 and self.plane[onward[0]] > self.plane[ring] + 1:
+            self.skips.append((ring, int(onward[0])))
         for other in onward:
             self._join(ring, int(other))
             self.begins[other] = False

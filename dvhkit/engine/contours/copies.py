@@ -28,7 +28,7 @@ def near_copies(
     area: FloatArray,
 ) -> NDArray[np.bool_]:
     """Return which rings only repeat the ring around them; arguments as of kernel `orient`."""
-    copy = np.zeros(len(depth), np.bool_)
+    copy = _side_by_side(points_mm, ring_start, plane_ring, area)
     inner = np.flatnonzero(depth > 0)
     if inner.size == 0:
         return copy
@@ -50,6 +50,31 @@ def near_copies(
     if copy.any() and copy.sum() >= _MOST * inner.size:
         copy |= closest
     return copy
+
+
+def _side_by_side(
+    points_mm: FloatArray, ring_start: NDArray[np.int64], plane_ring: NDArray[np.int64], area: FloatArray
+) -> NDArray[np.bool_]:
+    """Return which rings follow a larger one that crosses them: a copy that was shifted."""
+    copy = np.zeros(len(area), np.bool_)
+    low, high = (f.reduceat(points_mm, ring_start[:-1], axis=0) for f in (np.minimum, np.maximum))
+    box = np.hstack([low, high])
+    for plane in np.flatnonzero(np.diff(plane_ring) > 1):
+        members = np.arange(plane_ring[plane], plane_ring[plane + 1])
+        members = members[np.argsort(-area[members], kind="stable")]
+        for n, ring in enumerate(members):
+            near = members[:n][np.abs(box[members[:n]] - box[ring]).max(axis=1) < 2 * _NEAR_MM]
+            for other in near[~copy[near]]:
+                own, outline = (points_mm[ring_start[r] : ring_start[r + 1]] for r in (ring, other))
+                if not _same(own, outline) and _follows(own, outline):
+                    copy[ring] = True
+                    break
+    return copy
+
+
+def _same(ring: FloatArray, other: FloatArray) -> bool:
+    """Whether two rings are equal to a thousandth: such count once, and are told elsewhere."""
+    return bool(shapely.hausdorff_distance(shapely.LinearRing(ring), shapely.LinearRing(other)) < 2e-3)
 
 
 def _thickness(outline: FloatArray, area_mm2: float) -> float:

@@ -15,7 +15,7 @@ from dvhkit.model.slices import Slices, stored_step_mm
 # Slices face the way of the contours within 2.5 degrees.
 _PARALLEL_COS = 0.999
 # Contours nearer than this share of the slice distance lie on one plane.
-SAME_PLANE_FRAC = 0.1
+SAME_PLANE_FRAC = 0.05
 _EXACT_MM = 1e-3
 
 
@@ -133,35 +133,43 @@ def _nearest(at: FloatArray, heights: FloatArray) -> NDArray[np.intp]:
 
 
 def _lattice(heights: FloatArray, unit: float) -> tuple[float, float] | None:
-    """Return first height and step of the even lattice that heights were rounded from to one or two units' distance.
+    """Return first height and step of the even lattice that heights were rounded from to n or n + 1 units' distance.
 
     Distances of one unit and of two in turn are those of slices between one and two units apart, and no missing
     slices. One such distance alone may be a missing slice.
     """
     at = np.unique(np.round(heights / unit).astype(np.int64)) * unit
     gaps = np.rint(np.diff(at) / unit).astype(np.int64)
-    doubles = int((gaps == 2).sum())
-    if unit < 0.1 or doubles < 2 or int((gaps == 1).sum()) < 2 or doubles < 0.1 * int((gaps <= 2).sum()):
+    least = int(gaps.min(initial=1 << 30))
+    short, longer = int((gaps == least).sum()), int((gaps == least + 1).sum())
+    if unit < 0.1 or min(short, longer) < 2 or longer < 0.1 * (short + longer):
         return None
-    step = float(gaps[gaps <= 2].mean()) * unit
+    step = float(gaps[gaps <= least + 1].mean()) * unit
     for _ in range(3):
-        onward = np.where(gaps <= 2, 1.0, np.maximum(1, np.rint(gaps * unit / step)))
+        onward = np.where(gaps <= least + 1, 1.0, np.maximum(1, np.rint(gaps * unit / step)))
         places = np.concatenate([[0.0], np.cumsum(onward)])
         step = _tightest_step(np.asarray(places, np.float64), np.asarray(at, np.float64), unit)
     off = at - step * places
-    if np.ptp(off) > unit + 1e-6 or step < 1.05 * unit:
+    if np.ptp(off) > unit + 1e-6 or step < (least + 0.05) * unit:
         return None
     # The middle of what is left over, not its mean: rounding is bounded, and either side is as likely.
     return float(0.5 * (off.max() + off.min())), float(step)
 
 
 def _tightest_step(places: FloatArray, at: FloatArray, unit: float) -> float:
-    """Return the step about which heights stray least; by least squares first, and then by their range."""
+    """Return the step about which heights range least: convex in the step, so thirds close in on it.
+
+    Heights that lie half way are rounded to even numbers, and only the step itself explains all of them.
+    """
     about = float(np.polyfit(places, at, 1)[0])
-    steps = about + unit * np.linspace(-2.0, 2.0, 401) / float(places[-1])
-    ranges = np.ptp(at[None, :] - steps[:, None] * places[None, :], axis=1)
-    # Rounding allows a stretch of steps: its middle.
-    return float(np.median(steps[ranges <= max(float(ranges.min()), unit) + 1e-9]))
+    low, high = (about + side * 2.0 * unit / float(places[-1]) for side in (-1.0, 1.0))
+    for _ in range(80):
+        third = (high - low) / 3.0
+        if np.ptp(at - (low + third) * places) <= np.ptp(at - (high - third) * places):
+            high -= third
+        else:
+            low += third
+    return 0.5 * (low + high)
 
 
 def _rounded(name: str, unit: float) -> Finding:

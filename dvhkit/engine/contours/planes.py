@@ -210,7 +210,7 @@ def _oriented(stack: PlaneStack, findings: list[Finding]) -> PlaneStack | None:
     cancelled = keep & (np.abs(area) <= _CANCELLED_FRAC * width * height)
     kept = stack if keep.all() else _without(stack, keep)
     repeats = np.zeros(n_rings, np.bool_)
-    if np.any(depth > 0):
+    if np.any(np.diff(stack.plane_ring) > 1):
         repeats = copies.near_copies(points, stack.ring_start, stack.plane_ring, depth, area) & keep
     if kept is not None and repeats.any():
         return _without_copies(kept, stack, keep & ~repeats, repeats)

@@ -15,7 +15,7 @@ from dvhkit.engine.field.histogram import atoms, empty_histogram
 from dvhkit.engine.field.layers import Filled, fill
 from dvhkit.engine.kernels.book import book_layers, point_extremes, section_extremes, surface_extremes
 from dvhkit.engine.lattice import Lattice, dose_lattice, end_halves_mm, rim_mm, volume_lattice
-from dvhkit.engine.options import EngineOptions
+from dvhkit.engine.options import DoseEnd, EngineOptions
 from dvhkit.engine.solid.links import Links
 from dvhkit.engine.solid.solid import Solid, ends_alike, mended
 from dvhkit.findings import Finding, Level
@@ -75,17 +75,19 @@ def _lattice(solids: Sequence[Solid], dose: Dose | None) -> Lattice:
     return dose_lattice(first.stack, lo_mm, hi_mm, dose.grid, first.options, margin_mm=first.margin_mm)
 
 
-def _field(lattice: Lattice, frame: Frame, dose: Dose | None) -> _Field:
+def _field(lattice: Lattice, frame: Frame, dose: Dose | None, end: DoseEnd) -> _Field:
     if dose is None:
         return _NO_DOSE
     to_dose = frame.to_grid(dose.grid)
     low, high = _dose_range(lattice, dose, to_dose)
+    # A dose of one plane would end where it begins.
+    to_centres = end is DoseEnd.CENTRES and frame.is_aligned and len(dose.grid.offsets_mm) > 1
     return _Field(
         values_gy=dose.values_gy,
         offsets_mm=dose.grid.offsets_mm,
-        half_end_mm=end_halves_mm(dose.grid),
+        half_end_mm=np.zeros(2) if to_centres else end_halves_mm(dose.grid),
         to_dose=to_dose,
-        rim_mm=rim_mm(frame, dose.grid),
+        rim_mm=rim_mm(frame, dose.grid, to_centres=to_centres),
         low_gy=low,
         high_gy=high,
     )
@@ -118,9 +120,9 @@ def accumulated(drawn: Solid, readings: Sequence[Reading], *, is_mended: bool = 
     kept = sorted(set(number))
     solids = [every[n] for n in kept]
     lattice = _lattice(solids, readings[0].dose)
-    fields = {id(r.dose): _field(lattice, drawn.stack.frame, r.dose) for r in readings}
+    fields = {_key(r): _field(lattice, drawn.stack.frame, r.dose, r.options.dose_end) for r in readings}
     tasks = {
-        (n, id(reading.dose)): _Task(solid=every[n], field=fields[id(reading.dose)], bounds=reading.bounds)
+        (n, _key(reading)): _Task(solid=every[n], field=fields[_key(reading)], bounds=reading.bounds)
         for n, reading in zip(number, readings, strict=True)
     }
     walls: dict[int, FloatArray] = {}
@@ -135,7 +137,12 @@ def accumulated(drawn: Solid, readings: Sequence[Reading], *, is_mended: bool = 
     if again is not None:
         return accumulated(again, readings, is_mended=True)
     dvhs = {key: task.dvh() for key, task in tasks.items()}
-    return drawn, [dvhs[n, id(reading.dose)] for n, reading in zip(number, readings, strict=True)]
+    return drawn, [dvhs[n, _key(reading)] for n, reading in zip(number, readings, strict=True)]
+
+
+def _key(reading: Reading) -> tuple[int, DoseEnd]:
+    """Tell the dose of a reading, and where it ends."""
+    return id(reading.dose), reading.options.dose_end
 
 
 def _surface_mm2(solid: Solid) -> float:

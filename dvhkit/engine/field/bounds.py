@@ -9,6 +9,8 @@ import numpy as np
 
 from dvhkit.engine.contours.planes import PlaneStack, next_in_ring
 from dvhkit.engine.kernels.peaks import round_peaks
+from dvhkit.engine.solid.links import gaps_mm
+from dvhkit.engine.solid.sampled import linked
 from dvhkit.engine.solid.solid import Solid
 from dvhkit.model.arrays import FloatArray, frozen_array
 from dvhkit.model.dose import Dose
@@ -44,6 +46,27 @@ def chords_mm(stack: PlaneStack) -> float:
     arc[arc > _CORNER_RAD] = 0.0
     # An arc that turns by `arc` over a chord lies off it by length * arc / 12 on average.
     return float(np.dot(length**2, arc) / 12.0 / max(float(length.sum()), 1e-9))
+
+
+def ends_cc(solid: Solid) -> tuple[float, float]:
+    """Return by how much less and more volume the ends may hold: flat ones anything up to the next, empty slice.
+
+    Rounded ends a quarter less or more, of the two thirds that they fill of their prisms.
+    """
+    stack = solid.stack
+    links = linked(solid).links
+    assert links is not None
+    area = np.pi * links.size_mm**2 * np.where(links.is_hole, -1.0, 1.0)
+    plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
+    less = more = 0.0
+    below, above = gaps_mm(stack, solid.runs)
+    for height, order, gap in ((links.up_mm, links.up_order, above), (links.down_mm, links.down_order, below)):
+        is_round = (order == 2) | (order == 3)
+        swing = 0.25 * 2.0 / 3.0 * height
+        less += float(np.sum(area * np.where(is_round, swing, height)))
+        room = np.maximum(np.minimum(2.0 * height, gap[plane]) - height, 0.0)
+        more += float(np.sum(area * np.where(is_round, swing, room)))
+    return max(less, 0.0) / 1000.0, max(more, 0.0) / 1000.0
 
 
 def bounded(dvh: Dvh, solid: Solid, met_gy: FloatArray, inside_gy: FloatArray) -> Dvh:

@@ -37,6 +37,7 @@ def joined(parts: Sequence[Dvh]) -> Dvh:
         findings=tuple(dict.fromkeys(finding for part in parts for finding in part.findings)),
         variants=tuple(replace(joined(one), reading=one[0].reading) for one in readings),
         volume_error_cc=sum(part.volume_error_cc for part in parts),
+        ends_cc=(sum(part.ends_cc[0] for part in parts), sum(part.ends_cc[1] for part in parts)),
         dose_error_gy=max(part.dose_error_gy for part in parts),
         min_bounds_gy=(min(b[0] for b in lows), min(b[1] for b in lows)) if lows else None,
         max_bounds_gy=(max(b[0] for b in highs), max(b[1] for b in highs)) if highs else None,

@@ -42,8 +42,9 @@ class Planes(NamedTuple):
 class Rings(NamedTuple):
     """How rings go on, one entry a ring, as kernels `link` and `reach` say; and whether any of a plane's rings ends.
 
-    `round2`: squared radius in mm2 of a disc as thick as each ring. `ball`: half curvature along z that the principal
-    second moments of a ball's sections have, in units of a cell.
+    `up_stretch`, `down_stretch`: factors on the height of rounded caps. `round2`: squared radius in mm2 of a disc as
+    thick as each ring. `ball`: half curvature along z that the principal second moments of a ball's sections have, in
+    units of a cell.
     """
 
     above: NDArray[np.int64]
@@ -52,6 +53,8 @@ class Rings(NamedTuple):
     up_order: NDArray[np.int64]
     down_height: FloatArray
     down_order: NDArray[np.int64]
+    up_stretch: FloatArray
+    down_stretch: FloatArray
     ends_up: NDArray[np.bool_]
     ends_down: NDArray[np.bool_]
     round2: FloatArray
@@ -76,6 +79,8 @@ class Parts(NamedTuple):
         Whether the second moments tell the area: outlines rounder than a triangle.
     around : (parts, 2)
         Cells gained for each mm that the rings grow, on the plane below and above.
+    is_wall
+        Whether it bounds a wall that is round across itself, whose levels alone tell the section.
     """
 
     up: NDArray[np.int64]
@@ -85,6 +90,7 @@ class Parts(NamedTuple):
     shape: FloatArray
     is_compact: NDArray[np.bool_]
     around: FloatArray
+    is_wall: NDArray[np.bool_]
 
 
 class Layers(NamedTuple):
@@ -165,8 +171,6 @@ class Rules(NamedTuple):
     ----------
     bend
         Bound on half the curvature of a level along z.
-    stretch
-        Factor on the height of rounded caps.
     far
         Level of a point far outside.
     all_step
@@ -174,6 +178,5 @@ class Rules(NamedTuple):
     """
 
     bend: float
-    stretch: float
     far: float
     all_step: bool

@@ -117,11 +117,14 @@ def _windings(points, following, begin, end, winding):
 
 
 @njit(cache=True, nogil=True)
-def _reach(edges, edge, cx, cy, size, half_thickness):
+def _reach(edges, edge, cx, cy, size, half_thickness, wall):
     """Distance in mm from a ring's centroid to the line of an edge, within bounds that the ring's own size sets.
 
-    `size`: radius of the circle of the ring's area. `half_thickness`: see kernel `ring_shapes`.
+    `size`: radius of the circle of the ring's area. `half_thickness`: see kernel `ring_shapes`. `wall`: where it is
+    not 0, that is returned: the half-thickness of a wall that is round across itself, negative for the ring inside it.
     """
+    if wall != 0.0:
+        return wall
     dx = edges[edge, 2]
     dy = edges[edge, 3]
     length = sqrt(dx * dx + dy * dy)
@@ -164,13 +167,19 @@ def _write_row(edges, following, ring_start, point_ring, ring_base, hv, row, xs,
         ring[row, column] = own
         # At a corner the nearest point belongs to two edges, and repeated points make edges of no length.
         r = edges[edge, 5]
+        is_hollow = r < 0.0
         after = following[edge]
         before = _before(edge, ring_start, point_ring)
         if _distance2(edges, after, xs[column], row * hv) <= least * (1.0 + 1e-9):
             r = max(r, edges[after, 5])
         if _distance2(edges, before, xs[column], row * hv) <= least * (1.0 + 1e-9):
             r = max(r, edges[before, 5])
-        if inside:
+        if is_hollow:
+            # Of what a wall encloses that is round across itself: that of the wall, turned round.
+            r = edges[edge, 5]
+            value = -d * (d - 2.0 * r) if inside else min(-d * (d + 2.0 * r) if d < -r else r * r, r * r)
+            value = min(value, -1e-12) if inside else value
+        elif inside:
             value = -r * r if d > r else d * (d - 2.0 * r)
         else:
             value = d * (d + 2.0 * r)
@@ -197,6 +206,7 @@ def plane_levels(
     ring_y,
     ring_size,
     ring_thick,
+    ring_wall,
     edges,
     nearest,
     distance2,
@@ -220,8 +230,8 @@ def plane_levels(
         Distance in mm around each plane's contours beyond which distances are not told apart.
     sure
         Level in mm2 of each plane beyond which the next planes see no other sign.
-    ring_x, ring_y, ring_size, ring_thick
-        Centroid in mm, radius of the circle of equal area and half-thickness in mm.
+    ring_x, ring_y, ring_size, ring_thick, ring_wall
+        Centroid in mm, radius of the circle of equal area, half-thickness, and that of a wall round across itself.
     edges, nearest, distance2, winding
         Scratch: (points, 6), and three times (node rows, node columns).
     level, radius, ring, sign
@@ -244,7 +254,9 @@ def plane_levels(
         _windings(points, following, begin, end, winding)
         for own in range(plane_ring[plane], plane_ring[plane + 1]):
             for edge in range(ring_start[own], ring_start[own + 1]):
-                edges[edge, 5] = _reach(edges, edge, ring_x[own], ring_y[own], ring_size[own], ring_thick[own])
+                edges[edge, 5] = _reach(
+                    edges, edge, ring_x[own], ring_y[own], ring_size[own], ring_thick[own], ring_wall[own]
+                )
         for row in range(n_rows):
             _write_row(
                 edges,

@@ -138,7 +138,8 @@ def _half_curvature(la, lb, lc, ga, gb, bend):
 @_inlined
 def _distance(level, radius):
     """Turn a level back into a signed distance, which is what changes linearly across a cell."""
-    return level / (radius + sqrt(max(0.0, radius * radius + level)))
+    bent = level if radius >= 0.0 else -level
+    return level / (abs(radius) + sqrt(max(0.0, radius * radius + bent)) + 1e-30)
 
 
 @_inlined
@@ -198,17 +199,18 @@ def _span(lower, upper, run_lo, run_hi, z_lo, z_hi, offsets, slots):
 
 
 @njit(cache=True, nogil=True)
-def _beyond_plane(level, ring, onward, heights, orders, row, column, plane, run_lo, run_hi, side, offsets, bend):
+def _beyond_plane(
+    level, ring, onward, heights, orders, stretches, row, column, plane, run_lo, run_hi, side, offsets, bend
+):
     """Return how a node's level goes on beyond a plane, upwards (`side` 1) or downwards (-1).
 
-    Height, slope, half curvature, and whether the ring there ends in a tip. A node near no ring reaches nowhere.
+    Height, slope, half curvature, and how much higher than its rule says. A node near no ring reaches nowhere.
     """
     slots = level.shape[0]
     own = ring[plane % slots, row, column]
     if own < 0:
-        return 0.0, 0.0, 0.0, False
+        return 0.0, 0.0, 0.0, 1.0
     order = orders[own]
-    ends_in_tip = 2 <= order <= 3
     first = plane - side
     second = plane - 2 * side
     has_first = run_lo <= first < run_hi
@@ -221,11 +223,11 @@ def _beyond_plane(level, ring, onward, heights, orders, row, column, plane, run_
     if has_first and not _same_part(onward, own, ring[first % slots, row, column]):
         order = 0
     slope, half = _cap(here, l1, l2, g1, g2, order, max(bend, 4.0))
-    return heights[own], slope, half, ends_in_tip
+    return heights[own], slope, half, stretches[own]
 
 
 @njit(cache=True, nogil=True)
-def _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, offsets, bend, stretch, far, mids, phi):
+def _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, offsets, bend, far, mids, phi):
     """Write the signed distance of `nodes` (row, column) at heights `mids` between two planes, or beyond one."""
     lower, upper, run_lo, run_hi = place
     z_lo, z_hi = z
@@ -247,8 +249,8 @@ def _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, off
         l1 = far
         ends_up = False
         ends_down = False
-        up = (0.0, 0.0, 0.0, False)
-        down = (0.0, 0.0, 0.0, False)
+        up = (0.0, 0.0, 0.0, 1.0)
+        down = (0.0, 0.0, 0.0, 1.0)
         if lo >= 0:
             l0 = level[lo, row, column]
             own = ring[lo, row, column]
@@ -260,6 +262,7 @@ def _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, off
                     below,
                     rings.up_height,
                     rings.up_order,
+                    rings.up_stretch,
                     row,
                     column,
                     lower,
@@ -280,6 +283,7 @@ def _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, off
                     above,
                     rings.down_height,
                     rings.down_order,
+                    rings.down_stretch,
                     row,
                     column,
                     upper,
@@ -305,10 +309,10 @@ def _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, off
                 # The cubic whose slopes at both planes are those of the parabolas through each and its neighbours.
                 value = p0 + t * (p1 - p0) - bulge[s, 1] * c_lo - bulge[s, 2] * c_hi
             if ends_up and mids[s] - z_lo <= up[0]:
-                tau = (mids[s] - z_lo) / (stretch if up[3] else 1.0)
+                tau = (mids[s] - z_lo) / up[3]
                 value = min(value, _beyond(l0, up[1], up[2], tau))
             if ends_down and z_hi - mids[s] <= down[0]:
-                tau = (z_hi - mids[s]) / (stretch if down[3] else 1.0)
+                tau = (z_hi - mids[s]) / down[3]
                 value = min(value, _beyond(l1, down[1], down[2], tau))
             phi[row, column, s] = _distance(value, r0 + (r1 - r0) * min(1.0, max(0.0, t)))
 
@@ -687,6 +691,8 @@ def _find_steps(areas, full, targets, stepped):
         off = 0.0
         total = 0.0
         for s in range(targets.shape[1]):
+            if targets[part, s] <= 0.0:
+                continue
             off += abs(targets[part, s] - areas[part, s] - full[part])
             total += targets[part, s]
         stepped[part] = off > _STEP_TOLERANCE * total
@@ -823,8 +829,8 @@ def _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, i
         cover, area, known = planes.cover[depth, slot], planes.area[depth, slot], planes.known[depth, slot]
         _note_rests(level[slot], radius[slot], cover, area, rest[slot], known, cells, n_cells)
     n_nodes = _list_nodes(cells, n_cells, kind[depth], done, nodes)
-    bend, stretch, far, all_step = rules
-    _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, offsets, bend, stretch, far, mids, phi)
+    bend, far, all_step = rules
+    _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, offsets, bend, far, mids, phi)
     begin = parts.start[depth, lower] if lo != hi else 0
     n_parts = parts.start[depth, lower + 1] - begin if lo != hi else 0
     full = np.empty(n_parts)
@@ -843,6 +849,8 @@ def _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, i
     targets = np.zeros((n_parts, mids.size))
     course = np.zeros((4, n_parts, mids.size))
     for p in range(n_parts):
+        if parts.is_wall[begin + p]:
+            continue
         compact = parts.is_compact[begin + p]
         _areas_between(parts.shape[begin + p], compact, span, mids, z[0], rings.ball, bend, targets[p])
         one, two = parts.around[begin + p]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,10 @@ from dvhkit.model.arrays import FloatArray
 # An outline that turns aside by more than this part of its half-thickness, or turns or changes its shape by more than
 # this, has jumped: how it went on so far says nothing of what lies beyond its last slice.
 _JUMP_FRAC = 0.5
+# A hole that widens by more than this share of what its outline narrows by lies in a wall round across itself.
+_OPPOSITE_FRAC = 0.3
+# A wall that changes its thickness by less than this share is upright.
+_CHANGES_FRAC = 0.05
 # A rounded end holds about two thirds of the prism of its height.
 _ROUND_FRAC = 2.0 / 3.0
 
@@ -39,6 +44,11 @@ class Links:
         The ring that it goes on as; -1 where it ends, -2 where it branches.
     up_mm, down_mm, up_order, down_order
         How far the solid reaches beyond a ring that ends, and after which rule; see kernel `reach`.
+    up_stretch, down_stretch
+        By what factor a rounded end is higher than its rule says.
+    wall_mm
+        Half-thickness of a wall that is round across itself, as a torus is: of its outer ring, and negative of the
+        inner one; 0 for all others.
     """
 
     following: NDArray[np.int64]
@@ -55,6 +65,9 @@ class Links:
     down_mm: FloatArray
     up_order: NDArray[np.int64]
     down_order: NDArray[np.int64]
+    up_stretch: FloatArray
+    down_stretch: FloatArray
+    wall_mm: FloatArray
 
 
 def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: FloatArray | None = None) -> Links:
@@ -64,10 +77,12 @@ def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: Floa
     x, y, size, own_rho2, full_rho2 = (np.empty(n_rings) for _ in range(5))
     is_hole = np.empty(n_rings, np.bool_)
     ring_shapes(stack.points_mm, stack.ring_start, stack.plane_ring, x, y, size, is_hole, own_rho2, full_rho2)
-    rho2 = own_rho2 if rho2 is None else rho2
     above, below = np.empty(n_rings, np.int64), np.empty(n_rings, np.int64)
     run_of_plane = np.repeat(np.arange(len(runs.bounds)), [stop - first for first, stop in runs.bounds])
     link(stack.points_mm, stack.ring_start, stack.plane_ring, run_of_plane, is_hole, above, below)
+    walls = _round_walls_mm(stack, size, is_hole, above)
+    if rho2 is None:
+        rho2 = np.where(walls > 0, walls**2, own_rho2)
     ring_plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
     sides: list[NDArray[Any]] = []
     gap_below, gap_above = gaps_mm(stack, runs)
@@ -79,16 +94,17 @@ def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: Floa
             roof, roof_order = np.empty(n_rings), np.empty(n_rings, np.int64)
             reach(full_rho2, stack.offsets_mm, ring_plane, onward, back, gap[ring_plane], roof, roof_order)
             height, order = _roofed(height, order, roof, roof_order)
-        jumps = _jumps(stack, x, y, np.sqrt(own_rho2), ring_plane, back)
+        jumps = _jumps(stack, np.column_stack([x, y]), np.sqrt(own_rho2), back, _JUMP_FRAC)
         height = np.where(jumps & ((order == 2) | (order == 3)), _ROUND_FRAC * height, height)
         order = np.where(jumps, 0, order)
         if options.end_cap is not EndCap.SHAPE:
             flat = _flat_caps_mm(runs, options, gap)[ring_plane]
             height, order = np.where(onward == -1, flat, 0.0), np.zeros(n_rings, np.int64)
         flat_scale = min(1.5, max(0.5, scale)) if stack.n_planes == 1 else scale
-        scaled = height * np.where((order == 2) | (order == 3), options.round_stretch, flat_scale)
+        stretch = np.where((order == 2) | (order == 3), options.round_stretch, 1.0)
+        scaled = height * np.where((order == 2) | (order == 3), stretch, flat_scale)
         height = np.minimum(scaled, gap[ring_plane])
-        sides += [height, order]
+        sides += [height, order, stretch]
     return Links(
         following=next_in_ring(stack),
         point_ring=np.repeat(np.arange(n_rings), counts),
@@ -102,33 +118,65 @@ def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: Floa
         below=below,
         up_mm=sides[0],
         up_order=sides[1],
-        down_mm=sides[2],
-        down_order=sides[3],
+        up_stretch=sides[2],
+        down_mm=sides[3],
+        down_order=sides[4],
+        down_stretch=sides[5],
+        wall_mm=walls,
     )
 
 
-def _jumps(  # noqa: PLR0917 -- one step of _links, cut out for its length
-    stack: PlaneStack,
-    x: FloatArray,
-    y: FloatArray,
-    thick_mm: FloatArray,
-    ring_plane: NDArray[np.int64],
-    back: NDArray[np.int64],
+def _round_walls_mm(
+    stack: PlaneStack, size_mm: FloatArray, is_hole: NDArray[np.bool_], above: NDArray[np.int64]
+) -> FloatArray:
+    """Return `wall_mm` of all rings: where an outline with one hole narrows as the hole widens, and the other way."""
+    wall = np.zeros(len(size_mm))
+    paired = np.flatnonzero(np.diff(stack.plane_ring) == 2)
+    first = stack.plane_ring[paired]
+    mixed = is_hole[first] != is_hole[first + 1]
+    paired, first = paired[mixed], first[mixed]
+    outer = first + is_hole[first]
+    hole = first + ~is_hole[first]
+    for begin, stop in _chains(paired, outer, hole, above):
+        out, inn = outer[begin:stop], hole[begin:stop]
+        half = 0.5 * (size_mm[out] - size_mm[inn])
+        narrows, widens = np.diff(size_mm[out]), -np.diff(size_mm[inn])
+        is_opposite = float(narrows @ widens) > _OPPOSITE_FRAC * float(narrows @ narrows)
+        if len(out) < 2 or not is_opposite or float(np.ptp(half)) < _CHANGES_FRAC * float(half.max()):
+            continue
+        wall[out] = half
+        wall[inn] = -wall[out]
+    return wall
+
+
+def _chains(
+    planes: NDArray[np.int64], outer: NDArray[np.int64], hole: NDArray[np.int64], above: NDArray[np.int64]
+) -> list[tuple[int, int]]:
+    """Return the stretches of planes, by their place in the list, whose outlines and holes go on as one another."""
+    goes_on = (np.diff(planes) == 1) & (above[outer[:-1]] == outer[1:]) & (above[hole[:-1]] == hole[1:])
+    edges = [0, *(np.flatnonzero(~goes_on) + 1).tolist(), len(planes)]
+    return list(pairwise(edges))
+
+
+def _jumps(
+    stack: PlaneStack, place: FloatArray, thick_mm: FloatArray, back: NDArray[np.int64], share: float
 ) -> NDArray[np.bool_]:
     """Return which rings have jumped from the plane before: moved unlike before, or turned, or changed in shape."""
-    w, before = stack.offsets_mm[ring_plane], np.where(back >= 0, back, 0)
+    w = np.repeat(stack.offsets_mm, np.diff(stack.plane_ring))
+    before = np.where(back >= 0, back, 0)
     first = back >= 0
     second = first & (back[before] >= 0)
     beyond = np.where(second, back[before], 0)
-    place = np.column_stack([x, y])
     gap, gap_before = np.abs(w - w[before]), np.abs(w[before] - w[beyond])
     step = place - place[before]
     earlier = np.zeros_like(step)
     earlier[second] = (place[before] - place[beyond])[second] * (gap[second] / gap_before[second])[:, None]
     aside = np.hypot(*(step - earlier).T)
-    turned = np.abs(_lie(stack) - _lie(stack)[before]).max(axis=1)
+    lie, lay = _lie(stack), _lie(stack)[before]
+    turned = np.abs(lie[:, 0] * lay[:, 1] - lie[:, 1] * lay[:, 0])
+    changed = np.abs(lie - lay).max(axis=1)
     least = np.minimum(thick_mm, thick_mm[before])
-    return np.asarray(first & ((second & (aside > _JUMP_FRAC * least)) | (turned > _JUMP_FRAC)))
+    return np.asarray(first & ((second & (aside > share * least)) | (turned > share) | (changed > _JUMP_FRAC)))
 
 
 def _lie(stack: PlaneStack) -> FloatArray:

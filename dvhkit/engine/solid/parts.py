@@ -28,6 +28,7 @@ class _Depth:
     shape: FloatArray
     is_compact: NDArray[np.bool_]
     around: FloatArray
+    is_wall: NDArray[np.bool_]
 
 
 def find_parts(groups: list[Solid], cell_mm2: float) -> Parts:
@@ -50,6 +51,7 @@ def find_parts(groups: list[Solid], cell_mm2: float) -> Parts:
         shape=np.ascontiguousarray(np.concatenate([part.shape for part in found])),
         is_compact=np.concatenate([part.is_compact for part in found]),
         around=np.ascontiguousarray(np.concatenate([part.around for part in found])),
+        is_wall=np.concatenate([part.is_wall for part in found]),
     )
 
 
@@ -77,6 +79,8 @@ def _parts_of(group: Solid, cell_mm2: float) -> _Depth:
     around[row] = np.stack([grown[ring], grown[onward]], axis=1)
     rounded = _is_compact(size)
     is_compact[row] = np.logical_and.reduce([(rings < 0) | rounded[rings] for rings in course])
+    is_wall = np.zeros(total, np.bool_)
+    is_wall[row] = (links.wall_mm[ring] != 0) & (links.wall_mm[onward] != 0)
     for below in np.flatnonzero(branches):
         lower = np.flatnonzero((plane == below) & (links.above == -2))
         upper = np.flatnonzero((plane == below + 1) & (links.below == -2))
@@ -89,8 +93,15 @@ def _parts_of(group: Solid, cell_mm2: float) -> _Depth:
     ends, begins = (np.bincount(plane[way == -1], minlength=n_planes) > 0 for way in (links.above, links.below))
     alone = (counts == 1) & ~ends & ~np.append(begins[1:], True)
     return _Depth(
-        up=up, down=down, counts=counts, alone=alone, shape=shape, is_compact=is_compact, around=around
-    )  # fmt: skip
+        up=up,
+        down=down,
+        counts=counts,
+        alone=alone,
+        shape=shape,
+        is_compact=is_compact,
+        around=around,
+        is_wall=is_wall,
+    )
 
 
 def _is_compact(size: FloatArray) -> NDArray[np.bool_]:

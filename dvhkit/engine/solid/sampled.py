@@ -13,6 +13,7 @@ from dvhkit.engine.kernels.coverage import plane_excess
 from dvhkit.engine.kernels.reconstruct import sample_intervals
 from dvhkit.engine.lattice import Lattice
 from dvhkit.engine.options import Between
+from dvhkit.engine.solid.convex import convex_outlines, convex_rings, stepped_mm
 from dvhkit.engine.solid.links import Links, find_links, half_axes_mm
 from dvhkit.engine.solid.parts import find_parts
 from dvhkit.engine.solid.solid import Solid, by_depth, mended
@@ -36,6 +37,8 @@ _SAG_MM = (0.004, 0.02)
 _SAG_FRAC = 5e-4
 # The last section of a rounded end, in parts of the half-thickness that it starts from.
 _TIP_FRAC = 0.1
+# Nodes on which a dwindling section is traced at most.
+_END_NODES = 160_000
 _SLIVER_MM = 1e-9
 
 
@@ -68,9 +71,9 @@ def fine_step_mm(solid: Solid) -> float:
     return float(np.clip(np.ptp(solid.stack.points_mm, axis=0).max() / 300.0, 0.1, 1.0))
 
 
-def window_over(solid: Solid, step_mm: float) -> Lattice:
-    """Return a lattice of squares over all that a solid may reach, with nodes to spare."""
-    points = solid.stack.points_mm
+def window_over(solid: Solid, step_mm: float, points_mm: FloatArray | None = None) -> Lattice:
+    """Return a lattice of squares over all that a solid may reach, or does around some points, with nodes to spare."""
+    points = solid.stack.points_mm if points_mm is None else points_mm
     beyond = linked(solid).margin_mm + 3.37 * step_mm
     origin = points.min(axis=0) - beyond
     counts = np.ceil((points.max(axis=0) + beyond - origin) / step_mm).astype(int) + 1
@@ -85,29 +88,33 @@ def window_over(solid: Solid, step_mm: float) -> Lattice:
     )
 
 
-def sampled(solid: Solid, lattice: Lattice, heights_mm: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
+def sampled(
+    solid: Solid, lattice: Lattice, heights_mm: FloatArray, *, only: int | None = None
+) -> Iterator[tuple[slice, FloatArray]]:
     """Yield the solid's surface at ascending heights: which, and (heights, node rows, node columns).
 
-    Negative inside; about the distance from the surface within the plane.
+    Negative inside; about the distance from the surface within the plane. `only`: the one interval to look at, beyond
+    an end; the lattice then need hold no more than its plane's rings.
     """
     solid = linked(solid)
     groups = by_depth(solid)
     intervals, spans = intervals_of(solid)
-    first = np.searchsorted(heights_mm, spans[:, 0] - _SLIVER_MM)
-    stop = np.searchsorted(heights_mm, spans[:, 1] + _SLIVER_MM, side="right")
-    first = np.maximum(first, np.concatenate([[0], np.maximum.accumulate(stop)[:-1]]))
-    stop = np.maximum(first, stop)
-    intervals = intervals._replace(ranges=np.column_stack([first, stop]).astype(np.int64))
+    first, stop = _ranges(spans, heights_mm)
     cell_mm2 = float(np.prod(lattice.step_mm))
     parts, rings = find_parts(groups, cell_mm2), joined_rings(groups, cell_mm2)
-    window = PlaneWindow(groups, lattice, 1, solid.options.bend_max, np.zeros(solid.stack.n_planes))
+    none = np.zeros(solid.stack.n_planes)
+    plane = None if only is None else int(intervals.places[only, :2].max())
+    used = np.flatnonzero(stop > first) if only is None else np.array([only])
+    if not used.size:
+        return
+    begin_at = max(0, int(intervals.places[used[0], :2].max()) - 3)
+    bend = solid.options.bend_max
+    window = PlaneWindow(groups, lattice, 1, bend, none, first_plane=begin_at, only_cover=plane)
     scratch = interval_scratch(len(groups), lattice, max(1, int((stop - first).max())))
     rules, offsets = rules_of(solid, window.far_mm2), solid.stack.offsets_mm
-    for n, (lower, upper, _, _) in enumerate(intervals.places):
+    for n in used:
         begin, end = int(first[n]), int(stop[n])
-        if end == begin:
-            continue
-        window.move_to(max(int(lower), int(upper), 0) + 1)
+        window.move_to(max(int(intervals.places[n, :2].max()), 0) + 1)
         here = part_of(intervals, slice(n, n + 1))._replace(ranges=np.array([[0, end - begin]], np.int64))
         out = np.empty((end - begin, lattice.n_rows + 1, lattice.n_columns + 1))
         mids = np.ascontiguousarray(heights_mm[begin:end])
@@ -115,20 +122,90 @@ def sampled(solid: Solid, lattice: Lattice, heights_mm: FloatArray) -> Iterator[
         yield slice(begin, end), out
 
 
+def _ranges(spans_mm: FloatArray, heights_mm: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first height in each interval, and one past the last; one on a border belongs to the lower."""
+    first = np.searchsorted(heights_mm, spans_mm[:, 0] - _SLIVER_MM)
+    stop = np.searchsorted(heights_mm, spans_mm[:, 1] + _SLIVER_MM, side="right")
+    first = np.maximum(first, np.concatenate([[0], np.maximum.accumulate(stop)[:-1]]))
+    return first, np.maximum(first, stop)
+
+
 def sections_at(solid: Solid, heights_mm: FloatArray, step_mm: float) -> list[Section]:
-    """Return the sections at ascending heights: as drawn on drawn planes, else traced on squares of `step_mm`."""
-    lattice = window_over(solid, step_mm)
+    """Return the sections at ascending heights: as drawn on drawn planes, else traced on squares of `step_mm`.
+
+    Beyond the last slices, where sections dwindle, the squares are smaller.
+    """
+    solid = linked(solid)
     found: list[tuple[FloatArray, ...]] = [()] * len(heights_mm)
-    tracer = Tracer((lattice.n_rows + 1, lattice.n_columns + 1))
     plane = np.abs(heights_mm[:, None] - solid.stack.offsets_mm).argmin(axis=1)
     is_drawn = np.abs(heights_mm - solid.stack.offsets_mm[plane]) <= _SLIVER_MM
-    between = np.flatnonzero(~is_drawn)
-    for which, values in sampled(solid, lattice, heights_mm[between]):
-        for row, n in zip(values, between[which], strict=True):
-            found[n] = tuple(tracer.rings(row, origin_uv=lattice.origin_mm, step_mm=step_mm))
     for n in np.flatnonzero(is_drawn):
         found[n] = tuple(solid.stack.rings(int(plane[n])))
+    outlines = convex_outlines(solid)
+    if outlines is not None:
+        others = np.flatnonzero(~is_drawn)
+        for n, rings in zip(others, convex_rings(solid, outlines, heights_mm[others]), strict=True):
+            found[n] = rings
+        return [Section(w_mm=float(w), rings=rings) for w, rings in zip(heights_mm, found, strict=True)]
+    places, spans = intervals_of(solid)[0].places, intervals_of(solid)[1]
+    is_end = places[:, :2].min(axis=1) < 0
+    beyond = np.zeros(len(heights_mm), bool)
+    for n in np.flatnonzero(is_end):
+        beyond |= ~is_drawn & (heights_mm >= spans[n, 0]) & (heights_mm <= spans[n, 1])
+    between = np.flatnonzero(~is_drawn & ~beyond)
+    if between.size:
+        lattice = window_over(solid, step_mm)
+        _trace(found, between, lattice, sampled(solid, lattice, heights_mm[between]))
+    for n in np.flatnonzero(is_end):
+        here = np.flatnonzero(beyond & (heights_mm >= spans[n, 0]) & (heights_mm <= spans[n, 1]))
+        if here.size:
+            _end_sections(found, here, solid, int(places[n, :2].max()), int(n), heights_mm, step_mm)
     return [Section(w_mm=float(w), rings=rings) for w, rings in zip(heights_mm, found, strict=True)]
+
+
+def _trace(
+    found: list[tuple[FloatArray, ...]],
+    which: NDArray[np.int64],
+    lattice: Lattice,
+    layers: Iterator[tuple[slice, FloatArray]],
+) -> None:
+    """Write to `found` the rings at the heights numbered `which`."""
+    tracer = Tracer((lattice.n_rows + 1, lattice.n_columns + 1))
+    step = float(lattice.step_mm[0])
+    for part, values in layers:
+        for row, n in zip(values, which[part], strict=True):
+            found[n] = tuple(tracer.rings(row, origin_uv=lattice.origin_mm, step_mm=step))
+
+
+def _end_sections(  # noqa: PLR0917 -- one step of sections_at, cut out for its length
+    found: list[tuple[FloatArray, ...]],
+    which: NDArray[np.int64],
+    solid: Solid,
+    plane: int,
+    interval: int,
+    heights_mm: FloatArray,
+    step_mm: float,
+) -> None:
+    """Write to `found` the rings beyond an end plane: as drawn on upright walls, else traced on finer squares."""
+    stack, links = solid.stack, solid.links
+    assert links is not None
+    rings = slice(*stack.plane_ring[plane : plane + 2])
+    at = float(stack.offsets_mm[plane])
+    upward = heights_mm[which[0]] > at
+    height, order = (links.up_mm, links.up_order) if upward else (links.down_mm, links.down_order)
+    if not order[rings].any():
+        for n in which:
+            reaches = np.abs(heights_mm[n] - at) <= height[rings]
+            found[n] = tuple(ring for ring, kept in zip(stack.rings(plane), reaches, strict=True) if kept)
+        return
+    points = np.concatenate(stack.rings(plane))
+    room = np.ptp(points, axis=0) + 2 * solid.margin_mm
+    tips = order[rings] >= 2
+    thin = float(links.thick_mm[rings][tips].min()) if tips.any() else np.inf
+    finest = float(np.sqrt(np.prod(room) / _END_NODES))
+    step = min(step_mm, max(thin * _TIP_FRAC / 1.5, finest))
+    lattice = window_over(solid, step, points)
+    _trace(found, which, lattice, sampled(solid, lattice, heights_mm[which], only=interval))
 
 
 def all_sections(solid: Solid, step_mm: float) -> list[Section]:
@@ -153,25 +230,30 @@ def _heights(solid: Solid) -> tuple[FloatArray, list[float]]:
     size = float(np.ptp(stack.points_mm, axis=0).max()) / 2
     sag_mm = float(np.clip(_SAG_FRAC * size, *_SAG_MM))
     bends = _sags(solid)
-    found, ends = [stack.offsets_mm], []
+    found: list[FloatArray] = [stack.offsets_mm]
+    ends: list[float] = []
     for first, stop in solid.runs.bounds:
         for plane in range(first, stop):
             rings = slice(*stack.plane_ring[plane : plane + 2])
-            at = float(stack.offsets_mm[plane])
+            z = float(stack.offsets_mm[plane])
             for height, order, sign in (
                 (links.up_mm[rings], links.up_order[rings], 1.0),
                 (links.down_mm[rings], links.down_order[rings], -1.0),
             ):
-                found += [at + sign * _rises(h, int(o), sag_mm) for h, o in zip(height, order, strict=True) if h > 0]
+                found += [z + sign * _rises(h, int(o), sag_mm) for h, o in zip(height, order, strict=True) if h > 0]
             if plane + 1 < stop:
-                gap = float(stack.offsets_mm[plane + 1]) - at
+                gap = float(stack.offsets_mm[plane + 1]) - z
                 pieces = min(_SECTIONS_MAX, ceil(sqrt(max(bends[plane], _SLIVER_MM) / sag_mm)))
                 if solid.options.between is Between.PRISM:
-                    found.append(at + 0.5 * gap + STEP_MM * np.array([-1.0, 1.0]))
+                    found.append(z + 0.5 * gap + STEP_MM * np.array([-1.0, 1.0]))
                 else:
-                    found.append(at + gap * np.arange(1, pieces) / pieces)
+                    found.append(z + gap * np.arange(1, pieces) / pieces)
         low, high = float(solid.lo_mm[first]), float(solid.hi_mm[stop - 1])
         ends += [low - STEP_MM, high + STEP_MM]
+    outlines = convex_outlines(solid)
+    if outlines is not None:
+        at = stepped_mm(solid, outlines)
+        found.append(np.concatenate([at - STEP_MM, at + STEP_MM]))
     heights = np.sort(np.concatenate(found))
     return heights[np.append(True, np.diff(heights) > 0.5 * STEP_MM)], ends
 

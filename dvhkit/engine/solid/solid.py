@@ -30,6 +30,11 @@ EXCESS_FRAC = 1e-3
 # docs/validation.md: with 1 and 5 the mean error of D99 is 0.40 % instead of 0.26 %, with 1.5 and 8 it is the same.
 _BAND_LEAST = 2.0
 _BAND_MOST = 6.0
+# A cap that is moved to its plane keeps this height.
+_LEAST_CAP_MM = 0.02
+# Of a ring's size, and at most so far: what a rounded end needs to be round to its tip.
+_WHOLE_FRAC = 1.1
+_TIP_BAND_MM = 45.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,9 +92,11 @@ class Solid:
         made = make_solid(structure, grid, options or EngineOptions(), slice_spacing_mm=slice_spacing_mm, image=image)
         if isinstance(made, Solid):
             return mended_solid(made)
-        empty = any(finding.code == "structure-empty" for finding in made)
-        reason = Reason.EMPTY_STRUCTURE if empty else Reason.NO_VOLUME
-        raise NotEvaluable(f"{structure.name}: {made[-1].message}", reason=reason)
+        if any(finding.code == "structure-empty" for finding in made):
+            message = f"{structure.name} has no contour that bounds an area."
+            raise NotEvaluable(message, reason=Reason.EMPTY_STRUCTURE)
+        message = f"{structure.name} is drawn on one slice only, and nothing says how thick that is."
+        raise NotEvaluable(message, reason=Reason.NO_VOLUME)
 
     def under(self, options: EngineOptions) -> Solid:
         """Return what the same contours stand for under other options."""
@@ -166,7 +173,21 @@ class Solid:
         np.maximum.at(farthest, plane_of_ring + 1, moved)
         around = np.maximum(farthest[1:-1], np.maximum(farthest[:-2], farthest[2:]))
         usual = self.usual_gap_mm
-        return np.asarray(np.minimum(_BAND_LEAST * usual + around, _BAND_MOST * usual) + 1.0)
+        bands = np.minimum(_BAND_LEAST * usual + around, _BAND_MOST * usual) + 1.0
+        return np.asarray(np.maximum(bands, self._tip_bands_mm(plane_of_ring)))
+
+    def _tip_bands_mm(self, plane_of_ring: NDArray[np.int64]) -> FloatArray:
+        """Return how far distances have to be known for rounded ends: to the middle, on the last three planes."""
+        links = self.links
+        assert links is not None
+        bands = np.zeros(self.stack.n_planes)
+        for order, back in ((links.up_order, links.below), (links.down_order, links.above)):
+            rings = np.flatnonzero((order == 2) | (order == 3))
+            for _ in range(3):
+                np.maximum.at(bands, plane_of_ring[rings], _WHOLE_FRAC * links.size_mm[rings])
+                rings = back[rings]
+                rings = rings[rings >= 0]
+        return np.minimum(bands, _TIP_BAND_MM)
 
 
 def make_solid(
@@ -187,7 +208,8 @@ def make_solid(
     stack = stack_planes(structure, grid)
     if stack is None:
         return (_nothing_drawn(structure),)
-    return _of_stack(stack, grid, options, slice_spacing_mm, image)
+    parts = separate(stack)
+    return _of_stack(parts[0] if len(parts) == 1 else stack, grid, options, slice_spacing_mm, image)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -282,6 +304,38 @@ def _solid(stack: PlaneStack, runs: Runs, options: EngineOptions) -> Solid:
     )
 
 
+def closing(solid: Solid, low: float | None, high: float | None) -> Solid:
+    """Return the solid with its ends moved: each run reaches these shares of a slice distance beyond its last slices.
+
+    None leaves an end where it is. Rounded ends are stretched or squeezed, flat ones moved.
+    """
+    links, stack = solid.links, solid.stack
+    assert links is not None
+    heights = {"up": links.up_mm.copy(), "down": links.down_mm.copy()}
+    stretch = {"up": links.up_stretch.copy(), "down": links.down_stretch.copy()}
+    lo, hi = solid.lo_mm.copy(), solid.hi_mm.copy()
+    for (first, stop), gaps in zip(solid.runs.bounds, solid.runs.end_gap_mm, strict=True):
+        for side, plane, gap, share in (("down", first, gaps[0], low), ("up", stop - 1, gaps[1], high)):
+            if share is None:
+                continue
+            rings = slice(*stack.plane_ring[plane : plane + 2])
+            wanted = max(share * gap, _LEAST_CAP_MM)
+            stretch[side][rings] *= wanted / np.maximum(heights[side][rings], _LEAST_CAP_MM)
+            heights[side][rings] = wanted
+            if side == "down":
+                lo[first] = stack.offsets_mm[first] - wanted
+            else:
+                hi[stop - 1] = stack.offsets_mm[stop - 1] + wanted
+    moved = replace(
+        links,
+        up_mm=heights["up"],
+        down_mm=heights["down"],
+        up_stretch=np.where(links.up_order >= 2, stretch["up"], 1.0),
+        down_stretch=np.where(links.down_order >= 2, stretch["down"], 1.0),
+    )
+    return replace(solid, links=moved, lo_mm=lo, hi_mm=hi)
+
+
 def _tallest(heights_mm: FloatArray, stack: PlaneStack, plane: int) -> float:
     return float(heights_mm[stack.plane_ring[plane] : stack.plane_ring[plane + 1]].max())
 
@@ -304,7 +358,8 @@ def by_depth(solid: Solid) -> list[Solid]:
     for level in range(int(depth.max()) + 1):
         part = _rings_of_depth(stack, depth == level, reverse=level % 2 == 1)
         own = find_links(part, solid.runs, solid.options, rho2=links.rho2[depth == level] if level % 2 == 0 else None)
-        groups.append(replace(solid, stack=part, links=_open_ended(own, part, solid.runs) if level % 2 else own))
+        own = replace(_open_ended(own, part, solid.runs) if level % 2 else own, wall_mm=links.wall_mm[depth == level])
+        groups.append(replace(solid, stack=part, links=own))
     return groups
 
 

@@ -79,9 +79,14 @@ def inside_field(solid: Solid) -> InsideField:
     return field_of(solid, window_over(solid, step), step)
 
 
-def field_of(solid: Solid, lattice: Lattice, step_mm: float) -> InsideField:
-    """Return the solid at the nodes of a lattice, at heights no more than `step_mm` apart."""
+def field_of(
+    solid: Solid, lattice: Lattice, step_mm: float, *, between_mm: tuple[float, float] = (-np.inf, np.inf)
+) -> InsideField:
+    """Return the solid at the nodes of a lattice, at heights no more than `step_mm` apart, between two of them."""
     heights = _layer_heights(linked(solid), step_mm)
+    if np.isfinite(between_mm).any():
+        near = (heights >= between_mm[0] - 2 * step_mm) & (heights <= between_mm[1] + 2 * step_mm)
+        heights = heights[near] if near.sum() > 1 else heights[:2]
     values = np.full((len(heights), lattice.n_rows + 1, lattice.n_columns + 1), 2.0 * step_mm, np.float32)
     for which, found in sampled(solid, lattice, heights):
         values[which] = found
@@ -90,17 +95,19 @@ def field_of(solid: Solid, lattice: Lattice, step_mm: float) -> InsideField:
     return InsideField(axes=(heights, vs, us), values=values)
 
 
-def make_surface(solid: Solid, *, step_mm: float | None = None) -> Surface:
+def make_surface(solid: Solid, *, step_mm: float | None = None, field: InsideField | None = None) -> Surface:
     """Return points where the lines of a grid cross the surface, and points along the drawn contours.
 
     Parameters
     ----------
     step_mm
         Distance between points; by default so that there are about 12,000.
+    field
+        Made before, with this step; only where it reaches are there points.
     """
     step = step_mm or step_for(solid)
-    field = field_of(solid, window_over(solid, step), step)
-    points, normals, area = _crossings(field, _ring_points(solid, step))
+    field = field or field_of(solid, window_over(solid, step), step)
+    points, normals, area = _crossings(field, _ring_points(solid, step, field.axes[0]))
     frame = solid.stack.frame
     return Surface(
         points_mm=frame.to_patient(points),
@@ -146,11 +153,12 @@ def _layer_heights(solid: Solid, step_mm: float) -> FloatArray:
     return np.concatenate([[heights[0] - _FACE_MM], heights, [heights[-1] + _FACE_MM]])
 
 
-def _ring_points(solid: Solid, step: float) -> FloatArray:
+def _ring_points(solid: Solid, step: float, heights_mm: FloatArray) -> FloatArray:
     """Return points along the drawn contours, at most `step` apart, every vertex among them; (u, v, w)."""
-    stack, pieces = solid.stack, []
-    for plane in range(stack.n_planes):
-        for ring in stack.rings(plane):
+    stack, pieces = solid.stack, [np.empty((0, 3))]
+    inside = (stack.offsets_mm >= heights_mm[0]) & (stack.offsets_mm <= heights_mm[-1])
+    for plane in np.flatnonzero(inside):
+        for ring in stack.rings(int(plane)):
             following = np.roll(ring, -1, axis=0)
             parts = np.ceil(np.linalg.norm(following - ring, axis=1) / step).astype(int).clip(1)
             edge = np.repeat(np.arange(len(ring)), parts)

@@ -47,7 +47,15 @@ class PlaneWindow:
     """Levels and exact coverage of the planes that a chunk needs, each computed once, in a ring of slots."""
 
     def __init__(
-        self, groups: list[Solid], lattice: Lattice, per_chunk: int, bend_max: float, excess: FloatArray
+        self,
+        groups: list[Solid],
+        lattice: Lattice,
+        per_chunk: int,
+        bend_max: float,
+        excess: FloatArray,
+        *,
+        first_plane: int = 0,
+        only_cover: int | None = None,
     ) -> None:
         self._groups = groups
         self._lattice = lattice
@@ -57,7 +65,8 @@ class PlaneWindow:
         self._sure_mm2 = 0.25 * bend_max * np.maximum(*gaps_mm(groups[0].stack, groups[0].runs)) ** 2
         self._excess = excess
         self._scratch = cover_scratch(lattice)
-        self._top = 0
+        self._top = first_plane
+        self._only_cover = only_cover
         rows, columns = lattice.n_rows, lattice.n_columns
         # Three planes beyond the interval, and two before it, may have a say.
         self.n_slots = per_chunk + 6
@@ -108,6 +117,7 @@ class PlaneWindow:
             links.y_mm - lattice.origin_mm[1],
             links.size_mm,
             links.thick_mm,
+            links.wall_mm,
             self._edges[depth],
             *self._nodes,
             planes.level[depth],
@@ -115,6 +125,9 @@ class PlaneWindow:
             planes.ring[depth],
             planes.sign[depth],
         )
+        if self._only_cover is not None:
+            # Others may reach out of the lattice.
+            start, stop = max(start, self._only_cover), min(stop, self._only_cover + 1)
         plane_covers(
             self._points[depth],
             stack.ring_start,
@@ -144,8 +157,10 @@ def joined_rings(groups: list[Solid], cell_mm2: float) -> Rings:
         for pairs in [list(zip(links, bases, strict=True))]
         for name in ("above", "below")
     }
-    reaches = ("up_mm", "up_order", "down_mm", "down_order")
-    up_mm, up_order, down_mm, down_order = (np.concatenate([getattr(own, name) for own in links]) for name in reaches)
+    reaches = ("up_mm", "up_order", "down_mm", "down_order", "up_stretch", "down_stretch")
+    up_mm, up_order, down_mm, down_order, up_stretch, down_stretch = (
+        np.concatenate([getattr(own, name) for own in links]) for name in reaches
+    )
     return Rings(
         above=np.concatenate(onward["above"]),
         below=np.concatenate(onward["below"]),
@@ -153,6 +168,8 @@ def joined_rings(groups: list[Solid], cell_mm2: float) -> Rings:
         up_order=up_order,
         down_height=down_mm,
         down_order=down_order,
+        up_stretch=up_stretch,
+        down_stretch=down_stretch,
         ends_up=np.logical_or.reduce([_ends_on_plane(g, g.links.above) for g in groups if g.links is not None]),
         ends_down=np.logical_or.reduce([_ends_on_plane(g, g.links.below) for g in groups if g.links is not None]),
         # The half-thickness of a disc is half the side of the square of its area.
@@ -174,7 +191,6 @@ def rules_of(solid: Solid, far_mm2: float) -> Rules:
     options = solid.options
     return Rules(
         bend=options.bend_max,
-        stretch=options.round_stretch,
         far=max(far_mm2, 1e4),
         all_step=options.between is Between.PRISM,
     )

@@ -22,6 +22,9 @@ _NARROW, _WIDE = (247, 251, 255), (33, 113, 181)
 _SHORT, _FAR_SHORT = (253, 190, 110), (179, 0, 0)
 _OUTSIDE = (84, 0, 84)
 _EMPTY = (255, 255, 255)
+_HATCH = (170, 170, 170)
+_HATCH_HEX = "#aaaaaa"
+_HATCH_STEP = 6
 _TICKS = ((0, "left"), (90, "posterior"), (180, "right"), (270, "anterior"), (360, "left"))
 # Less than this is the breadth of the pen.
 _LEAST_LACK_MM = 0.3
@@ -44,6 +47,7 @@ def margin_map_svg(picture: SurfaceMap, *, tips: bool = True) -> str:
         f'<rect width="{width}" height="{total}" fill="#fff"/>',
         f'<text x="{_LEFT}" y="18" font-size="14" font-weight="bold">{_text(picture.title)}</text>',
         f'<text x="{_LEFT}" y="35" fill="#444">{_text(picture.limit)}</text>',
+        *_missing(picture, height),
         *_cells(picture, height, tips=tips),
         *_axes(picture, height),
         *_legend(picture, _TOP + rows * height + 42),
@@ -56,6 +60,10 @@ def margin_map_png(picture: SurfaceMap) -> bytes:
     """Return the bare map as a PNG, superior up, from the patient's left over posterior, right and anterior."""
     colours = _colours(picture)[::-1]
     pixels = np.repeat(np.repeat(colours, _row_height(picture), axis=0), _CELL_W, axis=1)
+    missing = np.isnan(picture.margin_mm)[::-1]
+    missing = np.repeat(np.repeat(missing, _row_height(picture), axis=0), _CELL_W, axis=1)
+    stripes = np.add.outer(np.arange(pixels.shape[0]), np.arange(pixels.shape[1])) % _HATCH_STEP == 0
+    pixels[missing & stripes] = _HATCH
     return png_bytes(pixels)
 
 
@@ -83,6 +91,24 @@ def _blend(a: tuple[int, int, int], b: tuple[int, int, int], t: NDArray[np.float
 
 def _widest(picture: SurfaceMap) -> float:
     return float(np.nanmax(picture.margin_mm)) if np.isfinite(picture.margin_mm).any() else 1.0
+
+
+def _missing(picture: SurfaceMap, height: int) -> list[str]:
+    """Return the hatching of cells that hold no surface, so that they are not taken for a margin of nothing."""
+    rows, columns = picture.margin_mm.shape
+    holes = [
+        f"M{_LEFT + column * _CELL_W} {_TOP + (rows - 1 - row) * height}h{_CELL_W}v{height}h-{_CELL_W}z"
+        for row, column in np.argwhere(np.isnan(picture.margin_mm)).tolist()
+    ]
+    if not holes:
+        return []
+    return [
+        # An identity of its own for each size of map: a page may hold several.
+        f'<pattern id="hatch-{rows}-{columns}" width="6" height="6" patternUnits="userSpaceOnUse" '
+        'patternTransform="rotate(45)">'
+        f'<rect width="6" height="6" fill="#fff"/><line x1="0" y1="0" x2="0" y2="6" stroke="{_HATCH_HEX}"/></pattern>',
+        f'<path fill="url(#hatch-{rows}-{columns})" d="{"".join(holes)}"/>',
+    ]
 
 
 def _cells(picture: SurfaceMap, height: int, *, tips: bool) -> list[str]:
@@ -134,6 +160,8 @@ def _legend(picture: SurfaceMap, y: float) -> list[str]:
         (_FAR_SHORT, f"{_FULL_LACK_MM:g} mm short or more"),
         (_OUTSIDE, "outside"),
     ]
+    if np.isnan(picture.margin_mm).any():
+        words.append((_HATCH, "hatched: no surface"))
     out, x = [], float(_LEFT)
     for (red, green, blue), word in words:
         fill = f"#{red:02x}{green:02x}{blue:02x}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from dvhkit.outputs.report.page import page_environment, page_policy, page_source
+from dvhkit.outputs.report.seal import seal_lines, sealed
 from dvhkit.outputs.report.viewer.bundle import make_bundle
 from dvhkit.outputs.report.views import CaseView, case_view
 
@@ -50,18 +51,22 @@ def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None) -
     styles = page_source("report.css") + (page_source("viewer.css") if bundle else "") + _ink_rules(cases)
     script = page_source("report.js") + (viewer_script() if bundle else "")
     page = page_environment().get_template("report.html.j2")
-    return page.render(
-        cases=cases,
-        title=f"{cases[0].name} – plan audit" if len(cases) == 1 else f"Plan audit of {len(cases)} cases",
-        # Not escaped: our own files, and colours made of six hexadecimal digits.
-        styles=Markup(styles),
-        script=Markup(script),
-        policy=page_policy(styles, script),
-        ink_class=ink_class,
-        bundle=bundle is not None,
-        # JSON without any '<', and letters that mean nothing to HTML.
-        bundle_facts=Markup(bundle.facts if bundle else ""),
-        bundle_arrays=Markup(bundle.arrays if bundle else ""),
+    return sealed(
+        page.render(
+            cases=cases,
+            title=f"{cases[0].name} – plan audit" if len(cases) == 1 else f"Plan audit of {len(cases)} cases",
+            # Not escaped: our own files, and colours made of six hexadecimal digits.
+            styles=Markup(styles),
+            script=Markup(script),
+            policy=page_policy(styles, script),
+            ink_class=ink_class,
+            bundle=bundle is not None,
+            # JSON without any '<', and letters that mean nothing to HTML.
+            bundle_facts=Markup(bundle.facts if bundle else ""),
+            bundle_arrays=Markup(bundle.arrays if bundle else ""),
+            # Hashes, and roles that are escaped there.
+            seal=Markup(seal_lines(listed)),
+        )
     )
 
 

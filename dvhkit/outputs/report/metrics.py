@@ -73,7 +73,8 @@ def _fills_a_table(groups: list[tuple[str, list[MetricView]]], columns: list[str
 
 
 def _view(row: MetricResult) -> MetricView:
-    remark = row.note if row.value is not None else sentence_case(row.reason or row.reason_code or "no value")
+    is_plain = row.value is not None and not row.withheld
+    remark = row.note if is_plain else sentence_case(row.reason or row.reason_code or "no value")
     return MetricView(metric=_name(row.metric), value=metric_value(row), remark=clean(remark, longest=_LONGEST_REMARK))
 
 

@@ -24,6 +24,9 @@ WIDTH, HEIGHT = 740.0, 470.0
 LEFT, RIGHT, TOP, BOTTOM = 56.0, 10.0, 10.0, 50.0
 # Finer than any screen or printer shows at this size; it leaves a tenth of the points.
 _TOLERANCE = 0.04
+_BAND_TOLERANCE = 0.3
+# Of a step: curves whose doses are less even than this are read off the drawn line.
+_EVEN_ATOL = 1e-3
 _MOST_X_TICKS = 12
 # Beyond any dose; only a broken record has more, and still has to be drawn.
 _HIGHEST_GY = 1e9
@@ -43,7 +46,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnCurve:
-    """A curve in the coordinates of the plot, with its entry in the legend."""
+    """A curve in the coordinates of the plot, with its entry in the legend.
+
+    `band` is the outline of the shaded area; `readings` the volumes in percent at the plot's steps of dose.
+    """
 
     roi: str
     full_name: str
@@ -53,6 +59,8 @@ class DrawnCurve:
     width: float
     points: str
     volume: str
+    band: str
+    readings: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +83,7 @@ class DvhPlot:
     curves: list[DrawnCurve]
     labels: list[Label]
     markers: list[DrawnMarker]
+    step_gy: float
 
     width: float = WIDTH
     height: float = HEIGHT
@@ -95,6 +104,7 @@ def plot_curves(curves: Sequence[Curve], rules: Sequence[RuleResult] = ()) -> Dv
     markers = find_markers(rules, drawable)
     step_gy, top_gy = _dose_axis(max([c.dose_gy[-1] for c in drawable] + [m.dose_gy for m in markers]))
     lines = [simplified(_points(curve, top_gy), tolerance=_TOLERANCE) for curve in drawable]
+    reading_gy = max(curve.dose_gy[1] - curve.dose_gy[0] for curve in drawable)
     names = [clean_name(curve.roi, _LONGEST_NAME) for curve in drawable]
     all_inks = inks(curve.color_rgb for curve in drawable)
     return DvhPlot(
@@ -104,7 +114,11 @@ def plot_curves(curves: Sequence[Curve], rules: Sequence[RuleResult] = ()) -> Dv
             for dose in (i * step_gy for i in range(round(top_gy / step_gy) + 1))
         ],
         y_ticks=[Tick(at=_y(volume), text=str(volume)) for volume in range(0, 101, 20)],
-        curves=[_drawn(*parts) for parts in zip(drawable, names, lines, all_inks, strict=True)],
+        curves=[
+            _drawn(*parts, top_gy=top_gy, step_gy=reading_gy)
+            for parts in zip(drawable, names, lines, all_inks, strict=True)
+        ],
+        step_gy=reading_gy,
         labels=place_labels(
             names,
             lines,
@@ -115,7 +129,7 @@ def plot_curves(curves: Sequence[Curve], rules: Sequence[RuleResult] = ()) -> Dv
     )
 
 
-def _drawn(curve: Curve, name: str, line: list[Point], ink: Ink) -> DrawnCurve:
+def _drawn(curve: Curve, name: str, line: list[Point], ink: Ink, *, top_gy: float, step_gy: float) -> DrawnCurve:
     is_target = _is_target(curve)
     organ_width = _OUTLINE_WIDTH if curve.roi_type.upper() == "EXTERNAL" else _ORGAN_WIDTH
     return DrawnCurve(
@@ -127,7 +141,35 @@ def _drawn(curve: Curve, name: str, line: list[Point], ink: Ink) -> DrawnCurve:
         width=_TARGET_WIDTH if is_target else organ_width,
         points=" ".join(f"{x:.2f},{y:.2f}" for x, y in line),
         volume=number(curve.volume_cc, Unit.CC.value),
+        band=_band(curve, top_gy),
+        readings=_readings(curve, step_gy),
     )
+
+
+def _band(curve: Curve, top_gy: float) -> str:
+    """Return the outline of the area between the readings of the slices: along the upper one and back."""
+    if len(curve.low_pct) != len(curve.dose_gy) or len(curve.high_pct) != len(curve.dose_gy):
+        return ""
+    sides = [
+        simplified(
+            [(_x(d, top_gy), _y(v)) for d, v in zip(curve.dose_gy, side, strict=True)], tolerance=_BAND_TOLERANCE
+        )
+        for side in (curve.high_pct, curve.low_pct)
+    ]
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in (*sides[0], *reversed(sides[1])))
+
+
+def _readings(curve: Curve, step_gy: float) -> str:
+    """Return the volumes at multiples of `step_gy`, or nothing where the curve was not taken at them."""
+    own = curve.dose_gy[1] - curve.dose_gy[0]
+    every = round(step_gy / own) if own > 0 else 0
+    if (
+        every < 1
+        or abs(every * own - step_gy) > 1e-6 * step_gy
+        or abs(curve.dose_gy[-1] / own - len(curve.dose_gy) + 1) > 1e-3
+    ):
+        return ""
+    return " ".join(f"{volume:.2f}".rstrip("0").rstrip(".") for volume in curve.volume_pct[::every])
 
 
 def _drawn_marker(marker: LimitMarker, top_gy: float) -> DrawnMarker:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dvhkit.findings import Finding, Level
+from dvhkit.outputs.identity_words import plan_facts
 from dvhkit.outputs.number_format import limit_text, number
 from dvhkit.outputs.report.maps import MapView, map_views
 from dvhkit.outputs.report.metrics import MetricsView, metrics_view
@@ -22,6 +23,7 @@ from dvhkit.outputs.verdict_words import (
     by_urgency,
     count_phrases,
     headline,
+    idle_groups,
     look_of,
     points_text,
     score_text,
@@ -139,6 +141,10 @@ class CaseView:
 
     Attributes
     ----------
+    identity, accepted
+        What is known of the plan, and the findings that somebody vouched for, as pairs of a word and a text.
+    idle
+        Why the folded rules do not apply, each reason with its number of rules.
     applicable, folded
         The rules that are shown at once, and those that do not apply and are many: shown on demand.
     """
@@ -152,6 +158,9 @@ class CaseView:
     phrases: list[tuple[str, str]]
     error: str
     score: str
+    identity: list[tuple[str, str]]
+    accepted: list[tuple[str, str]]
+    idle: list[str]
     rules: list[RuleView]
     applicable: list[RuleView]
     folded: list[RuleView]
@@ -181,6 +190,12 @@ def case_view(record: AuditRecord, *, anchor: str, scene: Scene | None = None, r
         phrases=count_phrases(record.rules),
         error=sentence_case(_sentence(record.error or "")),
         score=score_text(record.score()),
+        identity=[(word, _sentence(text)) for word, text in plan_facts(record.identity)],
+        accepted=[
+            (_name(a.code), _sentence(f"{a.by}: {a.reason}" if a.reason else f"vouched for by {a.by}"))
+            for a in record.accepted
+        ],
+        idle=[f"{count}: {_sentence(reason)}" for count, reason in idle_groups(record.rules)] if folded else [],
         rules=rules,
         applicable=[view for view in rules if view not in folded],
         folded=folded,

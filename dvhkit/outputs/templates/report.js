@@ -22,7 +22,16 @@ function wire(figure) {
   const lines = new Map();
   plot.querySelectorAll("polyline").forEach((line) => lines.set(line.dataset.curve, Array.from(line.points)));
 
-  function show(x) {
+  const readings = new Map();
+  figure.querySelectorAll("button[data-readings]").forEach((button) => {
+    readings.set(button.dataset.curve, button.dataset.readings ? button.dataset.readings.split(" ").map(Number) : null);
+  });
+  const step = Number(plot.dataset.step);
+
+  // The nearest dose at which the curves were computed: what is shown there is no guess between two points.
+  function show(pointed) {
+    const index = Math.round((gy * (pointed - left)) / (right - left) / step), dose = index * step;
+    const x = left + ((right - left) * dose) / gy;
     cursor.setAttribute("x1", x);
     cursor.setAttribute("x2", x);
     cursor.setAttribute("visibility", "visible");
@@ -30,13 +39,14 @@ function wire(figure) {
     cells.forEach((cell) => {
       const button = cell.closest("button");
       if (!button) {
-        cell.textContent = "at " + (gy * (x - left) / (right - left)).toFixed(1) + " Gy";
+        cell.textContent = "at " + dose.toFixed(Math.max(1, Math.ceil(-Math.log10(step) - 1e-9))) + " Gy";
         return;
       }
-      const y = heightAt(lines.get(button.dataset.curve), x);
-      const volume = y === null ? 0 : 100 * (bottom - y) / (bottom - top);
-      cell.textContent = volume.toFixed(1) + " %";
+      const exact = readings.get(button.dataset.curve), y = heightAt(lines.get(button.dataset.curve), x);
+      const drawn = y === null ? 0 : (100 * (bottom - y)) / (bottom - top);
+      cell.textContent = exact ? (index < exact.length ? exact[index] : 0).toFixed(2) + " %" : drawn.toFixed(1) + " %";
     });
+    return dose;
   }
 
   function hide() {
@@ -51,14 +61,24 @@ function wire(figure) {
     if (x >= left && x <= right) show(x); else hide();
   });
   plot.addEventListener("pointerleave", hide);
+  plot.addEventListener("click", (event) => {
+    const box = plot.getBoundingClientRect();
+    const x = ((event.clientX - box.left) * plot.viewBox.baseVal.width) / box.width;
+    if (window.dvhkit && x >= left && x <= right) window.dvhkit.isodose(show(x));
+  });
 
-  figure.querySelectorAll("button").forEach((button) => {
+  function press(button, shown) {
+    button.setAttribute("aria-pressed", String(shown));
+    plot.querySelectorAll('[data-curve="' + button.dataset.curve + '"]').forEach((part) => part.classList.toggle("off", !shown));
+  }
+  const buttons = Array.from(figure.querySelectorAll("button[data-curve]"));
+  buttons.forEach((button) => {
     button.disabled = false;
-    button.addEventListener("click", () => {
-      const shown = button.getAttribute("aria-pressed") !== "true";
-      button.setAttribute("aria-pressed", String(shown));
-      plot.querySelectorAll('[data-curve="' + button.dataset.curve + '"]').forEach((part) => part.classList.toggle("off", !shown));
-    });
+    button.addEventListener("click", () => press(button, button.getAttribute("aria-pressed") !== "true"));
+  });
+  figure.querySelectorAll("button[data-set]").forEach((button) => {
+    button.disabled = false;
+    button.addEventListener("click", () => buttons.forEach((one) => press(one, button.dataset.set === "all" || one.dataset.kind === button.dataset.set)));
   });
 }
 

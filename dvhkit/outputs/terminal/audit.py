@@ -14,10 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from dvhkit.findings import Level
+from dvhkit.outputs.identity_words import accepted_words, plan_words
 from dvhkit.outputs.number_format import limit_text, number, signed, signed_pct, with_unit
 from dvhkit.outputs.terminal.rule_lines import rule_lines
 from dvhkit.outputs.text import clean, clean_name, sentence_case
-from dvhkit.outputs.verdict_words import count_phrases, headline, look_of, points_text, score_text
+from dvhkit.outputs.verdict_words import count_phrases, headline, idle_groups, look_of, points_text, score_text
 from dvhkit.results.audit import Verdict
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ _LONGEST_TITLE = 160
 _LONGEST_SENTENCE = 600
 # So many rules in a row that do not apply are folded into one line.
 _FOLDED_FROM = 4
+_MOST_REASONS = 6
 
 
 class _Lazy:
@@ -73,6 +75,9 @@ class CaseHeading(_Lazy):
         score = score_text(record.score())
         if score:
             lines.append(_text(f"Score: {score}", "bold", ascii_only=ascii_only, longest=_LONGEST_TITLE))
+        for said in (plan_words(record.identity), accepted_words(record.accepted)):
+            if said:
+                lines.append(_text(said, "dim", ascii_only=ascii_only, longest=_LONGEST_SENTENCE))
         if record.error is not None:
             lines.append(_text(f"error: {record.error}", "bold red", ascii_only=ascii_only))
         return Group(*lines)
@@ -109,7 +114,19 @@ class VerdictTable(_Lazy):
                 continue
             for rule in rules:
                 table.add_row(*_rule_cells(rule, ascii_only=ascii_only))
-        return Group(_outcome_text(self.record, ascii_only=ascii_only), table)
+        return Group(_outcome_text(self.record, ascii_only=ascii_only), table, *self._idle(ascii_only=ascii_only))
+
+    def _idle(self, *, ascii_only: bool) -> Iterator[Text]:
+        """Yield why rules do not apply, each reason once with its number, where they were folded into one line."""
+        groups = idle_groups(self.record.rules)
+        if sum(count for count, _ in groups) < _FOLDED_FROM:
+            return
+        yield Text("Not applied", style="bold")
+        for count, reason in groups[:_MOST_REASONS]:
+            yield _text(f"  {count}: {reason}", "dim", ascii_only=ascii_only)
+        if len(groups) > _MOST_REASONS:
+            yield Text(f"  {len(groups) - _MOST_REASONS} more reasons in the report", style="dim")
+        yield Text("")
 
 
 class MetricTable(_Lazy):
@@ -258,7 +275,7 @@ def _rule_cells(rule: RuleResult, *, ascii_only: bool) -> Iterator[Text]:
 def _folded_cells(count: int, *, ascii_only: bool) -> tuple[Text, Text]:
     look = look_of(Verdict.NOT_APPLICABLE.value)
     sign = look.ascii_symbol if ascii_only else look.symbol
-    words = f"{count} rules do not apply to this case; the report lists them"
+    words = f"{count} rules do not apply to this case; why: see below"
     return Text(f"{sign} {look.word}", style=_STYLES[look.tone]), Text(words, style="dim")
 
 
@@ -298,6 +315,8 @@ def _goal_text(rule: RuleResult, *, ascii_only: bool) -> Text:
 def _metric_remark(row: MetricResult) -> str:
     if row.value is None:
         return sentence_case(row.reason or row.reason_code or "no value")
+    if row.withheld:
+        return sentence_case(row.reason or "withheld")
     band = ""
     if row.low is not None and row.high is not None:
         band = f"{number(row.low, row.unit)} to {with_unit(number(row.high, row.unit), row.unit)}"

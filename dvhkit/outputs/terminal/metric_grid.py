@@ -74,6 +74,8 @@ def _cell(row: MetricResult, sign: str) -> Text:
     """Return the value and, below it, how far its band reaches to the farther side."""
     if row.value is None:
         return Text("-")
+    if row.withheld:
+        return Text.assemble((f"{number(row.value, row.unit)} !", "magenta"), "\n", ("withheld", "dim"))
     if row.low is None or row.high is None:
         return Text(number(row.value, row.unit))
     reach = max(row.high - row.value, row.value - row.low)

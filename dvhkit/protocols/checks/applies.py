@@ -53,11 +53,21 @@ class Fraction:
         needed.
     note
         What to say beside the value.
+    way_out
+        What would let a limit for other fractions be held against the dose; empty where nothing would.
+    other_fractions
+        Whether it is the fractions of the plan that the limit is not for.
     """
 
     why_not: str | None = None
     eqd2_alpha_beta_gy: float | None = None
     note: str = ""
+    way_out: str = ""
+    other_fractions: bool = False
+
+
+# How to have a limit for conventional fractions judged on a plan of others.
+CONVERT = "--eqd2 ALPHA_BETA"
 
 
 def fractionation_here(
@@ -96,8 +106,10 @@ def fractionation_here(
         if not can_convert or fractions is None:
             raise
         why_not = "the prescriptions of this plan are of unlike doses per fraction."
-    if why_not is None or not can_convert:
-        return Fraction(why_not=why_not)
+    if why_not is None:
+        return Fraction()
+    if not can_convert:
+        return Fraction(why_not=why_not, way_out=CONVERT if is_convertible(rule) else "", other_fractions=True)
     note = f"converted, since the limit is for {rule.fractionation}"
     return Fraction(eqd2_alpha_beta_gy=alpha_beta_gy, note=note)
 

@@ -15,7 +15,7 @@ from dvhkit.protocols.facts import CaseFacts
 from dvhkit.protocols.files.rules import DoseCheck, LadderCheck, Protocol, Rule, Rung
 from dvhkit.protocols.naming.regions import RoiRef
 from dvhkit.protocols.naming.select import Target, select
-from dvhkit.protocols.verdict import decided_row, hold_back, plain_row, with_limits
+from dvhkit.protocols.verdict import decided_row, hold_back, plain_row, with_limits, withheld_row
 from dvhkit.results.audit import MetricResult, RuleResult, Verdict
 from dvhkit.units import Unit, number_text
 
@@ -61,7 +61,8 @@ def _dose_row(rule: Rule, check: DoseCheck, target: Target, facts: CaseFacts, wh
     if measured.band_open_code is not None:
         fails = _is_insufficient(check, rule, measured.band_open_code)
         open_to = Verdict.FAIL if fails else Verdict.NOT_EVALUABLE
-    return decided_row(rule, measured.value, roi=roi, low=measured.low, high=measured.high, note=note, open_to=open_to)
+    row = decided_row(rule, measured.value, roi=roi, low=measured.low, high=measured.high, note=note, open_to=open_to)
+    return withheld_row(row, measured.reason, measured.withheld)
 
 
 def _without_value(rule: Rule, check: DoseCheck, measured: MetricResult, roi: str, note: str) -> RuleResult:
@@ -119,7 +120,9 @@ def ladder_rows(rule: Rule, check: LadderCheck, protocol: Protocol, facts: CaseF
     for target in select(check.structure, protocol, facts.structures()):
         roi = str(target.region)
         try:
-            yield _ladder_row(rule, check, target, facts)
+            row = _ladder_row(rule, check, target, facts)
+            held = next((m for metric in check.metrics if (m := facts.metric(target.region, metric)).withheld), None)
+            yield row if held is None else withheld_row(row, held.reason, held.withheld)
         except NotEvaluable as lack:
             yield plain_row(rule, roi=roi, reason_code=lack.reason, reason=lack.message, note=target.note)
 

@@ -232,7 +232,8 @@ def _sides(rows: Sequence[NameRow], where: Mapping[str, Placed]) -> list[Finding
         right = by_name.get(f"{name[:-2]}_R") if name.endswith("_L") else None
         if right is not None and left.x_mm < right.x_mm:
             message = f"{left.roi!r} lies to the patient's right of {right.roi!r}: are the names swapped?"
-            found.append(Finding(level=Level.SERIOUS, code="sides-swapped", message=message, where=left.roi))
+            rois = (left.roi, right.roi)
+            found.append(Finding(level=Level.SERIOUS, code="sides-swapped", message=message, where=left.roi, rois=rois))
     return [*found, *_beyond_the_middle(by_name)]
 
 

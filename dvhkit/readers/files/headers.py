@@ -88,6 +88,7 @@ class DoseHeader:
     pixel_spacing_mm: tuple[float, ...]
     position_mm: tuple[float, ...]
     orientation: tuple[float, ...]
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +138,7 @@ _KEYWORDS = (
     "ReferencedDoseSequence",
     "DoseUnits",
     "DoseType",
+    "DoseComment",
     "DoseSummationType",
     "ReferencedRTPlanSequence",
     "RegistrationSequence",
@@ -271,6 +273,7 @@ def dose_header(data: DataSet, path: Path) -> DoseHeader:
         pixel_spacing_mm=numbers(data, "PixelSpacing", path=path),
         position_mm=numbers(data, "ImagePositionPatient", path=path),
         orientation=numbers(data, "ImageOrientationPatient", path=path),
+        comment=name_text(data, "DoseComment", charset_of(data)),
     )
 
 

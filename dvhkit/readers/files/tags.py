@@ -12,8 +12,10 @@ _TABLE = """
 00080016 UI SOPClassUID
 00080018 UI SOPInstanceUID
 00080060 CS Modality
+00080070 LO Manufacturer
 00080104 LO CodeMeaning
 0008103E LO SeriesDescription
+00081090 LO ManufacturerModelName
 00081155 UI ReferencedSOPInstanceUID
 00100010 PN PatientName
 00100020 LO PatientID
@@ -21,6 +23,7 @@ _TABLE = """
 00100040 CS PatientSex
 00180050 DS SliceThickness
 00180088 DS SpacingBetweenSlices
+00181020 LO SoftwareVersions
 00181120 DS GantryDetectorTilt
 00185100 CS PatientPosition
 0020000D UI StudyInstanceUID
@@ -58,6 +61,7 @@ _TABLE = """
 30040001 CS DVHType
 30040002 CS DoseUnits
 30040004 CS DoseType
+30040006 LO DoseComment
 3004000A CS DoseSummationType
 3004000C DS GridFrameOffsetVector
 3004000E DS DoseGridScaling
@@ -116,6 +120,9 @@ _TABLE = """
 300A011A SQ BeamLimitingDevicePositionSequence
 300A011C DS LeafJawPositions
 300A011F CS GantryRotationDirection
+300A0200 CS BrachyTreatmentTechnique
+300A0202 CS BrachyTreatmentType
+300A0230 SQ ApplicationSetupSequence
 300A0308 CS ScanMode
 300A03A2 SQ IonBeamSequence
 300A03A8 SQ IonControlPointSequence
@@ -129,6 +136,7 @@ _TABLE = """
 300C0060 SQ ReferencedStructureSetSequence
 300C0080 SQ ReferencedDoseSequence
 300E0002 CS ApprovalStatus
+300E0004 DA ReviewDate
 52009229 SQ SharedFunctionalGroupsSequence
 52009230 SQ PerFrameFunctionalGroupsSequence
 7FE00010 OB PixelData

@@ -12,6 +12,9 @@ from dvhkit.findings import Finding, Level
 from dvhkit.readers.archive.index import FileEntry
 from dvhkit.readers.linking.dose_sets import Assembly, DoseSet
 
+# As much of a DoseComment as tells doses apart in a list.
+_LONGEST_COMMENT = 40
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFiles:
@@ -34,6 +37,8 @@ class CaseFiles:
         Spatial registrations that join the frames of dose and structures.
     same_frame
         The user vouches that dose and structures share a frame of reference, whatever their UIDs say.
+    dose_comment
+        DoseComment, which may be all that tells the doses of one plan apart.
     image_entries, beam_doses
         Headers of the image slices; doses to compare with `rtdose`, never to add.
     """
@@ -53,6 +58,7 @@ class CaseFiles:
     is_fault_of_frames: bool = False
     image_entries: tuple[FileEntry, ...] = field(default=(), repr=False)
     beam_doses: tuple[Path, ...] = field(default=(), repr=False)
+    dose_comment: str = ""
 
     def without_dose(self) -> CaseFiles:
         """Return the files less a dose that cannot be used, and a finding that says so; as they are where it can."""
@@ -70,7 +76,9 @@ class CaseFiles:
     def describe(self) -> str:
         """Return the files in one line, as candidates are listed."""
         parts = [f"structures {self.rtstruct.name}" if self.rtstruct else "no structures"]
-        parts.append("dose " + " + ".join(path.name for path in self.rtdose[:3]) if self.rtdose else "no dose")
+        comment = f" ({self.dose_comment[:_LONGEST_COMMENT]!r})" if self.dose_comment else ""
+        doses = "dose " + " + ".join(path.name for path in self.rtdose[:3]) + comment
+        parts.append(doses if self.rtdose else "no dose")
         if self.rtplan:
             parts.append(f"plan {self.rtplan.name}")
         return f"{self.label}: " + ", ".join(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +15,6 @@ from dvhkit.model.slices import slices_of_image, stored_step_mm
 from dvhkit.model.structure import Structure, StructureSet
 from dvhkit.readers.wording import counted, listed
 
-# No plan leaves its target below half of what it prescribes; stereotactic ones reach some two times of it.
-_TOO_LITTLE, _TOO_MUCH = 0.5, 10.0
 # Farther from the nearest slice than this part of the slice distance, a contour is between slices.
 _OFF_PLANE = 0.1
 
@@ -89,23 +88,28 @@ def roi_references(structures: StructureSet, plan: Plan | None, dose: Dose | Non
     ]
 
 
-def prescribed_dose(plan: Plan | None, dose: Dose | None) -> list[Finding]:
-    """Return a finding if the greatest dose cannot be that of what the plan prescribes: that of one fraction, say."""
-    prescribed = max((p.dose_gy for p in plan.prescriptions), default=0.0) if plan else 0.0
-    if dose is None or prescribed <= 0:
-        return []
-    reached = float(dose.values_gy.max())
-    if reached <= 0 or _TOO_LITTLE * prescribed <= reached <= _TOO_MUCH * prescribed:
-        return []
-    fractions = plan.fractions_planned if plan else None
-    is_one = fractions is not None and fractions > 1 and 0.5 <= reached * fractions / prescribed <= 2.0
-    guess = (
-        "It looks like the dose of one fraction." if is_one else "It may be part of the treatment, or wrongly scaled."
-    )
-    message = (
-        f"The dose reaches {reached:.4g} Gy where the plan prescribes {prescribed:.4g} Gy. {guess} Check the export."
-    )
-    return [Finding(level=Level.SERIOUS, code="dose-far-from-prescription", message=message)]
+def kind_of_dose(plan: Plan | None, dose: Dose | None, findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings as a plan makes them out: biologically effective dose is what an ion plan is meant to have.
+
+    So is dose beyond all that beams give beside the source of brachytherapy.
+    """
+    of_brachy = plan is not None and plan.is_brachy
+    by_sources = of_brachy or (dose is not None and dose.summation_type == "BRACHY")
+    kept = []
+    for finding in findings:
+        if finding.code == "dose-effective":
+            finding = _effective(finding, of_ions=plan is not None and plan.is_ion)  # noqa: PLW2901
+        elif finding.code == "dose-implausible" and by_sources:
+            continue
+        kept.append(finding)
+    return kept
+
+
+def _effective(finding: Finding, *, of_ions: bool) -> Finding:
+    if not of_ions:
+        return replace(finding, level=Level.SERIOUS)
+    message = "The dose of this ion plan is weighted by RBE (DoseType EFFECTIVE), as its prescription and limits are."
+    return replace(finding, level=Level.INFO, message=message)
 
 
 def _sticks_out(points: np.ndarray[tuple[int, int], np.dtype[np.float64]], image: ImageSeries) -> bool:

@@ -102,12 +102,32 @@ def _of_plan(group: list[FileEntry], plan: PlanHeader | None) -> list[DoseSet]:
         if len(plan_doses) == 1 and beams:
             compared = _with_parts(plan_doses[0], beams, plan)
             whole = [compared if one is plan_doses[0] else one for one in whole]
-        return [_with_doubt(one) for one in whole]
+        return [_with_doubt(one) for one in _told_apart(whole)]
     if fractions:
         return _fractions(fractions, plan)
     if beams:
         return _beams(beams, plan)
     return [_partial(one) for ones in by_type.values() for one in ones]
+
+
+def _told_apart(whole: list[DoseSet]) -> list[DoseSet]:
+    """Return the doses of one plan, where there are several each with a finding that says what tells them apart."""
+    if len(whole) < 2:
+        return whole
+    comments = [one.header.comment for one in whole]
+    told = []
+    for one in whole:
+        own = one.header.comment
+        says = f"This one says: {own!r}" if own else "This one says nothing (no DoseComment)"
+        alone = "" if own and comments.count(own) == 1 else ", which does not tell it from the others"
+        message = (
+            f"{len(whole)} whole doses of this plan are here, such as those of robust scenarios; each is a case of its "
+            f"own. {says}{alone}. Make sure which is the one to judge."
+        )
+        place = one.entries[0].path.name
+        finding = Finding(level=Level.WARNING, code="several-doses-of-plan", message=message, where=place)
+        told.append(_with_finding(one, finding))
+    return told
 
 
 def _with_doubt(one: DoseSet) -> DoseSet:

@@ -100,5 +100,5 @@ def _told(moved: list[str], lost: list[str]) -> list[Finding]:
             f"{counted(len(lost), 'structure')} ({listed(lost)}). Copy them to the planning image, or add the "
             "registration (REG)."
         )
-        findings.append(Finding(level=Level.SERIOUS, code="roi-in-other-frame", message=message))
+        findings.append(Finding(level=Level.SERIOUS, code="roi-in-other-frame", message=message, rois=tuple(lost)))
     return findings

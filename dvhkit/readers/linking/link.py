@@ -368,6 +368,7 @@ class _Linker:
             label="",
             rtstruct=draft.structures.path if draft.structures else None,
             rtdose=tuple(entry.path for entry in doses),
+            dose_comment=draft.dose.header.comment if draft.dose else "",
             rtplan=draft.plan.path if draft.plan else None,
             image=tuple(entry.path for entry in draft.image),
             assembly=draft.dose.assembly if draft.dose else Assembly.ONE,

@@ -15,6 +15,7 @@ from math import floor
 import numpy as np
 from numpy.typing import NDArray
 
+from dvhkit.engine.options import EngineOptions
 from dvhkit.errors import GeometryError, NotEvaluable, Reason
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Structure
@@ -82,6 +83,7 @@ def achieved_margin(
     expect: str | float | tuple[float, float] | Expectation | None = None,
     others: Sequence[Structure] = (),
     slice_spacing_mm: float | None = None,
+    options: EngineOptions | None = None,
 ) -> AchievedMargin:
     """Measure the margin that was drawn from one structure to another.
 
@@ -97,6 +99,8 @@ def achieved_margin(
         Structures that the outer one may have been cut by (body, cord, bowel); those two may be among them.
     slice_spacing_mm
         Slice distance for structures drawn on one slice.
+    options
+        What lies between and beyond the drawn slices: the solids that DVHs are computed of.
 
     Returns
     -------
@@ -114,12 +118,13 @@ def achieved_margin(
 
     Notes
     -----
-    The surface between slices is run smoothly from contour to contour and closed beyond the end slices as their areas
-    suggest. Margins are recovered by a robust fit of the asymmetric expansion (a Minkowski sum with an ellipsoid of
-    eight octants), which cuts and dents do not spoil. Bands come from the contours' chords in the slices and from the
-    slice distance across them.
+    Surfaces are those of the solids that DVHs are computed of. Margins are recovered by a robust fit of the asymmetric
+    expansion (a Minkowski sum with an ellipsoid of eight octants), which cuts and dents do not spoil. Bands come from
+    the contours' chords in the slices and from the slice distance across them.
     """
-    return measure_margin(inner, outer, expect=expect, others=others, slice_spacing_mm=slice_spacing_mm).check
+    return measure_margin(
+        inner, outer, expect=expect, others=others, slice_spacing_mm=slice_spacing_mm, options=options
+    ).check
 
 
 def measure_margin(
@@ -129,10 +134,11 @@ def measure_margin(
     expect: str | float | tuple[float, float] | Expectation | None = None,
     others: Sequence[Structure] = (),
     slice_spacing_mm: float | None = None,
+    options: EngineOptions | None = None,
 ) -> MarginMeasure:
     """Do as `achieved_margin`, and return with the result what it was read from."""
     expected = _expectation(expect)
-    a, b = _surfaces(inner, outer, slice_spacing_mm)
+    a, b = _surfaces(inner, outer, slice_spacing_mm, options)
     bands = find_bands(a, b)
     fit = fit_margins(a, b)
     reach = measure_reach(a, b, bands)
@@ -170,7 +176,9 @@ def _expectation(expect: str | float | tuple[float, float] | Expectation | None)
     return expect_range(float(low), float(high))
 
 
-def _surfaces(inner: Structure, outer: Structure, slice_spacing_mm: float | None) -> tuple[Surface, Surface]:
+def _surfaces(
+    inner: Structure, outer: Structure, slice_spacing_mm: float | None, options: EngineOptions | None
+) -> tuple[Surface, Surface]:
     frames = {s.frame_of_reference_uid for s in (inner, outer)} - {""}
     if len(frames) > 1:
         raise GeometryError(
@@ -178,13 +186,13 @@ def _surfaces(inner: Structure, outer: Structure, slice_spacing_mm: float | None
             remedy="Copy one of them to the other's image in the planning system.",
         )
     try:
-        b = make_surface(outer, fallback_spacing_mm=slice_spacing_mm)
-        a = make_surface(inner, fallback_spacing_mm=slice_spacing_mm or b.spacing_mm)
+        b = make_surface(outer, fallback_spacing_mm=slice_spacing_mm, options=options)
+        a = make_surface(inner, fallback_spacing_mm=slice_spacing_mm or b.spacing_mm, options=options)
     except NotEvaluable as lack:
         if lack.reason is not Reason.NO_VOLUME:
             raise
-        a = make_surface(inner, fallback_spacing_mm=slice_spacing_mm)
-        b = make_surface(outer, fallback_spacing_mm=a.spacing_mm)
+        a = make_surface(inner, fallback_spacing_mm=slice_spacing_mm, options=options)
+        b = make_surface(outer, fallback_spacing_mm=a.spacing_mm, options=options)
     if abs(float(a.slice_axis @ b.slice_axis)) < 0.99:
         raise GeometryError(
             f"{inner.name} and {outer.name} are drawn on planes that face different ways.",
@@ -221,6 +229,8 @@ def _check(evidence: Evidence, outside_cc: float, low: FloatArray) -> AchievedMa
         above_pct=100 * above,
         worst=_worst_places(evidence, allowed),
         slice_spacing_mm=b.spacing_mm,
+        inner_cc=a.volume_cc,
+        outer_cc=b.volume_cc,
         attainable_mm=_attainable(fit, evidence.bands, b.spacing_mm),
         band_in_plane_mm=evidence.bands.in_plane_mm,
         band_across_mm=evidence.bands.across_mm,

@@ -15,7 +15,7 @@ import numpy as np
 
 from dvhkit.model.arrays import FloatArray
 from dvhkit.targets.achieved.cloud import Cloud, gauge_to
-from dvhkit.targets.achieved.surface import Surface, make_surface
+from dvhkit.targets.achieved.surface import Surface, ending
 
 DIRECTIONS = ("left", "right", "posterior", "anterior", "superior", "inferior")
 # No planning margin is smaller, and the gauge of a margin of nothing has no meaning.
@@ -109,7 +109,7 @@ def _with_best_ends(
     Where it leaves several open, a flat end is taken whose margin comes nearest to that from last slice to last slice.
     """
     shares = _FLAT_SHARES if any(cap.flat for cap in inner.caps) else _ROUND_SHARES
-    ends = {share: inner if share is None else _ending(inner, (share, share)) for share in shares}
+    ends = {share: inner if share is None else ending(inner, (share, share)) for share in shares}
     trials = {share: _fit(points, e.cloud.thinned(2), e, start, _TRIAL_WIDTHS_MM) for share, e in ends.items()}
     margins = trials[None].margins_mm.copy()
     axis = int(np.abs(inner.slice_axis).argmax())
@@ -130,7 +130,7 @@ def _with_best_ends(
         best.append(None if trusted else min(worthy, key=lambda s: round(abs(found[s] - slices_mm), 2)))
         margins[side] = trials[best[-1]].margins_mm[side]
         spread[side] = max(0.5 * float(np.ptp(list(found.values()))), 0.5 * inner.spacing_mm if flat else 0.0)
-    chosen = inner if best == [None, None] else _ending(inner, (best[0], best[1]))
+    chosen = inner if best == [None, None] else ending(inner, (best[0], best[1]))
     return chosen, margins, spread
 
 
@@ -144,12 +144,6 @@ def _cost(trial: Fit, axis: int, *, positive: bool) -> float:
     along = trial.vector_mm[:, axis] * (1 if positive else -1)
     side = along > 0.2 * np.linalg.norm(trial.vector_mm, axis=1)
     return float(np.minimum(trial.residual_mm[side] ** 2, 1.0).mean()) if side.any() else 0.0
-
-
-def _ending(inner: Surface, shares: tuple[float | None, float | None]) -> Surface:
-    return make_surface(
-        inner.structure, fallback_spacing_mm=inner.spacing_mm, step_mm=inner.cloud.step_mm, cap_shares=shares
-    )
 
 
 def _starts(points: FloatArray, cloud: Cloud, inner: Surface) -> list[FloatArray]:

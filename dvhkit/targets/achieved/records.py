@@ -148,6 +148,8 @@ class AchievedMargin:
     above_pct: float
     worst: tuple[Place, ...]
     slice_spacing_mm: float
+    inner_cc: float
+    outer_cc: float
     attainable_mm: tuple[float, ...]
     band_in_plane_mm: float
     band_across_mm: float

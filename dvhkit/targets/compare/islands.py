@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from dvhkit.engine.loft_parts import Section
+from dvhkit.engine.solid.sampled import Section
 from dvhkit.targets.compare.sections import Sections
 from dvhkit.targets.compare.skin import polygon_of
 

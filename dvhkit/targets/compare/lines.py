@@ -10,9 +10,9 @@ import numpy as np
 from dvhkit.engine.contours.repair import rings_of
 from dvhkit.engine.kernels.line_distance import count_beyond, farther_length, line_hausdorff
 from dvhkit.engine.kernels.outline import fill_inside
-from dvhkit.engine.loft_parts import flat_rings
 from dvhkit.model.arrays import FloatArray
 from dvhkit.results.comparison import SliceAgreement
+from dvhkit.targets.compare.flat import flat_rings
 from dvhkit.targets.compare.skin import Skin, polygon_of
 
 # Where a line crosses the tolerance is known to this length.

@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dvhkit.engine.contours.frame import Frame
-from dvhkit.engine.contours.planes import PlaneStack, stack_planes
-from dvhkit.engine.contours.runs import Runs, find_runs
-from dvhkit.engine.loft import loft
-from dvhkit.engine.loft_parts import Section
-from dvhkit.errors import NotEvaluable, Reason
+from dvhkit.engine.contours.planes import PlaneStack
+from dvhkit.engine.solid import Solid
+from dvhkit.engine.solid.sampled import Section, all_sections
 from dvhkit.findings import Finding
 from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Structure
@@ -19,6 +17,8 @@ from dvhkit.model.structure import Structure
 # Between slices shapes that are not convex are traced on squares of a 200th of the structure's width.
 _STEP_FRAC = 200.0
 _STEP_MM = (0.15, 1.0)
+# Sections without rings stand just beyond both ends.
+_BEYOND_MM = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,35 +68,30 @@ def sections_of(
     GeometryError
         Contours that are not planar or not parallel.
     """
-    stack = stack_planes(structure, along)
-    if stack is None:
-        raise NotEvaluable(f"{structure.name} has no contour that bounds an area.", reason=Reason.EMPTY_STRUCTURE)
-    runs = find_runs(stack, slice_spacing_mm=slice_spacing_mm, fallback_mm=fallback_mm)
-    if runs is None:
-        raise NotEvaluable(
-            f"{structure.name} is drawn on one slice only, and nothing says how thick that is.",
-            reason=Reason.NO_VOLUME,
-        )
-    lofted = [tuple(loft(stack, run, step_mm=_step_mm(stack))) for run in _single(runs)]
+    solid = Solid.of(structure, grid=along, slice_spacing_mm=slice_spacing_mm or fallback_mm)
+    stack = solid.stack
+    runs = [_of_run(solid, n) for n in range(len(solid.runs.bounds))]
     drawn_at = {float(w) for w in stack.offsets_mm}
-    drawn = sorted((s for run in lofted for s in run if s.w_mm in drawn_at), key=lambda s: s.w_mm)
-    gaps = np.diff(stack.offsets_mm)
+    drawn = sorted((s for run in runs for s in run if s.w_mm in drawn_at), key=lambda s: s.w_mm)
     return Sections(
         name=structure.name,
         frame=stack.frame,
         drawn=tuple(drawn),
-        runs=tuple(lofted),
-        gap_mm=float(np.median(gaps)) if gaps.size else runs.end_gap_mm[0][0],
-        findings=(*stack.findings, *runs.findings),
+        runs=tuple(runs),
+        gap_mm=solid.usual_gap_mm,
+        findings=solid.findings,
     )
 
 
-def _single(runs: Runs) -> list[Runs]:
-    """Return each stretch as runs of its own: their ends may overlap where one slice is missing."""
-    return [
-        replace(runs, bounds=(bounds,), end_gap_mm=(ends,))
-        for bounds, ends in zip(runs.bounds, runs.end_gap_mm, strict=True)
-    ]
+def _of_run(solid: Solid, n: int) -> tuple[Section, ...]:
+    """Return the sections of one stretch by itself: ends of two may overlap where one slice is missing."""
+    first, stop = solid.runs.bounds[n]
+    low, high = float(solid.lo_mm[first]) - _BEYOND_MM, float(solid.hi_mm[stop - 1]) + _BEYOND_MM
+    alone = replace(solid.runs, bounds=(solid.runs.bounds[n],), end_gap_mm=(solid.runs.end_gap_mm[n],))
+    found = all_sections(replace(solid, runs=alone), _step_mm(solid.stack))
+    own = solid.stack.offsets_mm[first:stop]
+    others = set(solid.stack.offsets_mm.tolist()) - set(own.tolist())
+    return tuple(s for s in found if low <= s.w_mm <= high and s.w_mm not in others)
 
 
 def _step_mm(stack: PlaneStack) -> float:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dvhkit.engine.kernels.stitch import stitch
 from dvhkit.engine.kernels.triangle_tree import areas
-from dvhkit.engine.loft_parts import Section
+from dvhkit.engine.solid.sampled import Section
 from dvhkit.model.arrays import FloatArray
 from dvhkit.targets.compare.sections import Sections
 

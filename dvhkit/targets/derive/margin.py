@@ -8,12 +8,13 @@ from itertools import pairwise
 import numpy as np
 import shapely
 
-from dvhkit.engine.contours.chains import separate
-from dvhkit.engine.contours.planes import PlaneStack, repaired, stack_planes
+from dvhkit.engine.contours.planes import PlaneStack, stack_planes
 from dvhkit.engine.contours.repair import compose, rings_of
-from dvhkit.engine.contours.runs import Runs, find_runs
 from dvhkit.engine.distance import FrameMargins, grown_sections, shrunk_sections
-from dvhkit.engine.loft_parts import Section, ring_polygons
+from dvhkit.engine.options import EngineOptions
+from dvhkit.engine.solid import Solid
+from dvhkit.engine.solid.sampled import Section, mended_solid
+from dvhkit.engine.solid.solid import make_islands
 from dvhkit.errors import GeometryError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
@@ -47,6 +48,7 @@ def grow(
     image: ImageSeries | None = None,
     name: str | None = None,
     step_mm: float | None = None,
+    options: EngineOptions | None = None,
 ) -> Derived:
     """Grow a structure by a margin, from its contours, to a fraction of a voxel.
 
@@ -61,6 +63,8 @@ def grow(
         Of the result; by default it says what was done.
     step_mm
         Grid on which the result is traced; by default chosen from structure and margin.
+    options
+        What lies between and beyond the drawn slices: the same solid that DVHs are computed of.
 
     Returns
     -------
@@ -72,7 +76,7 @@ def grow(
     GeometryError
         Contours that are not planar or not parallel; six margins for contours that lie oblique to the patient's axes.
     """
-    return _derive(structure, margins, image=image, name=name, step_mm=step_mm, shrinks=False)
+    return _derive(structure, margins, image=image, name=name, step_mm=step_mm, options=options, shrinks=False)
 
 
 def shrink(
@@ -82,13 +86,14 @@ def shrink(
     image: ImageSeries | None = None,
     name: str | None = None,
     step_mm: float | None = None,
+    options: EngineOptions | None = None,
 ) -> Derived:
     """Shrink a structure by a margin; parameters as in `grow`.
 
     What is left are the points whose whole margin lies inside. A structure that is nowhere as thick as its margins
     leaves an empty one, and a finding.
     """
-    return _derive(structure, margins, image=image, name=name, step_mm=step_mm, shrinks=True)
+    return _derive(structure, margins, image=image, name=name, step_mm=step_mm, options=options, shrinks=True)
 
 
 def _derive(
@@ -98,30 +103,31 @@ def _derive(
     image: ImageSeries | None,
     name: str | None,
     step_mm: float | None,
+    options: EngineOptions | None,
     shrinks: bool,
 ) -> Derived:
     if not isinstance(margins, Margins):
         margins = Margins.isotropic(margins)
     how = f"{_operand(structure.name)} {'-' if shrinks else '+'} {margins_text(margins)}"
     result = replace(structure, number=-1, name=name or how, contours=())
-    stack = stack_planes(structure, image.grid if image is not None else None)
-    if stack is None:
+    solids = _solids(structure, image, options)
+    if not solids:
         return Derived(structure=result, how=how, findings=(_empty(structure.name),))
     if margins.greatest_mm == 0:
         # Nothing to do must change nothing, not even by tracing.
         unchanged = replace(result, contours=structure.closed_contours)
-        return Derived(structure=unchanged, how=how, findings=stack.findings)
-    stack = _mended(stack)
+        return Derived(structure=unchanged, how=how, findings=solids[0].stack.findings)
+    stack = solids[0].stack
+    if len(solids) > 1:
+        stack = stack_planes(structure, image.grid if image is not None else None) or stack
     across = _frame_margins(stack, margins, structure.name)
     heights, beyond = _heights(stack, across, image, shrinks=shrinks)
     findings = [_cut_off(structure.name, beyond)] if beyond else []
     make = shrunk_sections if shrinks else grown_sections
     sections: list[Section] = []
-    for part in separate(stack):
-        runs = _runs(part, image, structure.name)
-        findings += [*part.findings, *runs.findings]
-        made = make(part, runs, across, heights, step_mm=step_mm)
-        sections = _together(sections, made)
+    for solid in solids:
+        findings += solid.findings
+        sections = _together(sections, make(solid, across, heights, step_mm=step_mm))
     if min(across.in_plane) < _FINE_MM:
         sections = [_kept_true(s, stack, shrinks=shrinks) for s in sections]
     contours = to_contours(stack, sections)
@@ -149,28 +155,17 @@ def _operand(name: str) -> str:
     return f"({name})" if any(f" {sign} " in name for sign in "-+|&") else name
 
 
-def _mended(stack: PlaneStack) -> PlaneStack:
-    """Put rings right that cross themselves or overlap, with a finding that says so."""
-    signed = stack.areas_mm2()
-    valid = np.logical_and.reduceat(shapely.is_valid(ring_polygons(stack)), stack.plane_ring[:-1])
-    bad = np.flatnonzero(~valid).tolist()
-    for plane in np.flatnonzero(valid & (np.diff(stack.plane_ring) > 1)):
-        off = abs(shapely.area(stack.section(int(plane))) - signed[plane])
-        if off > max(0.01, 1e-3 * abs(signed[plane])):
-            bad.append(int(plane))
-    return (repaired(stack, np.array(sorted(bad))) or stack) if bad else stack
-
-
-def _runs(stack: PlaneStack, image: ImageSeries | None, name: str) -> Runs:
+def _solids(structure: Structure, image: ImageSeries | None, options: EngineOptions | None) -> list[Solid]:
+    """Return what a structure stands for, island by island; nothing where nothing was drawn."""
     grid = image.grid if image is not None else None
     spacing = grid.plane_spacing_mm if grid is not None else 0.0
-    runs = find_runs(stack, slice_spacing_mm=spacing or None, fallback_mm=None, image=grid)
-    if runs is None:
+    islands = make_islands(structure, grid, options or EngineOptions(), slice_spacing_mm=spacing or None, image=grid)
+    if any(finding.code == "slice-thickness-unknown" for finding in islands.findings):
         raise GeometryError(
-            f"{name} is drawn on one slice only and nobody says how thick that is.",
+            f"{structure.name} is drawn on one slice only and nobody says how thick that is.",
             remedy="Supply the image series (at least two slices), or draw the structure on more slices.",
         )
-    return runs
+    return [mended_solid(solid) for solid in islands.solids]
 
 
 def _frame_margins(stack: PlaneStack, margins: Margins, name: str) -> FrameMargins:

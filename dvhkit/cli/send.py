@@ -1,0 +1,62 @@
+"""`dvhkit send` and `dvhkit fetch`: objects to an archive and from one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from dvhkit.cli.streams import EXIT_NOT_MET, note_console, write_json
+from dvhkit.errors import InputError
+
+
+def send(
+    path: Annotated[Path, typer.Argument(help="Folder or file to send.")],
+    to: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where the receiver listens.")],
+    ae: Annotated[str, typer.Argument(metavar="AE", help="The receiver's AE title.")],
+    calling: Annotated[str, typer.Option("--calling", metavar="AE", help="Our AE title.")] = "DVHKIT",
+    json: Annotated[Optional[str], typer.Option("--json", metavar="FILE|-")] = None,  # noqa: UP045 -- typer reads it
+) -> None:
+    """Send DICOM files to an archive or planning system. Exit code 1 where one was not taken.
+
+    [dim]Example:[/dim]  dvhkit send plans/case7 localhost:4242 ORTHANC
+    """
+    from dvhkit.services.sender import send as send_files
+
+    host, _, port = to.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise InputError(f"{to!r} is no HOST:PORT.", remedy="Such as localhost:4242.")
+    if not path.exists():
+        raise InputError("there is no such file or folder.", path=path)
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    found = send_files(files, host, int(port), ae, calling=calling)
+    # What is no DICOM was not meant.
+    failed = {name: why for name, why in found.failed.items() if why != "no DICOM file" or path.is_file()}
+    if json:
+        write_json(json, {"schema": "dvhkit/send/1", "sent": found.sent, "failed": failed})
+    note_console().print(f"{found.sent} objects sent, {len(failed)} failed", markup=False)
+    for name, why in list(failed.items())[:20]:
+        note_console().print(f"  {name}: {why}", markup=False)
+    if failed or not found.sent:
+        raise typer.Exit(EXIT_NOT_MET)
+
+
+def fetch(
+    study: Annotated[str, typer.Option("--study", metavar="UID", help="StudyInstanceUID.")],
+    dicomweb: Annotated[str, typer.Option("--dicomweb", metavar="URL", help="Root of the archive's DICOMweb service.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the files; made if missing.")],
+    json: Annotated[Optional[str], typer.Option("--json", metavar="FILE|-")] = None,  # noqa: UP045
+) -> None:
+    """Fetch a study over DICOMweb. Exit code 1 where fewer objects came than the archive says it has.
+
+    [dim]Example:[/dim]  dvhkit fetch --dicomweb http://localhost:8042/dicom-web --study 1.2.3 --out study
+    """
+    from dvhkit.services.sender import fetch as fetch_study
+
+    got, stated = fetch_study(dicomweb, study, out)
+    if json:
+        write_json(json, {"schema": "dvhkit/fetch/1", "fetched": got, "stated": stated})
+    note_console().print(f"{got} of {stated} objects fetched", markup=False)
+    if got < stated or not got:
+        raise typer.Exit(EXIT_NOT_MET)

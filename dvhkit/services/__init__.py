@@ -1,0 +1,1 @@
+"""Doors to the network: receive, keep, hand on. Nothing is computed here; jobs are called in other processes."""

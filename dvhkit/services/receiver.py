@@ -1,0 +1,138 @@
+"""The storage SCP: bytes are kept as they come, and acknowledged when they lie whole on the disk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dvhkit.errors import InputError
+from dvhkit.services.spool import Kept, RefusedError, Spool
+from dvhkit.services.wire import file_head, study_uid
+
+_log = logging.getLogger(__name__)
+
+# PS3.4 table B.2-1.
+_SUCCESS, _OUT_OF_RESOURCES, _CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xC000
+_TAKEN = (
+    "CT", "EnhancedCT", "LegacyConvertedEnhancedCT", "MR", "EnhancedMR", "LegacyConvertedEnhancedMR",
+    "PositronEmission",
+    "EnhancedPET", "LegacyConvertedEnhancedPET", "RT", "CArmPhotonElectronRadiation", "TomotherapeuticRadiation",
+    "RoboticArmRadiation", "SpatialRegistration", "DeformableSpatialRegistration", "SpatialFiducials", "Segmentation",
+    "LabelMapSegmentation", "EncapsulatedPDF",
+)  # fmt: skip
+# A patient's CT in parallel parts, and several rooms at once.
+_ASSOCIATIONS_MOST = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """Where and whom to listen to; `allowed`: AE titles of callers, all where empty."""
+
+    host: str = "127.0.0.1"
+    port: int = 11112
+    ae_title: str = "DVHKIT"
+    allowed: tuple[str, ...] = ()
+    require_own_title: bool = False
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_ca: Path | None = None
+
+
+class Receiver:
+    """A running storage SCP.
+
+    `arrived(study, kept)` is called from the threads of the associations, once an object is kept.
+    """
+
+    def __init__(self, spool: Spool, listening: Listening, arrived: Callable[[str, Kept], None]) -> None:
+        self._spool, self._arrived = spool, arrived
+        self._server = _start(listening, self._store)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return int(self._server.server_address[1])
+
+    def stop(self) -> None:
+        """End all associations and free the port."""
+        self._server.shutdown()
+
+    def _store(self, event: Any) -> int:  # noqa: ANN401 -- pynetdicom's event
+        from dvhkit.services.spool import key_of
+
+        request, syntax = event.request, str(event.context.transfer_syntax)
+        try:
+            body = request.DataSet.getvalue()
+            study = study_uid(body, syntax)
+            instance = str(request.AffectedSOPInstanceUID)
+            head = file_head(
+                sop_class=str(request.AffectedSOPClassUID),
+                sop_instance=instance,
+                transfer_syntax=syntax,
+                calling=str(event.assoc.requestor.ae_title),
+            )
+            kept = self._spool.store(head, body, study_uid=study, instance_uid=instance)
+        except RefusedError as error:
+            _log.warning("refused: %s", error.message)
+            return _OUT_OF_RESOURCES if "disk" in error.message or "bytes" in error.message else _CANNOT_UNDERSTAND
+        except OSError as error:
+            _log.error("the disk does not take it: %s", error.strerror)
+            return _OUT_OF_RESOURCES
+        except Exception as error:  # noqa: BLE001 -- no object may end the receiver
+            _log.warning("refused: %s", type(error).__name__)
+            return _CANNOT_UNDERSTAND
+        self._arrived(key_of(study), kept)
+        return _SUCCESS
+
+
+def _start(listening: Listening, store: Callable[[Any], int]) -> Any:  # noqa: ANN401 -- pynetdicom's server
+    try:
+        from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, evt
+        from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+    except ImportError as error:
+        raise InputError("listening needs pynetdicom.", remedy="Install it with: pip install 'dvhkit[net]'.") from error
+    entity = AE(ae_title=listening.ae_title)
+    # Large parts, and no pause between them: a slice comes in one or two.
+    entity.maximum_pdu_size = 0
+    entity.maximum_associations = _ASSOCIATIONS_MOST
+    entity.require_calling_aet = list(listening.allowed)
+    entity.require_called_aet = listening.require_own_title
+    entity.add_supported_context(Verification)
+    for sop_class in _storage_classes():
+        entity.add_supported_context(sop_class, list(ALL_TRANSFER_SYNTAXES))
+    try:
+        return entity.start_server(
+            (listening.host, listening.port),
+            block=False,
+            evt_handlers=[(evt.EVT_C_STORE, store)],
+            ssl_context=_tls(listening),
+        )
+    except OSError as error:
+        raise InputError(
+            f"port {listening.port} cannot be listened on: {error.strerror or error}.", remedy="Choose another --port."
+        ) from error
+
+
+def _storage_classes() -> Sequence[str]:
+    from pynetdicom.sop_class import _STORAGE_CLASSES
+
+    return [uid for name, uid in _STORAGE_CLASSES.items() if name.startswith(_TAKEN)]
+
+
+def _tls(listening: Listening) -> Any:  # noqa: ANN401 -- ssl.SSLContext or None
+    if listening.tls_certificate is None:
+        return None
+    import ssl
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(listening.tls_certificate, listening.tls_key)
+        if listening.tls_ca is not None:
+            context.load_verify_locations(listening.tls_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except (OSError, ssl.SSLError) as error:
+        raise InputError("the TLS certificate or key cannot be used.", path=listening.tls_certificate) from error
+    return context

@@ -1,0 +1,123 @@
+"""Send objects to an archive (C-STORE), and fetch a study from one (DICOMweb); counts are checked afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dvhkit.errors import InputError
+
+# An association offers at most 128 presentation contexts (PS3.8 section 9.3.2.2).
+_CONTEXTS_MOST = 128
+
+
+@dataclass(slots=True)
+class Sent:
+    """How many objects were acknowledged, and what became of the rest: by file name."""
+
+    sent: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def send(paths: Iterable[Path], host: str, port: int, ae_title: str, *, calling: str = "DVHKIT") -> Sent:
+    """Store files at a storage SCP.
+
+    Raises
+    ------
+    InputError
+        If nobody answers, or the caller is refused.
+    """
+    try:
+        from pynetdicom import AE
+    except ImportError as error:
+        raise InputError("sending needs pynetdicom.", remedy="Install it with: pip install 'dvhkit[net]'.") from error
+    found = Sent()
+    for contexts, files in _batches(paths, found):
+        entity = AE(ae_title=calling)
+        for sop_class, syntax in contexts:
+            entity.add_requested_context(sop_class, syntax)
+        association = entity.associate(host, port, ae_title=ae_title, max_pdu=0)
+        if not association.is_established:
+            raise InputError(
+                f"{host}:{port} does not take an association as {ae_title}.",
+                remedy="Check host, port and AE titles, and whether the receiver allows ours.",
+            )
+        try:
+            for file in files:
+                _send_one(association, file, found)
+        finally:
+            association.release()
+    return found
+
+
+def _batches(paths: Iterable[Path], found: Sent) -> Iterator[tuple[list[tuple[str, str]], list[Path]]]:
+    from pydicom import dcmread
+    from pydicom.errors import InvalidDicomError
+
+    contexts: dict[tuple[str, str], None] = {}
+    files: list[Path] = []
+    for path in paths:
+        try:
+            meta = dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"]).file_meta
+            own = (str(meta.MediaStorageSOPClassUID), str(meta.TransferSyntaxUID))
+        except (InvalidDicomError, OSError, AttributeError):
+            found.failed[path.name] = "no DICOM file"
+            continue
+        if own not in contexts and len(contexts) == _CONTEXTS_MOST:
+            yield list(contexts), files
+            contexts, files = {}, []
+        contexts[own] = None
+        files.append(path)
+    if files:
+        yield list(contexts), files
+
+
+def _send_one(association: object, file: Path, found: Sent) -> None:
+    try:
+        status = association.send_c_store(file)  # type: ignore[attr-defined]
+    except (ValueError, RuntimeError, AttributeError) as error:
+        found.failed[file.name] = str(error).splitlines()[0][:200]
+        return
+    code = status.Status if "Status" in status else None
+    if code is not None and (code == 0 or code & 0xF000 == 0xB000):
+        found.sent += 1
+    else:
+        found.failed[file.name] = "no answer" if code is None else f"status {code:04X}"
+
+
+def fetch(url: str, study_uid: str, out: Path) -> tuple[int, int]:
+    """Fetch a study over DICOMweb into `out`; return how many objects came, and how many the archive says it has."""
+    try:
+        from dicomweb_client.api import DICOMwebClient
+    except ImportError as error:
+        raise InputError(
+            "fetching needs dicomweb-client.", remedy="Install it with: pip install 'dvhkit[net]'."
+        ) from error
+    import requests
+
+    from dvhkit.outputs.files import write_bytes_whole
+    from dvhkit.services.spool import key_of
+
+    key_of(study_uid)
+    client = DICOMwebClient(url=url)
+    try:
+        stated = {str(row["00080018"]["Value"][0]) for row in client.search_for_instances(study_instance_uid=study_uid)}
+        got = set()
+        for dataset in client.retrieve_study(study_uid):
+            uid = str(dataset.SOPInstanceUID)
+            write_bytes_whole(out / f"{key_of(uid)}.dcm", _file_bytes(dataset))
+            got.add(uid)
+    except (requests.RequestException, KeyError, ValueError) as error:
+        raise InputError(
+            f"the archive does not give the study: {type(error).__name__}.", remedy="Check URL and study UID."
+        ) from error
+    return len(got), len(stated)
+
+
+def _file_bytes(dataset: object) -> bytes:
+    from io import BytesIO
+
+    buffer = BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)  # type: ignore[attr-defined]
+    return buffer.getvalue()

@@ -1,0 +1,44 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+from dvhkit.jobs.numbers import CaseNumbers
+from dvhkit.jobs.rtdose_out import write_case_dose
+from dvhkit.readers.case import read_case
+
+DEMO = Path(__file__).parents[2] / "test_data" / "liver_sbrt"
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    return CaseNumbers(read_case(rtstruct=DEMO / "RTSTRUCT.dcm", rtdose=DEMO / "RTDOSE.dcm"))
+
+
+@pytest.mark.parametrize(("bits", "within"), [(32, 1e-6), (16, 6e-4)])
+def test_dose_and_dvhs_come_back_as_they_were(tmp_path, numbers, bits, within):
+    out = tmp_path / "dose.dcm"
+    write_case_dose(numbers, [numbers.region("PTV"), numbers.region("GTV")], out, bits=bits)
+    back = read_case(rtstruct=DEMO / "RTSTRUCT.dcm", rtdose=out).dose
+    np.testing.assert_allclose(back.values_gy, numbers.case.dose.values_gy, atol=within)
+    assert len(back.stored_dvhs) == 2
+    for stored in back.stored_dvhs:
+        dvh = numbers.dvh(numbers.region(f"#{stored.roi_number}"))
+        ours = [dvh.volume_at_least_cc(dose) for dose in stored.dose_gy]
+        np.testing.assert_allclose(stored.volume_cc, ours, rtol=1e-6, atol=1e-6 * dvh.volume_cc)
+        assert stored.mean_gy == pytest.approx(dvh.mean_gy, rel=1e-6)
+
+
+def test_written_dose_is_sound_dicom_in_the_same_study(tmp_path, numbers):
+    out = tmp_path / "dose.dcm"
+    write_case_dose(numbers, [numbers.region("GTV")], out)
+    found, origin = pydicom.dcmread(out), pydicom.dcmread(DEMO / "RTDOSE.dcm")
+    assert (found.StudyInstanceUID, found.FrameOfReferenceUID) == (origin.StudyInstanceUID, origin.FrameOfReferenceUID)
+    assert found.SOPInstanceUID != origin.SOPInstanceUID
+    assert "PositionReferenceIndicator" in found
+    tool = Path(sys.executable).with_name("dciodvfy")
+    said = subprocess.run([tool, out], capture_output=True, text=True, check=False).stderr
+    assert not [line for line in said.splitlines() if line.startswith("Error")], said
