@@ -136,12 +136,14 @@ def _lattice(heights: FloatArray, unit: float) -> tuple[float, float] | None:
     """Return first height and step of the even lattice that heights were rounded from to n or n + 1 units' distance.
 
     Distances of one unit and of two in turn are those of slices between one and two units apart, and no missing
-    slices. One such distance alone may be a missing slice.
+    slices. One such distance alone may be a missing slice; those of the first and the last slice tell nothing, since
+    slices are often farther apart towards the ends (3, 2, 2, ..., 2, 3 mm would be 2.1 mm rounded).
     """
     at = np.unique(np.round(heights / unit).astype(np.int64)) * unit
     gaps = np.rint(np.diff(at) / unit).astype(np.int64)
     least = int(gaps.min(initial=1 << 30))
-    short, longer = int((gaps == least).sum()), int((gaps == least + 1).sum())
+    within = gaps[1:-1]
+    short, longer = int((within == least).sum()), int((within == least + 1).sum())
     if unit < 0.1 or min(short, longer) < 2 or longer < 0.1 * (short + longer):
         return None
     step = float(gaps[gaps <= least + 1].mean()) * unit
