@@ -10,7 +10,7 @@ from planted_sets import KINDS, WRONG_GY, in_other_frame, write_planted
 from typer.testing import CliRunner
 
 from dvhkit.cli.app import app
-from dvhkit.errors import LinkError
+from dvhkit.errors import InputError
 from dvhkit.outputs.records import read_audit
 from dvhkit.outputs.verdict_words import headline
 
@@ -80,7 +80,7 @@ def test_a_wrong_dose_is_never_green_and_its_numbers_are_shown_and_marked(audit,
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_dose_in_another_frame_is_refused_with_the_way_out(audit, tmp_path, kind):
     ended, record = audit(write_planted(tmp_path / "set", kind, change={"RTDOSE": in_other_frame}))
-    assert isinstance(ended.exception, LinkError)
+    assert isinstance(ended.exception, InputError)
     assert "--same-frame" in str(ended.exception)
     assert record is None
 
