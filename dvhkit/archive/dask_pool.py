@@ -52,7 +52,8 @@ def run_on_dask(address: str, setup: Setup, tasks: Sequence[Task]) -> Iterator[O
 
         n_threads = sum(client.nthreads().values()) or 1
         first = [submit() for _ in range(_AHEAD * n_threads)]
-        done = as_completed([future for future in first if future is not None])
+        # By its loop, since this client is nobody's default.
+        done = as_completed([future for future in first if future is not None], loop=client.loop)
         for future in done:
             task, since = running.pop(future.key)
             yield _outcome(future, task, time.monotonic() - since)

@@ -13,6 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 # What the examples call their plans: the demo plan stands for each.
 PLANS = ("case7", "first", "boost")
+NAMED = dict.fromkeys(("RS.dcm", "RS_a.dcm", "RS_b.dcm", "RS_first.dcm", "RS_second.dcm"), "RTSTRUCT.dcm")
+NAMED["RD.dcm"] = "RTDOSE.dcm"
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -34,6 +36,8 @@ def clinic(tmp_path, monkeypatch, demo_case_dir):
     for name in PLANS:
         (tmp_path / "plans" / name).symlink_to(demo_case_dir, target_is_directory=True)
     (tmp_path / "test_data").symlink_to(ROOT / "test_data", target_is_directory=True)
+    for name, stored in NAMED.items():
+        (tmp_path / name).symlink_to(demo_case_dir / stored)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
