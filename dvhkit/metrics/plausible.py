@@ -24,6 +24,8 @@ LEAST_D95_FRAC, MOST_D95_FRAC = 0.50, 1.50
 LEAST_D90_FRAC, MOST_D90_FRAC = 0.60, 2.5
 # Without a target, the greatest dose: every prescription lies somewhere in the grid.
 LEAST_MAX_FRAC, MOST_MAX_FRAC = 0.85, 5.0
+# A set without its target may hold a part of the dose; so little of it, or just one fraction, is no part of any use.
+LEAST_PART_FRAC = 0.25
 # Two numbers that mean the same dose: coverage and normalisation differ by so much.
 _ALIKE = (0.85, 1.20)
 _RBE = 1.1
@@ -113,7 +115,10 @@ def judge_maximum(told: Told) -> Finding | None:
         f"The whole dose grid reaches {_gy(told.max_gy)} where {_gy(told.prescribed_gy)} are prescribed. "
         f"{_guess(told.max_gy, told)}{_WHAT_TO_DO}"
     )
-    return Finding(level=Level.SERIOUS, code="dose-far-from-prescription", message=message)
+    one_fraction = told.fractions is not None and told.fractions > 1 and _alike(frac, 1.0 / told.fractions)
+    if too_much or frac < LEAST_PART_FRAC or one_fraction:
+        return Finding(level=Level.SERIOUS, code="dose-far-from-prescription", message=message)
+    return Finding(level=Level.WARNING, code="dose-unlike-prescription", message=message)
 
 
 _WHAT_TO_DO = "Check the export, or give the prescription with --rx."

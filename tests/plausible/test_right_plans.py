@@ -47,7 +47,9 @@ def test_high_risk_volumes_of_brachytherapy_are_plausible(d90):
 
 def test_without_a_target_the_maximum_must_reach_the_prescription():
     assert judge_maximum(Told(prescribed_gy=60.0, total_gy=60.0, max_gy=63.0)) is None
-    assert judge_maximum(Told(prescribed_gy=60.0, total_gy=60.0, max_gy=30.0)).level is Level.SERIOUS
+    assert judge_maximum(Told(prescribed_gy=60.0, total_gy=60.0, max_gy=30.0)).level is Level.WARNING
+    assert judge_maximum(Told(prescribed_gy=60.0, total_gy=60.0, max_gy=12.0)).level is Level.SERIOUS
+    assert judge_maximum(Told(prescribed_gy=60.0, total_gy=60.0, max_gy=30.0, fractions=2)).level is Level.SERIOUS
     assert judge_maximum(Told(prescribed_gy=28.0, total_gy=28.0, max_gy=3000.0, is_brachy=True)) is None
 
 

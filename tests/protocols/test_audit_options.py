@@ -6,7 +6,11 @@ import pytest
 from typer.testing import CliRunner
 
 from dvhkit.cli.app import app
+from dvhkit.cli.audit_run import Asked
 from dvhkit.errors import InputError
+from dvhkit.jobs.batch import AuditOptions
+from dvhkit.protocols.files.load import load_protocol
+from dvhkit.protocols.files.waivers import Waiver
 
 PROTOCOL = """\
 id: p
@@ -55,8 +59,10 @@ def test_rules_that_nobody_checked_can_be_left_out(audit, tmp_path):
     assert audit("--verified-only")[1] == ["fail", "not-evaluable"]
 
 
-def test_waivers_are_for_one_plan(audit, monkeypatch):
-    monkeypatch.setattr("dvhkit.jobs.batch.find_cases", lambda path, *, progress: ("one plan", "another"))
-    ended, _ = audit("--waivers", "waivers.yaml")
-    assert isinstance(ended.exception, InputError)
-    assert "one plan" in str(ended.exception)
+def test_waivers_are_for_one_plan():
+    waiver = Waiver(rule="BED", by="A. Physician", date="2025-03-14", reason="a test")
+    options = AuditOptions(protocol=load_protocol("ning-2023"), waivers=(waiver,))
+    asked = Asked(options=options, load=load_protocol, plans=None, has_protocol=True)
+    with pytest.raises(InputError, match="one plan"):
+        asked.for_cases(["one plan", "another"])
+    assert asked.for_cases(["one plan"])[0][""] is options

@@ -41,8 +41,10 @@ class Numbers(CaseNumbers):
 
     def __init__(self, *drawn):
         structures = SimpleNamespace(structures=drawn)
-        self.case = SimpleNamespace(
-            image=None, structures=structures, prescriptions=(), fractions=None, dose=None, summed=None
+        super().__init__(
+            SimpleNamespace(
+                image=None, structures=structures, prescriptions=(), fractions=None, dose=None, summed=None, findings=()
+            )
         )
 
     def structures(self):

@@ -112,21 +112,24 @@ def test_a_liver_of_no_more_than_700_cc_fails_for_want_of_volume_whatever_its_do
 
 def test_a_liver_of_a_little_more_is_open_as_long_as_its_ends_are(rows):
     """Slices 5 mm apart leave open whether 710 cc are 675; 800 cc are more than 700 however they are read."""
-    found = rows(box("Liver", 1, 71), given=dose(uniform(1.0)))["Cold"]
+    found = rows(box("Liver", 1, 71), given=dose(uniform(1.0)), dose_gy=1.0)["Cold"]
     assert (found.verdict, found.value) == (Verdict.INDETERMINATE, pytest.approx(1.0))
-    assert rows(box("Liver", 1, 80), given=dose(uniform(1.0)))["Cold"].verdict is Verdict.PASS
+    assert rows(box("Liver", 1, 80), given=dose(uniform(1.0)), dose_gy=1.0)["Cold"].verdict is Verdict.PASS
 
 
 def test_a_liver_half_outside_the_dose_grid_is_not_spared_there(rows):
-    """The grid's first row of voxels begins where half of the liver ends."""
+    """The grid begins where half of the liver ends, at 1 Gy: beyond may be anything below, which changes no V15Gy."""
     half_out = dose(uniform(1.0), first_y_mm=TOP_MM + 75 + 2)
-    found = rows(box("Liver", 1, 150), given=half_out)
-    for name in ("Cold", "Same", "Hot"):
-        assert (found[name].verdict, found[name].reason_code) == (Verdict.NOT_EVALUABLE, Reason.OUTSIDE_DOSE_GRID)
-        assert "50" in found[name].reason
-        assert "outside the dose grid" in found[name].reason
+    found = rows(box("Liver", 1, 150), given=half_out, dose_gy=1.0)
+    for name in ("Hot", "Same"):
+        assert found[name].verdict is Verdict.PASS
+        assert "on the grid's faces" in found[name].note
+    cold = found["Cold"]
+    assert (cold.verdict, cold.reason_code) == (Verdict.NOT_EVALUABLE, Reason.OUTSIDE_DOSE_GRID)
+    assert "50" in cold.reason
+    assert "outside the dose grid" in cold.reason
     assert found["Size"].verdict is Verdict.PASS
-    inside = rows(box("Liver", 1, 150), given=half_out, uncovered="exclude")
+    inside = rows(box("Liver", 1, 150), given=half_out, dose_gy=1.0, uncovered="exclude")
     assert inside["Cold"].value == pytest.approx(1.0)
     assert "outside the dose grid" in inside["Cold"].note
 

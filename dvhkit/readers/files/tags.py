@@ -28,6 +28,7 @@ _TABLE = """
 00185100 CS PatientPosition
 0020000D UI StudyInstanceUID
 0020000E UI SeriesInstanceUID
+00200012 IS AcquisitionNumber
 00200032 DS ImagePositionPatient
 00200037 DS ImageOrientationPatient
 00200052 UI FrameOfReferenceUID
