@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -108,13 +109,26 @@ def run_archive(
     OutputError
         If the store cannot be written; what was finished before is kept.
     """
+    fresh = _first_missing(run)
     store = Store(run)
     store.create()
-    with store.writing(how.shard_name):
-        if not how.shard:
-            store.drop_broken()
-        store.fold()
-        return _Run(store, paths, options_of, how, case_progress).go(scan_progress, started)
+    try:
+        with store.writing(how.shard_name):
+            if not how.shard:
+                store.drop_broken()
+            store.fold()
+            return _Run(store, paths, options_of, how, case_progress).go(scan_progress, started)
+    except InputError:
+        # Input that cannot be used leaves no folder behind.
+        if fresh is not None and not store.cases():
+            shutil.rmtree(fresh, ignore_errors=True)
+        raise
+
+
+def _first_missing(folder: Path) -> Path | None:
+    """Return the outermost folder that has to be made for `folder`; None where it is there."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    return missing[-1] if missing else None
 
 
 class _Run:

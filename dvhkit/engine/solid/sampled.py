@@ -194,9 +194,7 @@ def _end_sections(  # noqa: PLR0917 -- one step of sections_at, cut out for its 
     upward = heights_mm[which[0]] > at
     height, order = (links.up_mm, links.up_order) if upward else (links.down_mm, links.down_order)
     if not order[rings].any():
-        for n in which:
-            reaches = np.abs(heights_mm[n] - at) <= height[rings]
-            found[n] = tuple(ring for ring, kept in zip(stack.rings(plane), reaches, strict=True) if kept)
+        _keep_drawn(found, which, stack.rings(plane), np.abs(heights_mm - at), height[rings])
         return
     points = np.concatenate(stack.rings(plane))
     room = np.ptp(points, axis=0) + 2 * solid.margin_mm
@@ -205,7 +203,23 @@ def _end_sections(  # noqa: PLR0917 -- one step of sections_at, cut out for its 
     finest = float(np.sqrt(np.prod(room) / _END_NODES))
     step = min(step_mm, max(thin * _TIP_FRAC / 1.5, finest))
     lattice = window_over(solid, step, points)
-    _trace(found, which, lattice, sampled(solid, lattice, heights_mm[which], only=interval))
+    try:
+        _trace(found, which, lattice, sampled(solid, lattice, heights_mm[which], only=interval))
+    except ValueError:
+        # What other pieces hold at these heights reaches out of the window: the end keeps the outlines of its slice.
+        _keep_drawn(found, which, stack.rings(plane), np.abs(heights_mm - at), height[rings])
+
+
+def _keep_drawn(
+    found: list[tuple[FloatArray, ...]],
+    which: NDArray[np.int64],
+    rings: list[FloatArray],
+    beyond_mm: FloatArray,
+    reach_mm: FloatArray,
+) -> None:
+    """Write to `found` the rings of an end slice as far as each reaches, with upright walls."""
+    for n in which:
+        found[n] = tuple(ring for ring, reach in zip(rings, reach_mm, strict=True) if beyond_mm[n] <= reach)
 
 
 def all_sections(solid: Solid, step_mm: float) -> list[Section]:
