@@ -19,7 +19,7 @@ ASCII_ONLY = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     [
         (("dvh", "--frobnicate"), "--frobnicate"),
         (("frobnicate",), "frobnicate"),
-        (("audit",), "missing argument"),
+        (("audit",), "--out"),
         (("dvh", ".", "--fractions", "0"), "--fractions"),
         (("dvh", ".", "--rx", "0"), "more than 0"),
         (("dvh", ".", "--rx", "nan"), "more than 0"),

@@ -145,8 +145,8 @@ def test_a_perturbed_engine_fails(monkeypatch, record):
 
     compute = CaseNumbers._compute
 
-    def larger(self, structure):
-        dvh = compute(self, structure)
+    def larger(self, structure, **options):
+        dvh = compute(self, structure, **options)
         return replace(dvh, volume_cc=dvh.volume_cc * 1.005, part_cc=dvh.part_cc * 1.005)
 
     monkeypatch.setattr(CaseNumbers, "_compute", larger)
