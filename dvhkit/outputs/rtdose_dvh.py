@@ -119,7 +119,7 @@ def _begin(origin: Dataset, dose: Dose, comment: str) -> Dataset:
     found.FrameOfReferenceUID = dose.frame_of_reference_uid or str(origin.get("FrameOfReferenceUID", generate_uid()))
     found.PositionReferenceIndicator = str(origin.get("PositionReferenceIndicator", "") or "")
     if comment:
-        found.DoseComment = comment[:1024]
+        found.DoseComment = comment[:64]  # VR LO
     return found
 
 
