@@ -69,7 +69,7 @@ def test_margins_of_an_archive_are_a_row_a_plan_and_pair(four_plans, tmp_path):
     assert [f["case_id"] for f in document["failed"]] == ["broken"]
     assert [p["case_id"] for p in document["pairs"]] == ["case-1", "case-2", "case-3"]
     rows = list(csv.DictReader((tmp_path / "m.csv").open(newline="")))
-    assert [(r["case_id"], r["verdict"]) for r in rows][0] == ("broken", "error")
+    assert (rows[0]["case_id"], rows[0]["verdict"]) == ("broken", "error")
     _, out = run("margin", "check", four_plans / "case-2", *words, "--json", "-")
     alone = json.loads(out)
     assert {k: v for k, v in document["pairs"][1].items() if k != "case_id"} == alone
