@@ -273,8 +273,12 @@ def _chosen_entry(path: Path, role: Role) -> FileEntry:
 def _chosen_image(path: Path) -> tuple[FileEntry, ...]:
     if not path.exists():
         raise InputError("there is no such folder.", path=path, remedy="Check the folder of the image.")
-    entries = index_files(find_files(path), root=path).of_role(Role.IMAGE)
+    folder = path.parent if path.is_file() else path
+    entries = index_files(find_files(folder), root=folder).of_role(Role.IMAGE)
     entries = tuple(e for e in entries if "LOCALIZER" not in e.image().image_type)
+    if path.is_file():  # one slice stands for its series
+        named = {e.series_uid for e in entries if e.path == path}
+        entries = tuple(e for e in entries if e.series_uid in named)
     series = {entry.series_uid for entry in entries}
     if len(series) == 1:
         return entries
@@ -364,7 +368,7 @@ def read_files(files: CaseFiles, *, dose: DoseNeed = "required") -> Case:
 
 
 def read_image(path: Path | str) -> ImageSeries:
-    """Return the only image series in a folder.
+    """Return the only image series in a folder, or the series that a file is a slice of.
 
     Raises
     ------
