@@ -50,9 +50,8 @@ def folder(tmp_path_factory):
         ("GTV_pedicle", Compartment.PEDICLE_L, 2.5),
         ("GTV_lamina", Compartment.LAMINA_R, 2.6),
     )
-    far = structure(
-        "GTV_far", 40, sphere(np.array(PHANTOM.centre_mm) + (55.0, 0.0, 0.0), 4.0), PLANES, rt_roi_type="GTV"
-    )
+    beside = np.add(PHANTOM.centre_mm, (55.0, 0.0, 0.0))
+    far = structure("GTV_far", 40, sphere(beside, 4.0), PLANES, rt_roi_type="GTV")
     gtvs = [
         structure(name, number, sphere(PHANTOM.middle_of(part), radius), PLANES, rt_roi_type="GTV")
         for number, (name, part, radius) in enumerate(lesions, start=30)

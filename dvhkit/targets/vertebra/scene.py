@@ -98,7 +98,7 @@ def build_scene(
 
 
 def _untouched(gtv: Structure, levels: tuple[str, ...], filled: FloatArray, canal: FloatArray | None) -> InputError:
-    """A rule about which parts hold tumour has nothing to say where none does: its CTV would be the GTV, unasked."""
+    """Return the refusal of a GTV in no part: no rule has a word for it, and its CTV would be the bare GTV, unasked."""
     where = ", ".join(levels)
     in_canal = canal is not None and bool(np.any(np.minimum(filled, canal) > 0))
     return InputError(
