@@ -22,6 +22,7 @@ from dvhkit.cli.diff import diff
 from dvhkit.cli.dvh import dvh
 from dvhkit.cli.export import export
 from dvhkit.cli.import_masks import import_
+from dvhkit.cli.index import index
 from dvhkit.cli.inspect import inspect
 from dvhkit.cli.lesions import lesions_app
 from dvhkit.cli.listen import listen
@@ -52,6 +53,7 @@ app.command()(query)
 app.command()(table)
 app.command()(diff)
 app.command()(cohort)
+app.command()(index)
 app.command()(dvh)
 app.command()(inspect)
 app.command()(export)
