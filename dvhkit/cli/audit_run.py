@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dvhkit.cli.options import worker_count
 from dvhkit.cli.streams import (
     EXIT_FAULT,
     EXIT_NOT_MET,
@@ -99,10 +100,8 @@ def run_options(
     """Return how a run goes about its work, from the words of the command line."""
     from dvhkit.archive.run import RunOptions, parse_shard
 
-    if jobs != "auto" and not (jobs.isdecimal() and 1 <= int(jobs) <= 1024):
-        raise InputError(f"--jobs is a number of processes or auto, not {jobs[:40]!r}.", remedy="Give --jobs 2.")
     return RunOptions(
-        jobs=None if jobs == "auto" else int(jobs),
+        jobs=worker_count(jobs),
         shard=parse_shard(shard) if shard is not None else None,
         scheduler=scheduler,
         case_timeout_s=case_timeout_s,
