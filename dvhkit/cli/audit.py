@@ -170,8 +170,9 @@ def audit(
 
     Writes index.html, report.html, summary.csv, audit.json and a store of tables into the --out folder. Cases whose
     result is there already are not computed again, so the same command goes on with a run that was stopped. Exit code
-    0: every rule met; 1: some rule failed or could not be judged, or none applied (nothing was judged, so nothing is met); 2:
-    unusable input; 3: a fault of ours, or a case whose process crashed, hung or ran out of memory; 130: stopped.
+    0: every rule met; 1: some rule failed or could not be judged, or none applied (nothing was judged, so nothing is
+    met); 2: unusable input; 3: a fault of ours, or a case whose process crashed, hung or ran out of memory; 130:
+    stopped.
     Numbers that a finding withholds are shown and judge nothing; --accept CODE vouches for one code.
 
     --rtstruct, --rtdose, --rtplan and --image choose the files of one plan where the UIDs leave a choice open.

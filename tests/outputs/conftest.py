@@ -97,7 +97,8 @@ OVERLAPS = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const parent = node.parentElement;
-    if (!node.textContent.trim() || parent.closest("script, style, svg, noscript, dialog, [hidden], .tip, option")) continue;
+    if (!node.textContent.trim()) continue;
+    if (parent.closest("script, style, svg, noscript, dialog, [hidden], .tip, option")) continue;
     if (!parent.checkVisibility({ visibilityProperty: true })) continue;
     const range = document.createRange();
     range.selectNodeContents(node);
@@ -107,9 +108,11 @@ OVERLAPS = """() => {
       for (let up = parent; up && up !== document.body; up = up.parentElement) {
         if (getComputedStyle(up).overflowX === "visible") continue;
         const frame = up.getBoundingClientRect();
-        left = Math.max(left, frame.left); right = Math.min(right, frame.right); top = Math.max(top, frame.top); bottom = Math.min(bottom, frame.bottom);
+        left = Math.max(left, frame.left); right = Math.min(right, frame.right);
+        top = Math.max(top, frame.top); bottom = Math.min(bottom, frame.bottom);
       }
-      if (right - left > 1 && bottom - top > 1) boxes.push({ left, right, top, bottom, text: node.textContent.trim().slice(0, 40), block: parent });
+      const text = node.textContent.trim().slice(0, 40);
+      if (right - left > 1 && bottom - top > 1) boxes.push({ left, right, top, bottom, text, block: parent });
     }
   }
   boxes.sort((a, b) => a.top - b.top);
@@ -117,7 +120,8 @@ OVERLAPS = """() => {
     if (a.right > document.documentElement.clientWidth + 1) found.push("sticks out: " + a.text);
     for (let j = i + 1; j < boxes.length && boxes[j].top < a.bottom - 3; j += 1) {
       const b = boxes[j];
-      if (a.block !== b.block && Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 && Math.min(a.bottom, b.bottom) - b.top > 3) found.push(a.text + " | " + b.text);
+      const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left), high = Math.min(a.bottom, b.bottom) - b.top;
+      if (a.block !== b.block && wide > 2 && high > 3) found.push(a.text + " | " + b.text);
     }
   });
   return found;

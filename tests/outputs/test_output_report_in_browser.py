@@ -106,7 +106,8 @@ def test_what_a_short_sheet_holds_fits_it(open_page: Any) -> None:
     opened = open_page(html_report([crowded], short=True), viewport={"width": 718, "height": 1000})
     opened.page.emulate_media(media="print")
     inside = """() => { const sheet = document.querySelector(".sheet"), end = sheet.getBoundingClientRect().bottom;
-      return [...sheet.children].filter((part) => part.getBoundingClientRect().bottom > end + 0.5).map((part) => part.className); }"""
+      const low = [...sheet.children].filter((part) => part.getBoundingClientRect().bottom > end + 0.5);
+      return low.map((part) => part.className); }"""
     assert opened.ask(inside) == []
 
 

@@ -29,7 +29,8 @@ CASES = (
     IndexedCase(case_id="south/b2", error="The folder holds no dose."),
     IndexedCase(case_id="south/b3", rules=(rule("R1", "pass", roi="PTV1"), rule("R1", "fail", roi="PTV2"))),
 )  # fmt: skip
-SHOWN = """() => [...document.querySelectorAll(".line")].sort((a, b) => a.dataset.n - b.dataset.n).map((row) => row.querySelector(".name").textContent)"""
+SHOWN = """() => [...document.querySelectorAll(".line")].sort((a, b) => a.dataset.n - b.dataset.n)
+  .map((row) => row.querySelector(".name").textContent)"""
 
 
 @pytest.mark.parametrize(
