@@ -318,6 +318,17 @@ def _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, off
 
 
 @njit(cache=True, nogil=True)
+def _hold_end(level, radius, nodes, n_nodes, reach, heights, phi):
+    """Let an outline that moved or grew go on by no more than `reach` mm sideways beyond the last plane."""
+    for n in range(n_nodes):
+        row = nodes[n, 0]
+        column = nodes[n, 1]
+        least = _distance(level[row, column], radius[row, column]) - reach
+        for s in range(heights):
+            phi[row, column, s] = max(phi[row, column, s], least)
+
+
+@njit(cache=True, nogil=True)
 def _end_states(ring, sign, state):
     """Write the states of nodes beyond the first or last plane of a run: only what is near no ring is settled."""
     for row in range(state.shape[0]):
@@ -831,6 +842,9 @@ def _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, i
     n_nodes = _list_nodes(cells, n_cells, kind[depth], done, nodes)
     bend, far, all_step = rules
     _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, offsets, bend, far, mids, phi)
+    if lo == hi and depth % 2 == 0:
+        # A hole may widen: so a ring round it closes.
+        _hold_end(level[lo], radius[lo], nodes, n_nodes, 0.5 * (z[1] - z[0]), mids.size, phi)
     begin = parts.start[depth, lower] if lo != hi else 0
     n_parts = parts.start[depth, lower + 1] - begin if lo != hi else 0
     full = np.empty(n_parts)
