@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dvhkit.cli.options import worker_count
 from dvhkit.cli.streams import (
     EXIT_FAULT,
     EXIT_NOT_MET,
@@ -23,6 +24,7 @@ from dvhkit.errors import EngineError, InputError
 if TYPE_CHECKING:
     from dvhkit.archive.run import RunOptions, RunReport
     from dvhkit.archive.store import Store
+    from dvhkit.archive.work_list import WorkList
     from dvhkit.jobs.batch import AuditOptions, CaseOutcome
     from dvhkit.protocols.files.load import Protocol
     from dvhkit.results.scene import Scene
@@ -63,10 +65,8 @@ def run_options(jobs: str, *, shard: str | None, scheduler: str | None, case_tim
     """Return how a run goes about its work, from the words of the command line."""
     from dvhkit.archive.run import RunOptions, parse_shard
 
-    if jobs != "auto" and not (jobs.isdecimal() and 1 <= int(jobs) <= 1024):
-        raise InputError(f"--jobs is a number of processes or auto, not {jobs[:40]!r}.", remedy="Give --jobs 2.")
     return RunOptions(
-        jobs=None if jobs == "auto" else int(jobs),
+        jobs=worker_count(jobs),
         shard=parse_shard(shard) if shard is not None else None,
         scheduler=scheduler,
         case_timeout_s=case_timeout_s,
@@ -74,9 +74,16 @@ def run_options(jobs: str, *, shard: str | None, scheduler: str | None, case_tim
 
 
 def audit_run(
-    paths: Sequence[Path], out: Path, asked: Asked, how: RunOptions, *, why: bool, pictures: bool = True
+    paths: Sequence[Path],
+    out: Path,
+    asked: Asked,
+    how: RunOptions,
+    *,
+    why: bool,
+    pictures: bool = True,
+    work: WorkList | None = None,
 ) -> int:
-    """Audit every case under `paths` into `out`, show what came of it, and return the exit code."""
+    """Audit every case under `paths` (or of `work`) into `out`, show what came of it, and return the exit code."""
     from dvhkit.archive.run import run_archive
     from dvhkit.archive.store import Store
 
@@ -90,6 +97,7 @@ def audit_run(
             scan_progress=scanned,
             case_progress=finished,
             started=lambda found: _say_why(found) if why else None,
+            work=work,
         )
     if report.is_interrupted or report.error is not None:
         return _stopped(report, out)

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from dvhkit.cli.options import CasePath, ImageOption, RtdoseOption, RtstructOption, open_case
+from dvhkit.cli.options import (
+    CasePath,
+    ImageOption,
+    JobsOption,
+    ParquetOption,
+    RtdoseOption,
+    RtstructOption,
+    look_at,
+    open_case,
+)
 from dvhkit.cli.streams import EXIT_NOT_MET, STDOUT, note_console, out_console, write_json, write_text
 from dvhkit.errors import InputError, NotEvaluable
 
@@ -19,11 +28,7 @@ if TYPE_CHECKING:
     from dvhkit.readers.case import DoseNeed
     from dvhkit.targets.achieved.check import MarginMeasure
     from dvhkit.targets.achieved.containment import Containment
-
-MARGIN_SCHEMA = "dvhkit/margin/1"
-_NOT_EVALUABLE_KEYS = (
-    "directions", "recovered_mm", "recipe", "explained_pct", "distance_mm", "missing_cc", "excess_cc", "outside_cc",
-)  # fmt: skip
+    from dvhkit.targets.achieved.expect import Expectation
 
 
 def check(
@@ -60,13 +65,20 @@ def check(
         Optional[float],  # noqa: UP045
         typer.Option("--min-d98", metavar="GY", help="How likely does D98% of the inner structure keep this dose?"),
     ] = None,
+    csv: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--csv", metavar="FILE|-", help="Write a row a plan and pair as CSV."),
+    ] = None,
+    parquet: ParquetOption = None,
+    jobs: JobsOption = "auto",
     rtstruct: RtstructOption = None,
     rtdose: RtdoseOption = None,
     image: ImageOption = None,
 ) -> None:
     """Say which margin was drawn between two structures, where it falls short or exceeds, and why.
 
-    Without --inner and --outer every GTV, CTV and PTV is checked against the target drawn round it.
+    Without --inner and --outer every GTV, CTV and PTV is checked against the target drawn round it. In a folder of many
+    plans each is checked; one that cannot be is told with its reason.
 
     [dim]Example:[/dim]  dvhkit margin check plans/case7 --inner CTV --outer PTV --expect 2..5
     """
@@ -76,27 +88,55 @@ def check(
         raise InputError("a margin has two structures.", remedy="Give both --inner and --outer, or neither.")
     expected = parse_expectation(expect) if expect is not None else None
     errors = _setup_errors(systematic, random, min_d98)
+    looked = look_at(path, named=(rtstruct, rtdose, image))
+    if looked.plans is not None:
+        from dvhkit.cli.margin_archive import check_archive
+
+        looked.refuse(("--out", out), ("--systematic and --random", errors))
+        pair = (inner, outer) if inner is not None and outer is not None else None
+        raise typer.Exit(check_archive(looked.plans, pair, expected, jobs, json=json, csv=csv, parquet=parquet))
     need: DoseNeed = "not needed" if min_d98 is None else "required"
     case = open_case(
-        path, rtstruct=rtstruct, rtdose=rtdose, rtplan=None, image=image, rx_gy=None, fractions=None, dose=need
+        path,
+        rtstruct=rtstruct,
+        rtdose=rtdose,
+        rtplan=None,
+        image=image,
+        rx_gy=None,
+        fractions=None,
+        dose=need,
+        index=looked.index,
     )
-    if inner is not None and outer is not None:
-        document, measures = _one(case, case.structures[inner], case.structures[outer], expected)
-        if errors is not None:
-            document["setup_error"] = _setup_view(case, case.structures[inner], errors, min_d98)
-        documents: Sequence[dict[str, Any]] = [document]
-        chain: tuple[Containment, ...] = ()
-    else:
-        documents, measures, chain = _every(case, expected)
-        document = _together(documents, chain)
+    document, pairs, links, measures = _checked(case, inner, outer, expected)
+    if errors is not None and inner is not None:
+        document["setup_error"] = _setup_view(case, case.structures[inner], errors, min_d98)
     if json is not None:
         write_json(json, document)
+    if csv is not None or parquet is not None:
+        from dvhkit.cli.margin_archive import write_tables
+
+        write_tables([{"case_id": case.label, **pair} for pair in pairs], [], csv=csv, parquet=parquet)
     if out is not None:
         _write_folder(out, document, measures)
-    if json != STDOUT:
-        _print(documents, chain)
+    if STDOUT not in (json, csv):
+        _print(pairs, links)
     if document["verdict"] in ("fail", "indeterminate"):
         raise typer.Exit(EXIT_NOT_MET)
+
+
+def _checked(
+    case: Case, inner: str | None, outer: str | None, expected: Expectation | None
+) -> tuple[dict[str, Any], list[dict[str, Any]], tuple[Containment, ...], list[MarginMeasure]]:
+    """Return the whole document, its pairs, its links, and what its pictures are drawn from."""
+    from dvhkit.jobs.margin_check import MARGIN_SCHEMA, check_every, check_pair, links_document, worst_verdict
+
+    if inner is not None and outer is not None:
+        document, measures = check_pair(case, case.structures[inner], case.structures[outer], expected)
+        return document, [document], (), measures
+    pairs, measures, chain = check_every(case, expected)
+    links = links_document(chain)
+    verdict = worst_verdict(pairs, links)
+    return {"schema": MARGIN_SCHEMA, "pairs": pairs, "containment": links, "verdict": verdict}, pairs, chain, measures
 
 
 def _setup_errors(
@@ -128,6 +168,7 @@ def _setup_view(
     """Return the van Herk margin and, where a dose and a limit are given, how likely D98% keeps it."""
     from dataclasses import asdict
 
+    from dvhkit.jobs.margin_check import slice_spacing_mm
     from dvhkit.targets.derive.setup_error import setup_error, van_herk_margin_mm
 
     x, y, z = van_herk_margin_mm(*errors).tolist()
@@ -143,86 +184,11 @@ def _setup_view(
             limit_gy=min_d98,
             systematic_mm=errors[0],
             random_mm=errors[1],
-            slice_spacing_mm=_spacing_mm(case),
+            slice_spacing_mm=slice_spacing_mm(case),
         )
     except NotEvaluable as lack:
         return {**view, "reason": lack.message}
     return {**asdict(result), **view}
-
-
-def _spacing_mm(case: Case) -> float | None:
-    return (case.image.grid.plane_spacing_mm or None) if case.image is not None else None
-
-
-def _one(
-    case: Case,
-    inner: Structure,
-    outer: Structure,
-    expected: Any,  # noqa: ANN401 -- an Expectation or None
-) -> tuple[dict[str, Any], list[MarginMeasure]]:
-    """Return the JSON document of one pair, and what its pictures are drawn from."""
-    from dataclasses import asdict
-
-    from dvhkit.targets.achieved.check import measure_margin
-
-    try:
-        measure = measure_margin(
-            inner, outer, expect=expected, others=tuple(case.structures), slice_spacing_mm=_spacing_mm(case)
-        )
-    except NotEvaluable as lack:
-        return _lacking(inner, outer, lack), []
-    return {"schema": MARGIN_SCHEMA, **asdict(measure.check)}, [measure]
-
-
-def _lacking(inner: Structure, outer: Structure, lack: NotEvaluable) -> dict[str, Any]:
-    return {
-        "schema": MARGIN_SCHEMA,
-        "inner": inner.name,
-        "outer": outer.name,
-        **dict.fromkeys(_NOT_EVALUABLE_KEYS),
-        "crops": [],
-        "verdict": "not-evaluable",
-        "reasons": [lack.message],
-        "reason_code": lack.reason.value,
-    }
-
-
-def _every(
-    case: Case,
-    expected: Any,  # noqa: ANN401
-) -> tuple[list[dict[str, Any]], list[MarginMeasure], tuple[Containment, ...]]:
-    """Check every target against the one that was drawn round it, and the chain up to the body."""
-    from dvhkit.targets.achieved.containment import containment_chain, kind_of, pair_targets
-
-    spacing = _spacing_mm(case)
-    documents, measures = [], []
-    for pair in pair_targets(case.structures, slice_spacing_mm=spacing):
-        if pair.outer is None or kind_of(pair.outer) == "EXTERNAL":
-            continue
-        document, found = _one(case, pair.inner, pair.outer, expected if kind_of(pair.outer) == "PTV" else None)
-        documents.append({**document, "paired": pair.how, "rivals": list(pair.rivals)})
-        measures += found
-    chain = containment_chain(case.structures, slice_spacing_mm=spacing)
-    if not documents and not chain:
-        names = ", ".join(case.structures.names[:20])
-        raise InputError(
-            f"no targets were found that belong together among: {names or 'no structures'}.",
-            remedy="Name the pair with --inner and --outer.",
-        )
-    return documents, measures, chain
-
-
-def _together(documents: Sequence[dict[str, Any]], chain: Sequence[Containment]) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    order = ("fail", "indeterminate", "variation", "pass", "not-evaluable")
-    verdicts = {str(d["verdict"]) for d in documents} | {"fail" for c in chain if not c.is_kept}
-    return {
-        "schema": MARGIN_SCHEMA,
-        "pairs": list(documents),
-        "containment": [{**asdict(c), "kept": c.is_kept} for c in chain],
-        "verdict": next((v for v in order if v in verdicts), "not-evaluable"),
-    }
 
 
 def _write_folder(out: Path, document: dict[str, Any], measures: Sequence[MarginMeasure]) -> None:
