@@ -214,9 +214,7 @@ def _crossings(
     return everything, normals, area
 
 
-def _sign_changes(
-    field: InsideField, axis: int, box_uvw: tuple[FloatArray, FloatArray] | None
-) -> NDArray[np.int64]:
+def _sign_changes(field: InsideField, axis: int, box_uvw: tuple[FloatArray, FloatArray] | None) -> NDArray[np.int64]:
     """Return the nodes (n, 3) of w, v, u beyond which lines along an axis cross the surface, in a box or everywhere."""
     low, high = np.zeros(3, np.int64), np.array(field.values.shape)
     if box_uvw is not None:
@@ -234,5 +232,5 @@ def _sign_changes(
 def interpolated(values: NDArray[Any], axes: tuple[FloatArray, ...], points: FloatArray) -> FloatArray:
     """Return `values` (w, v, u) on a rectilinear grid, interpolated linearly at points (u, v, w)."""
     out = np.empty(len(points))
-    values_at(values, *axes, np.ascontiguousarray(points), out)
+    values_at(values, axes[0], axes[1], axes[2], np.ascontiguousarray(points), out)
     return out

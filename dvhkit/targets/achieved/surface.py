@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dvhkit.engine.contours.planes import PlaneStack
 from dvhkit.engine.contours.runs import Runs
