@@ -174,7 +174,7 @@ def _skins(structures: Sequence[Structure], spacing_mm: float | None) -> list[Sk
     for structure in structures[1:]:
         skins.append(skin_of(sections_of(structure, along=along, slice_spacing_mm=spacing_mm, fallback_mm=gap)))
         if not share_planes(head, skins[-1]):
-            raise NotEvaluable("the observers drew on planes that face different ways.")
+            raise GeometryError("the observers drew on planes that face different ways.")
     return skins
 
 

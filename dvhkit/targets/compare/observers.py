@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -98,7 +99,7 @@ def staple(votes: Votes, margin_mm: float) -> Staple:
     empty = max(0, _VOXELS - int(shares.sum()))
     row = np.concatenate([np.repeat(votes.patterns, shares), np.zeros(empty, np.int64)])
     images = [SimpleITK.GetImageFromArray(((row >> i) & 1).astype(np.uint8)[None, :]) for i in range(votes.n)]
-    estimate = SimpleITK.STAPLEImageFilter()
+    estimate: Any = SimpleITK.STAPLEImageFilter()  # type: ignore[no-untyped-call]
     estimate.SetForegroundValue(1.0)
     likely = SimpleITK.GetArrayFromImage(estimate.Execute(images))[0]
     first = np.concatenate([[0], np.cumsum(shares)[:-1]])
