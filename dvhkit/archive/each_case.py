@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dvhkit.archive.pool import attempt, automatic_jobs, run_isolated
-from dvhkit.archive.work_list import WorkList, make_work_list, told_below
+from dvhkit.archive.work_list import WorkList, make_work_list
+from dvhkit.jobs.batch import told_below
 from dvhkit.readers.linking.case_files import CaseFiles
 
 # A function of a module, since workers import it: what was asked, the files of a plan → the answer.

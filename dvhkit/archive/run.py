@@ -100,6 +100,7 @@ def run_archive(
     scan_progress: ScanProgress | None = None,
     case_progress: CaseProgress | None = None,
     started: Callable[[RunReport], None] | None = None,
+    work: WorkList | None = None,
 ) -> RunReport:
     """Audit every case under `paths` into the store of `run`, but those that are there already.
 
@@ -109,6 +110,8 @@ def run_archive(
         Takes the case IDs; returns options by name, and the name for each case. A case without one is left out.
     started
         Called once with what is to be done, before it is done.
+    work
+        What there is to do, where that was chosen by hand; `paths` are not looked at then.
 
     Raises
     ------
@@ -125,7 +128,7 @@ def run_archive(
             if not how.shard:
                 store.drop_broken()
             store.fold()
-            return _Run(store, paths, options_of, how, case_progress).go(scan_progress, started)
+            return _Run(store, paths, options_of, how, case_progress).go(scan_progress, started, work)
     except InputError:
         # Input that cannot be used leaves no folder behind.
         if fresh is not None and not store.cases():
@@ -153,11 +156,16 @@ class _Run:
         self.report = RunReport()
         self.hashes: dict[str, str] = {}
 
-    def go(self, scan_progress: ScanProgress | None, started: Callable[[RunReport], None] | None) -> RunReport:
+    def go(
+        self,
+        scan_progress: ScanProgress | None,
+        started: Callable[[RunReport], None] | None,
+        work: WorkList | None,
+    ) -> RunReport:
         report, shard = self.report, self.how.shard_name
-        if self._is_unchanged():
+        if work is None and self._is_unchanged():
             return report
-        work = make_work_list(self.paths, progress=scan_progress)
+        work = work or make_work_list(self.paths, progress=scan_progress)
         self.store.write_objects(work.objects)
         options, name_of = self.options_of(list(work.cases))
         mine = [c for c in work.cases if c in name_of and self._is_mine(c)]

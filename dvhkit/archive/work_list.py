@@ -83,6 +83,11 @@ def list_plans(index: DicomIndex) -> WorkList | None:
     return _listed(index, None, None) if holds_plans(index) else None
 
 
+def list_files(files: CaseFiles, root: Path) -> WorkList:
+    """Return the work list of one case whose files were chosen by hand."""
+    return WorkList(root=root, cases={files.label: files}, objects=(), patients={}, stamp=None)
+
+
 def _listed(index: DicomIndex, only: Path | None, stamp: str | None) -> WorkList:
     root = index.root
     cases = _named(find_cases_in(index, only), root)
@@ -178,14 +183,6 @@ def _row(index: DicomIndex, path: Path, role: str, case_id: str | None, reason: 
         case_id=case_id,
         reason=None if case_id is not None and role != "copy" else reason,
     )
-
-
-def told_below(text: str, root: Path) -> str:
-    """Return a message with each path below `root` told from there: what lies above may name a patient or a machine."""
-    for base in sorted({str(root), str(root.absolute()), str(root.resolve())}, key=len, reverse=True):
-        if base not in ("", os.curdir, os.sep):
-            text = text.replace(base.rstrip(os.sep) + os.sep, "")
-    return text
 
 
 def _below(path: Path, root: Path) -> str:

@@ -22,16 +22,17 @@ from dvhkit.cli.options import (
     SiteOption,
     UncoveredOption,
     acceptances,
-    open_case,
 )
-from dvhkit.cli.streams import announce_first_run
+from dvhkit.cli.streams import announce_first_run, reading_progress
 from dvhkit.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dvhkit.archive.work_list import WorkList
     from dvhkit.jobs.batch import AuditOptions, CaseOutcome
     from dvhkit.protocols.files.load import Protocol
+    from dvhkit.readers.case import DoseNeed
 
 
 def positive_alpha_beta(alpha_beta_gy: float | None) -> float | None:
@@ -220,13 +221,11 @@ def audit(
         raise InputError("files are named for one plan, not for a sum.", remedy="Leave out --add, or the files.")
     if len(paths) > 1 and (add or any(named)):
         raise InputError("this is for one plan; several folders are named.", remedy="Name one PATH.")
-    if any(named):
-        audit_run.refuse_other_protocol(out, options, replace=replace)
-        raise typer.Exit(audit_run.show_one(_of_named(Path(paths[0]), named, options), out, form))
     if add:
         audit_run.refuse_other_protocol(out, options, replace=replace)
         outcome = _of_sum([paths[0], *add], options, eqd2_alpha_beta_gy=add_eqd2, allow_unlike=unlike_fractions)
         raise typer.Exit(audit_run.show_one(outcome, out, form))
+    work = _named_work(Path(paths[0]), named) if any(named) else None
     if add_eqd2 is not None or unlike_fractions:
         raise InputError("there is nothing to add.", remedy="Name the other plan with --add PLAN.")
     how = audit_run.run_options(
@@ -239,7 +238,8 @@ def audit(
         replace=replace,
     )
     asked = audit_run.Asked(options=options, load=load, plans=plans, has_protocol=loaded is not None)
-    raise typer.Exit(audit_run.audit_run([Path(path) for path in paths], out, asked, how, form, why=why))
+    folders = [Path(path) for path in paths]
+    raise typer.Exit(audit_run.audit_run(folders, out, asked, how, form, why=why, work=work))
 
 
 def _protocol_loader(aliases: Path | None, *, verified_only: bool) -> Callable[[str], Protocol]:
@@ -274,13 +274,17 @@ class NamedFiles(NamedTuple):
     same_frame: bool
 
 
-def _of_named(path: Path, named: NamedFiles, options: AuditOptions) -> CaseOutcome:
-    """Audit the one plan under a folder that the named files make."""
-    from dvhkit.jobs.batch import CaseOutcome, audit_one
+def _named_work(path: Path, named: NamedFiles) -> WorkList:
+    """Return the one plan under a folder that the named files make, as there is to do."""
+    from dvhkit.archive.work_list import list_files
+    from dvhkit.readers.case import choose_files
 
-    case = open_case(path, **named._asdict(), rx_gy=None, fractions=None, dose="if usable")
-    announce_first_run()
-    return CaseOutcome(record=audit_one(case, options, root=path), case=case)
+    need: DoseNeed = "required" if named.rtdose is not None else "if usable"
+    with reading_progress() as progress:
+        files = choose_files(path, **named._asdict(), dose=need, progress=progress)
+    if files.problem is not None:
+        raise files.problem
+    return list_files(files, path if path.is_dir() else path.parent)
 
 
 def _of_sum(

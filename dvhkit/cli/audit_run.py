@@ -24,6 +24,7 @@ from dvhkit.errors import EngineError, InputError
 if TYPE_CHECKING:
     from dvhkit.archive.run import RunOptions, RunReport
     from dvhkit.archive.store import Store
+    from dvhkit.archive.work_list import WorkList
     from dvhkit.jobs.batch import AuditOptions, CaseOutcome
     from dvhkit.protocols.files.load import Protocol
     from dvhkit.results.scene import Scene
@@ -111,8 +112,17 @@ def run_options(
     )
 
 
-def audit_run(paths: Sequence[Path], out: Path, asked: Asked, how: RunOptions, form: Form, *, why: bool) -> int:
-    """Audit every case under `paths` into `out`, show what came of it, and return the exit code."""
+def audit_run(
+    paths: Sequence[Path],
+    out: Path,
+    asked: Asked,
+    how: RunOptions,
+    form: Form,
+    *,
+    why: bool,
+    work: WorkList | None = None,
+) -> int:
+    """Audit every case under `paths` (or of `work`) into `out`, show what came of it, and return the exit code."""
     from dvhkit.archive.run import run_archive
     from dvhkit.archive.store import Store
 
@@ -126,6 +136,7 @@ def audit_run(paths: Sequence[Path], out: Path, asked: Asked, how: RunOptions, f
             scan_progress=scanned,
             case_progress=finished,
             started=lambda found: _say_why(found) if why else None,
+            work=work,
         )
     if report.is_interrupted or report.error is not None:
         return _stopped(report, out)

@@ -150,6 +150,37 @@ def read_case(
     InputError
         If there is nothing to read, or a file cannot be used.
     """
+    if rtdose is not None and dose == "if usable":
+        dose = "required"  # whoever names a dose wants its numbers
+    files = choose_files(
+        path,
+        rtstruct=rtstruct,
+        rtdose=rtdose,
+        rtplan=rtplan,
+        image=image,
+        registration=registration,
+        same_frame=same_frame,
+        dose=dose,
+        progress=progress,
+        index=index,
+    )
+    return read_files(files, dose=dose)
+
+
+def choose_files(
+    path: Path | str | None = None,
+    *,
+    rtstruct: Path | str | None = None,
+    rtdose: Path | str | None = None,
+    rtplan: Path | str | None = None,
+    image: Path | str | None = None,
+    registration: Path | str | None = None,
+    same_frame: bool = False,
+    dose: DoseNeed = "required",
+    progress: Progress | None = None,
+    index: DicomIndex | None = None,
+) -> CaseFiles:
+    """Return the files of the one case that `read_case` reads, by the same rules and with the same errors."""
     named = {Role.RTSTRUCT: rtstruct, Role.RTDOSE: rtdose, Role.RTPLAN: rtplan, Role.REG: registration}
     chosen = {role: _chosen_entry(Path(file), role) for role, file in named.items() if file is not None}
     index = _index_for(path, chosen, progress) if index is None else index
@@ -161,9 +192,7 @@ def read_case(
     cases = link(index, choice)
     if not cases:
         raise _nothing(index)
-    if rtdose is not None and dose == "if usable":
-        dose = "required"  # whoever names a dose wants its numbers
-    return read_files(_only_one(_without_unusable_doses(cases, dose), index), dose=dose)
+    return _only_one(_without_unusable_doses(cases, dose), index)
 
 
 def _without_unusable_doses(cases: tuple[CaseFiles, ...], dose: DoseNeed) -> tuple[CaseFiles, ...]:
