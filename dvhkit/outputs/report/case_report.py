@@ -21,14 +21,18 @@ _SCRIPT_STRING = re.compile(r'("[^"\n]*")')
 _IDLE_SPACE = re.compile(r" ?([{}()\[\],;:?=<>*&|!]) ?")
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from dvhkit.outputs.pictures.colours import Ink
     from dvhkit.results.audit import AuditRecord
     from dvhkit.results.scene import Scene
 
 
-def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None) -> str:
+# What fits a sheet of A4 whatever the texts: rows of rules, names of curves, findings of two lines.
+_SHORT_LIMITS = {"most_rules": 15, "most_names": 17, "most_findings": 5}
+
+
+def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None, short: bool = False) -> str:
     """Return the report of one or many audited cases as a self-contained page of HTML.
 
     With several cases a table comes first that links to each. Everything that comes out of DICOM or a protocol is
@@ -40,8 +44,12 @@ def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None) -
     scene
         What the patient looks like, of a single case: then the page has pictures of the rules that are not met, and a
         slice viewer.
+    short
+        One page a case, to print: the most urgent rules and findings, the plot, lines to sign; no pictures.
     """
     listed = list(records)
+    if short:
+        return _short_report(listed)
     bundle = make_bundle(scene) if scene is not None and len(listed) == 1 else None
     shown, remarks = (scene, bundle.remarks) if bundle else (None, ())
     cases = [
@@ -54,7 +62,7 @@ def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None) -
     return sealed(
         page.render(
             cases=cases,
-            title=f"{cases[0].name} – plan audit" if len(cases) == 1 else f"Plan audit of {len(cases)} cases",
+            title=_page_title(cases),
             # Not escaped: our own files, and colours made of six hexadecimal digits.
             styles=Markup(styles),
             script=Markup(script),
@@ -68,6 +76,27 @@ def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None) -
             seal=Markup(seal_lines(listed)),
         )
     )
+
+
+def _short_report(records: list[AuditRecord]) -> str:
+    cases = [case_view(record, anchor=f"case-{number}") for number, record in enumerate(records, start=1)]
+    styles = page_source("report.css") + page_source("short.css") + _ink_rules(cases)
+    page = page_environment().get_template("short.html.j2")
+    return sealed(
+        page.render(
+            cases=cases,
+            title=_page_title(cases),
+            styles=Markup(styles),
+            policy=page_policy(styles),
+            ink_class=ink_class,
+            seal=Markup(seal_lines(records)),
+            **_SHORT_LIMITS,
+        )
+    )
+
+
+def _page_title(cases: Sequence[CaseView]) -> str:
+    return f"{cases[0].name} – plan audit" if len(cases) == 1 else f"Plan audit of {len(cases)} cases"
 
 
 def viewer_script() -> str:
