@@ -42,6 +42,7 @@ def positive_alpha_beta(alpha_beta_gy: float | None) -> float | None:
     return alpha_beta_gy
 
 
+NO_PROTOCOL = "none"
 # The highest that anybody states for a tissue is some 30 Gy.
 MOST_ALPHA_BETA_GY = 50.0
 
@@ -53,7 +54,11 @@ def audit(
     ] = None,
     protocol: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--protocol", metavar="ID|FILE", help="A shipped protocol's ID, or a YAML file."),
+        typer.Option(
+            "--protocol",
+            metavar="ID|FILE|none",
+            help="A shipped protocol's ID, or a YAML file; none: numbers only, nothing is judged.",
+        ),
     ] = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045
@@ -144,6 +149,9 @@ def audit(
     pdf: Annotated[bool, typer.Option("--pdf", help="Print report.html to report.pdf, too.")] = False,
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace results of another protocol that are in --out.")
+    ] = False,
+    keep_others: Annotated[
+        bool, typer.Option("--keep-others", help="Keep cases of --out that lie elsewhere than under PATH.")
     ] = False,
     jobs: Annotated[
         str, typer.Option("--jobs", metavar="N|auto", help="Worker processes; auto: as many as suit the machine.")
@@ -236,6 +244,7 @@ def audit(
         case_reports=case_reports,
         pictures=bool(pictures),
         replace=replace,
+        keep_others=keep_others,
     )
     asked = audit_run.Asked(options=options, load=load, plans=plans, has_protocol=loaded is not None)
     folders = [Path(path) for path in paths]
@@ -250,6 +259,8 @@ def _protocol_loader(aliases: Path | None, *, verified_only: bool) -> Callable[[
     known = load_aliases(aliases) if aliases else None
 
     def load(name: str) -> Protocol:
+        if name == NO_PROTOCOL:
+            return _no_protocol()
         loaded = load_protocol(name).verified_only() if verified_only else load_protocol(name)
         return with_aliases(loaded, known) if known else loaded
 
@@ -257,10 +268,10 @@ def _protocol_loader(aliases: Path | None, *, verified_only: bool) -> Callable[[
 
 
 def _no_protocol() -> Protocol:
-    """Return what stands where each case has a protocol of its own."""
+    """Return what asks for nothing: numbers alone are told, or each case has a protocol of its own."""
     from dvhkit.protocols.files.load import Protocol
 
-    return Protocol(id="", version="", title="", rules=())
+    return Protocol(id=NO_PROTOCOL, version="", title="No protocol", rules=())
 
 
 class NamedFiles(NamedTuple):
