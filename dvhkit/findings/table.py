@@ -140,6 +140,8 @@ _ROWS = (
     _kind("holes-xor", Level.WARNING),
     _kind("aliases-unused", Level.INFO),
     _kind("outside-dose-grid", Level.WARNING),
+    _kind("gtv-not-in-level", Level.WARNING),
+    _kind("name-of-other-level", Level.WARNING),
     _kind("vertebra-part-missing", Level.WARNING),
     _kind("vertebra-sides-differ", Level.WARNING),
     _kind("vertebra-uneven", Level.WARNING),
