@@ -15,6 +15,7 @@ from dvhkit.cli.audit import audit
 from dvhkit.cli.check_dvh import check_dvh
 from dvhkit.cli.cohort import cohort
 from dvhkit.cli.commission import commission
+from dvhkit.cli.compare import compare
 from dvhkit.cli.contours import contours_app
 from dvhkit.cli.contours_approve import approvals, approve
 from dvhkit.cli.contours_consensus import consensus
@@ -55,6 +56,7 @@ app.command()(query)
 app.command()(table)
 app.command()(diff)
 app.command()(cohort)
+app.command()(compare)
 app.command()(index)
 app.command()(dvh)
 app.command()(inspect)

@@ -23,6 +23,7 @@ from dvhkit.cli.options import (
     UncoveredOption,
     acceptances,
 )
+from dvhkit.cli.report_form import Form
 from dvhkit.cli.streams import announce_first_run, reading_progress
 from dvhkit.errors import InputError
 
@@ -210,7 +211,7 @@ def audit(
     loaded = load(protocol) if protocol is not None else None
     waived = load_waivers(waivers, loaded) if waivers and loaded else ()
     require_writable_folder(out)
-    form = audit_run.Form(pictures=pictures, short=short, pdf=pdf)
+    form = Form(pictures=pictures, short=short, pdf=pdf)
     form.require_printer()
     options = AuditOptions(
         protocol=loaded or _no_protocol(),

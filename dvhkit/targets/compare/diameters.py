@@ -29,6 +29,9 @@ _STRAIGHT_MM = 0.002
 _DENT_MM = 0.001
 # Pairs of this many corners are looked through in a blink; outlines of more are thinned to about as many.
 _MOST_CORNERS = 700
+# Pairs of so many corners of a hull are all looked at; more are climbed among, from the extremes of these directions.
+_MOST_PAIRED = 4000
+_DIRECTIONS = 60
 
 
 def measure_island(skin: Skin, island: Island, *, volume_cc: float | None = None) -> Diameters:
@@ -160,16 +163,34 @@ def _in_space(skin: Skin, island: Island) -> float:
 
 
 def _farthest_pair(points: FloatArray) -> float:
-    """Return the greatest distance of two points: those that lie farthest in many directions hold it."""
+    """Return the greatest distance of two points: both are corners of the convex hull."""
+    from scipy.spatial import ConvexHull
+    from scipy.spatial.distance import pdist
+
+    points = np.unique(points, axis=0)
     if len(points) < 2:
         return 0.0
-    n = np.arange(400)
-    polar, turn = np.arccos(1 - (n + 0.5) / 400), np.pi * (1 + 5**0.5) * n
+    if len(points) > _MOST_CORNERS:
+        # Joggled, so that flat sets have a hull too: by less than a millionth of their size.
+        points = points[ConvexHull(points, qhull_options="QJ").vertices]
+    if len(points) <= _MOST_PAIRED:
+        return float(pdist(points).max())
+    return _climbed(points)
+
+
+def _climbed(points: FloatArray) -> float:
+    """Return the greatest distance among very many corners of a hull: from the extremes of many directions upwards."""
+    n = np.arange(_DIRECTIONS)
+    polar, turn = np.arccos(1 - (n + 0.5) / _DIRECTIONS), np.pi * (1 + 5**0.5) * n
     ways = np.column_stack([np.cos(turn) * np.sin(polar), np.sin(turn) * np.sin(polar), np.cos(polar)])
-    along = points @ ways.T
-    chosen = np.unique(np.concatenate([along.argmax(axis=0), along.argmin(axis=0)]))
-    few = points[chosen]
-    return float(max(np.sqrt(((few - one) ** 2).sum(axis=1)).max() for one in few))
+    longest = 0.0
+    for way in ways:
+        along = points @ way
+        one, reached = points[along.argmax()], 0.0
+        while (lengths := ((points - one) ** 2).sum(axis=1)).max() > reached:
+            reached, one = lengths.max(), points[lengths.argmax()]
+        longest = max(longest, reached)
+    return float(np.sqrt(longest))
 
 
 def _in_patient(skin: Skin, ends_uv: FloatArray, w_mm: float) -> tuple[Point, Point]:
