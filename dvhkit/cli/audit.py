@@ -23,6 +23,7 @@ from dvhkit.cli.options import (
     UncoveredOption,
     acceptances,
 )
+from dvhkit.cli.report_form import Form
 from dvhkit.cli.streams import announce_first_run, reading_progress
 from dvhkit.errors import InputError
 
@@ -67,6 +68,14 @@ def audit(
     context: Annotated[
         Optional[Path],  # noqa: UP045 -- typer reads it
         typer.Option("--context", metavar="FILE", help="Clinical context (YAML) that rules depend on."),
+    ] = None,
+    approvals: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(
+            "--approvals",
+            metavar="RECORD",
+            help="Record of contour approvals: answers context.contour_approvers by evidence; repeatable.",
+        ),
     ] = None,
     aliases: Annotated[
         Optional[Path],  # noqa: UP045
@@ -191,6 +200,7 @@ def audit(
 
     [dim]Example:[/dim]  dvhkit audit plans/ --protocol oligoprogressive-liver-2025 --out results
     """
+    from dvhkit.jobs.approvals import read_record
     from dvhkit.jobs.batch import AuditOptions
     from dvhkit.outputs.files import require_writable_folder
     from dvhkit.protocols.files.context import load_context
@@ -209,7 +219,7 @@ def audit(
     loaded = load(protocol) if protocol is not None else None
     waived = load_waivers(waivers, loaded) if waivers and loaded else ()
     require_writable_folder(out)
-    form = audit_run.Form(pictures=pictures, short=short, pdf=pdf)
+    form = Form(pictures=pictures, short=short, pdf=pdf)
     form.require_printer()
     options = AuditOptions(
         protocol=loaded or _no_protocol(),
@@ -223,6 +233,7 @@ def audit(
         accept=acceptances(accept, site),
         identify=identify,
         waivers=waived,
+        approvals=tuple(read_record(path) for path in approvals or ()),
     )
     named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame)
     if any(named) and add:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dvhkit.cli.options import worker_count
+from dvhkit.cli.report_form import Form
 from dvhkit.cli.streams import (
     EXIT_FAULT,
     EXIT_NOT_MET,
@@ -61,22 +62,6 @@ class Asked:
         from dvhkit.archive.plans_csv import options_for, read_plans
 
         return options_for(read_plans(self.plans), self.options, self.load, case_ids, has_protocol=self.has_protocol)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """What reports look like: with slices (None: where there is one plan), one page a case, printed to PDF."""
-
-    pictures: bool | None = None
-    short: bool = False
-    pdf: bool = False
-
-    def require_printer(self) -> None:
-        """Refuse at once what could only be refused when all is computed."""
-        if self.pdf:
-            from dvhkit.outputs.pdf import printer
-
-            printer()
 
 
 def refuse_other_protocol(out: Path, options: AuditOptions, *, replace: bool) -> None:
@@ -168,7 +153,7 @@ def show_one(outcome: CaseOutcome, out: Path, form: Form) -> int:
     write_json(str(out / "audit.json"), records.audit_document([record]))
     write_text_whole(out / "summary.csv", tables.summary_csv([record]))
     write_text_whole(out / "report.html", case_report.html_report([record], scene=scene, short=form.short))
-    _say_written(out, ["report.html", *_printed(out, form), "summary.csv", "audit.json"])
+    _say_written(out, ["report.html", *form.print_in(out), "summary.csv", "audit.json"])
     return 0 if record.all_met else EXIT_NOT_MET
 
 
@@ -293,10 +278,9 @@ def _write(report: RunReport, store: Store, out: Path, paths: Sequence[Path], ho
     written = ["summary.csv"]
     if report.computed or report.n_gone or not stands:
         scene = _scene(report, store, paths, form)
-        written = write_run_files(
-            store, report.n_stored, scene, short=form.short, with_reports=how.case_reports or None
-        )
-    shown = ["report.html", *_printed(out, form), "index.html", "summary.csv", "audit.json"]
+        reports = how.case_reports or None
+        written = write_run_files(store, report.n_stored, scene, short=form.short, with_reports=reports)
+    shown = ["report.html", *form.print_in(out), "index.html", "summary.csv", "audit.json"]
     if report.n_stored > 1:
         shown.insert(0, shown.pop(shown.index("index.html")))
     shown = [name for name in shown if name in written or stands or name == "report.pdf"]
@@ -305,24 +289,6 @@ def _write(report: RunReport, store: Store, out: Path, paths: Sequence[Path], ho
         note_console().print(
             "dvhkit: no Parquet tables, since pyarrow is not installed: pip install 'dvhkit\\[archive]'", soft_wrap=True
         )
-
-
-def _printed(out: Path, form: Form) -> list[str]:
-    """Print the report to a PDF, where that was asked for; an old one of another report is taken away."""
-    page, printed = out / "report.html", out / "report.pdf"
-    if not form.pdf or not page.exists():
-        printed.unlink(missing_ok=True)
-        if form.pdf:
-            raise InputError(
-                "there are too many cases for one report, so nothing was printed.",
-                remedy="Use --short, or fewer cases.",
-            )
-        return []
-    from dvhkit.outputs.files import write_bytes_whole
-    from dvhkit.outputs.pdf import pdf_of
-
-    write_bytes_whole(printed, pdf_of(page.read_text(encoding="utf-8")))
-    return ["report.pdf"]
 
 
 def _say_written(out: Path, names: Sequence[str]) -> None:

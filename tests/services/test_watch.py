@@ -131,9 +131,7 @@ def test_four_senders_at_once_a_kill_and_a_clean_end(tmp_path, protocol):
     command = [sys.executable, "-m", "dvhkit", "listen", *map(str, words), "--protocol", str(protocol)]
 
     def start():
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}
-        )
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         return process, int(process.stderr.readline().split(":")[1].split()[0])
 
     listener, port = start()

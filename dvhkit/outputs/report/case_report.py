@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from dvhkit.outputs.pictures.colours import Ink
+    from dvhkit.outputs.report.plot import DvhPlot
     from dvhkit.results.audit import AuditRecord
     from dvhkit.results.scene import Scene
 
@@ -56,7 +57,11 @@ def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None, s
         case_view(record, anchor=f"case-{number}", scene=shown, remarks=remarks)
         for number, record in enumerate(listed, start=1)
     ]
-    styles = page_source("report.css") + (page_source("viewer.css") if bundle else "") + _ink_rules(cases)
+    styles = (
+        page_source("report.css")
+        + (page_source("viewer.css") if bundle else "")
+        + ink_rules(case.plot for case in cases)
+    )
     script = page_source("report.js") + (viewer_script() if bundle else "")
     page = page_environment().get_template("report.html.j2")
     return sealed(
@@ -80,7 +85,7 @@ def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None, s
 
 def _short_report(records: list[AuditRecord]) -> str:
     cases = [case_view(record, anchor=f"case-{number}") for number, record in enumerate(records, start=1)]
-    styles = page_source("report.css") + page_source("short.css") + _ink_rules(cases)
+    styles = page_source("report.css") + page_source("short.css") + ink_rules(case.plot for case in cases)
     page = page_environment().get_template("short.html.j2")
     return sealed(
         page.render(
@@ -114,9 +119,9 @@ def ink_class(ink: Ink) -> str:
     return f"k{ink.light[1:]}{ink.dark[1:]}"
 
 
-def _ink_rules(cases: Iterable[CaseView]) -> str:
+def ink_rules(plots: Iterable[DvhPlot | None]) -> str:
     """Return one style a colour: classes, because the policy allows no style attributes."""
-    all_inks = {ink_class(c.ink): c.ink for case in cases if case.plot for c in case.plot.curves}
+    all_inks = {ink_class(c.ink): c.ink for plot in plots if plot is not None for c in plot.curves}
     light = "".join(f".{name}{{--k:{ink.light}}}" for name, ink in all_inks.items())
     dark = "".join(f".{name}{{--k:{ink.dark}}}" for name, ink in all_inks.items())
     return f"{light}\n@media screen and (prefers-color-scheme:dark){{{dark}}}\n"
