@@ -64,6 +64,14 @@ def audit(
         Optional[Path],  # noqa: UP045 -- typer reads it
         typer.Option("--context", metavar="FILE", help="Clinical context (YAML) that rules depend on."),
     ] = None,
+    approvals: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(
+            "--approvals",
+            metavar="RECORD",
+            help="Record of contour approvals: answers context.contour_approvers by evidence; repeatable.",
+        ),
+    ] = None,
     aliases: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--aliases", metavar="FILE", help="The clinic's own spellings of structure names (YAML)."),
@@ -184,6 +192,7 @@ def audit(
 
     [dim]Example:[/dim]  dvhkit audit plans/ --protocol oligoprogressive-liver-2025 --out results
     """
+    from dvhkit.jobs.approvals import read_record
     from dvhkit.jobs.batch import AuditOptions
     from dvhkit.outputs.files import require_writable_folder
     from dvhkit.protocols.files.context import load_context
@@ -216,6 +225,7 @@ def audit(
         accept=acceptances(accept, site),
         identify=identify,
         waivers=waived,
+        approvals=tuple(read_record(path) for path in approvals or ()),
     )
     named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame)
     if any(named) and add:
