@@ -34,8 +34,10 @@ audit: $(AUDIT)  ## audit the shipped demo plan; ends by naming what it wrote
 	@$(BIN)/dvhkit audit test_data/liver_sbrt --protocol oligoprogressive-liver-2025 \
 	  --context test_data/liver_sbrt_context.yaml --out $(OUT); code=$$?; test $$code -le 1
 
-test: setup  ## run the tests (under 5 minutes on 2 cores)
-	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term -m 'not slow'
+# Measuring coverage takes as long again as the tests: `make test COVERAGE=yes`, as .ci/run does.
+COVERAGE ?=
+test: setup  ## run the tests (some minutes on 2 cores)
+	@$(BIN)/python -m pytest -n 2 -m 'not slow' $(if $(COVERAGE),--cov --cov-report=term)
 
 test-all: setup  ## run the slow tests too
 	@$(BIN)/python -m pytest -n 2

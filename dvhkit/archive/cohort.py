@@ -14,6 +14,7 @@ import numpy as np
 from dvhkit.archive.query import store_at
 from dvhkit.archive.store import Store
 from dvhkit.errors import InputError
+from dvhkit.extras import needs_extra
 from dvhkit.model.arrays import FloatArray
 from dvhkit.results.cohort import BANDS_SCHEMA, PERCENTILES, Cohort, Distribution, DvhBand, Outlier, PassRate
 
@@ -24,10 +25,13 @@ LEAST_CASES = 5
 # Iglewicz and Hoaglin 1993 propose 3.5 for the robust z of an outlier.
 _Z_OUTLIER = 3.5
 _MAD_TO_SIGMA = 1.4826
+# No plan of a kind reaches so many times the dose of the next.
+_FAR_ABOVE = 5.0
 _MOST_OUTLIERS = 200
 _Z_95 = 1.959964
 _MET = ("pass", "variation", "waived")
 _OPEN = ("indeterminate", "not-evaluable")
+_CURVE_TYPES = {"dose_gy": "float64", "volume_pct": "float64"}
 
 
 def cohort_of(run: Path | str) -> Cohort:
@@ -48,14 +52,51 @@ def cohort_of(run: Path | str) -> Cohort:
         )
 
 
-def curve_table(run: Path | str, rois: Sequence[str] | None = None) -> Any:  # noqa: ANN401 -- pandas, loaded when used
-    """Return the DVHs of a run as a pandas table: a row a point, columns ``case_id, roi, dose_gy, volume_pct``."""
-    with store_at(run) as store:
+def curve_table(
+    source: Path | str | Sequence[Path | str], rois: Sequence[str] | None = None, *, jobs: int | None = 1
+) -> Any:  # noqa: ANN401 -- pandas, loaded when used
+    """Return cumulative DVHs as a pandas table: a row a point, columns ``case_id, roi, dose_gy, volume_pct``.
+
+    Parameters
+    ----------
+    source
+        A run of `dvhkit audit`, whose curves are taken as they are; or a folder of plans, or several, whose curves are
+        computed.
+    rois
+        Names; of plans that are computed expressions, too. None takes every structure.
+    jobs
+        Worker processes where curves are computed; None for as many as suit the machine.
+
+    Raises
+    ------
+    InputError
+        If there is neither a run nor a plan.
+    """
+    if not isinstance(source, str | Path) or not _is_run(source):
+        return _computed_curves(source, rois, jobs)
+    with store_at(source) as store:
         frame = store.read("curves", ["case_id", "roi", "dose_gy", "volume_pct"]).to_pandas()
     wanted = None if rois is None else {_fold(roi) for roi in rois}
     if wanted is not None:
         frame = frame[[_fold(roi) in wanted for roi in frame["roi"]]]
-    return frame.explode(["dose_gy", "volume_pct"], ignore_index=True)
+    return frame.explode(["dose_gy", "volume_pct"], ignore_index=True).astype(_CURVE_TYPES)
+
+
+def _is_run(source: Path | str) -> bool:
+    return "://" in str(source) or (Path(source) / "store" / "store.json").exists()
+
+
+def _computed_curves(source: Path | str | Sequence[Path | str], rois: Sequence[str] | None, jobs: int | None) -> Any:  # noqa: ANN401
+    with needs_extra("tables"):
+        import pandas as pd
+    from dvhkit.archive.metric_table import curves_of_plans
+
+    frames = [
+        pd.DataFrame({"case_id": case_id, "roi": c.roi, "dose_gy": c.dose_gy, "volume_pct": c.volume_pct})
+        for case_id, c in curves_of_plans(source, rois, jobs=jobs)
+    ]
+    empty = pd.DataFrame(columns=["case_id", "roi", *_CURVE_TYPES])
+    return (pd.concat(frames, ignore_index=True) if frames else empty).astype(_CURVE_TYPES)
 
 
 def _fold(roi: str) -> str:
@@ -84,9 +125,16 @@ def _curves(part: Path, rois: Sequence[str], pc: Any) -> list[tuple[FloatArray, 
     return [(np.array(d), np.array(v)) for d, v in zip(doses, volumes, strict=True) if d]
 
 
+def _end_of_axis(ends_gy: Sequence[float]) -> float:
+    """Return the highest dose that is drawn: of a case far above all others, such as cGy read as Gy, not its own."""
+    ranked = sorted(ends_gy, reverse=True)
+    while len(ranked) > 1 and ranked[0] > _FAR_ABOVE * ranked[1] > 0:
+        ranked.pop(0)
+    return ranked[0] if ranked else 0.0
+
+
 def _band(roi: str, curves: Sequence[tuple[FloatArray, FloatArray]]) -> DvhBand:
-    most = max((float(dose[-1]) for dose, _ in curves), default=0.0)
-    grid = np.linspace(0.0, most, _DOSES)
+    grid = np.linspace(0.0, _end_of_axis([float(dose[-1]) for dose, _ in curves]), _DOSES)
     # Beyond its last dose no volume of a structure receives anything.
     drawn = np.array([np.interp(grid, dose, volume, right=0.0) for dose, volume in curves])
     rows = np.percentile(drawn, PERCENTILES, axis=0) if curves else np.zeros((len(PERCENTILES), _DOSES))

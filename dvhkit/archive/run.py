@@ -15,6 +15,7 @@ from typing import Any
 from dvhkit.archive.identity import identity_secret, pseudonym
 from dvhkit.archive.keys import FileHashes, key_of
 from dvhkit.archive.pool import Outcome, attempt, automatic_jobs, run_isolated
+from dvhkit.archive.run_files import has_case_reports
 from dvhkit.archive.store import Store
 from dvhkit.archive.work_list import ScanProgress, WorkList, files_under, make_work_list, shard_of, tree_stamp
 from dvhkit.archive.worker import FAULT, FINAL, Done, Setup, Task, audit_task, do, prepare, put_failure
@@ -39,12 +40,19 @@ class RunOptions:
         ``(i, n)``: do the i-th of n parts, by case ID.
     scheduler
         Address of a Dask scheduler that does the work in place of processes of our own.
+    case_reports, pictures
+        Whether each case gets a report of its own (None: where there are 2 to 500), and whether that shows slices.
+    replace
+        Whether results of another protocol may be replaced.
     """
 
     jobs: int | None = None
     case_timeout_s: float | None = None
     shard: tuple[int, int] | None = None
     scheduler: str | None = None
+    case_reports: bool | None = None
+    pictures: bool = False
+    replace: bool = False
 
     @property
     def shard_name(self) -> str:
@@ -92,6 +100,7 @@ def run_archive(
     scan_progress: ScanProgress | None = None,
     case_progress: CaseProgress | None = None,
     started: Callable[[RunReport], None] | None = None,
+    work: WorkList | None = None,
 ) -> RunReport:
     """Audit every case under `paths` into the store of `run`, but those that are there already.
 
@@ -101,6 +110,8 @@ def run_archive(
         Takes the case IDs; returns options by name, and the name for each case. A case without one is left out.
     started
         Called once with what is to be done, before it is done.
+    work
+        What there is to do, where that was chosen by hand; `paths` are not looked at then.
 
     Raises
     ------
@@ -117,7 +128,7 @@ def run_archive(
             if not how.shard:
                 store.drop_broken()
             store.fold()
-            return _Run(store, paths, options_of, how, case_progress).go(scan_progress, started)
+            return _Run(store, paths, options_of, how, case_progress).go(scan_progress, started, work)
     except InputError:
         # Input that cannot be used leaves no folder behind.
         if fresh is not None and not store.cases():
@@ -145,16 +156,26 @@ class _Run:
         self.report = RunReport()
         self.hashes: dict[str, str] = {}
 
-    def go(self, scan_progress: ScanProgress | None, started: Callable[[RunReport], None] | None) -> RunReport:
+    def go(
+        self,
+        scan_progress: ScanProgress | None,
+        started: Callable[[RunReport], None] | None,
+        work: WorkList | None,
+    ) -> RunReport:
         report, shard = self.report, self.how.shard_name
-        if self._is_unchanged():
+        if work is None and self._is_unchanged():
             return report
-        work = make_work_list(self.paths, progress=scan_progress)
+        work = work or make_work_list(self.paths, progress=scan_progress)
         self.store.write_objects(work.objects)
         options, name_of = self.options_of(list(work.cases))
         mine = [c for c in work.cases if c in name_of and self._is_mine(c)]
-        setup = Setup(run=self.store.run, root=work.root, options=options)
+        reports = self.how.case_reports
+        reports = has_case_reports(len(name_of)) if reports is None else reports
+        setup = Setup(run=self.store.run, root=work.root, options=options, reports=reports, pictures=self.how.pictures)
         known = self.store.cases()
+        if not self.how.replace:
+            earlier = {c: str(row["protocol_id"] or "") for c, row in known.items()}
+            refuse_other_protocols(self.store.run, earlier, {c: options[name_of[c]].protocol.id for c in mine})
         gone = [c for c in known if self._is_mine(c) and c not in set(mine)]
         tasks = self._to_do(work, mine, options, name_of, known)
         report.n_cases, report.n_gone = len(mine), len(gone)
@@ -319,6 +340,17 @@ def _options_stamp(options: Mapping[str, AuditOptions], name_of: Mapping[str, st
     return digest(
         json.dumps([sorted((n, sorted(options_parts(o).items())) for n, o in options.items()), dict(name_of)])
     )
+
+
+def refuse_other_protocols(run: Path, earlier: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Raise `InputError` where a case has a result of another protocol already: that is nobody's to lose."""
+    others = {earlier[case] for case, protocol in now.items() if earlier.get(case) and earlier[case] != protocol}
+    if others:
+        raise InputError(
+            f"this folder holds results of another protocol: {', '.join(sorted(others))}.",
+            path=run,
+            remedy="Name another --out, or say --replace.",
+        )
 
 
 def parse_shard(text: str) -> tuple[int, int]:

@@ -143,6 +143,10 @@ class Store:
         for path in dict(sorted(new.items())).values():
             yield _document(path)["document"]
 
+    def pending_documents(self) -> Iterator[dict[str, Any]]:
+        """Yield what is finished and not folded yet, whole: see `dvhkit.archive.tables`."""
+        yield from map(_document, self.pending())
+
     def cases(self) -> dict[str, dict[str, Any]]:
         """Return the row of each case in the table ``cases``, and of those that are finished but not folded."""
         found = {}

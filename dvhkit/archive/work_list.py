@@ -13,7 +13,7 @@ from dvhkit.archive.keys import digest
 from dvhkit.errors import InputError
 from dvhkit.readers.archive.index import DicomIndex, FileEntry, find_files, index_files
 from dvhkit.readers.archive.roles import Role
-from dvhkit.readers.case import find_cases_in
+from dvhkit.readers.case import find_cases_in, holds_plans
 from dvhkit.readers.linking.case_files import CaseFiles
 
 # Called with the number of files whose header was read, and of all files.
@@ -75,7 +75,22 @@ def make_work_list(paths: Sequence[Path], *, progress: ScanProgress | None = Non
     stamp = tree_stamp(files)
     report = None if progress is None else (lambda count: progress(count, len(files)))
     index = index_files(files, root=root, progress=report)
-    cases = _named(find_cases_in(index, paths[0] if len(paths) == 1 else None), root)
+    return _listed(index, paths[0] if len(paths) == 1 else None, stamp)
+
+
+def list_plans(index: DicomIndex) -> WorkList | None:
+    """Return the work list of an index that holds several plans; None where one plan is meant."""
+    return _listed(index, None, None) if holds_plans(index) else None
+
+
+def list_files(files: CaseFiles, root: Path) -> WorkList:
+    """Return the work list of one case whose files were chosen by hand."""
+    return WorkList(root=root, cases={files.label: files}, objects=(), patients={}, stamp=None)
+
+
+def _listed(index: DicomIndex, only: Path | None, stamp: str | None) -> WorkList:
+    root = index.root
+    cases = _named(find_cases_in(index, only), root)
     key_of = {entry.path: entry.patient_key for entry in index.entries}
     patients = {name: key_of.get(c.rtstruct or next(iter(c.rtdose), root), "") for name, c in cases.items()}
     return WorkList(root=root, cases=cases, objects=tuple(_objects(index, cases)), patients=patients, stamp=stamp)

@@ -22,16 +22,18 @@ from dvhkit.cli.options import (
     SiteOption,
     UncoveredOption,
     acceptances,
-    open_case,
 )
-from dvhkit.cli.streams import announce_first_run
+from dvhkit.cli.report_form import Form
+from dvhkit.cli.streams import announce_first_run, reading_progress
 from dvhkit.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dvhkit.archive.work_list import WorkList
     from dvhkit.jobs.batch import AuditOptions, CaseOutcome
     from dvhkit.protocols.files.load import Protocol
+    from dvhkit.readers.case import DoseNeed
 
 
 def positive_alpha_beta(alpha_beta_gy: float | None) -> float | None:
@@ -127,8 +129,23 @@ def audit(
     engine: EngineOption = None,
     uncovered: UncoveredOption = "refuse",
     pictures: Annotated[
-        bool, typer.Option("--pictures/--no-pictures", help="Put slices with contours and dose into one plan's report.")
-    ] = True,
+        Optional[bool],  # noqa: UP045
+        typer.Option(
+            "--pictures/--no-pictures",
+            help="Put slices with contours and dose into reports; if not said, into that of a single plan.",
+        ),
+    ] = None,
+    case_reports: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option(
+            "--case-reports/--no-case-reports", help="A report a case; if not said, where there are 2 to 500 cases."
+        ),
+    ] = None,
+    short: Annotated[bool, typer.Option("--short", help="Make report.html one page a case, to print.")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Print report.html to report.pdf, too.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace results of another protocol that are in --out.")
+    ] = False,
     jobs: Annotated[
         str, typer.Option("--jobs", metavar="N|auto", help="Worker processes; auto: as many as suit the machine.")
     ] = "auto",
@@ -153,10 +170,11 @@ def audit(
 ) -> None:
     """Hold one plan, or every plan under some folders, against a protocol.
 
-    Writes audit.json, summary.csv, report.html and a store of tables into the --out folder. Cases whose result is
-    there already are not computed again, so the same command goes on with a run that was stopped. Exit code 0: every
-    rule met; 1: some rule failed or could not be judged, or none applied (nothing was judged, so nothing is met); 2:
-    unusable input; 3: a fault of ours, or a case whose process crashed, hung or ran out of memory; 130: stopped.
+    Writes index.html, report.html, summary.csv, audit.json and a store of tables into the --out folder. Cases whose
+    result is there already are not computed again, so the same command goes on with a run that was stopped. Exit code
+    0: every rule met; 1: some rule failed or could not be judged, or none applied (nothing was judged, so nothing is
+    met); 2: unusable input; 3: a fault of ours, or a case whose process crashed, hung or ran out of memory; 130:
+    stopped.
     Numbers that a finding withholds are shown and judge nothing; --accept CODE vouches for one code.
 
     --rtstruct, --rtdose, --rtplan and --image choose the files of one plan where the UIDs leave a choice open.
@@ -184,6 +202,8 @@ def audit(
     loaded = load(protocol) if protocol is not None else None
     waived = load_waivers(waivers, loaded) if waivers and loaded else ()
     require_writable_folder(out)
+    form = Form(pictures=pictures, short=short, pdf=pdf)
+    form.require_printer()
     options = AuditOptions(
         protocol=loaded or _no_protocol(),
         context=load_context(context) if context else {},
@@ -202,16 +222,25 @@ def audit(
         raise InputError("files are named for one plan, not for a sum.", remedy="Leave out --add, or the files.")
     if len(paths) > 1 and (add or any(named)):
         raise InputError("this is for one plan; several folders are named.", remedy="Name one PATH.")
-    if any(named):
-        raise typer.Exit(audit_run.show_one(_of_named(Path(paths[0]), named, options), out, pictures=pictures))
     if add:
+        audit_run.refuse_other_protocol(out, options, replace=replace)
         outcome = _of_sum([paths[0], *add], options, eqd2_alpha_beta_gy=add_eqd2, allow_unlike=unlike_fractions)
-        raise typer.Exit(audit_run.show_one(outcome, out, pictures=pictures))
+        raise typer.Exit(audit_run.show_one(outcome, out, form))
+    work = _named_work(Path(paths[0]), named) if any(named) else None
     if add_eqd2 is not None or unlike_fractions:
         raise InputError("there is nothing to add.", remedy="Name the other plan with --add PLAN.")
-    how = audit_run.run_options(jobs, shard=shard, scheduler=scheduler, case_timeout_s=case_timeout)
+    how = audit_run.run_options(
+        jobs,
+        shard=shard,
+        scheduler=scheduler,
+        case_timeout_s=case_timeout,
+        case_reports=case_reports,
+        pictures=bool(pictures),
+        replace=replace,
+    )
     asked = audit_run.Asked(options=options, load=load, plans=plans, has_protocol=loaded is not None)
-    raise typer.Exit(audit_run.audit_run([Path(path) for path in paths], out, asked, how, why=why, pictures=pictures))
+    folders = [Path(path) for path in paths]
+    raise typer.Exit(audit_run.audit_run(folders, out, asked, how, form, why=why, work=work))
 
 
 def _protocol_loader(aliases: Path | None, *, verified_only: bool) -> Callable[[str], Protocol]:
@@ -246,13 +275,17 @@ class NamedFiles(NamedTuple):
     same_frame: bool
 
 
-def _of_named(path: Path, named: NamedFiles, options: AuditOptions) -> CaseOutcome:
-    """Audit the one plan under a folder that the named files make."""
-    from dvhkit.jobs.batch import CaseOutcome, audit_one
+def _named_work(path: Path, named: NamedFiles) -> WorkList:
+    """Return the one plan under a folder that the named files make, as there is to do."""
+    from dvhkit.archive.work_list import list_files
+    from dvhkit.readers.case import choose_files
 
-    case = open_case(path, **named._asdict(), rx_gy=None, fractions=None, dose="if usable")
-    announce_first_run()
-    return CaseOutcome(record=audit_one(case, options, root=path), case=case)
+    need: DoseNeed = "required" if named.rtdose is not None else "if usable"
+    with reading_progress() as progress:
+        files = choose_files(path, **named._asdict(), dose=need, progress=progress)
+    if files.problem is not None:
+        raise files.problem
+    return list_files(files, path if path.is_dir() else path.parent)
 
 
 def _of_sum(

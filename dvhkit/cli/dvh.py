@@ -1,4 +1,4 @@
-"""`dvhkit dvh`: metrics and curves of one plan."""
+"""`dvhkit dvh`: metrics and curves of one plan, or of many."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import Annotated, Optional
 
 import typer
 
-from dvhkit.cli.metric_output import DEFAULT_METRICS, CsvOption, JsonOption, MetricOption, put_out, with_findings
+from dvhkit.cli.metric_output import CsvOption, JsonOption, MetricOption, put_out, with_findings
 from dvhkit.cli.options import (
     AcceptOption,
     CasePath,
     EngineOption,
     FractionsOption,
     ImageOption,
+    JobsOption,
+    ParquetOption,
     RegistrationOption,
     RtdoseOption,
     RtplanOption,
@@ -21,6 +23,7 @@ from dvhkit.cli.options import (
     SameFrameOption,
     UncoveredOption,
     acceptances,
+    look_at,
     open_case,
 )
 from dvhkit.cli.rtdose_out import BitsOption, RtdoseOutOption, file_dose
@@ -41,6 +44,8 @@ def dvh(
         Optional[str],  # noqa: UP045
         typer.Option("--curves", metavar="FILE|-", help="Write the cumulative DVHs as CSV."),
     ] = None,
+    parquet: ParquetOption = None,
+    jobs: JobsOption = "auto",
     rtstruct: RtstructOption = None,
     rtdose: RtdoseOption = None,
     rtplan: RtplanOption = None,
@@ -61,21 +66,39 @@ def dvh(
         bool, typer.Option("--resampled", help="With --rtdose-out: the dose on the image's lattice.")
     ] = False,
 ) -> None:
-    r"""Compute DVHs and metrics of one plan.
+    r"""Compute DVHs and metrics of one plan, or of every plan in a folder.
 
-    Exit code 1: there is no dose that could be used, and a metric needs one.
+    Of many plans every row begins with case_id, and a plan that cannot be used is told with its reason. Exit code 1:
+    there is no dose that could be used, and a metric needs one; or a plan of many could not be used.
 
     [dim]Example:[/dim]  dvhkit dvh plans/case7 --roi PTV --metric 'D95%\[Gy]' --metric 'V20Gy\[%]' --csv ptv.csv
     """
     from dvhkit.cli import profile_view
     from dvhkit.jobs.numbers import CaseNumbers
-    from dvhkit.metrics.expression import parse_metric
+    from dvhkit.metrics.expression import DEFAULT_METRICS, parse_metric
     from dvhkit.outputs import records, tables
     from dvhkit.outputs.terminal.metric_grid import metric_view
 
     if compare_profiles:
         profile_view.refuse_with_profiles(engine=engine, csv=csv, curves=curves)
     metrics = [parse_metric(text) for text in (metric or DEFAULT_METRICS)]
+    looked = look_at(path, named=(rtstruct, rtdose, rtplan, image, registration, same_frame))
+    if looked.plans is not None:
+        from dvhkit.cli import dvh_archive
+
+        looked.refuse(("--rtdose-out", rtdose_out), ("--compare-profiles", compare_profiles))
+        asked = dvh_archive.asked_of(
+            metrics,
+            rois=roi,
+            rx_gy=rx,
+            fractions=fractions,
+            engine=engine,
+            uncovered=uncovered,
+            accept=accept,
+            curves=curves,
+        )
+        targets = dvh_archive.Targets(json=json, csv=csv, curves=curves, parquet=parquet)
+        raise typer.Exit(dvh_archive.measure_archive(looked.plans, asked, jobs, targets))
     case = open_case(
         path,
         rtstruct=rtstruct,
@@ -87,6 +110,7 @@ def dvh(
         rx_gy=rx,
         fractions=fractions,
         dose="if usable",
+        index=looked.index,
     )
     announce_first_run()
     if compare_profiles:
@@ -104,6 +128,10 @@ def dvh(
     drawn = tables.curves_csv([numbers.curve(region) for region in regions]) if curves else ""
     if rtdose_out is not None:
         file_dose(numbers, regions, rtdose_out, bits=bits, resampled=resampled)
+    if parquet is not None:
+        from dvhkit.cli.dvh_archive import write_rows
+
+        write_rows(parquet, [(case.label, row) for row in rows])
     put_out(
         (*metric_view(rows), *tables.findings_panels(findings)),
         json=(json, with_findings(records.metrics_document(rows), findings)),

@@ -11,7 +11,7 @@ from dvhkit.cli.streams import STDOUT, note_console, out_console, write_json
 
 
 def import_(
-    image: Annotated[Path, typer.Argument(help="Folder with the image series that the masks are of.")],
+    image: Annotated[Path, typer.Argument(help="Folder of the image series that the masks are of, or a slice of it.")],
     mask: Annotated[
         Optional[list[str]],  # noqa: UP045 -- typer reads it
         typer.Option(
@@ -25,7 +25,9 @@ def import_(
     labels: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
-            "--labels", metavar="FILE", help="Names of the labels of a label map: JSON, or lines 'number name'."
+            "--labels",
+            metavar="FILE",
+            help="Names of the labels of a label map: JSON, CSV, or lines 'number name' as viewers save them.",
         ),
     ] = None,
     rtstruct: Annotated[
@@ -37,6 +39,12 @@ def import_(
     ] = "keyhole",
     label: Annotated[str, typer.Option("--label", help="Label of the structure set.")] = "dvhkit",
     name_longest: Annotated[int, typer.Option("--name-longest", min=4, max=64, help="Longer names are cut.")] = 64,
+    crop: Annotated[
+        bool, typer.Option("--crop", help="Leave out what lies beyond the image; such masks are refused otherwise.")
+    ] = False,
+    same_frame: Annotated[
+        bool, typer.Option("--same-frame", help="Vouch that SEG and image share a frame although their UIDs differ.")
+    ] = False,
     json: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--json", metavar="FILE|-", help="Write what was done as JSON."),
@@ -50,7 +58,16 @@ def import_(
     from dvhkit.outputs.imported import import_document, import_view
 
     found = import_masks(
-        image, mask or (), out, labels=labels, add_to=rtstruct, holes=holes, label=label, name_longest=name_longest
+        image,
+        mask or (),
+        out,
+        labels=labels,
+        add_to=rtstruct,
+        holes=holes,
+        label=label,
+        name_longest=name_longest,
+        crop=crop,
+        same_frame=same_frame,
     )
     if json:
         write_json(json, import_document(found))

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from dvhkit.cli.options import CasePath, ImageOption, RtdoseOption, RtstructOption, open_case
+from dvhkit.cli.options import (
+    CasePath,
+    ImageOption,
+    JobsOption,
+    ParquetOption,
+    RtdoseOption,
+    RtstructOption,
+    look_at,
+    open_case,
+)
 from dvhkit.cli.streams import EXIT_NOT_MET, STDOUT, note_console, out_console, write_json, write_text
 from dvhkit.errors import InputError, NotEvaluable
 
@@ -19,11 +28,7 @@ if TYPE_CHECKING:
     from dvhkit.readers.case import DoseNeed
     from dvhkit.targets.achieved.check import MarginMeasure
     from dvhkit.targets.achieved.containment import Containment
-
-MARGIN_SCHEMA = "dvhkit/margin/1"
-_NOT_EVALUABLE_KEYS = (
-    "directions", "recovered_mm", "recipe", "explained_pct", "distance_mm", "missing_cc", "excess_cc", "outside_cc",
-)  # fmt: skip
+    from dvhkit.targets.achieved.expect import Expectation
 
 
 def check(
@@ -60,13 +65,20 @@ def check(
         Optional[float],  # noqa: UP045
         typer.Option("--min-d98", metavar="GY", help="How likely does D98% of the inner structure keep this dose?"),
     ] = None,
+    csv: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--csv", metavar="FILE|-", help="Write a row a plan and pair as CSV."),
+    ] = None,
+    parquet: ParquetOption = None,
+    jobs: JobsOption = "auto",
     rtstruct: RtstructOption = None,
     rtdose: RtdoseOption = None,
     image: ImageOption = None,
 ) -> None:
     """Say which margin was drawn between two structures, where it falls short or exceeds, and why.
 
-    Without --inner and --outer every GTV, CTV and PTV is checked against the target drawn round it.
+    Without --inner and --outer every GTV, CTV and PTV is checked against the target drawn round it. In a folder of many
+    plans each is checked; one that cannot be is told with its reason.
 
     [dim]Example:[/dim]  dvhkit margin check plans/case7 --inner CTV --outer PTV --expect 2..5
     """
@@ -76,27 +88,55 @@ def check(
         raise InputError("a margin has two structures.", remedy="Give both --inner and --outer, or neither.")
     expected = parse_expectation(expect) if expect is not None else None
     errors = _setup_errors(systematic, random, min_d98)
+    looked = look_at(path, named=(rtstruct, rtdose, image))
+    if looked.plans is not None:
+        from dvhkit.cli.margin_archive import check_archive
+
+        looked.refuse(("--out", out), ("--systematic and --random", errors))
+        pair = (inner, outer) if inner is not None and outer is not None else None
+        raise typer.Exit(check_archive(looked.plans, pair, expected, jobs, json=json, csv=csv, parquet=parquet))
     need: DoseNeed = "not needed" if min_d98 is None else "required"
     case = open_case(
-        path, rtstruct=rtstruct, rtdose=rtdose, rtplan=None, image=image, rx_gy=None, fractions=None, dose=need
+        path,
+        rtstruct=rtstruct,
+        rtdose=rtdose,
+        rtplan=None,
+        image=image,
+        rx_gy=None,
+        fractions=None,
+        dose=need,
+        index=looked.index,
     )
-    if inner is not None and outer is not None:
-        document, measures = _one(case, case.structures[inner], case.structures[outer], expected)
-        if errors is not None:
-            document["setup_error"] = _setup_view(case, case.structures[inner], errors, min_d98)
-        documents: Sequence[dict[str, Any]] = [document]
-        chain: tuple[Containment, ...] = ()
-    else:
-        documents, measures, chain = _every(case, expected)
-        document = _together(documents, chain)
+    document, pairs, links, measures = _checked(case, inner, outer, expected)
+    if errors is not None and inner is not None:
+        document["setup_error"] = _setup_view(case, case.structures[inner], errors, min_d98)
     if json is not None:
         write_json(json, document)
+    if csv is not None or parquet is not None:
+        from dvhkit.cli.margin_archive import write_tables
+
+        write_tables([{"case_id": case.label, **pair} for pair in pairs], [], csv=csv, parquet=parquet)
     if out is not None:
         _write_folder(out, document, measures)
-    if json != STDOUT:
-        _print(documents, chain)
+    if STDOUT not in (json, csv):
+        _print(pairs, links)
     if document["verdict"] in ("fail", "indeterminate"):
         raise typer.Exit(EXIT_NOT_MET)
+
+
+def _checked(
+    case: Case, inner: str | None, outer: str | None, expected: Expectation | None
+) -> tuple[dict[str, Any], list[dict[str, Any]], tuple[Containment, ...], list[MarginMeasure]]:
+    """Return the whole document, its pairs, its links, and what its pictures are drawn from."""
+    from dvhkit.jobs.margin_check import MARGIN_SCHEMA, check_every, check_pair, links_document, worst_verdict
+
+    if inner is not None and outer is not None:
+        document, measures = check_pair(case, case.structures[inner], case.structures[outer], expected)
+        return document, [document], (), measures
+    pairs, measures, chain = check_every(case, expected)
+    links = links_document(chain)
+    verdict = worst_verdict(pairs, links)
+    return {"schema": MARGIN_SCHEMA, "pairs": pairs, "containment": links, "verdict": verdict}, pairs, chain, measures
 
 
 def _setup_errors(
@@ -128,6 +168,7 @@ def _setup_view(
     """Return the van Herk margin and, where a dose and a limit are given, how likely D98% keeps it."""
     from dataclasses import asdict
 
+    from dvhkit.jobs.margin_check import slice_spacing_mm
     from dvhkit.targets.derive.setup_error import setup_error, van_herk_margin_mm
 
     x, y, z = van_herk_margin_mm(*errors).tolist()
@@ -143,89 +184,15 @@ def _setup_view(
             limit_gy=min_d98,
             systematic_mm=errors[0],
             random_mm=errors[1],
-            slice_spacing_mm=_spacing_mm(case),
+            slice_spacing_mm=slice_spacing_mm(case),
         )
     except NotEvaluable as lack:
         return {**view, "reason": lack.message}
     return {**asdict(result), **view}
 
 
-def _spacing_mm(case: Case) -> float | None:
-    return (case.image.grid.plane_spacing_mm or None) if case.image is not None else None
-
-
-def _one(
-    case: Case,
-    inner: Structure,
-    outer: Structure,
-    expected: Any,  # noqa: ANN401 -- an Expectation or None
-) -> tuple[dict[str, Any], list[MarginMeasure]]:
-    """Return the JSON document of one pair, and what its pictures are drawn from."""
-    from dataclasses import asdict
-
-    from dvhkit.targets.achieved.check import measure_margin
-
-    try:
-        measure = measure_margin(
-            inner, outer, expect=expected, others=tuple(case.structures), slice_spacing_mm=_spacing_mm(case)
-        )
-    except NotEvaluable as lack:
-        return _lacking(inner, outer, lack), []
-    return {"schema": MARGIN_SCHEMA, **asdict(measure.check)}, [measure]
-
-
-def _lacking(inner: Structure, outer: Structure, lack: NotEvaluable) -> dict[str, Any]:
-    return {
-        "schema": MARGIN_SCHEMA,
-        "inner": inner.name,
-        "outer": outer.name,
-        **dict.fromkeys(_NOT_EVALUABLE_KEYS),
-        "crops": [],
-        "verdict": "not-evaluable",
-        "reasons": [lack.message],
-        "reason_code": lack.reason.value,
-    }
-
-
-def _every(
-    case: Case,
-    expected: Any,  # noqa: ANN401
-) -> tuple[list[dict[str, Any]], list[MarginMeasure], tuple[Containment, ...]]:
-    """Check every target against the one that was drawn round it, and the chain up to the body."""
-    from dvhkit.targets.achieved.containment import containment_chain, kind_of, pair_targets
-
-    spacing = _spacing_mm(case)
-    documents, measures = [], []
-    for pair in pair_targets(case.structures, slice_spacing_mm=spacing):
-        if pair.outer is None or kind_of(pair.outer) == "EXTERNAL":
-            continue
-        document, found = _one(case, pair.inner, pair.outer, expected if kind_of(pair.outer) == "PTV" else None)
-        documents.append({**document, "paired": pair.how, "rivals": list(pair.rivals)})
-        measures += found
-    chain = containment_chain(case.structures, slice_spacing_mm=spacing)
-    if not documents and not chain:
-        names = ", ".join(case.structures.names[:20])
-        raise InputError(
-            f"no targets were found that belong together among: {names or 'no structures'}.",
-            remedy="Name the pair with --inner and --outer.",
-        )
-    return documents, measures, chain
-
-
-def _together(documents: Sequence[dict[str, Any]], chain: Sequence[Containment]) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    order = ("fail", "indeterminate", "variation", "pass", "not-evaluable")
-    verdicts = {str(d["verdict"]) for d in documents} | {"fail" for c in chain if not c.is_kept}
-    return {
-        "schema": MARGIN_SCHEMA,
-        "pairs": list(documents),
-        "containment": [{**asdict(c), "kept": c.is_kept} for c in chain],
-        "verdict": next((v for v in order if v in verdicts), "not-evaluable"),
-    }
-
-
 def _write_folder(out: Path, document: dict[str, Any], measures: Sequence[MarginMeasure]) -> None:
+    from dvhkit.outputs.files import write_bytes_whole
     from dvhkit.outputs.pictures.margin_picture import margin_map_png, margin_map_svg
     from dvhkit.outputs.records import json_text
     from dvhkit.targets.achieved.margin_map import surface_map
@@ -238,7 +205,7 @@ def _write_folder(out: Path, document: dict[str, Any], measures: Sequence[Margin
         stem = "margin" if len(measures) == 1 else f"margin-{n}"
         picture = surface_map(measure)
         write_text(str(out / f"{stem}.svg"), margin_map_svg(picture))
-        (out / f"{stem}.png").write_bytes(margin_map_png(picture))
+        write_bytes_whole(out / f"{stem}.png", margin_map_png(picture))
         written += [f"{stem}.svg", f"{stem}.png"]
     note_console().print(f"wrote {', '.join(written)} to {out}", markup=False)
 
@@ -259,7 +226,7 @@ def _print(documents: Sequence[dict[str, Any]], chain: Sequence[Containment]) ->
 def _headline(document: dict[str, Any]) -> list[str]:
     from dvhkit.outputs.text import clean
 
-    lines = [f"{document['inner']} to {document['outer']}: {str(document['verdict']).upper()}"]
+    lines = [f"{document['inner']} to {document['outer']}: {_head_word(document)}"]
     if document.get("paired"):
         rivals = ", ".join(document["rivals"])
         lines[0] += f"  (paired {document['paired']}{'; others: ' + rivals if rivals else ''})"
@@ -269,14 +236,31 @@ def _headline(document: dict[str, Any]) -> list[str]:
     return [clean(lines[0]), *(f"  {clean(line)}" for line in lines[1:])]
 
 
+def _head_word(document: dict[str, Any]) -> str:
+    """Return the verdict; where nothing was asked for, nothing failed to be evaluated: the margin was measured."""
+    verdict = str(document["verdict"])
+    unasked = verdict == "not-evaluable" and not document["expected"] and document["directions"] is not None
+    return "MEASURED" if unasked else verdict.upper().replace("-", " ")
+
+
+def _short_directions(document: dict[str, Any]) -> set[str]:
+    """Return the directions in which a part of the surface is nearer than asked for, though the whole may not be."""
+    if document["against"] != "expected":
+        return set()
+    return {name for place in document["worst"] for name in str(place["direction"]).split("-")}
+
+
 def _table(document: dict[str, Any]) -> Any:  # noqa: ANN401 -- a rich table
     from rich.table import Table
 
+    short = _short_directions(document)
     table = Table(box=None, pad_edge=False)
     table.add_column("Direction")
     for heading in ("5 %", "median", "95 %", "recovered", "band", "asked for"):
         table.add_column(heading, justify="right")
     table.add_column("recovered is")
+    said = {name: str(row["verdict"]) for name, row in document["directions"].items()}
+    said |= {name: f"{said[name]}, short" for name in short & set(said) if said[name] == "pass"}
     for name, row in document["directions"].items():
         low, high = row["expected_low"], row["expected_high"]
         asked = "" if low is None and high is None else f"{_bound(low)}..{_bound(high)}"
@@ -285,7 +269,7 @@ def _table(document: dict[str, Any]) -> Any:  # noqa: ANN401 -- a rich table
             *(f"{row[key]:.1f}" for key in ("low", "median", "high", "recovered")),
             f"{row['band_low']:.1f}..{row['band_high']:.1f}",
             asked,
-            "" if row["verdict"] == "not-evaluable" else str(row["verdict"]),
+            "" if row["verdict"] == "not-evaluable" else said[name],
         )
     return table
 
@@ -303,7 +287,8 @@ def _remarks(document: dict[str, Any]) -> list[str]:
     attainable = ", ".join(f"{mm:g}" for mm in d["attainable_mm"])
     lines = [
         f"{d['missing_cc']:.2f} cc missing to {bound}{excess}; {d['outside_cc']:.2f} cc of {d['inner']} outside",
-        f"slices {d['slice_spacing_mm']:g} mm apart: across them only {attainable} mm can be drawn near these margins",
+        f"slices {d['slice_spacing_mm']:g} mm apart: the last slice of {d['outer']} can lie {attainable} mm beyond "
+        f"that of {d['inner']}; recovered margins in between come of its shape there, within their band",
     ]
     lines += [str(crop["text"]) for crop in d["crops"]]
     lines += _setup_lines(d)

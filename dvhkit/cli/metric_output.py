@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from dvhkit.findings import Finding
 
-# What a reader of a DVH looks at first: ICRU 83's near-minimum, median and near-maximum, with volume and mean.
-DEFAULT_METRICS = ("Volume[cc]", "Min[Gy]", "D98%[Gy]", "D95%[Gy]", "Mean[Gy]", "D50%[Gy]", "D2%[Gy]", "Max[Gy]")
-
 MetricOption = Annotated[
     Optional[list[str]],  # noqa: UP045 -- typer reads it
     typer.Option("--metric", metavar="EXPR", help="Such as 'D95%[Gy]', 'V20Gy[%]', 'DC700cc[Gy]'; repeatable."),

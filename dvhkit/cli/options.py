@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
@@ -14,7 +15,11 @@ from dvhkit.engine.options import PROFILES
 from dvhkit.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dvhkit.archive.work_list import WorkList
     from dvhkit.model.case import Case
+    from dvhkit.readers.archive.index import DicomIndex
     from dvhkit.readers.case import DoseNeed
     from dvhkit.results.audit import Acceptance
 
@@ -107,6 +112,49 @@ SiteOption = Annotated[
 ]
 
 
+JobsOption = Annotated[
+    str, typer.Option("--jobs", metavar="N|auto", help="Worker processes for many plans; auto: as suits the machine.")
+]
+ParquetOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--parquet", metavar="FILE", help="Write the same rows as Parquet."),
+]
+
+
+def worker_count(jobs: str) -> int | None:
+    """Return a number of worker processes; None for as many as suit the machine."""
+    if jobs != "auto" and not (jobs.isdecimal() and 1 <= int(jobs) <= 1024):
+        raise InputError(f"--jobs is a number of processes or auto, not {jobs[:40]!r}.", remedy="Give --jobs 2.")
+    return None if jobs == "auto" else int(jobs)
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """What lies at a path: its headers, and the plans where there are several."""
+
+    index: DicomIndex | None = None
+    plans: WorkList | None = None
+
+    def refuse(self, *options: tuple[str, object]) -> None:
+        """Raise `InputError` where an option is given that many plans have no use for."""
+        for name, value in options:
+            if value:
+                count = len(self.plans.cases) if self.plans is not None else 0
+                raise InputError(f"{name} is for one plan; {count} are here.", remedy="Name the folder of one plan.")
+
+
+def look_at(path: Path | None, *, named: Iterable[object] = ()) -> LookedAt:
+    """Look at what lies in a folder, each header once; nothing where files are named, or one file is."""
+    if path is None or any(named) or path.is_file():
+        return LookedAt()
+    from dvhkit.archive.work_list import list_plans
+    from dvhkit.readers.archive.index import scan
+
+    with reading_progress() as progress:
+        index = scan(path, progress=progress)
+    return LookedAt(index, list_plans(index))
+
+
 def acceptances(codes: list[str] | None, site: Path | None = None) -> tuple[Acceptance, ...]:
     """Return what the command line and a site file vouch for; the command line comes first."""
     from dvhkit.findings import require_code
@@ -129,6 +177,7 @@ def open_case(
     rx_gy: float | None,
     fractions: int | None,
     dose: DoseNeed = "not needed",
+    index: DicomIndex | None = None,
 ) -> Case:
     """Read the one case that the arguments name, with the user's prescription where one is given."""
     from dvhkit.jobs.batch import with_user_prescription
@@ -147,5 +196,6 @@ def open_case(
             same_frame=same_frame,
             dose=dose,
             progress=progress,
+            index=index,
         )
     return with_user_prescription(case, rx_gy=rx_gy, fractions=fractions)

@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from dvhkit.cli.metric_output import DEFAULT_METRICS, CsvOption, JsonOption, MetricOption, put_out, with_findings
+from dvhkit.cli.metric_output import CsvOption, JsonOption, MetricOption, put_out, with_findings
 from dvhkit.cli.options import AcceptOption, EngineOption, RtstructOption, RxOption, UncoveredOption, acceptances
 from dvhkit.cli.rtdose_out import BitsOption, RtdoseOutOption, file_dose
 from dvhkit.cli.streams import announce_first_run
@@ -55,7 +55,7 @@ def sum_(
     from dvhkit.cli.plans import summed_case
     from dvhkit.jobs.batch import with_user_prescription
     from dvhkit.jobs.numbers import CaseNumbers
-    from dvhkit.metrics.expression import parse_metric
+    from dvhkit.metrics.expression import DEFAULT_METRICS, parse_metric
     from dvhkit.outputs import records, tables
     from dvhkit.outputs.terminal.metric_grid import metric_view
     from dvhkit.outputs.text import sentence_case

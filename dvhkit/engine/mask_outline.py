@@ -20,6 +20,9 @@ from dvhkit.model.grid import Grid
 
 # Voxel indices nearer to whole numbers than this are those of one lattice, rounded differently.
 _SAME_VOXEL = 0.02
+# A mask of as many voxels as the image is of its voxels: farther from them than this share of one it is misplaced;
+# nearer, the image's slices are a little uneven, which mask formats cannot say.
+_MISPLACED_VOXEL = 0.25
 # Of another lattice the field is looked at this many times a voxel along each axis.
 _FINER = 2
 # Levels between which the area is sought; at 0 and 1 contours touch the centres.
@@ -62,12 +65,16 @@ def outlines_of(values: NDArray[Any], to_lps: FloatArray, grid: Grid) -> Traced:
     Raises
     ------
     GeometryError
-        If the mask lies beside the image.
+        If the mask lies beside the image, or has as many voxels as the image, but elsewhere.
     """
     if not values.any():
         return Traced(outlines=(), outside_frac=0.0, on_lattice=True)
     into = _into_mask(to_lps, grid)
-    placed = _same_lattice(values, into, grid)
+    atol = _SAME_VOXEL
+    if sorted(values.shape) == sorted(grid.shape_zyx):
+        _require_in_place(values.shape, to_lps, grid)
+        atol = _MISPLACED_VOXEL
+    placed = _same_lattice(values, into, grid, atol)
     if placed is not None:
         field, outside = placed
         return Traced(outlines=_of_lattice(field, grid), outside_frac=outside, on_lattice=True)
@@ -81,15 +88,36 @@ def _into_mask(to_lps: FloatArray, grid: Grid) -> FloatArray:
     return np.column_stack([inverse @ axes, inverse @ (grid.origin_mm - to_lps[:, 3])])
 
 
-def _same_lattice(values: NDArray[Any], into: FloatArray, grid: Grid) -> tuple[NDArray[Any], float] | None:
+def _require_in_place(shape: tuple[int, ...], to_lps: FloatArray, grid: Grid) -> None:
+    """Raise `GeometryError` where a mask of as many voxels as the image does not lie on the image's voxels."""
+    last = np.array(shape[::-1]) - 1.0
+    corners = np.array(list(np.ndindex(2, 2, 2)))
+    theirs = grid.to_grid_mm((corners * last) @ to_lps[:, :3].T + to_lps[:, 3])
+    end = [(grid.n_columns - 1) * grid.spacing_mm[0], (grid.n_rows - 1) * grid.spacing_mm[1]]
+    own = np.column_stack([corners[:, :2] * end, np.where(corners[:, 2], grid.offsets_mm[-1], grid.offsets_mm[0])])
+    size = np.array([*grid.spacing_mm, grid.plane_spacing_mm or np.linalg.norm(to_lps[:, 2])])
+    apart = np.abs((theirs[:, None] - own[None]) / size).max(axis=2)
+    if max(apart.min(axis=0).max(), apart.min(axis=1).max()) <= _MISPLACED_VOXEL:
+        return
+    voxels, first = np.linalg.norm(to_lps[:, :3], axis=0), own[0] @ grid.axes + grid.origin_mm
+    raise GeometryError(
+        f"the mask has as many voxels as the image ({_numbers(np.array(grid.shape_zyx[::-1]), ' x ')}), but not its "
+        f"place: its first voxel is at ({_numbers(to_lps[:, 3])}), the image's at ({_numbers(first)}), "
+        f"and its voxels are {_numbers(voxels, ' x ')} mm, the image's {_numbers(size, ' x ')} mm.",
+        remedy="Save it with the image's own geometry; axes (RAS or LPS) and offsets are lost by some programs.",
+    )
+
+
+def _numbers(values: FloatArray, between: str = ", ") -> str:
+    return between.join(f"{v:.4g}" for v in values)
+
+
+def _same_lattice(values: NDArray[Any], into: FloatArray, grid: Grid, atol: float) -> tuple[NDArray[Any], float] | None:
     """Return the mask on the image's voxels, and the part of it beyond them; None where the lattices differ."""
     whole = np.rint(into[:, :2])
     planes = into[:, 2:3] * grid.offsets_mm[None, :] + into[:, 3:]
     counts = np.array([grid.n_columns, grid.n_rows])
-    if (
-        np.abs((into[:, :2] - whole) * counts).max() > _SAME_VOXEL
-        or np.abs(planes - np.rint(planes)).max() > _SAME_VOXEL
-    ):
+    if np.abs((into[:, :2] - whole) * counts).max() > atol or np.abs(planes - np.rint(planes)).max() > atol:
         return None
     i, j, k = np.arange(grid.n_columns), np.arange(grid.n_rows), np.rint(planes).astype(np.int64)
     field = np.zeros(grid.shape_zyx, dtype=values.dtype)

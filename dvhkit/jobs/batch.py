@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dvhkit.errors import DvhkitError, EngineError
+from dvhkit.errors import DvhkitError, EngineError, InputError
 from dvhkit.jobs.audit import audit_case
 from dvhkit.jobs.numbers import Uncovered
 from dvhkit.model.case import Case
@@ -102,12 +103,21 @@ def audit_files(
             seen(case)
         return CaseOutcome(record=audit_one(case, options, root=root), case=case if keep else None)
     except DvhkitError as error:
-        return CaseOutcome(record=failed_record(files.label, options.protocol, str(error)), error=error)
+        return _failed(files, options, error, root)
+    except OSError as error:
+        # A share that went away between two looks at a file.
+        lost = InputError(f"cannot be read ({error.strerror}).", path=error.filename, remedy="Check the folder.")
+        return _failed(files, options, lost, root)
     except Exception as error:  # noqa: BLE001 -- a fault in one case must not cost the others their result
         fault = EngineError(f"{type(error).__name__}: {error}")
         return CaseOutcome(
             record=failed_record(files.label, options.protocol, f"a fault of ours: {fault}"), error=fault
         )
+
+
+def _failed(files: CaseFiles, options: AuditOptions, error: DvhkitError, root: Path | None) -> CaseOutcome:
+    told = str(error) if root is None else told_below(str(error), root)
+    return CaseOutcome(record=failed_record(files.label, options.protocol, told), error=error)
 
 
 def with_user_prescription(case: Case, *, rx_gy: float | None, fractions: int | None) -> Case:
@@ -136,11 +146,20 @@ def failed_record(label: str, protocol: Protocol, message: str) -> AuditRecord:
     )
 
 
+def told_below(text: str, root: Path) -> str:
+    """Return a message with each path below `root` told from there: what lies above may name a patient or a machine."""
+    for base in sorted({str(root), str(root.absolute()), str(root.resolve())}, key=len, reverse=True):
+        if base not in ("", os.curdir, os.sep):
+            text = text.replace(base.rstrip(os.sep) + os.sep, "")
+    return text
+
+
 def _below(record: AuditRecord, root: Path | None) -> AuditRecord:
     if root is None or record.provenance is None:
         return record
     inputs = tuple(replace(i, path=_relative(i.path, root)) for i in record.provenance.inputs)
-    return replace(record, provenance=replace(record.provenance, inputs=inputs))
+    findings = tuple(replace(f, message=told_below(f.message, root)) for f in record.findings)
+    return replace(record, findings=findings, provenance=replace(record.provenance, inputs=inputs))
 
 
 def _relative(path: str, root: Path) -> str:

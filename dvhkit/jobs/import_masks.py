@@ -13,10 +13,11 @@ import numpy as np
 from dvhkit.engine.dvh import compute_dvh
 from dvhkit.engine.mask_outline import Traced, outlines_of
 from dvhkit.engine.options import Between, EndCap, EngineOptions
-from dvhkit.errors import GeometryError, InputError
+from dvhkit.errors import GeometryError, InputError, LinkError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.structure import Contour, ContourKind, Structure
-from dvhkit.readers.label_maps import Mask, parse_mask_option, read_label_table, read_masks
+from dvhkit.readers.files.label_table import read_label_table
+from dvhkit.readers.label_maps import Mask, parse_mask_option, read_masks
 from dvhkit.results.imported import Imported, ImportedRoi
 
 if TYPE_CHECKING:
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
 _TARGET = re.compile(r"^z?(GTV|CTV|PTV|ITV)", re.I)
 _BODY = re.compile(r"^(body|external|skin|outline)$", re.I)
 _PRISM = EngineOptions(profile="prism", between=Between.PRISM, end_cap=EndCap.HALF_SLICE)
-# More of a mask beyond the image than this is told.
+# More of a mask beyond the image than this is told; than that, refused: it is of another image.
 _OUTSIDE_FRAC = 1e-3
+_MOST_OUTSIDE_FRAC = 0.01
+# Contours whose area can be chosen have the mask's volume; of voxels that touch by corners alone it cannot be met.
+_VOLUME_RTOL = 2e-3
 
 
 def import_masks(
@@ -40,6 +44,8 @@ def import_masks(
     holes: Literal["keyhole", "xor", "nested"] = "keyhole",
     label: str = "dvhkit",
     name_longest: int = 64,
+    crop: bool = False,
+    same_frame: bool = False,
 ) -> Imported:
     """Write masks as the structures of an image.
 
@@ -53,6 +59,10 @@ def import_masks(
         Names of the labels of a label map.
     add_to
         An RTSTRUCT: a copy of it is written with the structures added.
+    crop
+        Leave out what lies beyond the image; otherwise such a mask is refused.
+    same_frame
+        Somebody vouches that a DICOM SEG lies in the image's frame of reference although it names another.
 
     Raises
     ------
@@ -70,11 +80,15 @@ def import_masks(
     rows: list[ImportedRoi] = []
     findings: list[Finding] = []
     for mask in _all(masks, table):
+        if not same_frame:
+            _require_frame(mask, image)
         traced = _traced(mask, image)
-        findings += _odd(mask, traced)
+        if not crop:
+            _require_inside(mask, traced)
         structure = _structure(mask, traced, image)
         rois.append(NewRoi(structure=structure, how=f"mask {mask.source}"))
         rows.append(_row(mask, traced, structure, image))
+        findings += _odd(mask, traced, rows[-1])
     if not rois:
         raise InputError("the masks hold no structure.", remedy="Check the labels that were asked for.")
     written = write_rtstruct(
@@ -108,6 +122,25 @@ def _traced(mask: Mask, image: ImageSeries) -> Traced:
         raise GeometryError(error.message, path=mask.source, remedy=error.remedy) from error
 
 
+def _require_frame(mask: Mask, image: ImageSeries) -> None:
+    frames = mask.frame_of_reference_uid, image.frame_of_reference_uid
+    if all(frames) and frames[0] != frames[1]:
+        raise LinkError(
+            "the segmentation lies in another frame of reference than the image.",
+            path=mask.source,
+            remedy="Take the image that it was made on, or vouch for one frame: --same-frame.",
+        )
+
+
+def _require_inside(mask: Mask, traced: Traced) -> None:
+    if traced.outside_frac > _MOST_OUTSIDE_FRAC:
+        raise GeometryError(
+            f"{100 * traced.outside_frac:.3g} % of the mask {mask.name!r} lie beyond the image.",
+            path=mask.source,
+            remedy="Check that it is of this image; --crop leaves out what lies beyond.",
+        )
+
+
 def _structure(mask: Mask, traced: Traced, image: ImageSeries) -> Structure:
     target = _TARGET.match(mask.name)
     kind = target.group(1).upper() if target else "EXTERNAL" if _BODY.match(mask.name) else "ORGAN"
@@ -134,7 +167,7 @@ def _row(mask: Mask, traced: Traced, structure: Structure, image: ImageSeries) -
     )
 
 
-def _odd(mask: Mask, traced: Traced) -> list[Finding]:
+def _odd(mask: Mask, traced: Traced, row: ImportedRoi) -> list[Finding]:
     found = []
     if not traced.outlines:
         message = "The mask is empty; the structure was written without contours."
@@ -153,4 +186,10 @@ def _odd(mask: Mask, traced: Traced) -> list[Finding]:
             "planes."
         )
         found.append(Finding(level=Level.INFO, code="mask-other-lattice", message=message, where=mask.name))
+    if traced.outlines and abs(row.volume_cc - row.mask_volume_cc) > _VOLUME_RTOL * row.mask_volume_cc:
+        message = (
+            f"The contours hold {row.volume_cc:.4g} cc, the mask {row.mask_volume_cc:.4g} cc: voxels touch by corners, "
+            "or are too few for contours to follow."
+        )
+        found.append(Finding(level=Level.WARNING, code="mask-volume-differs", message=message, where=mask.name))
     return found

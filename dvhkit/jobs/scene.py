@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dvhkit.errors import DvhkitError, GeometryError
+from dvhkit.errors import DvhkitError, GeometryError, InputError
 from dvhkit.jobs.numbers import CaseNumbers
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
@@ -14,6 +14,9 @@ from dvhkit.results.audit import Verdict
 from dvhkit.results.scene import Scene, Spot
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from dvhkit.model.case import Case
@@ -64,6 +67,15 @@ def gather_scene(case: Case, record: AuditRecord | None = None, *, engine: str |
         prescription_gy=prescribed,
         remarks=tuple(remarks),
     )
+
+
+def read_again(paths: Sequence[Path]) -> Case:
+    """Return the one case under `paths`; raises a `DvhkitError` where there is not one, or it cannot be read."""
+    from dvhkit.readers.case import read_case
+
+    if len(paths) != 1:
+        raise InputError("several folders are named.")
+    return read_case(paths[0])
 
 
 def _image(case: Case, remarks: list[str]) -> tuple[ImageSeries | None, NDArray[np.float32] | None]:

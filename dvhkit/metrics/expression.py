@@ -43,6 +43,9 @@ from dvhkit.metrics.registry import Dimension, IndexSpec, MetricSpec, find_spec,
 from dvhkit.metrics.registry import indices as index_rows
 from dvhkit.units import Quantity, Unit, number_text, parse_unit, quantity
 
+# What a reader of a DVH looks at first: ICRU 83's near-minimum, median and near-maximum, with volume and mean.
+DEFAULT_METRICS = ("Volume[cc]", "Min[Gy]", "D98%[Gy]", "D95%[Gy]", "Mean[Gy]", "D50%[Gy]", "D2%[Gy]", "Max[Gy]")
+
 METRIC_FILES = (dose_at_volume, volume_at_dose, statistics, biology, indices, outcome, shape)
 
 FORMS = (

@@ -75,6 +75,13 @@ def curves_csv(curves: Iterable[Curve | Dvh], *, step_gy: float = 0.1) -> str:
     return _csv(_CURVE_COLUMNS, (line for curve in curves for line in _curve_lines(curve, step_gy)))
 
 
+def case_curves_csv(curves: Iterable[tuple[str, Curve]]) -> str:
+    """Return cumulative DVHs of several plans as CSV text: ``case_id, roi, dose_gy, volume_cc, volume_pct``."""
+    return _csv(
+        ("case_id", *_CURVE_COLUMNS), ([case_id, *line] for case_id, curve in curves for line in _curve_lines(curve, 0))
+    )
+
+
 def table_csv(columns: Iterable[str], lines: Iterable[Iterable[object]]) -> str:
     """Return any table as CSV text: a header line, then one line a row; None is an empty cell."""
     return _csv(columns, lines)

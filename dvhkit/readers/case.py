@@ -63,6 +63,19 @@ def find_cases_in(index: DicomIndex, path: Path | str | None = None) -> list[Cas
     return list(_without_unusable_doses(cases, "if usable"))
 
 
+def holds_plans(index: DicomIndex) -> bool:
+    """Return whether an index holds several plans, rather than several readings of one.
+
+    Plans are several where their patients are, or where more than one plan (or structure set without a plan) has a dose
+    and can be read. Several doses of one plan are a choice for the user, and so is what is left of an older plan.
+    """
+    patient_of = {entry.path: entry.patient_key for entry in index.entries}
+    cases = link(index, _choice({}))
+    patients = {patient_of.get(file, "") for case in cases for file in (case.rtstruct, *case.rtdose[:1]) if file}
+    plans = {case.rtplan or case.rtstruct for case in cases if case.rtdose and case.problem is None}
+    return len(patients) > 1 or len(plans) > 1
+
+
 def inventory(
     path: Path | str,
     *,
@@ -108,6 +121,7 @@ def read_case(
     same_frame: bool = False,
     dose: DoseNeed = "required",
     progress: Progress | None = None,
+    index: DicomIndex | None = None,
 ) -> Case:
     """Return the one case in a folder, or the one that the named files make.
 
@@ -126,6 +140,8 @@ def read_case(
         What becomes of a dose that cannot be used: ``required`` raises; ``if usable`` goes on without one that by its
         header is none of the whole plan in Gy, and a serious finding, ``dose-unusable``, says why; ``not needed`` does
         so for a damaged file, and for dose and structures in unlike frames, too.
+    index
+        What lies under `path`, where that is known already: no header is read again.
 
     Raises
     ------
@@ -134,9 +150,40 @@ def read_case(
     InputError
         If there is nothing to read, or a file cannot be used.
     """
+    if rtdose is not None and dose == "if usable":
+        dose = "required"  # whoever names a dose wants its numbers
+    files = choose_files(
+        path,
+        rtstruct=rtstruct,
+        rtdose=rtdose,
+        rtplan=rtplan,
+        image=image,
+        registration=registration,
+        same_frame=same_frame,
+        dose=dose,
+        progress=progress,
+        index=index,
+    )
+    return read_files(files, dose=dose)
+
+
+def choose_files(
+    path: Path | str | None = None,
+    *,
+    rtstruct: Path | str | None = None,
+    rtdose: Path | str | None = None,
+    rtplan: Path | str | None = None,
+    image: Path | str | None = None,
+    registration: Path | str | None = None,
+    same_frame: bool = False,
+    dose: DoseNeed = "required",
+    progress: Progress | None = None,
+    index: DicomIndex | None = None,
+) -> CaseFiles:
+    """Return the files of the one case that `read_case` reads, by the same rules and with the same errors."""
     named = {Role.RTSTRUCT: rtstruct, Role.RTDOSE: rtdose, Role.RTPLAN: rtplan, Role.REG: registration}
     chosen = {role: _chosen_entry(Path(file), role) for role, file in named.items() if file is not None}
-    index = _index_for(path, chosen, progress)
+    index = _index_for(path, chosen, progress) if index is None else index
     own = _own_entry(Path(path), index) if path is not None else None
     if own is not None:
         chosen.setdefault(own.role, own)
@@ -145,9 +192,7 @@ def read_case(
     cases = link(index, choice)
     if not cases:
         raise _nothing(index)
-    if rtdose is not None and dose == "if usable":
-        dose = "required"  # whoever names a dose wants its numbers
-    return read_files(_only_one(_without_unusable_doses(cases, dose), index), dose=dose)
+    return _only_one(_without_unusable_doses(cases, dose), index)
 
 
 def _without_unusable_doses(cases: tuple[CaseFiles, ...], dose: DoseNeed) -> tuple[CaseFiles, ...]:
@@ -228,8 +273,12 @@ def _chosen_entry(path: Path, role: Role) -> FileEntry:
 def _chosen_image(path: Path) -> tuple[FileEntry, ...]:
     if not path.exists():
         raise InputError("there is no such folder.", path=path, remedy="Check the folder of the image.")
-    entries = index_files(find_files(path), root=path).of_role(Role.IMAGE)
+    folder = path.parent if path.is_file() else path
+    entries = index_files(find_files(folder), root=folder).of_role(Role.IMAGE)
     entries = tuple(e for e in entries if "LOCALIZER" not in e.image().image_type)
+    if path.is_file():  # one slice stands for its series
+        named = {e.series_uid for e in entries if e.path == path}
+        entries = tuple(e for e in entries if e.series_uid in named)
     series = {entry.series_uid for entry in entries}
     if len(series) == 1:
         return entries
@@ -319,7 +368,7 @@ def read_files(files: CaseFiles, *, dose: DoseNeed = "required") -> Case:
 
 
 def read_image(path: Path | str) -> ImageSeries:
-    """Return the only image series in a folder.
+    """Return the only image series in a folder, or the series that a file is a slice of.
 
     Raises
     ------

@@ -5,10 +5,9 @@ Whatever the file's own axes are, a mask comes with the matrix from its voxel in
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +39,8 @@ class Mask:
         Matrix from (i, j, k, 1) to patient coordinates in mm.
     volume_cc
         Voxels inside times the volume of one; of occupied shares their sum.
+    frame_of_reference_uid
+        Of the space that a DICOM SEG is in; other formats do not say.
     """
 
     name: str
@@ -47,6 +48,23 @@ class Mask:
     to_lps: FloatArray
     volume_cc: float
     source: str
+    frame_of_reference_uid: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Volume:
+    """A file's voxels ``[k, j, i]``, or ``[k, j, i, layer]``, and the segments that it names itself."""
+
+    values: NDArray[Any]
+    to_lps: FloatArray
+    segments: tuple[_Named, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Named:
+    name: str
+    label: int
+    layer: int = 0
 
 
 def parse_mask_option(text: str) -> tuple[str, Path, int | None]:
@@ -72,7 +90,7 @@ def read_masks(name: str, path: Path, label: int | None, table: dict[int, str] |
     label
         The only label to take.
     table
-        Names of labels, from `read_label_table`; otherwise what the file says itself.
+        Names of labels, from `readers.files.label_table`; otherwise what the file says itself.
 
     Raises
     ------
@@ -91,50 +109,26 @@ def read_masks(name: str, path: Path, label: int | None, table: dict[int, str] |
         return
     if not path.name.lower().endswith(_SUFFIXES):
         raise InputError("it is no mask.", path=path, remedy=f"Give DICOM SEG or one of {', '.join(_SUFFIXES)}.")
-    values, to_lps, named = _volume(path)
-    yield from _by_label(values, to_lps, path, name=name, label=label, named=table or named)
-
-
-def read_label_table(path: Path) -> dict[int, str]:
-    """Return label numbers and names from JSON (either way round) or lines of ``number name``, ``number,name``."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError("the label table cannot be read as text.", path=path) from error
-    found: dict[int, str] = {}
-    if path.suffix.lower() == ".json":
-        try:
-            pairs = json.loads(text)
-        except ValueError as error:
-            raise InputError(f"it is no JSON: {error}.", path=path) from error
-        if isinstance(pairs, dict) and isinstance(pairs.get("labels"), dict):
-            pairs = pairs["labels"]
-        if not isinstance(pairs, dict):
-            raise InputError("it holds no object of numbers and names.", path=path)
-        for key, value in pairs.items():
-            number, name = (key, value) if str(key).isdigit() else (value, key)
-            if not str(number).isdigit():
-                raise InputError(f"{key!r}: {value!r} is no number with a name.", path=path)
-            found[int(number)] = str(name)
-        return {number: name for number, name in found.items() if number > 0}
-    for at, line in enumerate(text.splitlines(), start=1):
-        row = re.match(r"\s*(\d+)\s*[,;:\t ]\s*\"?(.+?)\"?\s*$", line)
-        if row is None:
-            if line.strip() and not line.lstrip().startswith("#") and found:
-                raise InputError(f"{line.strip()[:40]!r} is no number with a name.", path=path, where=f"line {at}")
-            continue
-        # Tables of viewers give colours behind the name; the name is what comes before them.
-        found[int(row.group(1))] = re.split(r"[,;\t]|\s+\d+\s+\d+\s+\d+", row.group(2))[0].strip().strip('"')
-    if not found:
-        raise InputError("it holds no line of a number and a name.", path=path)
-    return {number: name for number, name in found.items() if number > 0}
+    volume = _volume(path)
+    _checked_axes(volume.to_lps, path)
+    if volume.values.ndim == 4:
+        yield from _by_layer(volume, path, name=name, label=label)
+        return
+    named = table or {s.label: s.name for s in volume.segments}
+    yield from _by_label(volume.values, volume.to_lps, path, name=name, label=label, named=named)
 
 
 def _folder(path: Path, prefix: str, table: dict[int, str] | None) -> Iterator[Mask]:
-    """Yield each file of a folder under its own name, as TotalSegmentator writes them."""
-    files = sorted(p for p in path.iterdir() if p.name.lower().endswith(_SUFFIXES) and not p.name.startswith("."))
+    """Yield each file of a folder under its own name, as TotalSegmentator writes them, and each segment of SEGs."""
+    from dvhkit.readers.segmentation import is_segmentation
+
+    there = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
+    files = [p for p in there if p.name.lower().endswith(_SUFFIXES) or is_segmentation(p)]
     if not files:
-        raise InputError("the folder holds no masks.", path=path, remedy=f"Masks end in {', '.join(_SUFFIXES)}.")
+        endings = ", ".join(_SUFFIXES)
+        raise InputError(
+            "the folder holds no masks.", path=path, remedy=f"Masks are DICOM SEG, or their names end in {endings}."
+        )
     for file in files:
         yield from read_masks(prefix + _stem(file) if prefix else "", file, None, table)
 
@@ -147,8 +141,7 @@ def _stem(path: Path) -> str:
     return path.stem
 
 
-def _volume(path: Path) -> tuple[NDArray[Any], FloatArray, dict[int, str]]:
-    """Return values ``[k, j, i]``, the matrix from (i, j, k) to LPS, and the names of labels that the file knows."""
+def _volume(path: Path) -> _Volume:
     if path.name.lower().endswith(_NIFTI):
         return _nifti(path)
     with needs_extra("masks"):
@@ -161,24 +154,35 @@ def _volume(path: Path) -> tuple[NDArray[Any], FloatArray, dict[int, str]]:
         raise InputError(
             "it cannot be read as a volume; it may be cut off.", path=path, remedy="Copy it again."
         ) from error
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+    segments = _slicer_segments(image)
+    layers = image.GetNumberOfComponentsPerPixel()
+    if image.GetDimension() != 3 or (layers != 1 and not segments):
         size = " x ".join(map(str, image.GetSize()))
-        parts = image.GetNumberOfComponentsPerPixel()
         raise InputError(
-            f"it is {size} with {parts} values a voxel, not one 3-D volume.",
+            f"it is {size} with {layers} values a voxel, not one 3-D volume.",
             path=path,
             remedy="Save one mask or one label map.",
         )
     axes = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
-    named = {
-        int(image.GetMetaData(f"Segment{n}_LabelValue")): image.GetMetaData(f"Segment{n}_Name")
+    to_lps = np.column_stack([axes, image.GetOrigin()])
+    return _Volume(values=itk.GetArrayFromImage(image), to_lps=to_lps, segments=segments)
+
+
+def _slicer_segments(image: Any) -> tuple[_Named, ...]:  # noqa: ANN401 -- a SimpleITK image
+    """Return what a ``.seg.nrrd`` says of its segments; those that share voxels lie in layers of their own."""
+
+    def told(n: int, what: str) -> str:
+        key = f"Segment{n}_{what}"
+        return str(image.GetMetaData(key)).strip() if image.HasMetaDataKey(key) else ""
+
+    return tuple(
+        _Named(name=told(n, "Name"), label=int(told(n, "LabelValue")), layer=int(told(n, "Layer") or 0))
         for n in range(_MOST_LABELS)
-        if image.HasMetaDataKey(f"Segment{n}_LabelValue") and image.HasMetaDataKey(f"Segment{n}_Name")
-    }
-    return itk.GetArrayFromImage(image), np.column_stack([axes, image.GetOrigin()]), named
+        if told(n, "Name") and told(n, "LabelValue").isdigit() and (told(n, "Layer") or "0").isdigit()
+    )
 
 
-def _nifti(path: Path) -> tuple[NDArray[Any], FloatArray, dict[int, str]]:
+def _nifti(path: Path) -> _Volume:
     try:
         import nibabel
     except ImportError as error:
@@ -207,7 +211,8 @@ def _nifti(path: Path) -> tuple[NDArray[Any], FloatArray, dict[int, str]]:
         content = extension.get_content()
         content = content if isinstance(content, bytes) else str(content).encode()
         named.update({int(key): name.decode("utf-8", "replace") for key, name in _CARET_LABEL.findall(content)})
-    return stored.transpose(2, 1, 0), to_lps, {number: name for number, name in named.items() if number > 0}
+    segments = tuple(_Named(name=name, label=number) for number, name in named.items() if number > 0)
+    return _Volume(values=stored.transpose(2, 1, 0), to_lps=to_lps, segments=segments)
 
 
 def _checked_axes(to_lps: FloatArray, path: Path) -> None:
@@ -226,10 +231,29 @@ def _checked_axes(to_lps: FloatArray, path: Path) -> None:
         )
 
 
+def _by_layer(volume: _Volume, path: Path, *, name: str, label: int | None) -> Iterator[Mask]:
+    """Yield the segments of a file with several layers, in which they may share voxels."""
+    chosen = [s for s in volume.segments if label in (None, s.label) and s.layer < volume.values.shape[3]]
+    if not chosen:
+        raise InputError(f"it has no segment {label}.", path=path)
+    if name and len(chosen) > 1:
+        own = next((s for s in chosen if s.name == name), None)
+        if own is None:
+            names = ", ".join(s.name for s in chosen[:20])
+            raise InputError(
+                f"it holds {len(chosen)} segments for the one name {name!r}: {names}.",
+                path=path,
+                remedy="Take all without a name, or one by its own name.",
+            )
+        chosen = [own]
+    for segment in chosen:
+        inside = volume.values[..., segment.layer] == segment.label
+        yield _binary(inside, volume.to_lps, path, name or segment.name)
+
+
 def _by_label(
     values: NDArray[Any], to_lps: FloatArray, path: Path, *, name: str, label: int | None, named: dict[int, str]
 ) -> Iterator[Mask]:
-    _checked_axes(to_lps, path)
     if values.dtype.kind not in "biuf":
         raise InputError("its values are no numbers.", path=path)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -301,6 +325,7 @@ def _dicom_seg(path: Path, name: str, label: int | None) -> Iterator[Mask]:
         own = name or segment.label.strip() or segment.meaning or f"segment {segment.number}"
         values = found.shares(segment.number)
         if values.dtype.kind == "f":
-            yield _fractional(values, to_lps, path, name=own, occupancy=found.occupancy)
+            mask = _fractional(values, to_lps, path, name=own, occupancy=found.occupancy)
         else:
-            yield _binary(values, to_lps, path, own)
+            mask = _binary(values, to_lps, path, own)
+        yield replace(mask, frame_of_reference_uid=found.frame_of_reference_uid)

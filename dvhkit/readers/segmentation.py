@@ -143,6 +143,14 @@ def is_dicom(path: Path) -> bool:
         return False
 
 
+def is_segmentation(path: Path) -> bool:
+    """Return whether a file is a DICOM SEG; a damaged DICOM file raises `DicomReadError`."""
+    if not is_dicom(path):
+        return False
+    with quiet_pydicom(), reading(path):
+        return text(parse(read_bytes(path)), "SOPClassUID") in _SEG_CLASSES
+
+
 def read_segmentation(path: Path, *, fractions: bool = False) -> Segmentation:
     """Return the segments of a DICOM SEG file: BINARY, a LABELMAP, or FRACTIONAL where `fractions` are wanted.
 

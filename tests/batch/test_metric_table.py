@@ -27,7 +27,7 @@ def clinic(tmp_path_factory, demo_case_dir):
 def test_rows_are_those_of_the_case_alone(clinic):
     table = dvhkit.metric_table(clinic / "good", METRICS, rois=["PTV", "Liver - GTV", "Heart"])
     case = dvhkit.read_case(clinic / "good")
-    assert list(table.columns[:7]) == ["case", "roi", "metric", "value", "unit", "low", "high"]
+    assert list(table.columns[:7]) == ["case_id", "roi", "metric", "value", "unit", "low", "high"]
     assert list(zip(table.roi, table.metric, strict=True)) == [
         (roi, metric) for roi in ("PTV", "Liver - GTV", "Heart") for metric in ("D95%[Gy]", "Volume[cc]")
     ]
@@ -50,7 +50,7 @@ def test_a_structure_that_a_case_lacks_is_told(clinic):
 def test_a_case_that_cannot_be_read_has_a_row(clinic):
     # Alone: beside its twin, whose files bear the same UIDs, nobody could tell whose structures are broken.
     (row,) = dvhkit.metric_table(clinic / "cut", METRICS, rois=["PTV"]).itertuples()
-    assert (row.case, row.reason_code) == ("cut", "error")
+    assert (row.case_id, row.reason_code) == ("cut", "error")
     assert "RTSTRUCT.dcm" in row.reason
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dvhkit import cli as _cli  # noqa: F401 -- the package itself stays importable
-from dvhkit.cli.dvh import DEFAULT_METRICS
+from dvhkit.metrics.expression import DEFAULT_METRICS
 
 PROTOCOL = "oligoprogressive-liver-2025"
 

@@ -121,6 +121,20 @@ def test_ends_can_be_moved():
     assert inside_field(moved).at(top)[0] < 0 < inside_field(solid).at(top)[0]
 
 
+def test_beyond_the_last_slice_nothing_goes_on_by_more_than_half_a_slice_sideways():
+    """Outlines that move by 7 mm a slice would go on by 7 mm more; squares round the end hold all that is there."""
+    rings = [(3.0 * n, rectangle(7 * n - 9, -9, 7 * n + 9, 9 - 0.4 * n * n)) for n in range(5)]
+    bent = [(h, np.concatenate([r, [[r[:, 0].min() + 4, 0.0]]])) for h, r in rings]
+    solid = linked(Solid.of(structure(bent)))
+    assert convex_outlines(solid) is None
+    for plane, side in ((0, -1), (4, 1)):
+        drawn, at = bent[plane][1], solid.stack.offsets_mm[plane]
+        for section in sections_at(solid, np.sort(at + side * np.array([0.3, 0.9, 1.4, 2.2])), 0.3):
+            for ring in section.rings:
+                assert (ring >= drawn.min(axis=0) - 1.8).all()
+                assert (ring <= drawn.max(axis=0) + 1.8).all()
+
+
 def test_nothing_drawn_is_no_solid():
     with pytest.raises(NotEvaluable):
         Solid.of(structure([]))

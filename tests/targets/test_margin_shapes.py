@@ -58,7 +58,7 @@ GROWN = [
     ("lying cylinder", 0.1, 0.03, 0.5),
     ("upright torus", 0.1, 0.03, 0.5),
     # Where two parts merge between slices, their levels tell less of the saddle than of the volume.
-    ("lying torus", 0.3, 0.05, 0.5),
+    ("lying torus", 0.2, 0.03, 0.5),
     ("hole that closes", 0.1, 0.03, 0.5),
     ("two balls side by side", 0.1, 0.03, 0.5),
     ("two balls above each other", 0.1, 0.03, 0.5),

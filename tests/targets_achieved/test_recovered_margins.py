@@ -143,3 +143,24 @@ def test_the_support_of_an_expansion_is_its_margin_along_an_axis():
 )
 def test_a_recipe_reads_as_a_planner_would_say_it(margins, words):
     assert recipe(margins, [0.5] * 6) == words
+
+
+def test_a_margin_whose_band_holds_that_of_most_directions_is_no_exception():
+    found = (10.0, 9.9, 10.1, 10.0, 10.4, 9.1)
+    assert recipe(found, [0.5] * 4 + [1.0] * 2) == "10 mm all round, 9 mm inferior"
+    assert recipe(found, [0.5] * 4 + [1.0] * 2, [0.2] * 4 + [1.6] * 2) == "10 mm all round"
+    assert recipe((3, 3, 3, 3, 5.2, 5.3), [1.0] * 6, [1.0] * 6) == "3 mm all round, 5 mm superior and inferior"
+
+
+@pytest.mark.parametrize(("half_mm", "phase", "margin"), [(12.2, 0.13, 10.0), (13.3, 0.4, 7.0)])
+def test_a_cut_on_one_side_says_nothing_of_the_margin_beyond_a_flat_end(half_mm, phase, margin):
+    """A cylinder widened by an ellipse on each slice, then cut flat on its left side."""
+    turn = np.arange(120) * 2 * np.pi / 120
+    unit = np.column_stack([np.cos(turn), np.sin(turn)])
+    beyond = [(z, max(0.0, abs(z) - half_mm)) for z in planes(3.0, phase)]
+    inner = [(z, 14 * unit) for z, over in beyond if over == 0]
+    wide = [(z, (14 + np.sqrt(margin**2 - over**2)) * unit) for z, over in beyond if over < margin]
+    outer = [(z, np.column_stack([np.minimum(ring[:, 0], 17.5), ring[:, 1]])) for z, ring in wide]
+    check = achieved_margin(structure("CTV", 1, inner), structure("PTV", 2, outer))
+    assert check.recipe == f"{margin:g} mm all round"
+    assert np.abs(recovered(check)[4:] - margin).max() <= 1.5

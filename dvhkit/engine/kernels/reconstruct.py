@@ -18,6 +18,8 @@ from numba import njit
 _AREA_TOLERANCE = 0.005
 _STEP_TOLERANCE = 0.02
 _SHIFT_MAX_MM = 2.0
+# About what part of the outline gives way where parts merge.
+_EASY = 0.4
 _SHIFTS = 4
 # Nodes that are inside or outside for certain are so by this much at least.
 _LEAST_MM = 1e-3
@@ -315,6 +317,17 @@ def _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, off
                 tau = (z_hi - mids[s]) / down[3]
                 value = min(value, _beyond(l1, down[1], down[2], tau))
             phi[row, column, s] = _distance(value, r0 + (r1 - r0) * min(1.0, max(0.0, t)))
+
+
+@njit(cache=True, nogil=True)
+def _hold_end(level, radius, nodes, n_nodes, reach, heights, phi):
+    """Let an outline that moved or grew go on by no more than `reach` mm sideways beyond the last plane."""
+    for n in range(n_nodes):
+        row = nodes[n, 0]
+        column = nodes[n, 1]
+        least = _distance(level[row, column], radius[row, column]) - reach
+        for s in range(heights):
+            phi[row, column, s] = max(phi[row, column, s], least)
 
 
 @njit(cache=True, nogil=True)
@@ -646,8 +659,8 @@ def _step_levels(level, radius, lo, hi, z, mids, nodes, n_nodes, part, stepped, 
 
 
 @njit(cache=True, nogil=True)
-def _shift_levels(phi, nodes, n_nodes, part, shifts):
-    """Move the surface outwards by `shifts` mm, one for each part and height."""
+def _shift_levels(phi, nodes, n_nodes, part, shifts, ease):
+    """Move the surface outwards by `shifts` mm, one for each part and height, as far as each node of `ease` gives."""
     for n in range(n_nodes):
         row = nodes[n, 0]
         column = nodes[n, 1]
@@ -655,7 +668,26 @@ def _shift_levels(phi, nodes, n_nodes, part, shifts):
         if own < 0:
             continue
         for s in range(shifts.shape[1]):
-            phi[row, column, s] -= shifts[own, s]
+            phi[row, column, s] -= ease[n] * shifts[own, s]
+
+
+@njit(cache=True, nogil=True)
+def _eases(level, radius, lo, hi, gap, nodes, n_nodes, part, branches):
+    """Return how far each node gives way where a surface is moved: all, or, where parts merge, as their planes differ.
+
+    A wall that both planes show at one place stays there; what merges or parts does so through a saddle between them.
+    """
+    ease = np.ones(n_nodes)
+    if not branches.any():
+        return ease
+    for n in range(n_nodes):
+        row = nodes[n, 0]
+        column = nodes[n, 1]
+        if part[row, column] >= 0 and branches[part[row, column]]:
+            below = _distance(level[lo, row, column], radius[lo, row, column])
+            above = _distance(level[hi, row, column], radius[hi, row, column])
+            ease[n] = min(1.0, abs(above - below) / gap)
+    return ease
 
 
 @njit(cache=True, nogil=True)
@@ -831,6 +863,9 @@ def _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, i
     n_nodes = _list_nodes(cells, n_cells, kind[depth], done, nodes)
     bend, far, all_step = rules
     _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, offsets, bend, far, mids, phi)
+    if lo == hi and depth % 2 == 0:
+        # A hole may widen: so a ring round it closes.
+        _hold_end(level[lo], radius[lo], nodes, n_nodes, 0.5 * (z[1] - z[0]), mids.size, phi)
     begin = parts.start[depth, lower] if lo != hi else 0
     n_parts = parts.start[depth, lower + 1] - begin if lo != hi else 0
     full = np.empty(n_parts)
@@ -848,6 +883,9 @@ def _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, i
         return n_nodes
     targets = np.zeros((n_parts, mids.size))
     course = np.zeros((4, n_parts, mids.size))
+    # Of what branches no moments are known.
+    branches = parts.shape[begin : begin + n_parts, 1, 1] < 0.0
+    ease = _eases(level, radius, lo, hi, z[1] - z[0], nodes, n_nodes, part, branches)
     for p in range(n_parts):
         if parts.is_wall[begin + p]:
             continue
@@ -856,6 +894,8 @@ def _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, i
         one, two = parts.around[begin + p]
         for s in range(mids.size):
             course[1, p, s] = one + (mids[s] - z[0]) / (z[1] - z[0]) * (two - one)
+            if branches[p]:
+                course[1, p, s] *= _EASY
     for again in range(_SHIFTS + 1):
         if not _next_shifts(areas, full, targets, course, again == 0):
             break
@@ -864,7 +904,7 @@ def _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, i
                 break
             _step_levels(level, radius, lo, hi, z, mids, nodes, n_nodes, part, stepped, phi)
         else:
-            _shift_levels(phi, nodes, n_nodes, part, course[0])
+            _shift_levels(phi, nodes, n_nodes, part, course[0], ease)
         areas[:] = 0.0
         _sections(ring, rest, rings, cells, n_cells, kind[depth], z, span, mids, phi, part, stepped, into, areas)
     return n_nodes

@@ -89,6 +89,8 @@ def nearest_by_gauge(queries, cloud, first, origin, size, shape, semi_axes, outw
         inverse[a, 1] = 1.0 / (down * down)
     begin = min(far, size / semi_axes.max())
     stop = enough * enough
+    # Cells are counted by division: a point may lie a rounding outside of its own.
+    slack = 1e-6 * size
     lo = np.empty(3, np.int64)
     hi = np.empty(3, np.int64)
     for n in range(queries.shape[0]):
@@ -114,11 +116,32 @@ def nearest_by_gauge(queries, cloud, first, origin, size, shape, semi_axes, outw
             if whole:
                 best = _FAR
             for k in range(lo[2], hi[2] + 1):
+                above = max(0.0, origin[2] + k * size - queries[n, 2] - slack)
+                below = max(0.0, queries[n, 2] - origin[2] - (k + 1) * size - slack)
+                away_z = above * above * inverse[2, 0] + below * below * inverse[2, 1]
+                if away_z > best or best <= stop:
+                    continue
                 for j in range(lo[1], hi[1] + 1):
-                    if lo[0] > hi[0] or best <= stop:
-                        break
+                    above = max(0.0, origin[1] + j * size - queries[n, 1] - slack)
+                    below = max(0.0, queries[n, 1] - origin[1] - (j + 1) * size - slack)
+                    left = best - away_z - above * above * inverse[1, 0] - below * below * inverse[1, 1]
+                    if left < 0.0 or best <= stop:
+                        continue
+                    # Of a row of cells only those within what is left of the ellipsoid.
+                    begin_at = lo[0]
+                    end_at = hi[0]
+                    if not whole or at >= 0:
+                        wide = sqrt(left)
+                        low = queries[n, 0] - reach[0, 1] * wide - slack - origin[0]
+                        high = queries[n, 0] + reach[0, 0] * wide + slack - origin[0]
+                        if high < 0.0 or low > shape[0] * size:
+                            continue
+                        begin_at = max(begin_at, int(low / size))
+                        end_at = min(end_at, int(high / size))
+                    if begin_at > end_at:
+                        continue
                     row = (k * shape[1] + j) * shape[0]
-                    for c in range(first[row + lo[0]], first[row + hi[0] + 1]):
+                    for c in range(first[row + begin_at], first[row + end_at + 1]):
                         z = cloud[c, 2] - queries[n, 2]
                         total = z * z * inverse[2, 0 if z >= 0.0 else 1]
                         if total >= best:

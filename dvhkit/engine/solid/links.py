@@ -100,7 +100,9 @@ def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: Floa
         if options.end_cap is not EndCap.SHAPE:
             flat = _flat_caps_mm(runs, options, gap)[ring_plane]
             height, order = np.where(onward == -1, flat, 0.0), np.zeros(n_rings, np.int64)
-        flat_scale = min(1.5, max(0.5, scale)) if stack.n_planes == 1 else scale
+        # A ring that stands alone is a slice of something: no reading may leave nothing of it, or twice as much.
+        alone = (above == -1) & (below == -1)
+        flat_scale = np.where(alone, min(1.5, max(0.5, scale)), scale)
         stretch = np.where((order == 2) | (order == 3), options.round_stretch, 1.0)
         scaled = height * np.where((order == 2) | (order == 3), stretch, flat_scale)
         height = np.minimum(scaled, gap[ring_plane])

@@ -203,11 +203,7 @@ def _end_sections(  # noqa: PLR0917 -- one step of sections_at, cut out for its 
     finest = float(np.sqrt(np.prod(room) / _END_NODES))
     step = min(step_mm, max(thin * _TIP_FRAC / 1.5, finest))
     lattice = window_over(solid, step, points)
-    try:
-        _trace(found, which, lattice, sampled(solid, lattice, heights_mm[which], only=interval))
-    except ValueError:
-        # What other pieces hold at these heights reaches out of the window: the end keeps the outlines of its slice.
-        _keep_drawn(found, which, stack.rings(plane), np.abs(heights_mm - at), height[rings])
+    _trace(found, which, lattice, sampled(solid, lattice, heights_mm[which], only=interval))
 
 
 def _keep_drawn(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dvhkit.engine.kernels.nodes import sign_changes, slopes_at, values_at
 from dvhkit.engine.lattice import Lattice
 from dvhkit.engine.options import Between
 from dvhkit.engine.solid.sampled import linked, sampled, window_over
@@ -24,6 +25,8 @@ _POINTS = 12_000
 _STEP_MM = (0.5, 3.0)
 # Two layers, one with and one without tissue, are this far apart.
 _FACE_MM = 5e-3
+# Room for crossings along one axis before they are counted.
+_CROSSINGS = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,7 +98,13 @@ def field_of(
     return InsideField(axes=(heights, vs, us), values=values)
 
 
-def make_surface(solid: Solid, *, step_mm: float | None = None, field: InsideField | None = None) -> Surface:
+def make_surface(
+    solid: Solid,
+    *,
+    step_mm: float | None = None,
+    field: InsideField | None = None,
+    box_uvw: tuple[FloatArray, FloatArray] | None = None,
+) -> Surface:
     """Return points where the lines of a grid cross the surface, and points along the drawn contours.
 
     Parameters
@@ -104,10 +113,15 @@ def make_surface(solid: Solid, *, step_mm: float | None = None, field: InsideFie
         Distance between points; by default so that there are about 12,000.
     field
         Made before, with this step; only where it reaches are there points.
+    box_uvw
+        Low and high corner of a box in the frame of the planes; points outside of it are left out.
     """
     step = step_mm or step_for(solid)
     field = field or field_of(solid, window_over(solid, step), step)
-    points, normals, area = _crossings(field, _ring_points(solid, step, field.axes[0]))
+    rings = _ring_points(solid, step, field.axes[0])
+    if box_uvw is not None:
+        rings = rings[np.all((rings >= box_uvw[0]) & (rings <= box_uvw[1]), axis=1)]
+    points, normals, area = _crossings(field, rings, box_uvw)
     frame = solid.stack.frame
     return Surface(
         points_mm=frame.to_patient(points),
@@ -168,7 +182,9 @@ def _ring_points(solid: Solid, step: float, heights_mm: FloatArray) -> FloatArra
     return np.concatenate(pieces)
 
 
-def _crossings(field: InsideField, rings: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _crossings(
+    field: InsideField, rings: FloatArray, box_uvw: tuple[FloatArray, FloatArray] | None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return where the lines of a grid cross the surface: points (u, v, w), normals, areas; then the ring points.
 
     A crossing of a line along axis a stands for an area (face of the cell) / |n_a|. Counted with n_a squared and summed
@@ -178,42 +194,43 @@ def _crossings(field: InsideField, rings: FloatArray) -> tuple[FloatArray, Float
     step = [np.gradient(axis) for axis in axes]
     points, faces, family = [], [], []
     for axis in range(3):
-        n = values.shape[axis] - 1
-        a, b = values.take(np.arange(n), axis=axis), values.take(np.arange(1, n + 1), axis=axis)
-        at = np.nonzero((a < 0) != (b < 0))
-        t = a[at] / (a[at] - b[at])
-        found = np.column_stack([axes[d][at[d]] for d in (2, 1, 0)])
-        found[:, 2 - axis] += t * (axes[axis][at[axis] + 1] - axes[axis][at[axis]])
+        at = _sign_changes(field, axis, box_uvw)
+        onward = at + np.eye(3, dtype=np.int64)[axis]
+        a, b = values[tuple(at.T)], values[tuple(onward.T)]
+        t = a / (a - b)
+        found = np.column_stack([axes[d][at[:, d]] for d in (2, 1, 0)])
+        found[:, 2 - axis] += t * (axes[axis][at[:, axis] + 1] - axes[axis][at[:, axis]])
         one, two = (d for d in range(3) if d != axis)
         points.append(found)
-        faces.append(step[one][at[one]] * step[two][at[two]])
+        faces.append(step[one][at[:, one]] * step[two][at[:, two]])
         family.append(np.full(len(found), 2 - axis))
     crossing = np.concatenate(points)
     everything = np.concatenate([crossing, rings])
-    normals = _gradients(field, everything)
+    normals = np.empty_like(everything)
+    slopes_at(values, *axes, everything, normals)
     normals /= np.maximum(np.linalg.norm(normals, axis=1), 1e-12)[:, None]
     along = np.abs(normals[np.arange(len(crossing)), np.concatenate(family)])
     area = np.concatenate([np.concatenate(faces) * np.maximum(along, 1e-6), np.zeros(len(rings))])
     return everything, normals, area
 
 
-def _gradients(field: InsideField, points: FloatArray) -> FloatArray:
-    """Return the gradient of the field (n, 3) along u, v, w at points."""
-    gradient = np.gradient(field.values, *field.axes)
-    return np.column_stack([interpolated(gradient[d], field.axes, points) for d in (2, 1, 0)])
+def _sign_changes(field: InsideField, axis: int, box_uvw: tuple[FloatArray, FloatArray] | None) -> NDArray[np.int64]:
+    """Return the nodes (n, 3) of w, v, u beyond which lines along an axis cross the surface, in a box or everywhere."""
+    low, high = np.zeros(3, np.int64), np.array(field.values.shape)
+    if box_uvw is not None:
+        for d, column in enumerate((2, 1, 0)):
+            low[d] = np.searchsorted(field.axes[d], box_uvw[0][column])
+            high[d] = np.searchsorted(field.axes[d], box_uvw[1][column], side="right")
+    found = np.empty((_CROSSINGS, 3), np.int64)
+    count = sign_changes(field.values, axis, low, high, found)
+    if count > len(found):
+        found = np.empty((count, 3), np.int64)
+        sign_changes(field.values, axis, low, high, found)
+    return found[:count]
 
 
 def interpolated(values: NDArray[Any], axes: tuple[FloatArray, ...], points: FloatArray) -> FloatArray:
-    """Return `values` on a rectilinear grid, interpolated linearly at points (u, v, w)."""
-    low, share = [], []
-    for axis, column in zip(axes, (2, 1, 0), strict=True):
-        k = np.searchsorted(axis, points[:, column], side="right").clip(1, len(axis) - 1) - 1
-        low.append(k)
-        share.append(((points[:, column] - axis[k]) / (axis[k + 1] - axis[k])).clip(0, 1))
-    total = np.zeros(len(points))
-    for corner in np.ndindex(2, 2, 2):
-        weight = np.ones(len(points))
-        for d in range(3):
-            weight = weight * (share[d] if corner[d] else 1 - share[d])
-        total += weight * values[low[0] + corner[0], low[1] + corner[1], low[2] + corner[2]]
-    return total
+    """Return `values` (w, v, u) on a rectilinear grid, interpolated linearly at points (u, v, w)."""
+    out = np.empty(len(points))
+    values_at(values, axes[0], axes[1], axes[2], np.ascontiguousarray(points), out)
+    return out

@@ -39,7 +39,7 @@
 
   const near = (value, digits) => value.toFixed(digits).replace(/^-(0(\.0*)?)$/, "$1").replace("-", "−");
   function measure(c) {
-    const gy = scene.doseAt(c, state.which === 1 ? 1 : 0);
+    const gy = state.which === 2 ? scene.doseAt(c, 1) - scene.doseAt(c, 0) : scene.doseAt(c, state.which);
     return { pixel: scene.pixel(c), gy: Number.isNaN(gy) ? null : gy, names: rois.filter((roi) => scene.holds(roi, c)).map((roi) => roi.name) };
   }
   function tell(c, point) {

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor
 
@@ -214,7 +214,7 @@ def _check(evidence: Evidence, outside_cc: float, low: FloatArray) -> AchievedMa
         outer=b.name,
         directions=evidence.rows,
         recovered_mm={name: round(float(fit.margins_mm[DIRECTIONS.index(name)]), 3) for name in evidence.rows},
-        recipe=_recipe(fit, evidence.bands),
+        recipe=_recipe(fit, evidence.bands, evidence.rows),
         explained_pct=100 * fit.explained_frac,
         distance_mm=distances(evidence.reach),
         crops=(*evidence.crops, *bulges),
@@ -238,13 +238,14 @@ def _check(evidence: Evidence, outside_cc: float, low: FloatArray) -> AchievedMa
     )
 
 
-def _recipe(fit: Fit, bands: Bands) -> str:
+def _recipe(fit: Fit, bands: Bands, rows: Mapping[str, DirectionMargin]) -> str:
     if fit.explained_frac < ONE_RECIPE_FRAC:
         return f"no one set of margins explains more than {100 * fit.explained_frac:.0f} % of the outer contours"
     across = np.repeat(np.abs(bands.axis) > 0.7, 2)
     coarse = np.where(across, bands.across_mm > 0.5, bands.in_plane_mm > 0.3)
     steps = np.where(coarse, 1.0, 0.5)
-    return recipe(fit.margins_mm.tolist(), steps.tolist())
+    half = [0.5 * (rows[name].band_high - rows[name].band_low) for name in DIRECTIONS]
+    return recipe(fit.margins_mm.tolist(), steps.tolist(), half)
 
 
 def _attainable(fit: Fit, bands: Bands, spacing_mm: float) -> tuple[float, ...]:

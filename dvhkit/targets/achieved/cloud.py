@@ -115,6 +115,13 @@ def distance_to(queries_mm: FloatArray, cloud: Cloud) -> FloatArray:
     return np.asarray(np.hypot(upright, np.maximum(sideways - 0.75 * cloud.step_mm, 0.0)))
 
 
+def nearest_mm(queries_mm: FloatArray, points_mm: FloatArray, *, within_mm: float) -> FloatArray:
+    """Return how far each query is from the nearest of some points, in mm; beyond `within_mm` some larger number."""
+    none = np.empty((len(points_mm), 0))
+    cloud = sorted_cloud(points_mm, none, none, np.zeros(len(points_mm), bool), within_mm / 2)
+    return _nearest(queries_mm, cloud, _SPHERE, outward=True, far=within_mm)[1]
+
+
 def _nearest(
     queries_mm: FloatArray,
     cloud: Cloud,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dvhkit.errors import GeometryError, NotEvaluable
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Structure
-from dvhkit.targets.achieved.cloud import distance_to
+from dvhkit.targets.achieved.cloud import distance_to, nearest_mm
 from dvhkit.targets.achieved.fit import Fit
 from dvhkit.targets.achieved.measure import Reach, margin_along, place_of
 from dvhkit.targets.achieved.records import Crop, CropKind, Place
@@ -182,8 +182,9 @@ def _crops_of(patch: Patch, *, inner: Surface, outer: Surface, fit: Fit, reach: 
         worst_mm=lacking,
         margin_mm=left,
         place=place,
-        text=f"{outer.name} keeps only {left:.1f} mm, {lacking:.1f} mm less than elsewhere, over "
-        f"{100 * patch.share:.0f} % of the surface of {inner.name}, {where}; no structure explains it",
+        text=f"{outer.name} keeps only {left:.1f} mm, {lacking:.1f} mm less than elsewhere, {where}; "
+        f"{100 * patch.share:.1f} % of the surface of {inner.name} has less than the recovered margin there; "
+        "no structure explains it",
     )
     cuts = cutters.explain(_short_points(patch, fit, reach))
     if cuts:
@@ -217,9 +218,7 @@ def _short_points(patch: Patch, fit: Fit, reach: Reach) -> FloatArray:
     feet = points - fit.vector_mm[short]
     if not len(points):
         return points
-    members = reach.points_mm[patch.members]
-    gap = np.array([np.min(((members - foot) ** 2).sum(axis=1)) for foot in feet])
-    return points[gap < _CELL_MM**2]
+    return points[nearest_mm(feet, reach.points_mm[patch.members], within_mm=_CELL_MM) < _CELL_MM]
 
 
 def _short_ends(inner: Surface, outer: Surface, fit: Fit) -> list[Crop]:

@@ -29,8 +29,14 @@ _ROUGH_POINTS = 700
 # Ends that are tried, in shares of the slice distance beyond the last slice; None is what the sections suggest.
 _ROUND_SHARES: tuple[float | None, ...] = (None, 0.0, 1.0)
 _FLAT_SHARES: tuple[float | None, ...] = (None, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-# Costs that differ by less than this, in mm2, are the same.
-_SAME_COST_MM2 = 0.002
+# What is less likely by this many squared standard deviations is ruled out.
+_CLEARLY = 4.0
+# How truly contours are drawn, or written by systems.
+_DRAWN_MM = 0.3
+# So many neighbouring points tell no more than one does.
+_POINTS_AS_ONE = 10.0
+# So many directions with one margin make it that of all round, the others exceptions.
+_MOST_SIDES = 4
 # How much a margin may stray from the mean of all before the points must say so: holds what nothing determines.
 _PRIOR_MM = 4.0
 _PRIOR_POINTS = 2.0
@@ -85,7 +91,7 @@ def fit_margins(inner: Surface, outer: Surface) -> Fit:
     thin = inner.cloud.thinned(3)
     first = [_fit(rough, thin, inner, start, _WIDTHS_MM) for start in _starts(rough, thin, inner)]
     start = max(first, key=lambda f: round(f.explained_frac, 2)).margins_mm
-    inner, start, spread = _with_best_ends(inner, outer, rough, start)
+    inner, start, spread = _with_best_ends(inner, outer, points, start)
     chosen = _fit(points, inner.cloud, inner, start, _LAST_WIDTHS_MM)
     # Both last slices may end anywhere up to the next one.
     most = 0.5 + np.repeat(np.abs(inner.slice_axis), 2) * max(inner.spacing_mm, outer.spacing_mm)
@@ -106,7 +112,7 @@ def _with_best_ends(
 
     Where the inner structure ends between its last slice and the next is not known. Round ends are tried as their last
     sections suggest, flat ones at several heights; the rounding of the outer structure tells, as far as slices show it.
-    Where it leaves several open, a flat end is taken whose margin comes nearest to that from last slice to last slice.
+    How far the last slices of both lie apart has its say too: each surface ends anywhere up to the next slice.
     """
     shares = _FLAT_SHARES if any(cap.flat for cap in inner.caps) else _ROUND_SHARES
     ends = {share: inner if share is None else ending(inner, (share, share)) for share in shares}
@@ -118,32 +124,54 @@ def _with_best_ends(
     best: list[float | None] = []
     for upward in (False, True):
         positive = upward != flipped
-        costs = {share: _cost(trial, axis, positive=positive) for share, trial in trials.items()}
-        least = min(costs.values())
-        worthy = [share for share in shares if costs[share] <= 1.5 * least + _SAME_COST_MM2]
+        against = _against(trials, axis, positive=positive)
         side = 2 * axis + int(not positive)
-        found = {share: float(trials[share].margins_mm[side]) for share in worthy}
+        found = {share: float(trials[share].margins_mm[side]) for share in shares}
         flat = any(cap.flat for cap in inner.caps if cap.upward is upward)
-        slices_mm = _between_last_slices(inner, outer, upward=upward)
+        slices_mm, known_mm = _between_last_slices(inner, outer, upward=upward)
+        both = {share: against[share] + ((found[share] - slices_mm) / known_mm) ** 2 for share in shares}
         # Unless other ends explain clearly more, the sections of a round end have the word.
-        trusted = None in worthy and not flat
-        best.append(None if trusted else min(worthy, key=lambda s: round(abs(found[s] - slices_mm), 2)))
-        margins[side] = trials[best[-1]].margins_mm[side]
-        spread[side] = max(0.5 * float(np.ptp(list(found.values()))), 0.5 * inner.spacing_mm if flat else 0.0)
+        trusted = not flat and against[None] <= _CLEARLY
+        best.append(None if trusted else min(shares, key=lambda s: round(both[s], 6)))
+        worthy = [found[share] for share in shares if (against if trusted else both)[share] <= _least(both, trusted)]
+        margins[side] = found[best[-1]]
+        spread[side] = max(0.5 * float(np.ptp(worthy)), 0.5 * inner.spacing_mm if flat else 0.0)
     chosen = inner if best == [None, None] else ending(inner, (best[0], best[1]))
     return chosen, margins, spread
 
 
-def _between_last_slices(inner: Surface, outer: Surface, *, upward: bool) -> float:
+def _least(both: dict[float | None, float], trusted: bool) -> float:
+    return _CLEARLY if trusted else min(both.values()) + _CLEARLY
+
+
+def _against(trials: dict[float | None, Fit], axis: int, *, positive: bool) -> dict[float | None, float]:
+    """Return what speaks against each trial: by how much less likely the points on one side make it than the best.
+
+    In units of squared standard deviations. Only points that some trial explains have a say: of what was cut, all
+    trials are equally wrong.
+    """
+    sides = [
+        t.vector_mm[:, axis] * (1 if positive else -1) > 0.2 * np.linalg.norm(t.vector_mm, axis=1)
+        for t in trials.values()
+    ]
+    explained = [np.abs(t.residual_mm) <= TOLERANCE_MM for t in trials.values()]
+    here = np.any(sides, axis=0) & np.any(explained, axis=0)
+    if not here.any():
+        return dict.fromkeys(trials, 0.0)
+    costs = {share: float(np.minimum(t.residual_mm[here] ** 2, 1.0).mean()) for share, t in trials.items()}
+    least = min(costs.values())
+    independent = float(here.sum()) / _POINTS_AS_ONE
+    return {share: independent * (cost - least) / (least + _DRAWN_MM**2) for share, cost in costs.items()}
+
+
+def _between_last_slices(inner: Surface, outer: Surface, *, upward: bool) -> tuple[float, float]:
+    """Return how far the last slices of both lie apart, and the standard deviation of their margin from that.
+
+    Either surface ends anywhere up to the next slice: the difference of two even distributions.
+    """
     ends = [s.stack.offsets_mm[-1 if upward else 0] for s in (inner, outer)]
-    return float((ends[1] - ends[0]) * (1 if upward else -1))
-
-
-def _cost(trial: Fit, axis: int, *, positive: bool) -> float:
-    """Return the mean squared residual, none counted above 1 mm2, of the points on one side."""
-    along = trial.vector_mm[:, axis] * (1 if positive else -1)
-    side = along > 0.2 * np.linalg.norm(trial.vector_mm, axis=1)
-    return float(np.minimum(trial.residual_mm[side] ** 2, 1.0).mean()) if side.any() else 0.0
+    apart = float((ends[1] - ends[0]) * (1 if upward else -1))
+    return apart, float(np.hypot(inner.spacing_mm, outer.spacing_mm) / np.sqrt(12.0))
 
 
 def _starts(points: FloatArray, cloud: Cloud, inner: Surface) -> list[FloatArray]:
@@ -181,11 +209,10 @@ def _fit(points: FloatArray, cloud: Cloud, inner: Surface, start: FloatArray, wi
     residual, _ = _residuals(gauge, vector, margins, outside)
     fits = np.abs(residual) <= TOLERANCE_MM
     scatter = float(np.sqrt(np.mean(residual[fits] ** 2))) if fits.any() else TOLERANCE_MM
-    # About one point in ten is independent of its neighbours.
     covariance = np.linalg.inv(information + np.eye(6) * 1e-3)
     return Fit(
         margins_mm=margins,
-        uncertainty_mm=scatter * np.sqrt(10 * np.diag(covariance)),
+        uncertainty_mm=scatter * np.sqrt(_POINTS_AS_ONE * np.diag(covariance)),
         points_mm=points,
         residual_mm=residual,
         vector_mm=vector,
@@ -211,23 +238,29 @@ def _residuals(
     return np.asarray(residual), jacobian
 
 
-def recipe(margins_mm: Sequence[float], steps_mm: Sequence[float]) -> str:
+def recipe(margins_mm: Sequence[float], steps_mm: Sequence[float], open_mm: Sequence[float] = (0.0,) * 6) -> str:
     """Return margins in the words of a planner: ``5 mm all round, 8 mm inferior``.
 
     Parameters
     ----------
     steps_mm : (6,)
         To what each is rounded: half a millimetre, or more where the data do not tell.
+    open_mm : (6,)
+        Half the band of each. Where the margin of most directions lies within it, nothing speaks for another one.
     """
     rounded = {
         name: max(0.0, round(m / step) * step) for name, m, step in zip(DIRECTIONS, margins_mm, steps_mm, strict=True)
     }
     values = list(rounded.values())
     common = max(sorted(set(values)), key=values.count)
+    if values.count(common) >= _MOST_SIDES:
+        near = zip(DIRECTIONS, margins_mm, open_mm, strict=True)
+        rounded |= {name: common for name, m, half in near if abs(m - common) <= half}
+        values = list(rounded.values())
     others = {n: v for n, v in rounded.items() if v != common}
     if not others:
         return f"{common:g} mm all round"
-    if values.count(common) >= 4:
+    if values.count(common) >= _MOST_SIDES:
         return f"{common:g} mm all round, " + _listed(others)
     return _listed(rounded)
 

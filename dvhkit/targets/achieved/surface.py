@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dvhkit.engine.contours.planes import PlaneStack
 from dvhkit.engine.contours.runs import Runs
@@ -119,14 +118,9 @@ def _surface(
 ) -> Surface:
     low, high = _window(solid, window_mm)
     field = field_of(solid, window_over(solid, step_mm), step_mm, between_mm=(float(low[2]), float(high[2])))
-    points = surface_of(solid, step_mm=step_mm, field=field)
-    kept: NDArray[np.bool_] = np.ones(len(points.points_mm), bool)
-    if window_mm is not None:
-        uvw = solid.stack.frame.to_frame(points.points_mm)
-        kept = np.all((uvw >= low - 2 * step_mm) & (uvw <= high + 2 * step_mm), axis=1)
-    cloud = sorted_cloud(
-        points.points_mm[kept], points.normals[kept], points.area_mm2[kept], points.on_ring[kept], step_mm
-    )
+    box = None if window_mm is None else (low - 2 * step_mm, high + 2 * step_mm)
+    points = surface_of(solid, step_mm=step_mm, field=field, box_uvw=box)
+    cloud = sorted_cloud(points.points_mm, points.normals, points.area_mm2, points.on_ring, step_mm)
     return Surface(
         structure=structure,
         solid=solid,

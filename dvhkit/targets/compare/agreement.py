@@ -82,7 +82,7 @@ def _own_gap_mm(structure: Structure) -> float | None:
 
 
 def _measured(record: PairComparison, a: Skin, b: Skin, tolerance_mm: float) -> PairComparison:
-    parallel = _share_planes(a, b)
+    parallel = share_planes(a, b)
     overlap = overlap_of(a, b) if parallel else _overlap_across(a, b)
     if min(overlap.volume_a_mm3, overlap.volume_b_mm3) <= 0:
         return replace(record, reason="the contours of one of the two enclose no volume.")
@@ -108,7 +108,7 @@ def _measured(record: PairComparison, a: Skin, b: Skin, tolerance_mm: float) -> 
     )
 
 
-def _share_planes(a: Skin, b: Skin) -> bool:
+def share_planes(a: Skin, b: Skin) -> bool:
     """Whether sections of both at one height lie in one plane."""
     one, two = a.sections.frame, b.sections.frame
     return bool(np.allclose(one.axes, two.axes, atol=1e-9) and np.allclose(one.origin_mm, two.origin_mm, atol=1e-9))

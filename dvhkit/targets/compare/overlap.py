@@ -30,7 +30,7 @@ class Overlap:
 
 def overlap_of(a: Skin, b: Skin) -> Overlap:
     """Return the volumes of two solids whose sections lie in parallel planes of one frame."""
-    heights, weights = _quadrature([a, b])
+    heights, weights = quadrature([a, b])
     cuts_a = np.array([a.cut(w) for w in heights], dtype=object)
     cuts_b = np.array([b.cut(w) for w in heights], dtype=object)
     shared = np.zeros(len(heights))
@@ -49,12 +49,12 @@ def overlap_of(a: Skin, b: Skin) -> Overlap:
 
 def volume_of(solid: Skin) -> tuple[float, FloatArray]:
     """Return a solid's volume in mm3 and its centroid (3,) in patient coordinates."""
-    heights, weights = _quadrature([solid])
+    heights, weights = quadrature([solid])
     volume, centroid = _moments(np.array([solid.cut(w) for w in heights], dtype=object), heights, weights)
     return volume, solid.sections.frame.to_patient(centroid)
 
 
-def _quadrature(solids: Sequence[Skin]) -> tuple[FloatArray, FloatArray]:
+def quadrature(solids: Sequence[Skin]) -> tuple[FloatArray, FloatArray]:
     """Return heights and weights of Gauss and Legendre between the breaks of all solids."""
     breaks = np.unique(np.concatenate([solid.breaks_mm() for solid in solids]))
     breaks = breaks[np.append(True, np.diff(breaks) > _NEAR_MM)]

@@ -202,7 +202,7 @@ def _layer_triangles(layer: Layer) -> list[FloatArray]:
 
 def _face_triangles(face: Any, w_mm: float, *, upward: bool) -> FloatArray:  # noqa: ANN401
     """Return a level face as triangles whose normals point up or down."""
-    flat = shapely.get_parts(shapely.constrained_delaunay_triangles(_areas_of(face)))
+    flat = shapely.get_parts(shapely.constrained_delaunay_triangles(areas_of(face)))
     if not len(flat):
         return np.empty((0, 3, 3))
     corners = shapely.get_coordinates(flat).reshape(-1, 4, 2)[:, :3]
@@ -227,10 +227,10 @@ def _odd_area(rings: Sequence[FloatArray]) -> Any:  # noqa: ANN401
     area: Any = shapely.Polygon()
     for ring in rings:
         area = area.symmetric_difference(_valid(shapely.Polygon(ring)))
-    return _areas_of(area)
+    return areas_of(area)
 
 
-def _areas_of(shape: Any) -> Any:  # noqa: ANN401
+def areas_of(shape: Any) -> Any:  # noqa: ANN401
     """Return what of a geometry has an area."""
     parts = [p for p in shapely.get_parts(shape) if p.geom_type == "Polygon" and p.area > _SLIVER_MM2]
     return shapely.MultiPolygon(parts)
