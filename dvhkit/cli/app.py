@@ -17,6 +17,7 @@ from dvhkit.cli.cohort import cohort
 from dvhkit.cli.commission import commission
 from dvhkit.cli.compare import compare
 from dvhkit.cli.contours import contours_app
+from dvhkit.cli.contours_approve import approvals, approve
 from dvhkit.cli.contours_consensus import consensus
 from dvhkit.cli.ctv import ctv_app
 from dvhkit.cli.deidentify import deidentify
@@ -77,7 +78,8 @@ app.add_typer(margin_app)
 app.add_typer(target_app)
 app.add_typer(ctv_app)
 app.add_typer(plot_app)
-contours_app.command()(consensus)
+for verb in (consensus, approve, approvals):
+    contours_app.command()(verb)
 app.add_typer(contours_app)
 app.add_typer(lesions_app)
 

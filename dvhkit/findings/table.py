@@ -119,6 +119,7 @@ _ROWS = (
     _kind("mask-beyond-image", Level.WARNING),
     _kind("mask-other-lattice", Level.INFO),
     _kind("mask-volume-differs", Level.WARNING),
+    _kind("approval-does-not-hold", Level.WARNING),
     _kind("contour-repeated", Level.WARNING),
     _kind("contours-cross", Level.WARNING),
     _kind("contour-not-planar", Level.WARNING),
