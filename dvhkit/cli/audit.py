@@ -43,6 +43,7 @@ def positive_alpha_beta(alpha_beta_gy: float | None) -> float | None:
     return alpha_beta_gy
 
 
+NO_PROTOCOL = "none"
 # The highest that anybody states for a tissue is some 30 Gy.
 MOST_ALPHA_BETA_GY = 50.0
 
@@ -54,7 +55,11 @@ def audit(
     ] = None,
     protocol: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--protocol", metavar="ID|FILE", help="A shipped protocol's ID, or a YAML file."),
+        typer.Option(
+            "--protocol",
+            metavar="ID|FILE|none",
+            help="A shipped protocol's ID, or a YAML file; none: numbers only, nothing is judged.",
+        ),
     ] = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045
@@ -154,6 +159,9 @@ def audit(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace results of another protocol that are in --out.")
     ] = False,
+    keep_others: Annotated[
+        bool, typer.Option("--keep-others", help="Keep cases of --out that lie elsewhere than under PATH.")
+    ] = False,
     jobs: Annotated[
         str, typer.Option("--jobs", metavar="N|auto", help="Worker processes; auto: as many as suit the machine.")
     ] = "auto",
@@ -247,6 +255,7 @@ def audit(
         case_reports=case_reports,
         pictures=bool(pictures),
         replace=replace,
+        keep_others=keep_others,
     )
     asked = audit_run.Asked(options=options, load=load, plans=plans, has_protocol=loaded is not None)
     folders = [Path(path) for path in paths]
@@ -261,6 +270,8 @@ def _protocol_loader(aliases: Path | None, *, verified_only: bool) -> Callable[[
     known = load_aliases(aliases) if aliases else None
 
     def load(name: str) -> Protocol:
+        if name == NO_PROTOCOL:
+            return _no_protocol()
         loaded = load_protocol(name).verified_only() if verified_only else load_protocol(name)
         return with_aliases(loaded, known) if known else loaded
 
@@ -268,10 +279,10 @@ def _protocol_loader(aliases: Path | None, *, verified_only: bool) -> Callable[[
 
 
 def _no_protocol() -> Protocol:
-    """Return what stands where each case has a protocol of its own."""
+    """Return what asks for nothing: numbers alone are told, or each case has a protocol of its own."""
     from dvhkit.protocols.files.load import Protocol
 
-    return Protocol(id="", version="", title="", rules=())
+    return Protocol(id=NO_PROTOCOL, version="", title="No protocol", rules=())
 
 
 class NamedFiles(NamedTuple):
