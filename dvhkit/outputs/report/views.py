@@ -51,10 +51,10 @@ _STATUS_WORDS = {
     "P": "read in the primary source",
     "T": "read in a documented transcription of the primary source",
     "S2": "read in two independent copies that agree",
-    "S1": "unverified: read in one copy only",
-    "C": "unverified: computed from numbers that were read",
-    "X": "unverified: copies disagree",
-    "B": "unverified: from general knowledge, not read",
+    "S1": "limit not verified: read in one copy only",
+    "C": "limit not verified: computed from numbers that were read",
+    "X": "limit not verified: copies disagree",
+    "B": "limit not verified: from general knowledge, not read",
 }
 # How all texts tell a place (see `dvhkit.targets.achieved.statements`), and a height alone.
 _PLACE = re.compile(r"\bx (-?\d+(?:\.\d+)?), y (-?\d+(?:\.\d+)?), z (-?\d+(?:\.\d+)?)")
