@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.setup-stamp
 AUDIT  := $(VENV)/.audit-stamp
 OUT    ?= audit-demo
 
-.PHONY: help setup audit test test-all fuzz bench validate lint format docs-pictures demo-data clean
+.PHONY: help setup audit test test-all fuzz bench validate docs notebooks wheel sbom image lint format docs-pictures demo-data clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -57,6 +57,12 @@ bench: setup  ## time engine, margins and readers beside other programs; writes 
 
 validate: setup  ## measure engine and margins against known truths; writes docs/validation.md (under 3 minutes)
 	@$(BIN)/python scripts/validate.py
+
+docs: setup  ## build the documentation site, offline; a warning or broken link stops it
+	@$(BIN)/python scripts/make_site.py
+
+notebooks: setup  ## run the notebooks in examples/ and tell which fail
+	@$(BIN)/python -m pytest -m slow tests/docs
 
 lint: setup  ## ruff, mypy, import contracts
 	@$(BIN)/ruff check .

@@ -44,6 +44,8 @@ class RunOptions:
         Whether each case gets a report of its own (None: where there are 2 to 500), and whether that shows slices.
     replace
         Whether results of another protocol may be replaced.
+    keep_others
+        Cases of the store that lie elsewhere than under the paths stay in it.
     """
 
     jobs: int | None = None
@@ -53,6 +55,7 @@ class RunOptions:
     case_reports: bool | None = None
     pictures: bool = False
     replace: bool = False
+    keep_others: bool = False
 
     @property
     def shard_name(self) -> str:
@@ -74,11 +77,14 @@ class RunReport:
         The row of each case in the table ``cases``.
     is_interrupted
         Whether Ctrl-C or a signal ended it.
+    n_stored
+        How many cases the store holds: more than `n_cases` where others were kept.
     case
         What was read of the only case, where there is but one and it was computed.
     """
 
     n_cases: int = 0
+    n_stored: int = 0
     n_kept: int = 0
     n_gone: int = 0
     n_objects_left_out: int = 0
@@ -165,8 +171,9 @@ class _Run:
         report, shard = self.report, self.how.shard_name
         if work is None and self._is_unchanged():
             return report
-        work = work or make_work_list(self.paths, progress=scan_progress)
-        self.store.write_objects(work.objects)
+        beside = self.how.keep_others
+        work = work or make_work_list(self.paths, progress=scan_progress, beside=beside)
+        self.store.write_objects(work.objects, beside=self._below(work.root) if beside else None)
         options, name_of = self.options_of(list(work.cases))
         mine = [c for c in work.cases if c in name_of and self._is_mine(c)]
         reports = self.how.case_reports
@@ -176,7 +183,8 @@ class _Run:
         if not self.how.replace:
             earlier = {c: str(row["protocol_id"] or "") for c, row in known.items()}
             refuse_other_protocols(self.store.run, earlier, {c: options[name_of[c]].protocol.id for c in mine})
-        gone = [c for c in known if self._is_mine(c) and c not in set(mine)]
+        of_mine = set(mine)
+        gone = [c for c in known if self._is_mine(c) and c not in of_mine and (not beside or self._is_here(c, work))]
         tasks = self._to_do(work, mine, options, name_of, known)
         report.n_cases, report.n_gone = len(mine), len(gone)
         report.n_kept = len(mine) - len(tasks)
@@ -190,18 +198,25 @@ class _Run:
             report.is_interrupted = True
         except OutputError as error:
             report.error = error
-        return self._end(work, options, gone)
+        return self._end(work, options, gone, of_mine)
 
     def _is_mine(self, case_id: str) -> bool:
         shard = self.how.shard
         return shard is None or shard_of(case_id, shard[1]) == shard[0]
+
+    def _below(self, root: Path) -> list[str]:
+        return [path.absolute().relative_to(root).as_posix() for path in self.paths]
+
+    def _is_here(self, case_id: str, work: WorkList) -> bool:
+        """Return whether a case was called by one of the folders that are looked at."""
+        return any(case_id == name or case_id.startswith((f"{name}/", f"{name}~")) for name in self._below(work.root))
 
     # -- nothing to do
 
     def _is_unchanged(self) -> bool:
         """Return whether neither files nor options have changed since a run that left nothing undone."""
         last = self.store.load_json(_STAMP_FILE)
-        if not last.get("files") or self.how.shard:
+        if not last.get("files") or self.how.shard or self.how.keep_others:
             return False
         _, files = files_under(self.paths)
         if tree_stamp(files) != last["files"]:
@@ -214,6 +229,7 @@ class _Run:
         if any(row["status"] not in FINAL or not row["key"] for row in cases.values()):
             return False
         report.cases, report.n_cases, report.n_kept = cases, len(cases), len(cases)
+        report.n_stored = len(cases)
         report.n_objects_left_out = int(last.get("left_out", 0))
         return True
 
@@ -301,13 +317,18 @@ class _Run:
     def _keep(self, case: Case) -> None:
         self.report.case = case
 
-    def _end(self, work: WorkList, options: Mapping[str, AuditOptions], gone: Sequence[str]) -> RunReport:
-        report = self.report
+    def _end(
+        self, work: WorkList, options: Mapping[str, AuditOptions], gone: Sequence[str], mine: set[str]
+    ) -> RunReport:
+        report, others = self.report, self.how.keep_others
         try:
             self.store.fold(gone=() if report.is_interrupted else gone)
-            report.cases = self.store.cases()
-            self.store.save_json("hashes.json", self.hashes)
-            whole = not report.is_interrupted and report.error is None and not self.how.shard
+            stored = self.store.cases()
+            report.n_stored = len(stored)
+            report.cases = {c: row for c, row in stored.items() if c in mine} if others else stored
+            earlier = self.store.load_json("hashes.json") if others else {}
+            self.store.save_json("hashes.json", {**earlier, **self.hashes})
+            is_ended = not report.is_interrupted and report.error is None and not self.how.shard
             _, name_of = self.options_of(list(work.cases))
             stamp = {
                 "files": work.stamp,
@@ -315,8 +336,8 @@ class _Run:
                 "case_ids": list(work.cases),
                 "left_out": report.n_objects_left_out,
             }
-            self.store.save_json(_STAMP_FILE, stamp if whole else {})
-            self.store.journal("end" if whole else "stopped", shard=self.how.shard_name, computed=report.computed)
+            self.store.save_json(_STAMP_FILE, stamp if is_ended and not others else {})
+            self.store.journal("end" if is_ended else "stopped", shard=self.how.shard_name, computed=report.computed)
         except OutputError as error:
             report.error = report.error or error
             with suppress(OSError, DvhkitError):

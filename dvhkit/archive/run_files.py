@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,10 +39,12 @@ _HEAD_BYTES = 4096
 _AT_A_TIME = 50
 
 
-def records_of(store: Store) -> Iterator[AuditRecord]:
-    """Yield the record of each case in a store, some at a time in memory."""
+def records_of(store: Store, only: Collection[str] | None = None) -> Iterator[AuditRecord]:
+    """Yield the record of each case in a store (or of some), some at a time in memory."""
     batch: list[object] = []
     for document in store.documents():
+        if only is not None and document["case"] not in only:
+            continue
         batch.append(document)
         if len(batch) == _AT_A_TIME:
             yield from _records(batch)

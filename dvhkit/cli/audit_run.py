@@ -82,6 +82,7 @@ def run_options(
     case_reports: bool | None = None,
     pictures: bool = False,
     replace: bool = False,
+    keep_others: bool = False,
 ) -> RunOptions:
     """Return how a run goes about its work, from the words of the command line."""
     from dvhkit.archive.run import RunOptions, parse_shard
@@ -94,6 +95,7 @@ def run_options(
         case_reports=case_reports,
         pictures=pictures,
         replace=replace,
+        keep_others=keep_others,
     )
 
 
@@ -126,7 +128,7 @@ def audit_run(
     if report.is_interrupted or report.error is not None:
         return _stopped(report, out)
     store = Store(out)
-    if report.n_cases == 1:
+    if report.n_stored == 1:
         _raise_alone(report)
     _show(report, store)
     if not how.shard:
@@ -227,7 +229,7 @@ def _show(report: RunReport, store: Store) -> None:
 
     console = out_console()
     if report.n_cases <= _MOST_LISTED:
-        records = sorted(records_of(store), key=lambda record: record.case)
+        records = sorted(records_of(store, report.cases), key=lambda record: record.case)
         for record in islice(records, MOST_SHOWN):
             for renderable in tables.audit_view(record):
                 console.print(renderable)
@@ -235,7 +237,7 @@ def _show(report: RunReport, store: Store) -> None:
             console.print(tables.audit_summary_table(records))
     if report.n_cases > 1:
         errors = {case: str(row["error"]) for case, row in report.cases.items() if row["error"]}
-        for renderable in matrix_view(store.verdicts(), errors):
+        for renderable in matrix_view((cell for cell in store.verdicts() if cell[0] in report.cases), errors):
             console.print(renderable)
         console.print(_headline(report), markup=False, soft_wrap=True)
 
@@ -259,7 +261,7 @@ def _scene(report: RunReport, store: Store, paths: Sequence[Path], form: Form) -
     from dvhkit.errors import DvhkitError
     from dvhkit.jobs.scene import gather_scene, read_again
 
-    if report.n_cases != 1 or form.short or form.pictures is False:
+    if report.n_stored != 1 or form.short or form.pictures is False:
         return None
     try:
         case = report.case or read_again(paths)
@@ -272,13 +274,14 @@ def _write(report: RunReport, store: Store, out: Path, paths: Sequence[Path], ho
     from dvhkit.archive.run_files import has_run_files, write_run_files
     from dvhkit.archive.store import has_arrow
 
-    stands = has_run_files(out, report.n_cases, short=form.short)
+    stands = has_run_files(out, report.n_stored, short=form.short)
     written = ["summary.csv"]
     if report.computed or report.n_gone or not stands:
         scene = _scene(report, store, paths, form)
-        written = write_run_files(store, report.n_cases, scene, short=form.short, with_reports=how.case_reports or None)
+        reports = how.case_reports or None
+        written = write_run_files(store, report.n_stored, scene, short=form.short, with_reports=reports)
     shown = ["report.html", *form.print_in(out), "index.html", "summary.csv", "audit.json"]
-    if report.n_cases > 1:
+    if report.n_stored > 1:
         shown.insert(0, shown.pop(shown.index("index.html")))
     shown = [name for name in shown if name in written or stands or name == "report.pdf"]
     _say_written(out, [*(n for n in shown if (out / n).exists()), *(["store"] if has_arrow() else [])])

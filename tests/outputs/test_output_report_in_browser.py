@@ -119,3 +119,34 @@ def test_no_text_lies_over_another(open_page: Any, overlaps: str, width: int, me
     opened = open_page(html_report([LIVER, BROKEN], short=short), viewport={"width": width, "height": 900})
     opened.page.emulate_media(media=media)
     assert opened.ask(overlaps) == []
+
+
+_DRAG = """([x0, y0, x1, y1]) => {
+  const plot = document.querySelector("svg[data-gy]"), box = plot.getBoundingClientRect(), k = box.width / plot.viewBox.baseVal.width;
+  const send = (kind, x, y) => plot.dispatchEvent(new PointerEvent(kind, { clientX: box.left + x * k, clientY: box.top + y * k, bubbles: true, button: 0 }));
+  send("pointerdown", x0, y0); send("pointermove", x1, y1); send("pointerup", x1, y1);
+}"""  # noqa: E501 -- a script
+_TICKS = (
+    """(side) => [...document.querySelectorAll(`.ticks text[text-anchor=${side}]`)].map((t) => Number(t.textContent))"""
+)
+
+
+def test_a_part_of_the_plot_is_shown_larger_and_volumes_in_cc(open_page: Any) -> None:
+    opened = open_page(html_report([LIVER]))
+    doses, volumes = opened.ask(_TICKS, "middle"), opened.ask(_TICKS, "end")
+    plot = opened.ask("() => ({ ...document.querySelector('svg[data-gy]').dataset })")
+    left, right, top_gy = (float(plot[key]) for key in ("left", "right", "gy"))
+    x_of = lambda gy: left + (right - left) * gy / top_gy  # noqa: E731
+    opened.ask(_DRAG, [x_of(40.0), 200.0, x_of(60.0), 204.0])
+    assert opened.ask(_TICKS, "middle") == [40.0 + 2 * n for n in range(11)]
+    assert opened.ask(_TICKS, "end") == [10.0 * n for n in range(11)]
+    opened.ask(_POINTING, top_gy / 4)  # a quarter of the axis, wherever it now begins
+    assert opened.page.locator(".legend-head .vol").inner_text() == "at 45.0 Gy"
+    opened.page.locator("[data-axis=whole]").click()
+    assert set(doses) <= set(opened.ask(_TICKS, "middle"))
+    assert set(volumes) <= set(opened.ask(_TICKS, "end"))
+    opened.page.locator("[data-set=target]").click()
+    opened.page.locator("[data-axis=absolute]").click()
+    largest = max(curve.volume_cc for curve in LIVER.curves if curve.roi in ("GTV", "CTV", "PTV"))
+    assert 0.8 * largest < opened.ask(_TICKS, "end")[-1] <= 1.02 * largest
+    assert opened.complaints == []

@@ -11,6 +11,7 @@ from made_up_records import HOSTILE_NAMES, LIVER
 from scenes import AXES, CUBE, cube_scene
 
 from dvhkit.engine.dose_sum import dose_at
+from dvhkit.findings import Finding, Level
 from dvhkit.outputs.report.case_report import html_report, viewer_script
 from dvhkit.results.scene import Scene, Spot
 
@@ -158,3 +159,22 @@ def test_without_image_or_dose_contours_are_drawn_and_the_page_says_what_is_miss
     assert (read["hu"], read["dose_gy"], read["structures"]) == (None, None, ["Cube"])
     assert "No dose belongs to it." in page.page.locator(".remarks-list").inner_text()
     assert page.complaints == []
+
+
+def test_places_that_reasons_and_findings_tell_are_a_click_away(open_page: Any) -> None:
+    scene = cube_scene("FFS")
+    middle = scene.grid.origin_mm + np.array([31.0, 23.0, 20.0]) @ scene.grid.axes
+    x, y, z = (round(float(c), 1) for c in middle)
+    short = replace(LIVER.rules[5], reason=f"1.2 % fall short, worst at x {x:g}, y {y:g}, z {z:g}", unit="mm")
+    high = scene.structures[0].contours[-1].points_mm[0][2]
+    odd = Finding(level=Level.WARNING, code="crossing-contour", message=f"Crosses itself at z = {high:.1f} mm.",
+                  where="Cube", rois=("Cube",))  # fmt: skip
+    one = opened(open_page, scene, replace(BARE, rules=(short,), findings=(odd,)))
+    jumps = one.page.locator(".jump:visible")
+    assert jumps.count() == 2
+    jumps.nth(0).click()
+    read = one.ask("() => dvhkit.readout()")
+    assert [read[c] for c in "xyz"] == [x, y, z]
+    jumps.nth(1).click()
+    assert one.ask("() => dvhkit.readout().z") == pytest.approx(high, abs=0.06)
+    assert one.complaints == []

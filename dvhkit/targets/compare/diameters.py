@@ -29,8 +29,7 @@ _STRAIGHT_MM = 0.002
 _DENT_MM = 0.001
 # Pairs of this many corners are looked through in a blink; outlines of more are thinned to about as many.
 _MOST_CORNERS = 700
-# Pairs of so many corners of a hull are all looked at; more are climbed among, from the extremes of these directions.
-_MOST_PAIRED = 4000
+# Every climb to the farthest pair begins at the extreme of one of so many directions.
 _DIRECTIONS = 60
 
 
@@ -163,34 +162,36 @@ def _in_space(skin: Skin, island: Island) -> float:
 
 
 def _farthest_pair(points: FloatArray) -> float:
-    """Return the greatest distance of two points: both are corners of the convex hull."""
-    from scipy.spatial import ConvexHull
-    from scipy.spatial.distance import pdist
-
+    """Return the greatest distance of two points: climbed to from the extremes of many directions."""
     points = np.unique(points, axis=0)
     if len(points) < 2:
         return 0.0
-    if len(points) > _MOST_CORNERS:
-        # Joggled, so that flat sets have a hull too: by less than a millionth of their size.
-        points = points[ConvexHull(points, qhull_options="QJ").vertices]
-    if len(points) <= _MOST_PAIRED:
-        return float(pdist(points).max())
-    return _climbed(points)
+    if len(points) <= _MOST_CORNERS:
+        return max(_reach_mm(points, one) for one in points)
+    # The points of a pair lie no nearer to the middle than the pair is longer than the other can account for.
+    from_middle = np.sqrt(((points - points.mean(axis=0)) ** 2).sum(axis=1))
+    longest = _climbed(points, points[from_middle.argmax()])
+    points = points[from_middle >= longest - from_middle.max() - 1e-9]
+    return max(longest, *(_climbed(points, points[(points @ way).argmax()]) for way in _directions()))
 
 
-def _climbed(points: FloatArray) -> float:
-    """Return the greatest distance among very many corners of a hull: from the extremes of many directions upwards."""
+def _reach_mm(points: FloatArray, one: FloatArray) -> float:
+    return float(np.sqrt(((points - one) ** 2).sum(axis=1).max()))
+
+
+def _climbed(points: FloatArray, one: FloatArray) -> float:
+    """Go from a point to the one farthest from it, and on, until the distance grows no more."""
+    reached = 0.0
+    while (squared := ((points - one) ** 2).sum(axis=1)).max() > reached:
+        reached, one = squared.max(), points[squared.argmax()]
+    return float(np.sqrt(reached))
+
+
+def _directions() -> FloatArray:
+    """Return directions spread evenly over the sphere."""
     n = np.arange(_DIRECTIONS)
     polar, turn = np.arccos(1 - (n + 0.5) / _DIRECTIONS), np.pi * (1 + 5**0.5) * n
-    ways = np.column_stack([np.cos(turn) * np.sin(polar), np.sin(turn) * np.sin(polar), np.cos(polar)])
-    longest = 0.0
-    for way in ways:
-        along = points @ way
-        one, reached = points[along.argmax()], 0.0
-        while (lengths := ((points - one) ** 2).sum(axis=1)).max() > reached:
-            reached, one = lengths.max(), points[lengths.argmax()]
-        longest = max(longest, reached)
-    return float(np.sqrt(longest))
+    return np.column_stack([np.cos(turn) * np.sin(polar), np.sin(turn) * np.sin(polar), np.cos(polar)])
 
 
 def _in_patient(skin: Skin, ends_uv: FloatArray, w_mm: float) -> tuple[Point, Point]:
