@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from site_pages import commands, metrics, outside, requirements
+from site_pages import commands, limits, metrics, outside, requirements
 
 ROOT = Path(__file__).resolve().parents[1]
 # Files beside docs/ that the site shows too, and what they are called there.
@@ -44,6 +44,7 @@ def made_pages() -> dict[str, str]:
     return {
         **commands.pages(),
         **metrics.pages(),
+        "limits.md": limits.page(ROOT),
         "requirements.md": requirements.page(ROOT),
         "other-programs.md": outside.page(ROOT / "findings"),
     }
