@@ -14,8 +14,8 @@ from site_pages.text import cell, table
 
 _HEAD = """# Limits and their standing
 
-What stands behind the numbers of the shipped protocols. A rule is judged only where its number was read in the source, in
-a documented transcription, or in two copies that agree. All others are measured, shown as "limit not verified", and
+What stands behind the numbers of the shipped protocols. A rule is judged only where its number was read in the source,
+in a documented transcription, or in two copies that agree. All others are measured, shown as "limit not verified", and
 neither pass nor fail a plan. Whether a limit fits your patients is for your site to say.
 
 """
