@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.setup-stamp
 AUDIT  := $(VENV)/.audit-stamp
 OUT    ?= audit-demo
 
-.PHONY: help setup audit test test-all fuzz bench validate docs notebooks wheel sbom licences image lint format docs-pictures demo-data clean
+.PHONY: help setup audit test test-all fuzz bench validate docs docs-serve notebooks wheel sbom licences image lint format docs-pictures demo-data clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -60,6 +60,9 @@ validate: setup  ## measure engine and margins against known truths; writes docs
 
 docs: setup  ## build the documentation site, offline; a warning or broken link stops it
 	@$(BIN)/python scripts/make_site.py
+
+docs-serve: docs  ## show the site on this machine, with its search, until stopped
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site 8000
 
 notebooks: setup  ## run the notebooks in examples/ and tell which fail
 	@$(BIN)/python -m pytest -m slow tests/docs

@@ -33,7 +33,7 @@ QUESTIONS = [
     ("what changed between two runs", "archive.md", "dvhkit diff"),
     ("deidentify plans keep links", "services.md", "dvhkit deidentify"),
     ("receive plans over DICOM listen", "services.md", "dvhkit listen"),
-    ("exit code 2", "commands/index.md", "unusable input"),
+    ("exit code 2", "commands/overview.md", "unusable input"),
     ("D95% written metric grammar", "metrics.md", "D95%[Gy]"),
     ("outside dose grid uncovered exclude", "metrics.md", "uncovered"),
     ("Paddick conformity index", "metric/CI_Paddick.md", "Paddick"),
@@ -101,7 +101,7 @@ def test_every_command_every_metric_and_every_finding_has_its_place(pages):
 
     commands = list(get_command(app).commands)
     assert [name for name in commands if f"commands/{name}.md" not in pages] == []
-    assert all(f"({name}.md" in pages["commands/index.md"] for name in commands)
+    assert all(f"({name}.md" in pages["commands/overview.md"] for name in commands)
     named = [row.name for row in (*registry.specs(), *registry.indices())]
     assert [name for name in named if f"({name}.md)" not in pages["metric/index.md"]] == []
     assert [code for code in KINDS if f"`{code}`" not in pages["findings.md"]] == []
