@@ -24,7 +24,7 @@ from dvhkit.cli.options import (
     acceptances,
 )
 from dvhkit.cli.report_form import Form
-from dvhkit.cli.streams import announce_first_run, reading_progress
+from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run, note_console, reading_progress
 from dvhkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -156,6 +156,10 @@ def audit(
     ] = None,
     short: Annotated[bool, typer.Option("--short", help="Make report.html one page a case, to print.")] = False,
     pdf: Annotated[bool, typer.Option("--pdf", help="Print report.html to report.pdf, too.")] = False,
+    encapsulate: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--encapsulate", metavar="FILE", help="File one plan's report as DICOM (Encapsulated PDF), too."),
+    ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace results of another protocol that are in --out.")
     ] = False,
@@ -219,7 +223,7 @@ def audit(
     loaded = load(protocol) if protocol is not None else None
     waived = load_waivers(waivers, loaded) if waivers and loaded else ()
     require_writable_folder(out)
-    form = Form(pictures=pictures, short=short, pdf=pdf)
+    form = Form(pictures=pictures, short=short, pdf=pdf or encapsulate is not None)
     form.require_printer()
     options = AuditOptions(
         protocol=loaded or _no_protocol(),
@@ -238,13 +242,16 @@ def audit(
     named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame)
     if any(named) and add:
         raise InputError("files are named for one plan, not for a sum.", remedy="Leave out --add, or the files.")
-    if len(paths) > 1 and (add or any(named)):
+    if len(paths) > 1 and (add or any(named) or encapsulate):
         raise InputError("this is for one plan; several folders are named.", remedy="Name one PATH.")
     if add:
+        if encapsulate is not None:
+            raise InputError("--encapsulate is for one plan, not for a sum.", remedy="Leave out --add.")
         audit_run.refuse_other_protocol(out, options, replace=replace)
         outcome = _of_sum([paths[0], *add], options, eqd2_alpha_beta_gy=add_eqd2, allow_unlike=unlike_fractions)
         raise typer.Exit(audit_run.show_one(outcome, out, form))
     work = _named_work(Path(paths[0]), named) if any(named) else None
+    about = _plan_file(work or _named_work(Path(paths[0]), named)) if encapsulate is not None else None
     if add_eqd2 is not None or unlike_fractions:
         raise InputError("there is nothing to add.", remedy="Name the other plan with --add PLAN.")
     how = audit_run.run_options(
@@ -259,7 +266,10 @@ def audit(
     )
     asked = audit_run.Asked(options=options, load=load, plans=plans, has_protocol=loaded is not None)
     folders = [Path(path) for path in paths]
-    raise typer.Exit(audit_run.audit_run(folders, out, asked, how, form, why=why, work=work))
+    code = audit_run.audit_run(folders, out, asked, how, form, why=why, work=work)
+    if encapsulate is not None and about is not None and code in (0, EXIT_NOT_MET):
+        _encapsulate(out, about, encapsulate)
+    raise typer.Exit(code)
 
 
 def _protocol_loader(aliases: Path | None, *, verified_only: bool) -> Callable[[str], Protocol]:
@@ -307,6 +317,20 @@ def _named_work(path: Path, named: NamedFiles) -> WorkList:
     if files.problem is not None:
         raise files.problem
     return list_files(files, path if path.is_dir() else path.parent)
+
+
+def _plan_file(work: WorkList) -> Path:
+    """Return the object that a plan's report is about."""
+    (files,) = work.cases.values()
+    return files.rtplan or files.rtstruct or files.rtdose[0]
+
+
+def _encapsulate(out: Path, about: Path, target: Path) -> None:
+    """File the printed report of one plan as DICOM in the plan's study."""
+    from dvhkit.outputs.encapsulated_pdf import write_encapsulated_pdf
+
+    write_encapsulated_pdf(target, (out / "report.pdf").read_bytes(), source=about, title="Plan audit (dvhkit)")
+    note_console().print(f"wrote {target}", markup=False, soft_wrap=True)
 
 
 def _of_sum(
