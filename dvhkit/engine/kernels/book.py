@@ -520,14 +520,32 @@ def section_extremes(
     `points` in cell units; holes run clockwise.
     """
     winding = np.zeros(n_columns + 1, np.int64)
+    nk, nj, ni = dose.shape
+    tol = 1e-6
+    crossed = 0.0
+    for a in range(3):
+        for b in range(3):
+            crossed += abs(to_dose[a, b]) if a != b else 0.0
+    # Along the axes of the dose the middles of a row of cells share one line of nodes.
+    in_line = crossed < 1e-12
+    line = np.empty((ni if in_line else 0, 3))
     for plane in range(heights.size):
         lo = np.inf
         hi = -np.inf
         for p in range(ring_start[plane_ring[plane]], ring_start[plane_ring[plane + 1]]):
             lo = min(lo, points[p, 1])
             hi = max(hi, points[p, 1])
+        w = heights[plane]
+        cn = to_dose[2, 2] * w + to_dose[2, 3]
+        if in_line and (cn < offsets[0] - half_end[0] - tol or cn > offsets[nk - 1] + half_end[1] + tol):
+            continue
+        least = extremes[plane, 0]
+        most = extremes[plane, 1]
         for row in range(max(0, ceil(lo - 0.5)), min(n_rows - 1, floor(hi - 0.5)) + 1):
             y = row + 0.5
+            v = origin[1] + step[1] * y
+            first = n_columns
+            last = -1
             for ring in range(plane_ring[plane], plane_ring[plane + 1]):
                 end = ring_start[ring + 1]
                 x0 = points[end - 1, 0]
@@ -537,17 +555,41 @@ def section_extremes(
                     y1 = points[p, 1]
                     if (y0 <= y) != (y1 <= y):
                         column = ceil(x0 + (y - y0) * (x1 - x0) / (y1 - y0) - 0.5)
-                        winding[min(max(column, 0), n_columns)] += 1 if y1 < y0 else -1
+                        column = min(max(column, 0), n_columns)
+                        winding[column] += 1 if y1 < y0 else -1
+                        first = min(first, column)
+                        last = max(last, column)
                     x0 = x1
                     y0 = y1
+            if last < 0:
+                continue
+            if in_line:
+                cj = to_dose[1, 1] * v + to_dose[1, 3]
+                if cj < -0.5 - tol or cj > nj - 0.5 + tol:
+                    winding[first : last + 1] = 0
+                    continue
+                ia = to_dose[0, 0] * (origin[0] + step[0] * first) + to_dose[0, 3]
+                ib = to_dose[0, 0] * (origin[0] + step[0] * (last + 1)) + to_dose[0, 3]
+                begin = min(max(floor(min(ia, ib)), 0), ni - 1)
+                stop = min(max(floor(max(ia, ib)) + 1, 0), ni - 1)
+                _node_line(dose, to_dose, offsets, v, w, begin, stop, line)
             inside = 0
-            for column in range(n_columns):
+            for column in range(first, last + 1):
                 inside += winding[column]
                 winding[column] = 0
-                if inside > 0:
-                    u = origin[0] + step[0] * (column + 0.5)
-                    v = origin[1] + step[1] * y
-                    here = _value_at(dose, offsets, half_end, to_dose, u, v, heights[plane])
-                    extremes[plane, 0] = here if here < extremes[plane, 0] else extremes[plane, 0]
-                    extremes[plane, 1] = here if here > extremes[plane, 1] else extremes[plane, 1]
-            winding[n_columns] = 0
+                if inside <= 0 or column == n_columns:
+                    continue
+                u = origin[0] + step[0] * (column + 0.5)
+                if in_line:
+                    ci = to_dose[0, 0] * u + to_dose[0, 3]
+                    if ci < -0.5 - tol or ci > ni - 0.5 + tol:
+                        continue
+                    i = min(max(floor(ci), 0), max(ni - 2, 0))
+                    here = line[i, 0]
+                    here += min(max(ci - i, 0.0), 1.0) * (line[min(i + 1, ni - 1), 0] - here)
+                else:
+                    here = _value_at(dose, offsets, half_end, to_dose, u, v, w)
+                least = here if here < least else least
+                most = here if here > most else most
+        extremes[plane, 0] = least
+        extremes[plane, 1] = most
