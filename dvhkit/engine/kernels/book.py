@@ -5,7 +5,9 @@ from math import ceil, floor, sqrt
 import numpy as np
 from numba import njit
 
-_inlined = njit(cache=True, nogil=True, forceinline=True)
+# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
+_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_inlined = njit(nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @_inlined
@@ -23,7 +25,7 @@ def _plane_below(offsets, cn):
     return k
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _dose_at(dose, offsets, half_end, to_dose, u, v, w, out):
     """Write dose and its gradient along u, v, w to `out`; return False beyond the outer faces of the voxels."""
     nk, nj, ni = dose.shape
@@ -123,7 +125,7 @@ def _deposit(hist, low, span, scale, dose, width, volume):
         hist[kb, 2] -= 0.5 * slope * b * b
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _corners(dose, offsets, half_end, to_dose, u, v, w0, w1, hu, hv, out, extremes):
     """Let the eight corners of a cell that lies wholly inside count for the extremes."""
     for corner in range(8):
@@ -142,7 +144,7 @@ def _share(start, size, low, high):
     return 1.0 if inside >= size * (1.0 - 1e-9) else max(0.0, inside / size)
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _node_line(dose, to_dose, offsets, v, w, first, last, line):
     """Write dose and its slopes along v and w at the nodes ``first..last`` of the row of voxels through (v, w).
 

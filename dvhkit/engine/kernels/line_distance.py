@@ -10,8 +10,11 @@ from math import sqrt
 import numpy as np
 from numba import njit
 
+# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
+_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
-@njit(cache=True, nogil=True)
+
+@_helper
 def _to_rings(x, y, points, ring_start, stop):
     """Return the distance of (x, y) from the nearest edge of the rings; searching ends at `stop` or less."""
     best = 1e300
