@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.setup-stamp
 AUDIT  := $(VENV)/.audit-stamp
 OUT    ?= audit-demo
 
-.PHONY: help setup audit test test-all fuzz bench validate lint format docs-pictures demo-data clean
+.PHONY: help setup audit test test-all fuzz bench validate docs notebooks wheel sbom image lint format docs-pictures demo-data clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -34,8 +34,10 @@ audit: $(AUDIT)  ## audit the shipped demo plan; ends by naming what it wrote
 	@$(BIN)/dvhkit audit test_data/liver_sbrt --protocol oligoprogressive-liver-2025 \
 	  --context test_data/liver_sbrt_context.yaml --out $(OUT); code=$$?; test $$code -le 1
 
-test: setup  ## run the tests (under 5 minutes on 2 cores)
-	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term -m 'not slow'
+# Measuring coverage takes as long again as the tests: `make test COVERAGE=yes`, as .ci/run does.
+COVERAGE ?=
+test: setup  ## run the tests (some minutes on 2 cores)
+	@$(BIN)/python -m pytest -n 2 -m 'not slow' $(if $(COVERAGE),--cov --cov-report=term)
 
 test-all: setup  ## run the slow tests too
 	@$(BIN)/python -m pytest -n 2
@@ -55,6 +57,12 @@ bench: setup  ## time engine, margins and readers beside other programs; writes 
 
 validate: setup  ## measure engine and margins against known truths; writes docs/validation.md (under 3 minutes)
 	@$(BIN)/python scripts/validate.py
+
+docs: setup  ## build the documentation site, offline; a warning or broken link stops it
+	@$(BIN)/python scripts/make_site.py
+
+notebooks: setup  ## run the notebooks in examples/ and tell which fail
+	@$(BIN)/python -m pytest -m slow tests/docs
 
 lint: setup  ## ruff, mypy, import contracts
 	@$(BIN)/ruff check .

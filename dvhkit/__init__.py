@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from dvhkit.archive.query import query
     from dvhkit.errors import DvhkitError
     from dvhkit.jobs.audit import audit_case, compute_dvh, evaluate_metric
+    from dvhkit.jobs.check_dvh import check_dvh
     from dvhkit.jobs.compare import compare_structures
+    from dvhkit.jobs.contour_check import check_contours
+    from dvhkit.jobs.lesions import measure_lesions
+    from dvhkit.jobs.targets import ctv_vertebra, derive, grow, margin_check, shrink
     from dvhkit.protocols.files.load import list_protocols, load_protocol
     from dvhkit.readers.case import find_cases, inventory, read_case, read_files
     from dvhkit.results.audit import to_frame
@@ -30,20 +34,28 @@ _HOMES = {
     "DvhkitError": "dvhkit.errors",
     "achieved_margin": "dvhkit.targets.achieved.check",
     "audit_case": "dvhkit.jobs.audit",
+    "check_contours": "dvhkit.jobs.contour_check",
+    "check_dvh": "dvhkit.jobs.check_dvh",
     "cohort_of": "dvhkit.archive.cohort",
     "compare_structures": "dvhkit.jobs.compare",
     "compute_dvh": "dvhkit.jobs.audit",
+    "ctv_vertebra": "dvhkit.jobs.targets",
     "curve_table": "dvhkit.archive.cohort",
+    "derive": "dvhkit.jobs.targets",
     "diff_runs": "dvhkit.archive.diff",
     "evaluate_metric": "dvhkit.jobs.audit",
     "find_cases": "dvhkit.readers.case",
+    "grow": "dvhkit.jobs.targets",
     "inventory": "dvhkit.readers.case",
     "list_protocols": "dvhkit.protocols.files.load",
     "load_protocol": "dvhkit.protocols.files.load",
+    "margin_check": "dvhkit.jobs.targets",
+    "measure_lesions": "dvhkit.jobs.lesions",
     "metric_table": "dvhkit.archive.metric_table",
     "query": "dvhkit.archive.query",
     "read_case": "dvhkit.readers.case",
     "read_files": "dvhkit.readers.case",
+    "shrink": "dvhkit.jobs.targets",
     "to_frame": "dvhkit.results.audit",
 }
 
@@ -52,20 +64,28 @@ __all__ = [
     "__version__",
     "achieved_margin",
     "audit_case",
+    "check_contours",
+    "check_dvh",
     "cohort_of",
     "compare_structures",
     "compute_dvh",
+    "ctv_vertebra",
     "curve_table",
+    "derive",
     "diff_runs",
     "evaluate_metric",
     "find_cases",
+    "grow",
     "inventory",
     "list_protocols",
     "load_protocol",
+    "margin_check",
+    "measure_lesions",
     "metric_table",
     "query",
     "read_case",
     "read_files",
+    "shrink",
     "to_frame",
 ]
 

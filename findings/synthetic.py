@@ -7,6 +7,7 @@ apart, its first pixel at `origin`.
 from pathlib import Path
 
 import numpy as np
+import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
@@ -39,7 +40,11 @@ def _new(sop_class, instance, modality, series):
 
 
 def _save(data, path):
-    data.save_as(path, enforce_file_format=True)
+    if int(pydicom.__version__.split(".")[0]) < 3:  # some packages still ask for pydicom 2
+        data.is_little_endian, data.is_implicit_VR = True, False
+        data.save_as(path, write_like_original=False)
+    else:
+        data.save_as(path, enforce_file_format=True)
     return path
 
 
@@ -117,6 +122,45 @@ def _contour(plane, kind, points, *, gap, z0):
     z = z0 + gap * plane
     contour.ContourData = [f"{v:.4f}" for x, y in np.asarray(points, float) for v in (x, y, z)]
     return contour
+
+
+def write_plan(path, *, final_weight=1.0, meterset=200.0):
+    """Write an RTPLAN of one arc with three control points of a moving MLC, whose last cumulative weight is given."""
+    data = _new(RTPLAN, uid("plan"), "RTPLAN", "plan")
+    data.RTPlanLabel, data.RTPlanDate, data.RTPlanTime, data.RTPlanGeometry = "FINDING", "20260101", "120000", "PATIENT"
+    beam, group, used = Dataset(), Dataset(), Dataset()
+    beam.BeamNumber, beam.BeamName, beam.BeamType, beam.RadiationType = 1, "arc", "DYNAMIC", "PHOTON"
+    beam.TreatmentMachineName, beam.PrimaryDosimeterUnit, beam.SourceAxisDistance = "synthetic", "MU", 1000
+    beam.BeamLimitingDeviceSequence = [_device("ASYMX", 1), _device("ASYMY", 1), _device("MLCX", 4)]
+    beam.BeamLimitingDeviceSequence[-1].LeafPositionBoundaries = [-20, -10, 0, 10, 20]
+    beam.FinalCumulativeMetersetWeight, beam.NumberOfControlPoints = final_weight, 3
+    beam.ControlPointSequence = [_control_point(k, final_weight * k / 2) for k in range(3)]
+    used.ReferencedBeamNumber, used.BeamMeterset = 1, meterset
+    group.FractionGroupNumber, group.NumberOfFractionsPlanned, group.NumberOfBeams = 1, 5, 1
+    group.NumberOfBrachyApplicationSetups, group.ReferencedBeamSequence = 0, [used]
+    data.BeamSequence, data.FractionGroupSequence = [beam], [group]
+    return _save(data, Path(path))
+
+
+def _device(kind, pairs):
+    device = Dataset()
+    device.RTBeamLimitingDeviceType, device.NumberOfLeafJawPairs = kind, pairs
+    return device
+
+
+def _control_point(k, weight):
+    point = Dataset()
+    point.ControlPointIndex, point.CumulativeMetersetWeight, point.GantryAngle = k, weight, 10.0 * k
+    places = {"ASYMX": [-20, 20], "ASYMY": [-20, 20], "MLCX": [-10.0 + k] * 4 + [10.0 + 2 * k] * 4}
+    point.BeamLimitingDevicePositionSequence = []
+    for kind, positions in places.items():
+        device = Dataset()
+        device.RTBeamLimitingDeviceType, device.LeafJawPositions = kind, positions
+        point.BeamLimitingDevicePositionSequence.append(device)
+    if k == 0:
+        point.NominalBeamEnergy, point.GantryRotationDirection, point.BeamLimitingDeviceAngle = 6, "CW", 0
+        point.PatientSupportAngle, point.IsocenterPosition = 0, [0, 0, 0]
+    return point
 
 
 def write_dose(path, values_gy, *, origin, spacing=(2.0, 2.0), offsets=(), bits=32, refer=True):

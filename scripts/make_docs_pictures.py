@@ -1,13 +1,10 @@
-"""Make docs/img/report.png anew: the demo plan's report as a browser shows it, and what it was made from.
+"""Make the pictures of README anew: the first screen and the slice viewer of the demo plan's report.
 
-The picture cannot go stale unseen: beside it stands the digest of what the report says and how it looks, which a test
-compares with today's.
+They cannot go stale unseen: beside them stands the digest of what the report says, which a test compares with today's.
 """
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -15,27 +12,33 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from dvhkit.outputs.pdf import find_browser  # noqa: E402
 from scripts.report_digest import demo_report, report_digest  # noqa: E402
 
-PICTURE = ROOT / "docs" / "img" / "report.png"
-DIGEST = ROOT / "docs" / "img" / "report.sha256"
-WINDOW = "1240,1700"
+FOLDER = ROOT / "docs" / "img"
+DIGEST = FOLDER / "report.sha256"
 
 
 def main() -> None:
-    """Write the picture and its digest."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    """Write the pictures and the digest."""
+    from playwright.sync_api import sync_playwright
+
+    browser = find_browser()
     if browser is None:
         sys.exit("The pictures need Chromium on the path (Debian: apt-get install chromium).")
     html = demo_report()
-    with tempfile.TemporaryDirectory() as folder:
-        page, shot = Path(folder) / "report.html", Path(folder) / "report.png"
-        page.write_text(html, encoding="utf-8")
-        words = [browser, "--headless", "--no-sandbox", "--hide-scrollbars", f"--window-size={WINDOW}"]
-        subprocess.run([*words, f"--screenshot={shot}", page.as_uri()], check=True, capture_output=True, timeout=180)
-        shutil.move(shot, PICTURE)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
+        path = Path(folder) / "report.html"
+        path.write_text(html, encoding="utf-8")
+        chromium = play.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
+        page = chromium.new_page(viewport={"width": 1240, "height": 1180})
+        page.goto(path.as_uri())
+        page.evaluate("() => dvhkit.ready")
+        page.screenshot(path=FOLDER / "report.png")
+        page.locator("section.viewer").screenshot(path=FOLDER / "viewer.png")
+        chromium.close()
     DIGEST.write_text(report_digest(html) + "\n", encoding="ascii")
-    print(f"wrote {PICTURE.relative_to(ROOT)} and {DIGEST.relative_to(ROOT)}")
+    print(f"wrote report.png, viewer.png and {DIGEST.name} in {FOLDER.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -14,13 +14,15 @@ _CHANGING = re.compile(r"[-+]?\d[\d.,:TZ+-]*|[0-9a-f]{16,}")
 def demo_report() -> str:
     """Return the report of the shipped plan, held against the shipped protocol, as HTML."""
     from dvhkit.jobs.audit import audit_case
+    from dvhkit.jobs.scene import gather_scene
     from dvhkit.outputs.report.case_report import html_report
     from dvhkit.protocols.files.context import load_context
     from dvhkit.readers.case import read_case
 
     case = read_case(ROOT / "test_data" / "liver_sbrt")
     context = load_context(ROOT / "test_data" / "liver_sbrt_context.yaml")
-    return html_report([audit_case(case, "oligoprogressive-liver-2025", context=context)])
+    record = audit_case(case, "oligoprogressive-liver-2025", context=context)
+    return html_report([record], scene=gather_scene(case, record))
 
 
 def report_digest(html: str) -> str:

@@ -25,6 +25,8 @@ LEAST_CASES = 5
 # Iglewicz and Hoaglin 1993 propose 3.5 for the robust z of an outlier.
 _Z_OUTLIER = 3.5
 _MAD_TO_SIGMA = 1.4826
+# No plan of a kind reaches so many times the dose of the next.
+_FAR_ABOVE = 5.0
 _MOST_OUTLIERS = 200
 _Z_95 = 1.959964
 _MET = ("pass", "variation", "waived")
@@ -123,9 +125,16 @@ def _curves(part: Path, rois: Sequence[str], pc: Any) -> list[tuple[FloatArray, 
     return [(np.array(d), np.array(v)) for d, v in zip(doses, volumes, strict=True) if d]
 
 
+def _end_of_axis(ends_gy: Sequence[float]) -> float:
+    """Return the highest dose that is drawn: of a case far above all others, such as cGy read as Gy, not its own."""
+    ranked = sorted(ends_gy, reverse=True)
+    while len(ranked) > 1 and ranked[0] > _FAR_ABOVE * ranked[1] > 0:
+        ranked.pop(0)
+    return ranked[0] if ranked else 0.0
+
+
 def _band(roi: str, curves: Sequence[tuple[FloatArray, FloatArray]]) -> DvhBand:
-    most = max((float(dose[-1]) for dose, _ in curves), default=0.0)
-    grid = np.linspace(0.0, most, _DOSES)
+    grid = np.linspace(0.0, _end_of_axis([float(dose[-1]) for dose, _ in curves]), _DOSES)
     # Beyond its last dose no volume of a structure receives anything.
     drawn = np.array([np.interp(grid, dose, volume, right=0.0) for dose, volume in curves])
     rows = np.percentile(drawn, PERCENTILES, axis=0) if curves else np.zeros((len(PERCENTILES), _DOSES))

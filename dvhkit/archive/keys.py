@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dvhkit.engine.numerics import NUMERICS_VERSION
+from dvhkit.readers.files.digest import file_sha256
 
 if TYPE_CHECKING:
     from dvhkit.jobs.batch import AuditOptions
@@ -106,8 +107,7 @@ class FileHashes:
         name = digest(stamp)
         found = self._known.get(name)
         if found is None:
-            with path.open("rb") as stream:
-                found = hashlib.file_digest(stream, "sha256").hexdigest()[:32]
+            found = file_sha256(path)[:32]
         if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > self._RACY_NS:
             self._kept[name] = found
         self._seen[path] = found

@@ -15,6 +15,7 @@ from typing import Any
 from dvhkit.archive.identity import identity_secret, pseudonym
 from dvhkit.archive.keys import FileHashes, key_of
 from dvhkit.archive.pool import Outcome, attempt, automatic_jobs, run_isolated
+from dvhkit.archive.run_files import has_case_reports
 from dvhkit.archive.store import Store
 from dvhkit.archive.work_list import ScanProgress, WorkList, files_under, make_work_list, shard_of, tree_stamp
 from dvhkit.archive.worker import FAULT, FINAL, Done, Setup, Task, audit_task, do, prepare, put_failure
@@ -39,12 +40,22 @@ class RunOptions:
         ``(i, n)``: do the i-th of n parts, by case ID.
     scheduler
         Address of a Dask scheduler that does the work in place of processes of our own.
+    case_reports, pictures
+        Whether each case gets a report of its own (None: where there are 2 to 500), and whether that shows slices.
+    replace
+        Whether results of another protocol may be replaced.
+    keep_others
+        Cases of the store that lie elsewhere than under the paths stay in it.
     """
 
     jobs: int | None = None
     case_timeout_s: float | None = None
     shard: tuple[int, int] | None = None
     scheduler: str | None = None
+    case_reports: bool | None = None
+    pictures: bool = False
+    replace: bool = False
+    keep_others: bool = False
 
     @property
     def shard_name(self) -> str:
@@ -66,11 +77,14 @@ class RunReport:
         The row of each case in the table ``cases``.
     is_interrupted
         Whether Ctrl-C or a signal ended it.
+    n_stored
+        How many cases the store holds: more than `n_cases` where others were kept.
     case
         What was read of the only case, where there is but one and it was computed.
     """
 
     n_cases: int = 0
+    n_stored: int = 0
     n_kept: int = 0
     n_gone: int = 0
     n_objects_left_out: int = 0
@@ -157,13 +171,20 @@ class _Run:
         report, shard = self.report, self.how.shard_name
         if work is None and self._is_unchanged():
             return report
-        work = work or make_work_list(self.paths, progress=scan_progress)
-        self.store.write_objects(work.objects)
+        beside = self.how.keep_others
+        work = work or make_work_list(self.paths, progress=scan_progress, beside=beside)
+        self.store.write_objects(work.objects, beside=self._below(work.root) if beside else None)
         options, name_of = self.options_of(list(work.cases))
         mine = [c for c in work.cases if c in name_of and self._is_mine(c)]
-        setup = Setup(run=self.store.run, root=work.root, options=options)
+        reports = self.how.case_reports
+        reports = has_case_reports(len(name_of)) if reports is None else reports
+        setup = Setup(run=self.store.run, root=work.root, options=options, reports=reports, pictures=self.how.pictures)
         known = self.store.cases()
-        gone = [c for c in known if self._is_mine(c) and c not in set(mine)]
+        if not self.how.replace:
+            earlier = {c: str(row["protocol_id"] or "") for c, row in known.items()}
+            refuse_other_protocols(self.store.run, earlier, {c: options[name_of[c]].protocol.id for c in mine})
+        of_mine = set(mine)
+        gone = [c for c in known if self._is_mine(c) and c not in of_mine and (not beside or self._is_here(c, work))]
         tasks = self._to_do(work, mine, options, name_of, known)
         report.n_cases, report.n_gone = len(mine), len(gone)
         report.n_kept = len(mine) - len(tasks)
@@ -177,18 +198,25 @@ class _Run:
             report.is_interrupted = True
         except OutputError as error:
             report.error = error
-        return self._end(work, options, gone)
+        return self._end(work, options, gone, of_mine)
 
     def _is_mine(self, case_id: str) -> bool:
         shard = self.how.shard
         return shard is None or shard_of(case_id, shard[1]) == shard[0]
+
+    def _below(self, root: Path) -> list[str]:
+        return [path.absolute().relative_to(root).as_posix() for path in self.paths]
+
+    def _is_here(self, case_id: str, work: WorkList) -> bool:
+        """Return whether a case was called by one of the folders that are looked at."""
+        return any(case_id == name or case_id.startswith((f"{name}/", f"{name}~")) for name in self._below(work.root))
 
     # -- nothing to do
 
     def _is_unchanged(self) -> bool:
         """Return whether neither files nor options have changed since a run that left nothing undone."""
         last = self.store.load_json(_STAMP_FILE)
-        if not last.get("files") or self.how.shard:
+        if not last.get("files") or self.how.shard or self.how.keep_others:
             return False
         _, files = files_under(self.paths)
         if tree_stamp(files) != last["files"]:
@@ -201,6 +229,7 @@ class _Run:
         if any(row["status"] not in FINAL or not row["key"] for row in cases.values()):
             return False
         report.cases, report.n_cases, report.n_kept = cases, len(cases), len(cases)
+        report.n_stored = len(cases)
         report.n_objects_left_out = int(last.get("left_out", 0))
         return True
 
@@ -288,13 +317,18 @@ class _Run:
     def _keep(self, case: Case) -> None:
         self.report.case = case
 
-    def _end(self, work: WorkList, options: Mapping[str, AuditOptions], gone: Sequence[str]) -> RunReport:
-        report = self.report
+    def _end(
+        self, work: WorkList, options: Mapping[str, AuditOptions], gone: Sequence[str], mine: set[str]
+    ) -> RunReport:
+        report, others = self.report, self.how.keep_others
         try:
             self.store.fold(gone=() if report.is_interrupted else gone)
-            report.cases = self.store.cases()
-            self.store.save_json("hashes.json", self.hashes)
-            whole = not report.is_interrupted and report.error is None and not self.how.shard
+            stored = self.store.cases()
+            report.n_stored = len(stored)
+            report.cases = {c: row for c, row in stored.items() if c in mine} if others else stored
+            earlier = self.store.load_json("hashes.json") if others else {}
+            self.store.save_json("hashes.json", {**earlier, **self.hashes})
+            is_ended = not report.is_interrupted and report.error is None and not self.how.shard
             _, name_of = self.options_of(list(work.cases))
             stamp = {
                 "files": work.stamp,
@@ -302,8 +336,8 @@ class _Run:
                 "case_ids": list(work.cases),
                 "left_out": report.n_objects_left_out,
             }
-            self.store.save_json(_STAMP_FILE, stamp if whole else {})
-            self.store.journal("end" if whole else "stopped", shard=self.how.shard_name, computed=report.computed)
+            self.store.save_json(_STAMP_FILE, stamp if is_ended and not others else {})
+            self.store.journal("end" if is_ended else "stopped", shard=self.how.shard_name, computed=report.computed)
         except OutputError as error:
             report.error = report.error or error
             with suppress(OSError, DvhkitError):
@@ -327,6 +361,17 @@ def _options_stamp(options: Mapping[str, AuditOptions], name_of: Mapping[str, st
     return digest(
         json.dumps([sorted((n, sorted(options_parts(o).items())) for n, o in options.items()), dict(name_of)])
     )
+
+
+def refuse_other_protocols(run: Path, earlier: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Raise `InputError` where a case has a result of another protocol already: that is nobody's to lose."""
+    others = {earlier[case] for case, protocol in now.items() if earlier.get(case) and earlier[case] != protocol}
+    if others:
+        raise InputError(
+            f"this folder holds results of another protocol: {', '.join(sorted(others))}.",
+            path=run,
+            remedy="Name another --out, or say --replace.",
+        )
 
 
 def parse_shard(text: str) -> tuple[int, int]:

@@ -1,12 +1,23 @@
-"""What a run writes beside its store: summary.csv always; audit.json and report.html where somebody can read them."""
+"""What a run writes beside its store: index.html and summary.csv always; the rest where somebody can read it.
+
+::
+
+    RUN/index.html       cases by rules, links to reports
+    RUN/summary.csv      a row a case and rule
+    RUN/audit.json       up to 500 cases
+    RUN/report.html      up to 30 cases on one page; one plan with its slices
+    RUN/reports/*.html   a report a case, where there are 2 to 500
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dvhkit.archive.run_index import INDEX, REPORTS, report_path, write_index
 from dvhkit.archive.store import Store
+from dvhkit.errors import DvhkitError
 from dvhkit.outputs.csv_text import summary_csv
 from dvhkit.outputs.files import write_text_whole
 from dvhkit.outputs.records import json_text, read_audit
@@ -20,13 +31,20 @@ if TYPE_CHECKING:
 # A JSON file of a gigabyte, or a page of a thousand plots, serves nobody: larger runs are asked through their store.
 MOST_IN_JSON = 500
 MOST_IN_REPORT = 30
+MOST_IN_SHORT = 300
+MOST_REPORTS = 500
+# In the head of a report of one page a case.
+SHORT_MARK = '<meta name="dvhkit-form" content="short">'
+_HEAD_BYTES = 4096
 _AT_A_TIME = 50
 
 
-def records_of(store: Store) -> Iterator[AuditRecord]:
-    """Yield the record of each case in a store, some at a time in memory."""
+def records_of(store: Store, only: Collection[str] | None = None) -> Iterator[AuditRecord]:
+    """Yield the record of each case in a store (or of some), some at a time in memory."""
     batch: list[object] = []
     for document in store.documents():
+        if only is not None and document["case"] not in only:
+            continue
         batch.append(document)
         if len(batch) == _AT_A_TIME:
             yield from _records(batch)
@@ -38,39 +56,100 @@ def _records(documents: Sequence[object]) -> tuple[AuditRecord, ...]:
     return read_audit(json_text({"schema": AUDIT_SCHEMA, "cases": list(documents)})) if documents else ()
 
 
-def write_run_files(store: Store, n_cases: int, scene: Scene | None = None) -> list[str]:
-    """Write summary.csv, audit.json and report.html of a run, and return the names of those that were written.
+def write_case_report(run: Path, record: AuditRecord, scene: Scene | None = None) -> None:
+    """Write the report of one case of a run beside those of the others."""
+    from dvhkit.outputs.report.case_report import html_report
 
-    `scene` is what the report of one plan shows of the patient. audit.json and report.html hold every case, so they are
-    left out (and old ones taken away) where there are too many.
+    write_text_whole(report_path(run, record.case), html_report([record], scene=scene))
+
+
+def has_case_reports(n_cases: int) -> bool:
+    """Return whether each case of a run of so many has a report of its own."""
+    return 1 < n_cases <= MOST_REPORTS
+
+
+def write_run_files(
+    store: Store, n_cases: int, scene: Scene | None = None, *, short: bool = False, with_reports: bool | None = None
+) -> list[str]:
+    """Write what stands beside the store of a run, and return the names of what was written.
+
+    audit.json and report.html hold every case, so they are left out (and old ones taken away) where there are too many.
+
+    Parameters
+    ----------
+    scene
+        What the report of one plan shows of the patient.
+    short
+        One page a case in report.html.
+    with_reports
+        Whether each case has a report of its own; None for where there are few enough. Reports that are there stay:
+        whoever computes a case writes its report.
     """
     run = store.run
     written = ["summary.csv"]
     heading = ""
     rows: dict[str, str] = {}
     kept: dict[str, AuditRecord] = {}
+    with_reports = has_case_reports(n_cases) if with_reports is None else with_reports
     for record in records_of(store):
         heading, _, rows[record.case] = summary_csv([record]).partition("\n")
-        if n_cases <= MOST_IN_REPORT:
+        if n_cases <= _most(short=short):
             kept[record.case] = record
+        if with_reports and not report_path(run, record.case).exists():
+            write_case_report(run, record)
     write_text_whole(run / "summary.csv", "".join([heading, "\n", *(rows[case] for case in sorted(rows))]))
     if n_cases <= MOST_IN_JSON:
         documents = sorted(store.documents(), key=lambda d: str(d["case"]))
         write_text_whole(run / "audit.json", json_text({"schema": AUDIT_SCHEMA, "cases": documents}))
         written.append("audit.json")
-    if n_cases <= MOST_IN_REPORT:
+    if n_cases <= _most(short=short):
         from dvhkit.outputs.report.case_report import html_report
 
-        write_text_whole(run / "report.html", html_report([kept[case] for case in sorted(kept)], scene=scene))
+        html = html_report([kept[case] for case in sorted(kept)], scene=scene, short=short)
+        write_text_whole(run / "report.html", html)
         written.append("report.html")
     for name in {"audit.json", "report.html"} - set(written):
         (run / name).unlink(missing_ok=True)
-    return written
+    _drop_reports(run, set(rows) if with_reports else set())
+    write_index(store)
+    return [*written, INDEX]
 
 
-def has_run_files(run: Path, n_cases: int) -> bool:
-    """Return whether the files that a run of so many cases writes are there."""
-    names = ["summary.csv"]
+def _drop_reports(run: Path, cases: set[str]) -> None:
+    """Take away the reports of cases that are no longer there."""
+    expected = {report_path(run, case) for case in cases}
+    for path in (run / REPORTS).glob("*.html"):
+        if path not in expected:
+            path.unlink(missing_ok=True)
+
+
+def has_run_files(run: Path, n_cases: int, *, short: bool = False) -> bool:
+    """Return whether the files that a run of so many cases writes are there, the report in the form asked for."""
+    names = ["summary.csv", INDEX]
     names += ["audit.json"] if n_cases <= MOST_IN_JSON else []
-    names += ["report.html"] if n_cases <= MOST_IN_REPORT else []
-    return all((run / name).exists() for name in names)
+    names += ["report.html"] if n_cases <= _most(short=short) else []
+    return all((run / name).exists() for name in names) and _is_short(run / "report.html") == short
+
+
+def _most(*, short: bool) -> int:
+    return MOST_IN_SHORT if short else MOST_IN_REPORT
+
+
+def _is_short(report: Path) -> bool:
+    try:
+        with report.open("rb") as file:
+            return SHORT_MARK.encode() in file.read(_HEAD_BYTES)
+    except OSError:
+        return False
+
+
+def protocols_in(run: Path) -> dict[str, str]:
+    """Return the protocol's ID of each case whose result is in a run's folder, by its store or by its audit.json."""
+    store = Store(run)
+    if (store.folder / "store.json").exists():
+        return {case: str(row["protocol_id"] or "") for case, row in store.cases().items()}
+    try:
+        records = read_audit((run / "audit.json").read_text(encoding="utf-8"))
+    except (OSError, UnicodeError, DvhkitError):
+        return {}
+    return {record.case: record.protocol_id for record in records}

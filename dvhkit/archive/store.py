@@ -109,13 +109,17 @@ class Store:
         folder = self.folder / "pending"
         return sorted(p for p in folder.glob("*.json") if not p.name.startswith(".")) if folder.is_dir() else []
 
-    def write_objects(self, objects: Iterable[ObjectRow]) -> None:
-        """Write what was found in the folders."""
+    def write_objects(self, objects: Iterable[ObjectRow], *, beside: Sequence[str] | None = None) -> None:
+        """Write what was found in the folders; with `beside`, rows of all but these folders stay as they are."""
         if not has_arrow():
             return
         import pyarrow as pa
 
-        table = pa.Table.from_pylist([asdict(row) for row in objects], schema=schema("objects"))
+        rows = [asdict(row) for row in objects]
+        if beside is not None and self.parts("objects"):
+            folders = tuple(f"{name}/" for name in beside)
+            rows += [row for row in self.read("objects").to_pylist() if not str(row["path"]).startswith(folders)]
+        table = pa.Table.from_pylist(rows, schema=schema("objects"))
         write_bytes_whole(self.folder / "objects" / "part-all.parquet", _parquet(table))
 
     # -- reading
@@ -142,6 +146,10 @@ class Store:
                     yield json.loads(text)
         for path in dict(sorted(new.items())).values():
             yield _document(path)["document"]
+
+    def pending_documents(self) -> Iterator[dict[str, Any]]:
+        """Yield what is finished and not folded yet, whole: see `dvhkit.archive.tables`."""
+        yield from map(_document, self.pending())
 
     def cases(self) -> dict[str, dict[str, Any]]:
         """Return the row of each case in the table ``cases``, and of those that are finished but not folded."""

@@ -63,15 +63,17 @@ class WorkList:
     stamp: str | None
 
 
-def make_work_list(paths: Sequence[Path], *, progress: ScanProgress | None = None) -> WorkList:
+def make_work_list(paths: Sequence[Path], *, progress: ScanProgress | None = None, beside: bool = False) -> WorkList:
     """Return what there is to do under `paths`; each file is opened once, for its header.
+
+    `beside`: one folder is called from the folder that it is in, as one of several is.
 
     Raises
     ------
     InputError
         If there is nothing at a path, or no structure set and no dose at all.
     """
-    root, files = files_under(paths)
+    root, files = files_under(paths, beside=beside)
     stamp = tree_stamp(files)
     report = None if progress is None else (lambda count: progress(count, len(files)))
     index = index_files(files, root=root, progress=report)
@@ -96,17 +98,21 @@ def _listed(index: DicomIndex, only: Path | None, stamp: str | None) -> WorkList
     return WorkList(root=root, cases=cases, objects=tuple(_objects(index, cases)), patients=patients, stamp=stamp)
 
 
-def files_under(paths: Sequence[Path]) -> tuple[Path, list[Path]]:
+def files_under(paths: Sequence[Path], *, beside: bool = False) -> tuple[Path, list[Path]]:
     """Return the folder that all of `paths` share, and the files at or under them."""
     for path in paths:
         if not path.exists():
             raise InputError("there is no such file or folder.", path=path, remedy="Check the name.")
-    if len(paths) == 1:
+    if len(paths) == 1 and not beside:
         root = paths[0] if paths[0].is_dir() else paths[0].parent
         return root, find_files(root)
-    root = Path(os.path.commonpath([str(p.absolute() if p.is_dir() else p.absolute().parent) for p in paths]))
+    root = Path(os.path.commonpath([str(_base(path.absolute(), beside=beside)) for path in paths]))
     found = {file: None for path in paths for file in find_files(path.absolute())}
     return root, sorted(found)
+
+
+def _base(path: Path, *, beside: bool) -> Path:
+    return path if path.is_dir() and not beside else path.parent
 
 
 def tree_stamp(files: Iterable[Path], *, now_ns: int | None = None) -> str | None:

@@ -30,11 +30,16 @@ FINAL = (AUDITED, ERROR)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What all cases of a run share: where they lie, where results go, and the options by name."""
+    """What all cases of a run share: where they lie, where results go, the options by name, and what is drawn.
+
+    `reports` says whether each case gets a report of its own, `pictures` whether that shows the patient.
+    """
 
     run: Path
     root: Path
     options: Mapping[str, AuditOptions]
+    reports: bool = False
+    pictures: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +89,11 @@ def audit_task(setup: Setup, task: Task, *, seen: Callable[[Case], object] | Non
     structures: list[dict[str, Any]] = []
     content: dict[str, str] = {}
 
+    read: list[Case] = []
+
     def see(case: Case) -> None:
+        if setup.pictures:
+            read.append(case)
         structures.extend(_structure_rows(case))
         content.update(content_digests(case))
         if seen is not None:
@@ -97,8 +106,19 @@ def audit_task(setup: Setup, task: Task, *, seen: Callable[[Case], object] | Non
         task, outcome.record, status, key=key, structures=structures, seconds=time.monotonic() - started
     )
     document["case"]["content"] = json.dumps(content)
+    if setup.reports:
+        _write_report(setup, outcome.record, read[0] if read else None)
+    # After the report: a case that is in the store is not done again.
     Store(setup.run).put(document)
     return Done(case_id=task.case_id, status=status, all_met=outcome.record.all_met, hashes=hashes.kept())
+
+
+def _write_report(setup: Setup, record: AuditRecord, case: Case | None) -> None:
+    from dvhkit.archive.run_files import write_case_report
+    from dvhkit.jobs.scene import gather_scene
+
+    scene = gather_scene(case, record) if setup.pictures and case is not None else None
+    write_case_report(setup.run, record, scene)
 
 
 def put_failure(setup: Setup, task: Task, status: str, reason: str, seconds: float) -> Done:

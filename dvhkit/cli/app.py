@@ -15,7 +15,9 @@ from dvhkit.cli.audit import audit
 from dvhkit.cli.check_dvh import check_dvh
 from dvhkit.cli.cohort import cohort
 from dvhkit.cli.commission import commission
+from dvhkit.cli.compare import compare
 from dvhkit.cli.contours import contours_app
+from dvhkit.cli.contours_approve import approvals, approve
 from dvhkit.cli.contours_consensus import consensus
 from dvhkit.cli.ctv import ctv_app
 from dvhkit.cli.deidentify import deidentify
@@ -23,6 +25,7 @@ from dvhkit.cli.diff import diff
 from dvhkit.cli.dvh import dvh
 from dvhkit.cli.export import export
 from dvhkit.cli.import_masks import import_
+from dvhkit.cli.index import index
 from dvhkit.cli.inspect import inspect
 from dvhkit.cli.lesions import lesions_app
 from dvhkit.cli.listen import listen
@@ -53,6 +56,8 @@ app.command()(query)
 app.command()(table)
 app.command()(diff)
 app.command()(cohort)
+app.command()(compare)
+app.command()(index)
 app.command()(dvh)
 app.command()(inspect)
 app.command()(export)
@@ -73,7 +78,8 @@ app.add_typer(margin_app)
 app.add_typer(target_app)
 app.add_typer(ctv_app)
 app.add_typer(plot_app)
-contours_app.command()(consensus)
+for verb in (consensus, approve, approvals):
+    contours_app.command()(verb)
 app.add_typer(contours_app)
 app.add_typer(lesions_app)
 

@@ -23,7 +23,8 @@ from dvhkit.cli.options import (
     UncoveredOption,
     acceptances,
 )
-from dvhkit.cli.streams import announce_first_run, reading_progress
+from dvhkit.cli.report_form import Form
+from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run, note_console, reading_progress
 from dvhkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def positive_alpha_beta(alpha_beta_gy: float | None) -> float | None:
     return alpha_beta_gy
 
 
+NO_PROTOCOL = "none"
 # The highest that anybody states for a tissue is some 30 Gy.
 MOST_ALPHA_BETA_GY = 50.0
 
@@ -53,7 +55,11 @@ def audit(
     ] = None,
     protocol: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--protocol", metavar="ID|FILE", help="A shipped protocol's ID, or a YAML file."),
+        typer.Option(
+            "--protocol",
+            metavar="ID|FILE|none",
+            help="A shipped protocol's ID, or a YAML file; none: numbers only, nothing is judged.",
+        ),
     ] = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045
@@ -62,6 +68,14 @@ def audit(
     context: Annotated[
         Optional[Path],  # noqa: UP045 -- typer reads it
         typer.Option("--context", metavar="FILE", help="Clinical context (YAML) that rules depend on."),
+    ] = None,
+    approvals: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(
+            "--approvals",
+            metavar="RECORD",
+            help="Record of contour approvals: answers context.contour_approvers by evidence; repeatable.",
+        ),
     ] = None,
     aliases: Annotated[
         Optional[Path],  # noqa: UP045
@@ -128,8 +142,30 @@ def audit(
     engine: EngineOption = None,
     uncovered: UncoveredOption = "refuse",
     pictures: Annotated[
-        bool, typer.Option("--pictures/--no-pictures", help="Put slices with contours and dose into one plan's report.")
-    ] = True,
+        Optional[bool],  # noqa: UP045
+        typer.Option(
+            "--pictures/--no-pictures",
+            help="Put slices with contours and dose into reports; if not said, into that of a single plan.",
+        ),
+    ] = None,
+    case_reports: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option(
+            "--case-reports/--no-case-reports", help="A report a case; if not said, where there are 2 to 500 cases."
+        ),
+    ] = None,
+    short: Annotated[bool, typer.Option("--short", help="Make report.html one page a case, to print.")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Print report.html to report.pdf, too.")] = False,
+    encapsulate: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--encapsulate", metavar="FILE", help="File one plan's report as DICOM (Encapsulated PDF), too."),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace results of another protocol that are in --out.")
+    ] = False,
+    keep_others: Annotated[
+        bool, typer.Option("--keep-others", help="Keep cases of --out that lie elsewhere than under PATH.")
+    ] = False,
     jobs: Annotated[
         str, typer.Option("--jobs", metavar="N|auto", help="Worker processes; auto: as many as suit the machine.")
     ] = "auto",
@@ -154,10 +190,11 @@ def audit(
 ) -> None:
     """Hold one plan, or every plan under some folders, against a protocol.
 
-    Writes audit.json, summary.csv, report.html and a store of tables into the --out folder. Cases whose result is
-    there already are not computed again, so the same command goes on with a run that was stopped. Exit code 0: every
-    rule met; 1: some rule failed or could not be judged, or none applied (nothing was judged, so nothing is met); 2:
-    unusable input; 3: a fault of ours, or a case whose process crashed, hung or ran out of memory; 130: stopped.
+    Writes index.html, report.html, summary.csv, audit.json and a store of tables into the --out folder. Cases whose
+    result is there already are not computed again, so the same command goes on with a run that was stopped. Exit code
+    0: every rule met; 1: some rule failed or could not be judged, or none applied (nothing was judged, so nothing is
+    met); 2: unusable input; 3: a fault of ours, or a case whose process crashed, hung or ran out of memory; 130:
+    stopped.
     Numbers that a finding withholds are shown and judge nothing; --accept CODE vouches for one code.
 
     --rtstruct, --rtdose, --rtplan and --image choose the files of one plan where the UIDs leave a choice open.
@@ -167,6 +204,7 @@ def audit(
 
     [dim]Example:[/dim]  dvhkit audit plans/ --protocol oligoprogressive-liver-2025 --out results
     """
+    from dvhkit.jobs.approvals import read_record
     from dvhkit.jobs.batch import AuditOptions
     from dvhkit.outputs.files import require_writable_folder
     from dvhkit.protocols.files.context import load_context
@@ -185,6 +223,8 @@ def audit(
     loaded = load(protocol) if protocol is not None else None
     waived = load_waivers(waivers, loaded) if waivers and loaded else ()
     require_writable_folder(out)
+    form = Form(pictures=pictures, short=short, pdf=pdf or encapsulate is not None)
+    form.require_printer()
     options = AuditOptions(
         protocol=loaded or _no_protocol(),
         context=load_context(context) if context else {},
@@ -197,22 +237,39 @@ def audit(
         accept=acceptances(accept, site),
         identify=identify,
         waivers=waived,
+        approvals=tuple(read_record(path) for path in approvals or ()),
     )
     named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame)
     if any(named) and add:
         raise InputError("files are named for one plan, not for a sum.", remedy="Leave out --add, or the files.")
-    if len(paths) > 1 and (add or any(named)):
+    if len(paths) > 1 and (add or any(named) or encapsulate):
         raise InputError("this is for one plan; several folders are named.", remedy="Name one PATH.")
     if add:
+        if encapsulate is not None:
+            raise InputError("--encapsulate is for one plan, not for a sum.", remedy="Leave out --add.")
+        audit_run.refuse_other_protocol(out, options, replace=replace)
         outcome = _of_sum([paths[0], *add], options, eqd2_alpha_beta_gy=add_eqd2, allow_unlike=unlike_fractions)
-        raise typer.Exit(audit_run.show_one(outcome, out, pictures=pictures))
+        raise typer.Exit(audit_run.show_one(outcome, out, form))
     work = _named_work(Path(paths[0]), named) if any(named) else None
+    about = _plan_file(work or _named_work(Path(paths[0]), named)) if encapsulate is not None else None
     if add_eqd2 is not None or unlike_fractions:
         raise InputError("there is nothing to add.", remedy="Name the other plan with --add PLAN.")
-    how = audit_run.run_options(jobs, shard=shard, scheduler=scheduler, case_timeout_s=case_timeout)
+    how = audit_run.run_options(
+        jobs,
+        shard=shard,
+        scheduler=scheduler,
+        case_timeout_s=case_timeout,
+        case_reports=case_reports,
+        pictures=bool(pictures),
+        replace=replace,
+        keep_others=keep_others,
+    )
     asked = audit_run.Asked(options=options, load=load, plans=plans, has_protocol=loaded is not None)
     folders = [Path(path) for path in paths]
-    raise typer.Exit(audit_run.audit_run(folders, out, asked, how, why=why, pictures=pictures, work=work))
+    code = audit_run.audit_run(folders, out, asked, how, form, why=why, work=work)
+    if encapsulate is not None and about is not None and code in (0, EXIT_NOT_MET):
+        _encapsulate(out, about, encapsulate)
+    raise typer.Exit(code)
 
 
 def _protocol_loader(aliases: Path | None, *, verified_only: bool) -> Callable[[str], Protocol]:
@@ -223,6 +280,8 @@ def _protocol_loader(aliases: Path | None, *, verified_only: bool) -> Callable[[
     known = load_aliases(aliases) if aliases else None
 
     def load(name: str) -> Protocol:
+        if name == NO_PROTOCOL:
+            return _no_protocol()
         loaded = load_protocol(name).verified_only() if verified_only else load_protocol(name)
         return with_aliases(loaded, known) if known else loaded
 
@@ -230,10 +289,10 @@ def _protocol_loader(aliases: Path | None, *, verified_only: bool) -> Callable[[
 
 
 def _no_protocol() -> Protocol:
-    """Return what stands where each case has a protocol of its own."""
+    """Return what asks for nothing: numbers alone are told, or each case has a protocol of its own."""
     from dvhkit.protocols.files.load import Protocol
 
-    return Protocol(id="", version="", title="", rules=())
+    return Protocol(id=NO_PROTOCOL, version="", title="No protocol", rules=())
 
 
 class NamedFiles(NamedTuple):
@@ -258,6 +317,20 @@ def _named_work(path: Path, named: NamedFiles) -> WorkList:
     if files.problem is not None:
         raise files.problem
     return list_files(files, path if path.is_dir() else path.parent)
+
+
+def _plan_file(work: WorkList) -> Path:
+    """Return the object that a plan's report is about."""
+    (files,) = work.cases.values()
+    return files.rtplan or files.rtstruct or files.rtdose[0]
+
+
+def _encapsulate(out: Path, about: Path, target: Path) -> None:
+    """File the printed report of one plan as DICOM in the plan's study."""
+    from dvhkit.outputs.encapsulated_pdf import write_encapsulated_pdf
+
+    write_encapsulated_pdf(target, (out / "report.pdf").read_bytes(), source=about, title="Plan audit (dvhkit)")
+    note_console().print(f"wrote {target}", markup=False, soft_wrap=True)
 
 
 def _of_sum(

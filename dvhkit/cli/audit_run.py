@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dvhkit.cli.options import worker_count
+from dvhkit.cli.report_form import Form
 from dvhkit.cli.streams import (
     EXIT_FAULT,
     EXIT_NOT_MET,
@@ -34,7 +35,9 @@ MOST_SHOWN = 3
 _MOST_LISTED = 50
 _EXIT_INTERRUPTED = 130
 _WHAT = {
+    "index.html": "cases by rules, with links: open it in a browser",
     "report.html": "the report: open it in a browser",
+    "report.pdf": "the report, to print and file",
     "summary.csv": "one row a case and rule",
     "audit.json": "everything, for programs",
     "store": "tables for `dvhkit query`, DuckDB, pandas, polars",
@@ -61,7 +64,26 @@ class Asked:
         return options_for(read_plans(self.plans), self.options, self.load, case_ids, has_protocol=self.has_protocol)
 
 
-def run_options(jobs: str, *, shard: str | None, scheduler: str | None, case_timeout_s: float | None) -> RunOptions:
+def refuse_other_protocol(out: Path, options: AuditOptions, *, replace: bool) -> None:
+    """Refuse to write over the results of another protocol."""
+    from dvhkit.archive.run import refuse_other_protocols
+    from dvhkit.archive.run_files import protocols_in
+
+    if not replace:
+        refuse_other_protocols(out, protocols_in(out), dict.fromkeys(protocols_in(out), options.protocol.id))
+
+
+def run_options(
+    jobs: str,
+    *,
+    shard: str | None,
+    scheduler: str | None,
+    case_timeout_s: float | None,
+    case_reports: bool | None = None,
+    pictures: bool = False,
+    replace: bool = False,
+    keep_others: bool = False,
+) -> RunOptions:
     """Return how a run goes about its work, from the words of the command line."""
     from dvhkit.archive.run import RunOptions, parse_shard
 
@@ -70,6 +92,10 @@ def run_options(jobs: str, *, shard: str | None, scheduler: str | None, case_tim
         shard=parse_shard(shard) if shard is not None else None,
         scheduler=scheduler,
         case_timeout_s=case_timeout_s,
+        case_reports=case_reports,
+        pictures=pictures,
+        replace=replace,
+        keep_others=keep_others,
     )
 
 
@@ -78,9 +104,9 @@ def audit_run(
     out: Path,
     asked: Asked,
     how: RunOptions,
+    form: Form,
     *,
     why: bool,
-    pictures: bool = True,
     work: WorkList | None = None,
 ) -> int:
     """Audit every case under `paths` (or of `work`) into `out`, show what came of it, and return the exit code."""
@@ -102,15 +128,15 @@ def audit_run(
     if report.is_interrupted or report.error is not None:
         return _stopped(report, out)
     store = Store(out)
-    if report.n_cases == 1:
+    if report.n_stored == 1:
         _raise_alone(report)
     _show(report, store)
     if not how.shard:
-        _write(report, store, out, _scene(report, store) if pictures else None)
+        _write(report, store, out, paths, how, form)
     return _exit_code(report)
 
 
-def show_one(outcome: CaseOutcome, out: Path, *, pictures: bool) -> int:
+def show_one(outcome: CaseOutcome, out: Path, form: Form) -> int:
     """Show and write the audit of a sum, or of files chosen by hand: no case of an archive. Return the exit code."""
     from dvhkit.jobs.scene import gather_scene
     from dvhkit.outputs import records, tables
@@ -120,13 +146,14 @@ def show_one(outcome: CaseOutcome, out: Path, *, pictures: bool) -> int:
     if outcome.error is not None:
         raise outcome.error
     console, record = out_console(), outcome.record
-    scene = gather_scene(outcome.case, record) if pictures and outcome.case is not None else None
+    wanted = form.pictures is not False and not form.short and outcome.case is not None
+    scene = gather_scene(outcome.case, record) if wanted and outcome.case is not None else None
     for renderable in tables.audit_view(record):
         console.print(renderable)
     write_json(str(out / "audit.json"), records.audit_document([record]))
     write_text_whole(out / "summary.csv", tables.summary_csv([record]))
-    write_text_whole(out / "report.html", case_report.html_report([record], scene=scene))
-    _say_written(out, ["report.html", "summary.csv", "audit.json"])
+    write_text_whole(out / "report.html", case_report.html_report([record], scene=scene, short=form.short))
+    _say_written(out, ["report.html", *form.print_in(out), "summary.csv", "audit.json"])
     return 0 if record.all_met else EXIT_NOT_MET
 
 
@@ -202,7 +229,7 @@ def _show(report: RunReport, store: Store) -> None:
 
     console = out_console()
     if report.n_cases <= _MOST_LISTED:
-        records = sorted(records_of(store), key=lambda record: record.case)
+        records = sorted(records_of(store, report.cases), key=lambda record: record.case)
         for record in islice(records, MOST_SHOWN):
             for renderable in tables.audit_view(record):
                 console.print(renderable)
@@ -210,7 +237,7 @@ def _show(report: RunReport, store: Store) -> None:
             console.print(tables.audit_summary_table(records))
     if report.n_cases > 1:
         errors = {case: str(row["error"]) for case, row in report.cases.items() if row["error"]}
-        for renderable in matrix_view(store.verdicts(), errors):
+        for renderable in matrix_view((cell for cell in store.verdicts() if cell[0] in report.cases), errors):
             console.print(renderable)
         console.print(_headline(report), markup=False, soft_wrap=True)
 
@@ -228,23 +255,35 @@ def _headline(report: RunReport) -> str:
     return f"{text}; {'; '.join(parts)}."
 
 
-def _scene(report: RunReport, store: Store) -> Scene | None:
+def _scene(report: RunReport, store: Store, paths: Sequence[Path], form: Form) -> Scene | None:
     """Return what the report of one plan shows of the patient."""
     from dvhkit.archive.run_files import records_of
-    from dvhkit.jobs.scene import gather_scene
+    from dvhkit.errors import DvhkitError
+    from dvhkit.jobs.scene import gather_scene, read_again
 
-    if report.case is None or report.n_cases != 1:
+    if report.n_stored != 1 or form.short or form.pictures is False:
         return None
-    return gather_scene(report.case, next(records_of(store)))
+    try:
+        case = report.case or read_again(paths)
+    except DvhkitError:
+        return None  # the record was kept from before; its report then does without slices
+    return gather_scene(case, next(records_of(store)))
 
 
-def _write(report: RunReport, store: Store, out: Path, scene: Scene | None) -> None:
+def _write(report: RunReport, store: Store, out: Path, paths: Sequence[Path], how: RunOptions, form: Form) -> None:
     from dvhkit.archive.run_files import has_run_files, write_run_files
     from dvhkit.archive.store import has_arrow
 
-    changed = report.computed or report.n_gone or not has_run_files(out, report.n_cases)
-    written = write_run_files(store, report.n_cases, scene) if changed else ["summary.csv"]
-    shown = [name for name in ("report.html", "summary.csv", "audit.json") if name in written or not changed]
+    stands = has_run_files(out, report.n_stored, short=form.short)
+    written = ["summary.csv"]
+    if report.computed or report.n_gone or not stands:
+        scene = _scene(report, store, paths, form)
+        reports = how.case_reports or None
+        written = write_run_files(store, report.n_stored, scene, short=form.short, with_reports=reports)
+    shown = ["report.html", *form.print_in(out), "index.html", "summary.csv", "audit.json"]
+    if report.n_stored > 1:
+        shown.insert(0, shown.pop(shown.index("index.html")))
+    shown = [name for name in shown if name in written or stands or name == "report.pdf"]
     _say_written(out, [*(n for n in shown if (out / n).exists()), *(["store"] if has_arrow() else [])])
     if not has_arrow():
         note_console().print(

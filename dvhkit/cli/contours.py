@@ -48,6 +48,10 @@ def compare(
         Optional[Path],  # noqa: UP045
         typer.Option("--context", metavar="FILE", help="Clinical context (YAML) that rules depend on."),
     ] = None,
+    criteria: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--criteria", metavar="FILE", help="Grade B's contours by these limits (YAML; shipped: example)."),
+    ] = None,
     rx: RxOption = None,
     fractions: FractionsOption = None,
     registration: RegistrationOption = None,
@@ -68,13 +72,17 @@ def compare(
     """
     from dvhkit.errors import InputError
     from dvhkit.jobs.compare import DoseQuestion, compare_structures
+    from dvhkit.jobs.grading import graded
     from dvhkit.jobs.structure_sets import read_pairs
     from dvhkit.outputs import comparison as views
+    from dvhkit.outputs.approvals import grade_lines
     from dvhkit.outputs.tables import findings_panels
     from dvhkit.protocols.files.context import load_context
+    from dvhkit.protocols.files.criteria import load_criteria
 
     if by not in ("name", "number"):
         raise InputError(f"structures pair by name or number, not by {by!r}.")
+    limits = load_criteria(criteria) if criteria else None
     announce_first_run()
     asked = None
     if dose is not None or protocol is not None:
@@ -91,8 +99,9 @@ def compare(
         same_frame=same_frame,
         dose=asked,
     )
+    found = graded(found, limits) if limits else found
     put_out(
-        (*views.comparison_view(found), *findings_panels(found.findings)),
+        (*views.comparison_view(found), *grade_lines(found.grades), *findings_panels(found.findings)),
         json=(json, views.comparison_document(found)),
         texts=[
             (csv, views.comparison_csv(found)),

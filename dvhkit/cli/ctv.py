@@ -103,6 +103,7 @@ def vertebra(
         include=_involvement(include or "", extent=False)[0],
         rtstruct=rtstruct,
         image=image,
+        name=name,
     )
     written = write_ctv(run, out, name=name, compartments=compartments) if out is not None else None
     if json_target is not None:

@@ -44,8 +44,12 @@ class CtvRun:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What is odd about the data and the compartments."""
+        from dvhkit.targets.vertebra.choice import names_against_levels
+
         of_case = (f for f in self.case.findings if f.code not in _BESIDE_THE_POINT)
-        return (*of_case, *(f for r in self.plan.levels for f in r.vertebra.findings))
+        of_levels = (f for r in self.plan.levels for f in r.vertebra.findings)
+        named = names_against_levels((self.gtv.name, self.ctv_name), [r.vertebra.level for r in self.plan.levels])
+        return (*of_case, *self.plan.scene.findings, *named, *of_levels)
 
     @property
     def passes(self) -> bool:
@@ -77,8 +81,9 @@ def plan_from_files(
     rtstruct: Path | None,
     image: Path | None,
     ctv: str | None = None,
+    name: str = "CTV",
 ) -> CtvRun:
-    """Read the case and apply the rules; with `ctv`, check that structure."""
+    """Read the case and apply the rules; with `ctv`, check that structure, else make one called `name`."""
     from dvhkit.targets.vertebra.anatomy.grid import filled_by
     from dvhkit.targets.vertebra.check import check_ctv
     from dvhkit.targets.vertebra.ctv import plan_ctv
@@ -103,7 +108,7 @@ def plan_from_files(
     )
     plan = plan_ctv(scene, rules, include=include)
     if drawn is None:
-        return CtvRun(case=case, gtv=target, plan=plan, profile=rules, label_files=files)
+        return CtvRun(case=case, gtv=target, plan=plan, profile=rules, ctv_name=name, label_files=files)
     field = filled_by(drawn, scene.grid)
     return CtvRun(
         case=case,

@@ -17,10 +17,13 @@ def listen(
     host: Annotated[
         str, typer.Option("--host", help="Address to listen on; 0.0.0.0 lets other machines in.")
     ] = "127.0.0.1",
-    protocol: Annotated[Optional[str], typer.Option("--protocol", metavar="ID|FILE")] = None,  # noqa: UP045
+    protocol: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--protocol", metavar="ID|FILE", help="What plans are held against; none: numbers only."),
+    ] = None,
     plans: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--plans", metavar="FILE", help="Which protocol for which plan, as `dvhkit audit` takes it."),
+        typer.Option("--plans", metavar="FILE", help="As of `dvhkit audit --plans`; case: a study UID."),
     ] = None,
     quiet_time: Annotated[
         float, typer.Option("--quiet-time", min=0.0, help="Audit an incomplete study after so many seconds.")
@@ -40,9 +43,9 @@ def listen(
 ) -> None:
     """Receive plan sets over DICOM, and audit each when it is complete or quiet.
 
-    Prints one JSON line a plan set; ends cleanly on SIGTERM. What was acknowledged lies on the disk, and a restart
-    audits what is left. Other machines are let in with --host; without --allow or TLS anybody who reaches the port may
-    store.
+    All audits go into one run, SPOOL/run. Prints one JSON line a plan set; ends cleanly on SIGTERM. What was
+    acknowledged lies on the disk, and a restart audits what is left. Other machines are let in with --host; without
+    --allow or TLS anybody who reaches the port may store.
 
     [dim]Example:[/dim]  dvhkit listen --out spool --protocol oligoprogressive-liver-2025
     """
@@ -56,12 +59,12 @@ def listen(
 
     if protocol and plans:
         raise InputError("--protocol and --plans say the same thing twice.", remedy="Give one of them.")
-    options = ["--protocol", protocol] if protocol else ["--plans", str(plans)] if plans else []
+    _require_usable(protocol, plans)
     spool = Spool(out, Limits(object_bytes=max_object_mb << 20, free_bytes=min_free_mb << 20))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    watch = Watch(spool, audit_options=options, quiet_s=quiet_time, told=_print_line)
+    watch = Watch(spool, quiet_s=quiet_time, told=_print_line, protocol=protocol, plans=plans)
     receiver = Receiver(
         spool,
         Listening(
@@ -80,6 +83,18 @@ def listen(
         watch.run(stop)
     finally:
         receiver.stop()
+
+
+def _require_usable(protocol: str | None, plans: Path | None) -> None:
+    """Refuse at once what every audit would stumble over."""
+    if protocol is not None and protocol != "none":
+        from dvhkit.protocols.files.load import load_protocol
+
+        load_protocol(protocol)
+    if plans is not None:
+        from dvhkit.archive.plans_csv import read_plans
+
+        read_plans(plans)
 
 
 def _print_line(record: dict[str, Any]) -> None:

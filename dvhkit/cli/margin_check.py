@@ -192,6 +192,7 @@ def _setup_view(
 
 
 def _write_folder(out: Path, document: dict[str, Any], measures: Sequence[MarginMeasure]) -> None:
+    from dvhkit.outputs.files import write_bytes_whole
     from dvhkit.outputs.pictures.margin_picture import margin_map_png, margin_map_svg
     from dvhkit.outputs.records import json_text
     from dvhkit.targets.achieved.margin_map import surface_map
@@ -204,7 +205,7 @@ def _write_folder(out: Path, document: dict[str, Any], measures: Sequence[Margin
         stem = "margin" if len(measures) == 1 else f"margin-{n}"
         picture = surface_map(measure)
         write_text(str(out / f"{stem}.svg"), margin_map_svg(picture))
-        (out / f"{stem}.png").write_bytes(margin_map_png(picture))
+        write_bytes_whole(out / f"{stem}.png", margin_map_png(picture))
         written += [f"{stem}.svg", f"{stem}.png"]
     note_console().print(f"wrote {', '.join(written)} to {out}", markup=False)
 
@@ -225,7 +226,7 @@ def _print(documents: Sequence[dict[str, Any]], chain: Sequence[Containment]) ->
 def _headline(document: dict[str, Any]) -> list[str]:
     from dvhkit.outputs.text import clean
 
-    lines = [f"{document['inner']} to {document['outer']}: {str(document['verdict']).upper()}"]
+    lines = [f"{document['inner']} to {document['outer']}: {_head_word(document)}"]
     if document.get("paired"):
         rivals = ", ".join(document["rivals"])
         lines[0] += f"  (paired {document['paired']}{'; others: ' + rivals if rivals else ''})"
@@ -235,14 +236,31 @@ def _headline(document: dict[str, Any]) -> list[str]:
     return [clean(lines[0]), *(f"  {clean(line)}" for line in lines[1:])]
 
 
+def _head_word(document: dict[str, Any]) -> str:
+    """Return the verdict; where nothing was asked for, nothing failed to be evaluated: the margin was measured."""
+    verdict = str(document["verdict"])
+    unasked = verdict == "not-evaluable" and not document["expected"] and document["directions"] is not None
+    return "MEASURED" if unasked else verdict.upper().replace("-", " ")
+
+
+def _short_directions(document: dict[str, Any]) -> set[str]:
+    """Return the directions in which a part of the surface is nearer than asked for, though the whole may not be."""
+    if document["against"] != "expected":
+        return set()
+    return {name for place in document["worst"] for name in str(place["direction"]).split("-")}
+
+
 def _table(document: dict[str, Any]) -> Any:  # noqa: ANN401 -- a rich table
     from rich.table import Table
 
+    short = _short_directions(document)
     table = Table(box=None, pad_edge=False)
     table.add_column("Direction")
     for heading in ("5 %", "median", "95 %", "recovered", "band", "asked for"):
         table.add_column(heading, justify="right")
     table.add_column("recovered is")
+    said = {name: str(row["verdict"]) for name, row in document["directions"].items()}
+    said |= {name: f"{said[name]}, short" for name in short & set(said) if said[name] == "pass"}
     for name, row in document["directions"].items():
         low, high = row["expected_low"], row["expected_high"]
         asked = "" if low is None and high is None else f"{_bound(low)}..{_bound(high)}"
@@ -251,7 +269,7 @@ def _table(document: dict[str, Any]) -> Any:  # noqa: ANN401 -- a rich table
             *(f"{row[key]:.1f}" for key in ("low", "median", "high", "recovered")),
             f"{row['band_low']:.1f}..{row['band_high']:.1f}",
             asked,
-            "" if row["verdict"] == "not-evaluable" else str(row["verdict"]),
+            "" if row["verdict"] == "not-evaluable" else said[name],
         )
     return table
 
@@ -269,7 +287,8 @@ def _remarks(document: dict[str, Any]) -> list[str]:
     attainable = ", ".join(f"{mm:g}" for mm in d["attainable_mm"])
     lines = [
         f"{d['missing_cc']:.2f} cc missing to {bound}{excess}; {d['outside_cc']:.2f} cc of {d['inner']} outside",
-        f"slices {d['slice_spacing_mm']:g} mm apart: across them only {attainable} mm can be drawn near these margins",
+        f"slices {d['slice_spacing_mm']:g} mm apart: the last slice of {d['outer']} can lie {attainable} mm beyond "
+        f"that of {d['inner']}; recovered margins in between come of its shape there, within their band",
     ]
     lines += [str(crop["text"]) for crop in d["crops"]]
     lines += _setup_lines(d)

@@ -79,6 +79,52 @@ def margin(
     _save(plot_margin(case, inner=inner, outer=outer, expect=expect), out)
 
 
+@plot_app.command("cohort")
+def cohort(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder that `dvhkit audit --out` wrote.")],
+    out: OutOption,
+    roi: RoiOption = None,
+    case: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--case", metavar="ID", help="Draw the DVHs of this case into the bands."),
+    ] = None,
+) -> None:
+    """Draw DVH bands over the cases of a run: median, 25 to 75 %, 10 to 90 %, lowest to highest.
+
+    [dim]Example:[/dim]  dvhkit plot cohort results --roi PTV --roi Liver --out bands.pdf
+    """
+    from dvhkit.archive.figures import plot_cohort
+
+    _save(plot_cohort(run, rois=roi or (), case=case), out)
+
+
+@plot_app.command("diff")
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A", help="Folder of a run, or of a plan.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another run, or another plan of the same patient.")],
+    out: OutOption,
+    roi: RoiOption = None,
+    z: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--z", metavar="MM", help="Of two plans: the height of the slice in patient coordinates."),
+    ] = None,
+) -> None:
+    """Draw what differs: between two runs each number that changed, between two plans the dose of B less that of A.
+
+    [dim]Example:[/dim]  dvhkit plot diff results-0.1 results-0.2 --out changes.pdf
+    """
+    from dvhkit.archive.figures import is_run, plot_run_diff
+
+    if is_run(first) != is_run(second):
+        raise typer.BadParameter("two runs, or two plans.")
+    if is_run(first):
+        _save(plot_run_diff(first, second, rois=roi or ()), out)
+        return
+    from dvhkit.jobs.figures import plot_dose_difference
+
+    _save(plot_dose_difference(_case(first), _case(second), rois=roi or (), z_mm=z), out)
+
+
 def _case(plan: str) -> Case:
     from dvhkit.readers.case import read_case
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from dvhkit.protocols.files.context import PRESCRIPTION, unknown_keys
 from dvhkit.protocols.files.load import Protocol, load_protocol
 from dvhkit.protocols.naming.aliases import unused_aliases
 from dvhkit.protocols.naming.regions import Region, RoiRef
+from dvhkit.readers.files.digest import file_sha256
 from dvhkit.results.audit import Acceptance, AuditRecord, Curve, InputFile, MetricResult, Provenance
 
 if TYPE_CHECKING:
@@ -238,10 +238,5 @@ def _provenance(case: Case, protocol: Protocol, engine: str) -> Provenance:
         engine=engine,
         protocol_sha256=protocol.sha256,
         libraries={name: version(name) for name in _LIBRARIES},
-        inputs=tuple(InputFile(role=s.role, path=str(s.path), sha256=_sha256(s.path)) for s in rt_objects),
+        inputs=tuple(InputFile(role=s.role, path=str(s.path), sha256=file_sha256(s.path)) for s in rt_objects),
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dvhkit.errors import DvhkitError, EngineError, InputError
+from dvhkit.jobs.approvals import with_evidence
 from dvhkit.jobs.audit import audit_case
 from dvhkit.jobs.numbers import Uncovered
 from dvhkit.model.case import Case
@@ -15,6 +16,7 @@ from dvhkit.protocols.files.load import Protocol
 from dvhkit.protocols.files.waivers import Waiver, apply_waivers
 from dvhkit.readers.case import CaseFiles, find_cases, read_files
 from dvhkit.results.audit import Acceptance, AuditRecord
+from dvhkit.results.grades import Approval
 
 # Findings that ask the user for a prescribed dose, or for a number of fractions.
 _ASKS_FOR_DOSE = frozenset({"no-prescription", "several-prescriptions", "prescription-implausible"})
@@ -38,6 +40,7 @@ class AuditOptions:
     accept: tuple[Acceptance, ...] = ()
     identify: bool = False
     waivers: tuple[Waiver, ...] = ()
+    approvals: tuple[tuple[Approval, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +71,13 @@ def audit_cases(
 def audit_one(case: Case, options: AuditOptions, *, root: Path | None = None) -> AuditRecord:
     """Audit a case that was read, with the prescription that the user gave; `root` as in `audit_cases`."""
     case = with_user_prescription(case, rx_gy=options.rx_gy, fractions=options.fractions)
+    context = options.context
+    if options.approvals:
+        case, context = with_evidence(case, context, options.approvals)
     record = audit_case(
         case,
         options.protocol,
-        context=options.context,
+        context=context,
         engine=options.engine,
         uncovered=options.uncovered,
         eqd2_alpha_beta_gy=options.eqd2_alpha_beta_gy,

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from functools import reduce
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -383,11 +383,15 @@ class CaseNumbers(StatedFacts):
         met = (*found, *(f for dvh in self._dvhs.values() for f in dvh.findings))
         return tuple(dict.fromkeys(met))
 
+    @cached_property
+    def _top_gy(self) -> float:
+        """The greatest dose of the grid."""
+        return 0.0 if self.case.dose is None else float(self.case.dose.values_gy.max(initial=0.0))
+
     def curve(self, region: Region) -> Curve:
         """Return the cumulative DVH of a region for tables and plots."""
         structure, dvh = self.structure(region), self.dvh(region)
-        dose = self.case.dose
-        top_gy = float(dose.values_gy.max(initial=0.0)) if dose is not None else dvh.max_gy or 0.0
+        top_gy = self._top_gy if self.case.dose is not None else dvh.max_gy or 0.0
         doses, volumes_cc = dvh.curve(step_gy=_curve_step(dvh.max_gy or 0.0, top_gy))
         percent = volumes_cc * (100.0 / dvh.volume_cc) if dvh.volume_cc > 0 else volumes_cc
         readings = np.stack([percent, *(_percent_at_least(v, doses) for v in dvh.variants if v.volume_cc > 0)])

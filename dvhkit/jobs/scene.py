@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dvhkit.errors import DvhkitError, GeometryError
+from dvhkit.errors import DvhkitError, GeometryError, InputError
 from dvhkit.jobs.numbers import CaseNumbers
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
@@ -14,6 +15,9 @@ from dvhkit.results.audit import Verdict
 from dvhkit.results.scene import Scene, Spot
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from dvhkit.model.case import Case
@@ -28,6 +32,8 @@ _UNMET = (Verdict.FAIL, Verdict.VARIATION, Verdict.INDETERMINATE)
 # Half a voxel of a structure's own grid, where nothing says how far apart its planes are.
 _DEFAULT_STEP_MM = 2.0
 _MOST_MADE_PLANES = 4096
+# How reasons tell a place: `dvhkit.targets.achieved.statements`.
+_TOLD_PLACE = re.compile(r"\bx (-?\d+(?:\.\d+)?), y (-?\d+(?:\.\d+)?), z (-?\d+(?:\.\d+)?)")
 
 
 def gather_scene(case: Case, record: AuditRecord | None = None, *, engine: str | None = None) -> Scene:
@@ -48,7 +54,7 @@ def gather_scene(case: Case, record: AuditRecord | None = None, *, engine: str |
     image, values = _image(case, remarks)
     dose = _dose(case, drawn, remarks)
     spots: list[Spot] = []
-    if record is not None and dose is not None:
+    if record is not None:
         spots, derived = _spots(record, numbers, dose, known=structures, remarks=remarks)
         drawn += derived
     prescribed = max((p.dose_gy for p in case.prescriptions), default=None)
@@ -64,6 +70,15 @@ def gather_scene(case: Case, record: AuditRecord | None = None, *, engine: str |
         prescription_gy=prescribed,
         remarks=tuple(remarks),
     )
+
+
+def read_again(paths: Sequence[Path]) -> Case:
+    """Return the one case under `paths`; raises a `DvhkitError` where there is not one, or it cannot be read."""
+    from dvhkit.readers.case import read_case
+
+    if len(paths) != 1:
+        raise InputError("several folders are named.")
+    return read_case(paths[0])
 
 
 def _image(case: Case, remarks: list[str]) -> tuple[ImageSeries | None, NDArray[np.float32] | None]:
@@ -132,28 +147,88 @@ def _levels(prescribed_gy: float | None, dose: Dose | None) -> tuple[float, ...]
 
 
 def _spots(
-    record: AuditRecord, numbers: CaseNumbers, dose: Dose, *, known: dict[str, Structure], remarks: list[str]
+    record: AuditRecord, numbers: CaseNumbers, dose: Dose | None, *, known: dict[str, Structure], remarks: list[str]
 ) -> tuple[list[Spot], list[Structure]]:
     """Return the decisive places of the rules that are not met, and the regions among them that nobody drew."""
+    finder = _Places(numbers, dose, known)
     spots: list[Spot] = []
-    found: dict[str, tuple[tuple[FloatArray, float], tuple[FloatArray, float]]] = {}
-    derived: list[Structure] = []
     for index, rule in enumerate(record.rules):
-        if rule.verdict not in _UNMET or not rule.roi or rule.value is None or rule.unit == "mm":
+        if rule.verdict not in _UNMET or rule.value is None:
             continue
         try:
-            if rule.roi not in found:
-                structure = numbers.structure(numbers.region(rule.roi))
-                found[rule.roi] = extremes(structure, dose)
-                derived += [] if rule.roi in known else [structure]
+            found = finder.of(rule)
         except DvhkitError as error:
             remarks.append(f"{rule.roi}: no picture of rule {rule.rule_id}: {error.message}")
             continue
+        if found is not None:
+            kind, point = found
+            at = (float(point[0]), float(point[1]), float(point[2]))
+            spot = Spot(
+                rule=index, roi=rule.roi, quantity=rule.quantity, kind=kind, point_mm=at, dose_gy=finder.dose_at(point)
+            )
+            spots.append(spot)
+    return spots, finder.derived
+
+
+class _Places:
+    """Where rules that are not met can be seen: the place that their reason tells, an end of the dose, or a middle."""
+
+    def __init__(self, numbers: CaseNumbers, dose: Dose | None, known: dict[str, Structure]) -> None:
+        self.numbers, self.dose, self.known = numbers, dose, known
+        self.derived: list[Structure] = []
+        self._structures: dict[str, Structure] = {}
+        self._ends: dict[str, tuple[tuple[FloatArray, float], tuple[FloatArray, float]]] = {}
+
+    def of(self, rule: RuleResult) -> tuple[str, FloatArray] | None:
+        """Return what the place is and where; None where nothing of the rule can be seen."""
+        told = _TOLD_PLACE.search(f"{rule.reason or ''} {rule.note}")
+        if told is not None:
+            return "worst place", np.array([float(part) for part in told.groups()])
+        if rule.quantity.startswith("image."):
+            middle = self._middle_of_image()
+            return None if middle is None else ("middle of the image", middle)
+        if not rule.roi or rule.quantity.startswith(("context.", "plan.", "prescription.")):
+            return None
+        structure = self._structure(rule.roi)
+        if self.dose is None or rule.unit == "mm" or rule.quantity.startswith("Volume"):
+            return "middle", _middle(structure)
+        if rule.roi not in self._ends:
+            self._ends[rule.roi] = extremes(structure, self.dose)
         kind = deciding_end(rule)
-        point, gy = found[rule.roi][kind == "coldest"]
-        at = (float(point[0]), float(point[1]), float(point[2]))
-        spots.append(Spot(rule=index, roi=rule.roi, quantity=rule.quantity, kind=kind, point_mm=at, dose_gy=gy))
-    return spots, derived
+        return f"{kind} place", self._ends[rule.roi][kind == "coldest"][0]
+
+    def _structure(self, roi: str) -> Structure:
+        if roi not in self._structures:
+            structure = self.numbers.structure(self.numbers.region(roi))
+            self._structures[roi] = structure
+            self.derived += [] if roi in self.known else [structure]
+        return self._structures[roi]
+
+    def _middle_of_image(self) -> FloatArray | None:
+        targets = [s for s in self.known.values() if s.rt_roi_type in ("PTV", "CTV", "GTV") and s.closed_contours]
+        if targets:
+            return _middle(targets[0])
+        image = self.numbers.case.image
+        if image is None:
+            return None
+        grid = image.grid
+        half = (np.array([grid.n_columns, grid.n_rows]) - 1) / 2 * grid.spacing_mm
+        along = np.array([half[0], half[1], grid.offsets_mm[len(grid.offsets_mm) // 2]])
+        return np.asarray(grid.origin_mm + along @ grid.axes)
+
+    def dose_at(self, point: FloatArray) -> float | None:
+        from dvhkit.engine.dose_sum import dose_at
+
+        value = float(dose_at(self.dose, point[None])[0]) if self.dose is not None else np.nan
+        return value if np.isfinite(value) else None
+
+
+def _middle(structure: Structure) -> FloatArray:
+    """Return the middle of the middle outline of a structure; raises `GeometryError` where it has none."""
+    outlines = sorted(structure.closed_contours, key=lambda c: float(c.points_mm[:, 2].mean()))
+    if not outlines:
+        raise GeometryError(f"{structure.name} has no outline.")
+    return np.asarray(outlines[len(outlines) // 2].points_mm.mean(axis=0))
 
 
 def deciding_end(rule: RuleResult) -> str:

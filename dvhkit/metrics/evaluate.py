@@ -177,7 +177,9 @@ def _widened(row: MetricResult, metric: Metric, dvh: Dvh, prescription: Prescrip
         scale = 100.0 / (the_prescription(prescription).dose_gy if is_dose else dvh.covered_cc)
     bounds = {"Min": dvh.min_bounds_gy, "Max": dvh.max_bounds_gy}.get(metric.kind)
     if bounds is not None:
-        return replace(row, low=min(row.low, scale * bounds[0]), high=max(row.high, scale * bounds[1]))
+        floor = min(0.0, row.low if row.value is None else row.value)
+        low = max(floor, min(row.low, scale * bounds[0]))
+        return replace(row, low=low, high=max(row.high, scale * bounds[1]))
     low, high = row.low, row.high
     if is_dose:
         error = scale * _dose_error_gy(metric, dvh)

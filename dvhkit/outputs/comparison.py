@@ -136,6 +136,9 @@ def comparison_html(found: Comparison) -> str:
     from dvhkit.outputs.plain_page import plain_page, plain_table
 
     parts = [plain_table("Pairs", _HEADINGS, ([*_names(p), *_cells(p), p.reason or ""] for p in found.pairs))]
+    if found.grades:
+        rows = [[g.roi, g.grade or "not graded", "; ".join(g.reasons)] for g in found.grades]
+        parts.append(plain_table(f"Grades by {found.criteria_id}", ("Structure", "Grade", "Reasons"), rows))
     effects = [[clean(str(c)) for c in _effect_cells(e)] for pair in found.pairs for e in pair.dose_effect]
     if effects:
         headings = ("Structure", "Metric", "Goal", "with A", "with B", "B - A", "Verdict")

@@ -122,11 +122,15 @@ def _case(record: AuditRecord) -> dict[str, object]:
 
 def _plain(value: Any, where: str) -> Any:  # noqa: ANN401 -- JSON has no narrower type
     """Return `value` as JSON knows it; `where` names it should it be a NaN."""
+    if value is None or type(value) in (bool, int):
+        return value
     if is_dataclass(value):
         return {f.name: _plain(getattr(value, f.name), f"{where}, {f.name}") for f in fields(value)}
     if isinstance(value, dict):
         return {str(key): _plain(item, f"{where}, {key}") for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
+        if all(type(item) is float for item in value) and all(map(math.isfinite, value)):
+            return list(value)  # curves: most of a record
         return [_plain(item, where) for item in value]
     return _plain_scalar(value, where)
 

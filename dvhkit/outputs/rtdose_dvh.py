@@ -6,39 +6,27 @@ import copy
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import version
-from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pydicom
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.tag import Tag
-from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import generate_uid
 from pydicom.valuerep import format_number_as_ds
 
 from dvhkit.errors import InputError, OutputError
 from dvhkit.model.dose import Dose, DoseType
 from dvhkit.model.dvh import DOSE_EQUALITY_RTOL, Dvh
 from dvhkit.outputs.files import write_bytes_whole
+from dvhkit.outputs.in_study import encoded, put_in_study
 
 RTDOSE_CLASS = "1.2.840.10008.5.1.4.1.1.481.2"
 _RTSTRUCT_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
 # Curves are stored in whole steps of 1 cGy, as few of them as let a curve fit the 65534 bytes of an explicit DS.
 BIN_GY = 0.01
 _BINS_MOST = 3_600
-_PATIENT_AND_STUDY = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyInstanceUID",
-    "StudyDate",
-    "StudyTime",
-    "StudyID",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-)
 _KEPT = ("SpecificCharacterSet", "StudyDescription", "TissueHeterogeneityCorrection", "NormalizationPoint")
 
 
@@ -82,7 +70,7 @@ def write_rtdose(
     _add_references(found, origin, dose, structure_set_uid)
     if dvhs:
         found.DVHSequence = [_dvh_item(number, dvh) for number, dvh in sorted(dvhs.items())]
-    write_bytes_whole(path, _encoded(found))
+    write_bytes_whole(path, encoded(found))
     return str(found.SOPInstanceUID)
 
 
@@ -103,11 +91,7 @@ def _begin(origin: Dataset, dose: Dose, comment: str) -> Dataset:
     for keyword in _KEPT:
         if keyword in origin:
             found[keyword] = copy.deepcopy(origin[keyword])
-    for keyword in _PATIENT_AND_STUDY:
-        if keyword in origin:
-            found[keyword] = copy.deepcopy(origin[keyword])
-        else:
-            setattr(found, keyword, generate_uid() if keyword == "StudyInstanceUID" else "")
+    put_in_study(found, origin)
     found.SOPClassUID, found.SOPInstanceUID = RTDOSE_CLASS, generate_uid()
     found.SeriesInstanceUID, found.SeriesNumber, found.Modality = generate_uid(), 1, "RTDOSE"
     found.SeriesDescription = "dvhkit"
@@ -195,16 +179,3 @@ def _dvh_item(roi_number: int, dvh: Dvh) -> Dataset:
         item.DVHMinimumDose, item.DVHMaximumDose = _text(dvh.min_gy), _text(dvh.max_gy)
         item.DVHMeanDose = _text(dvh.mean_gy)
     return item
-
-
-def _encoded(found: Dataset) -> bytes:
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = UID(RTDOSE_CLASS), found.SOPInstanceUID
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    found.file_meta = meta
-    buffer = BytesIO()
-    try:
-        pydicom.dcmwrite(buffer, found, implicit_vr=False, little_endian=True, enforce_file_format=True, overwrite=True)
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise OutputError(f"the dose cannot be encoded: {type(error).__name__}.") from error
-    return buffer.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dvhkit.findings import Finding
+from dvhkit.results.grades import RoiGrade
 
 COMPARE_SCHEMA = "dvhkit/compare/1"
 DIRECTIONS = ("left", "right", "anterior", "posterior", "superior", "inferior")
@@ -143,3 +144,5 @@ class Comparison:
     only_in_b: tuple[str, ...] = ()
     protocol_id: str = ""
     findings: tuple[Finding, ...] = ()
+    criteria_id: str = ""
+    grades: tuple[RoiGrade, ...] = ()

@@ -21,12 +21,13 @@ class Spot:
     rule
         Index of the rule in the record's `rules`.
     roi, quantity, kind
-        The structure, what was measured, and ``hottest`` or ``coldest``.
+        The structure (empty for a rule on the image), what was measured, and what the place is, such as
+        ``hottest place``, ``coldest place``, ``worst place`` or ``middle``.
     point_mm
         Patient coordinates (LPS) of the hottest or coldest place of the structure, at a dose voxel's centre inside it
-        or on a drawn contour.
+        or on a drawn contour; of the place that the rule's reason tells; or of a middle.
     dose_gy
-        Dose there, trilinear between voxel centres.
+        Dose there, trilinear between voxel centres; None where there is none.
     """
 
     rule: int
@@ -34,7 +35,7 @@ class Spot:
     quantity: str
     kind: str
     point_mm: tuple[float, float, float]
-    dose_gy: float
+    dose_gy: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

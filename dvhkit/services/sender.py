@@ -104,7 +104,8 @@ def fetch(url: str, study_uid: str, out: Path) -> tuple[int, int]:
     try:
         stated = {str(row["00080018"]["Value"][0]) for row in client.search_for_instances(study_instance_uid=study_uid)}
         got = set()
-        for dataset in client.retrieve_study(study_uid):
+        # In the transfer syntax that it is kept in: archives decompress what they are not asked to leave alone.
+        for dataset in client.retrieve_study(study_uid, media_types=(("application/dicom", "*"),)):
             uid = str(dataset.SOPInstanceUID)
             write_bytes_whole(out / f"{key_of(uid)}.dcm", _file_bytes(dataset))
             got.add(uid)

@@ -5,7 +5,7 @@
     SPOOL/objects/<study>/<instance>.dcm     what was received; names are hashes of the UIDs
     SPOOL/conflicts/<study>/<instance>-<hash>.dcm   another object under a UID that is taken
     SPOOL/incoming/                          being written; emptied at every start
-    SPOOL/run/<study>/                       what `dvhkit audit` writes
+    SPOOL/run/                               one run of `dvhkit audit` with every study
     SPOOL/state/<study>.json                 which objects have been audited
 """
 

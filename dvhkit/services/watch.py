@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import csv
+import io
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from dvhkit.errors import DvhkitError
 from dvhkit.jobs.received import is_complete
 from dvhkit.services.spool import Kept, Spool
 
@@ -22,22 +25,36 @@ _SETTLED_S = 1.0
 _TICK_S = 0.1
 _AUDIT_MOST_S = 3600.0
 _EXIT_KILLED = 3
+# Studies that one audit takes: the start of a process and the rewriting of the run's files are shared by them.
+_MOST_AT_ONCE = 64
 
 
 class Watch:
     """Audits studies once they are complete, or quiet for long enough.
 
-    `told` is called with one record a plan set: ``event, study, case_id, exit``.
+    Parameters
+    ----------
+    told
+        Called with one record a plan set: ``event, study, case_id, exit``; `exit` as `dvhkit audit` of it alone ends.
+    protocol, plans
+        What studies are held against: one protocol, or a plans file whose column ``case`` holds study UIDs. Where
+        neither says anything, numbers are told and nothing is judged.
     """
 
     def __init__(
-        self, spool: Spool, *, audit_options: Sequence[str], quiet_s: float, told: Callable[[dict[str, Any]], None]
+        self,
+        spool: Spool,
+        *,
+        quiet_s: float,
+        told: Callable[[dict[str, Any]], None],
+        protocol: str | None = None,
+        plans: Path | None = None,
     ) -> None:
-        self._spool, self._options, self._quiet_s, self._told = spool, tuple(audit_options), quiet_s, told
+        self._spool, self._quiet_s, self._told = spool, quiet_s, told
+        self._protocol, self._plans = protocol, plans
         self._lock = threading.Lock()
         self._last: dict[str, float] = {}
         self._asked: dict[str, Future[bool]] = {}
-        self._process: subprocess.Popen[bytes] | None = None
         self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
         for study in spool.studies():
             if not spool.audited(study):
@@ -54,19 +71,21 @@ class Watch:
         """Audit what is due until `stop` is set."""
         while not stop.wait(_TICK_S):
             due = self._due()
-            if due is not None:
+            if due:
                 self._audit(due, stop)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _due(self) -> str | None:
+    def _due(self) -> list[str]:
+        """Return the studies to be audited now, those first that have waited longest."""
         now = time.monotonic()
         with self._lock:
             waiting = sorted(self._last.items(), key=lambda item: item[1])
+        due = []
         for study, last in waiting:
             idle = now - last
             if idle >= self._quiet_s or (idle >= min(_SETTLED_S, self._quiet_s) and self._complete(study)):
-                return study
-        return None
+                due.append(study)
+        return due[:_MOST_AT_ONCE]
 
     def _complete(self, study: str) -> bool:
         """Whether the links of a study resolve; asked once after each arrival, answered later."""
@@ -83,27 +102,44 @@ class Watch:
         except Exception:  # noqa: BLE001 -- then the quiet time decides
             return False
 
-    def _audit(self, study: str, stop: threading.Event) -> None:
-        fingerprint = self._spool.fingerprint(study)
+    def _audit(self, due: Sequence[str], stop: threading.Event) -> None:
+        """Audit studies into the one store of the spool, and tell each of their cases."""
+        fingerprints = {study: self._spool.fingerprint(study) for study in due}
         with self._lock:
-            begun = self._last.get(study)
-        out = self._spool.root / "run" / study
-        command = [sys.executable, "-m", "dvhkit", "audit", str(self._spool.folder(study)), "--out", str(out)]
-        code = self._wait([*command, *self._options], stop)
+            begun = {study: self._last.get(study) for study in due}
+        run = self._spool.root / "run"
+        command = [sys.executable, "-m", "dvhkit", "audit", *(str(self._spool.folder(study)) for study in due)]
+        words = ["--out", str(run), "--keep-others", "--replace", *self._protocol_options(due)]
+        code = self._wait([*command, *words], stop)
         if code is None:
             return
-        self._spool.mark_audited(study, fingerprint)
-        with self._lock:
-            if self._last.get(study) == begun:  # nothing came meanwhile
-                self._last.pop(study, None)
-                self._asked.pop(study, None)
-        uid = _study_uid(self._spool.folder(study))
-        for case_id in _cases(out) or [study]:
-            self._told({"event": "audited", "study": uid, "case_id": case_id, "exit": code})
+        rows = _cases(run)
+        for study in due:
+            self._spool.mark_audited(study, fingerprints[study])
+            with self._lock:
+                if self._last.get(study) == begun[study]:  # nothing came meanwhile
+                    self._last.pop(study, None)
+                    self._asked.pop(study, None)
+            uid = _study_uid(self._spool.folder(study))
+            own = {case_id: _exit_of(row) for case_id, row in sorted(rows.items()) if _is_of(case_id, study)}
+            for case_id, told in (own or {study: code}).items():
+                self._told({"event": "audited", "study": uid, "case_id": case_id, "exit": told})
+
+    def _protocol_options(self, due: Sequence[str]) -> list[str]:
+        """Return the words that say what the studies are held against; numbers alone where nobody said."""
+        if self._plans is None:
+            return ["--protocol", self._protocol or "none"]
+        own = self._spool.root / "state" / "plans.csv"
+        rows = _plan_rows(self._plans, set(due))
+        if rows is None:
+            return ["--protocol", "none"]
+        own.write_text(rows, encoding="utf-8")
+        return ["--plans", str(own), "--protocol", "none"]
 
     def _wait(self, command: Sequence[str], stop: threading.Event) -> int | None:
         """Run an audit; None where it was stopped with us, to be done at the next start."""
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # What goes wrong is for whoever watches us; an audit's own folders have hashes for names.
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         end = time.monotonic() + _AUDIT_MOST_S
         while process.poll() is None:
             if stop.wait(_TICK_S):
@@ -137,10 +173,45 @@ def _transfer_syntax(head: bytes) -> str:
     return str(dcmread(BytesIO(head), force=True).file_meta.TransferSyntaxUID)
 
 
-def _cases(out: Path) -> list[str]:
-    """Return the cases of an audit, as its record names them."""
+def _cases(run: Path) -> dict[str, dict[str, Any]]:
+    """Return the row of each case in the store of a run."""
+    from dvhkit.archive.store import Store
+
     try:
-        document = json.loads((out / "audit.json").read_text(encoding="utf-8"))
-        return [str(case.get("case_id") or case["case"]) for case in document["cases"]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []
+        return Store(run).cases()
+    except (OSError, ValueError, DvhkitError):
+        return {}
+
+
+def _is_of(case_id: str, study: str) -> bool:
+    return case_id == study or case_id.startswith((f"{study}/", f"{study}~"))
+
+
+def _exit_of(row: Mapping[str, Any]) -> int:
+    """Return the exit code that an audit of this case alone has."""
+    if row["status"] != "audited":
+        return 2 if row["status"] == "error" else _EXIT_KILLED
+    return 0 if row["all_met"] else 1
+
+
+def _plan_rows(path: Path, due: set[str]) -> str | None:
+    """Return the rows of a plans file that are about studies, called as their cases are; None where none is."""
+    from dvhkit.services.spool import RefusedError, key_of
+
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        sample = file.readline()
+        file.seek(0)
+        rows = list(csv.reader(file, delimiter=";" if sample.count(";") > sample.count(",") else ","))
+    place = [cell.strip() for cell in rows[0]].index("case")
+    kept = [rows[0]]
+    for row in rows[1:]:
+        name = row[place].strip() if len(row) > place else ""
+        with suppress(RefusedError):
+            name = key_of(name)
+        if name.split("/")[0].split("~")[0] in due:
+            kept.append([*row[:place], name, *row[place + 1 :]])
+    if len(kept) == 1:
+        return None
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(kept)
+    return out.getvalue()

@@ -46,7 +46,7 @@ def clinic(tmp_path, monkeypatch, demo_case_dir):
 # What waits for a sender, or reads files of other programs; each has tests of its own.
 NEEDS_OTHERS = ("listen", "send", "fetch", "import", "check-dvh", "phantom", "commission")
 # Commands that ask a run, which the pages call `results`.
-ASKING = ("query", "table", "diff", "cohort")
+ASKING = ("query", "table", "diff", "cohort", "index")
 
 
 @pytest.fixture(scope="module")

@@ -98,6 +98,7 @@ def test_a_missing_value_is_no_pass(true_answers):
     assert "linear-si-2mm/mean" in failed_ids(lacking)
 
 
+@pytest.mark.requirement("R10")
 def test_changed_numbers_are_told_and_last_digits_are_not():
     def number(value, roi="PTV"):
         return CommissionNumber(of="plan 1", roi=roi, metric="Mean[Gy]", value=value, unit="Gy")
@@ -140,6 +141,7 @@ def test_a_record_passes_and_comes_back_from_its_json(record, tmp_path):
     assert "&lt;b&gt;Ward" in page.read_text()
 
 
+@pytest.mark.requirement("R12")
 def test_a_perturbed_engine_fails(monkeypatch, record):
     from dvhkit.jobs.numbers import CaseNumbers
 

@@ -80,6 +80,7 @@ def hole_as(way):
 
 
 @pytest.mark.parametrize("way", ["nested", "nested, other direction", "xor", "keyhole"])
+@pytest.mark.requirement("R5")
 def test_a_hole_is_a_hole_however_it_is_stored(way):
     dvh = dvh_of(structure(hole_as(way)), dose(lambda x, y, z: 30 + x))
     solid, hole = 400 * 27 / 1000, 81 * 27 / 1000
@@ -88,6 +89,7 @@ def test_a_hole_is_a_hole_however_it_is_stored(way):
     assert not dvh.findings
 
 
+@pytest.mark.requirement("R5")
 def test_an_island_in_a_hole_counts_again():
     rings = [rectangle(-10, -10, 10, 10), rectangle(-6, -6, 6, 6), rectangle(-2, -2, 2, 2)]
     dvh = dvh_of(structure((z, ring) for z in SLICES for ring in rings))
@@ -233,6 +235,7 @@ def test_a_coordinate_that_is_no_number_is_refused():
         dvh_of(structure((z, ring) for z in SLICES))
 
 
+@pytest.mark.requirement("R5")
 def test_open_contours_and_points_are_left_out_with_a_finding():
     drawn = structure(
         [(z, rectangle(0, 0, 10, 10)) for z in SLICES] + [(0.0, rectangle(0, 0, 99, 99), ContourKind.OPEN_PLANAR)]

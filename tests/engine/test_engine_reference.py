@@ -22,6 +22,7 @@ def ball_cc(radius):
     ("radius", "spacing", "tolerance"), [(12, 1, 0.002), (12, 3, 0.003), (5, 2, 0.004), (5, 3, 0.02)]
 )
 @pytest.mark.parametrize("phase", [0.15, 0.5])
+@pytest.mark.requirement("R6")
 def test_a_sphere_keeps_its_volume_whatever_the_phase_of_its_slices(radius, spacing, tolerance, phase):
     dvh = compute_dvh(sphere(radius, spacing, phase=phase), LINEAR)
     assert dvh.volume_cc == pytest.approx(ball_cc(radius), rel=tolerance)
@@ -122,6 +123,7 @@ def test_a_finer_grid_of_a_linear_dose_changes_nothing_that_matters():
 
 @pytest.mark.parametrize("phase", [0.0, 0.3, 0.5])
 @pytest.mark.parametrize("solid", ["ball", "cylinder"])
+@pytest.mark.requirement("R6")
 def test_the_truth_lies_in_the_band(solid, phase):
     radius, spacing = 12.0, 3.0
     if solid == "ball":

@@ -17,7 +17,7 @@ from dvhkit.metrics import biology
 from dvhkit.metrics.conformity import spill_pct
 from dvhkit.metrics.evaluate import evaluate_metric
 from dvhkit.metrics.expression import parse_metric
-from dvhkit.model.dvh import Dvh
+from dvhkit.model.dvh import PEAKS, Dvh
 from dvhkit.model.plan import Prescription
 
 RX = Prescription(dose_gy=50.0, roi_number=None, origin="test")
@@ -66,6 +66,15 @@ def test_a_value_lies_within_its_band(doses_gy):
     rows = [dvh(sorted(d), [1.0] * len(d)) for d in doses_gy]
     row = evaluate_metric("D50%[Gy]", replace(rows[0], variants=tuple(rows)), roi="R")
     assert row.low <= row.value <= row.high
+
+
+@given(st.lists(st.floats(0, 5), min_size=3, max_size=3))
+def test_no_band_of_a_dose_that_nowhere_falls_below_zero_does(least_gy):
+    value, read_otherwise, in_other_dose = (dvh([gy, 20.0], [1, 1]) for gy in least_gy)
+    variants = (read_otherwise, replace(in_other_dose, reading=PEAKS))
+    bounds = (value.min_gy, value.min_gy)
+    row = evaluate_metric("Min[Gy]", replace(value, variants=variants, min_bounds_gy=bounds), roi="R")
+    assert 0 <= row.low <= row.value <= row.high
 
 
 def test_spill_is_what_is_hot_outside_the_target():

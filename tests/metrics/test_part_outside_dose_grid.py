@@ -65,6 +65,7 @@ def test_what_the_part_outside_can_change_is_refused_with_both_ends(cut, metric)
     assert "on the part inside" in row.reason
 
 
+@pytest.mark.requirement("R7")
 def test_the_mean_lies_between_the_ends_that_the_refusal_names(cut, whole):
     reason = evaluate_metric("Mean[Gy]", cut, roi="Rectum").reason
     low, high = (float(word) for word in reason.split("Mean[Gy] is ")[1].split(" Gy")[0].split(" or "))

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pydicom
+import pytest
 
 from dvhkit.outputs.deidentified import deidentify
 
@@ -24,6 +25,7 @@ def read(folder):
     return {ds.Modality: ds for ds in (pydicom.dcmread(p) for p in folder.iterdir())}
 
 
+@pytest.mark.requirement("R11")
 def test_links_frames_and_structure_names_stay_and_names_go_nested_ones_too(tmp_path):
     (tmp_path / "in").mkdir()
     files = named(tmp_path / "in")

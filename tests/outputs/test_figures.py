@@ -12,8 +12,13 @@ from scenes import cube_scene
 
 from dvhkit.errors import OutputError
 from dvhkit.outputs.figures.canvas import save_figure
+from dvhkit.outputs.figures.cohort import cohort_figure, diff_figure
 from dvhkit.outputs.figures.dvh import dvh_figure
+from dvhkit.outputs.figures.margin import margin_figure
 from dvhkit.outputs.figures.slice import slice_figure
+from dvhkit.results.audit import MarginMap
+from dvhkit.results.cohort import PERCENTILES, DvhBand
+from dvhkit.results.run_diff import Change
 
 pytest.importorskip("matplotlib", reason="needs the extra [plot]")
 
@@ -42,3 +47,48 @@ def test_a_slice_figure_draws_the_contour_of_its_plane_where_it_lies() -> None:
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"\.png, \.svg, \.pdf"):
         save_figure(dvh_figure([("a", LIVER.curves[:1])]), tmp_path / "f.gif")
+
+
+def test_a_cohort_figure_has_a_panel_a_structure_with_its_median_and_the_case_asked_for() -> None:
+    dose = tuple(float(d) for d in range(11))
+    volume = tuple(tuple(float(max(0, 100 - 10 * d + p / 10)) for d in range(11)) for p in PERCENTILES)
+    bands = [DvhBand(roi=roi, n=7, dose_gy=dose, volume_pct=volume) for roi in ("PTV", "$Liver$", "Cord", "Lung")]
+    figure = cohort_figure(bands, {"PTV": (np.array(dose), np.array(volume[0]))}, case="c1")
+    panels = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_title(loc="left") for axes in panels][:2] == ["PTV (n = 7)", r"\$Liver\$ (n = 7)"]
+    assert np.allclose(panels[1].lines[0].get_ydata(), volume[3])
+    assert [len(axes.lines) for axes in panels] == [2, 1, 1, 1]
+
+
+def test_a_figure_of_changes_has_a_point_a_number_and_tells_verdicts_that_changed() -> None:
+    given = {"case_id": "c", "rule_id": None, "roi": "PTV", "unit": "Gy", "cause": ("dose",)}
+    changes = [
+        Change(**given, kind="metric", metric="D95%[Gy]", old=50.0, new=48.5),
+        Change(**{**given, "rule_id": "R1"}, kind="verdict", metric="D95%[Gy]", old="pass", new="fail"),
+    ]
+    figure = diff_figure(changes, labels=("first", "second"))
+    assert figure.axes[0].lines[0].get_xdata()[0] == pytest.approx(-1.5)
+    assert "c: R1 PTV: pass → fail (dose)" in figure.get_supxlabel()
+
+
+def test_a_difference_of_doses_shows_its_sign() -> None:
+    scene = cube_scene("HFS")
+    difference = np.zeros((40, 56))
+    difference[:, :28], difference[:, 28:] = -2.0, 3.0
+    figure = slice_figure(scene, 8, difference, is_difference=True)
+    shown = figure.axes[0].images[1]
+    assert shown.get_clim() == (-3.0, 3.0)
+    assert figure.axes[1].get_ylabel() == "B less A (Gy)"
+
+
+def test_a_margin_figure_has_axes_a_key_and_hatches_what_has_no_surface() -> None:
+    one = MarginMap(
+        title="CTV to PTV", limit="5 mm", caption="", height_mm=(0.0, 3.0),
+        margin_mm=((5.0, 4.0), (None, 5.0)), lacking_mm=((0.0, 1.0), (None, 0.1)),
+    )  # fmt: skip
+    figure = margin_figure(one)
+    axes = figure.axes[0]
+    assert len(axes.lines[0].get_xdata()) == 1
+    assert [patch.get_hatch() for patch in axes.patches] == ["////"]
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["falls short by more than 0.3 mm", "no surface"]
+    assert (axes.get_ylabel(), figure.axes[1].get_ylabel()) == ("z (mm), superior up", "Margin (mm)")

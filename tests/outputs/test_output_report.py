@@ -138,7 +138,7 @@ def test_the_plot_has_a_line_and_a_legend_entry_a_structure_and_a_triangle_a_lim
     page = Page(html_report([LIVER]))
     assert page.count("polyline") == len(CURVES)
     assert page.count("polygon") == 5
-    assert page.count("button") == len(CURVES) + 3  # and three for groups
+    assert page.count("button") == len(CURVES) + 8  # and four for groups, four for axes
     assert "Dose (Gy)" in page.words
     assert "Volume (%)" in page.words
     for curve in CURVES:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,38 +11,20 @@ from made_up_records import HOSTILE_NAMES, LIVER
 from scenes import AXES, CUBE, cube_scene
 
 from dvhkit.engine.dose_sum import dose_at
+from dvhkit.findings import Finding, Level
 from dvhkit.outputs.report.case_report import html_report, viewer_script
 from dvhkit.results.scene import Scene, Spot
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs chromium or google-chrome on the PATH")
+# The pages of these tests show the patient and no more, which opens faster.
+BARE = replace(LIVER, rules=LIVER.rules[5:6], curves=(), metrics=(), findings=(), margin_maps=(), provenance=None)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="needs the extra [dev]: playwright")
-    with api.sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
+def opened(open_page: Any, scene: Scene, record: Any = BARE) -> Any:
+    return open_page(html_report([record], scene=scene))
 
 
-class Opened:
-    """A page that was opened from a file, and everything that it complained of or asked for."""
-
-    def __init__(self, browser: Any, folder: Path, scene: Scene, record: Any = LIVER) -> None:
-        path = folder / "report.html"
-        path.write_text(html_report([record], scene=scene), encoding="utf-8")
-        self.page = browser.new_page(viewport={"width": 1280, "height": 900})
-        self.complaints: list[str] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.complaints.append(request.url))
-        self.page.goto(path.as_uri())
-        assert self.complaints.pop(0) == path.as_uri()
-
-    def go_to(self, point: Any, plane: str = "axial") -> dict[str, Any]:
-        return self.page.evaluate("([point, plane]) => dvhkit.goTo(point, plane)", [list(map(float, point)), plane])
+def go_to(page: Any, point: Any, plane: str = "axial") -> Any:
+    return page.ask("([point, plane]) => dvhkit.goTo(point, plane)", [list(map(float, point)), plane])
 
 
 def test_the_viewers_script_is_small() -> None:
@@ -53,20 +32,18 @@ def test_the_viewers_script_is_small() -> None:
 
 
 @pytest.mark.parametrize("position", AXES)
-def test_readout_is_the_images_value_the_trilinear_dose_and_the_structures(
-    browser: Any, tmp_path: Path, position: str
-) -> None:
+def test_readout_is_the_images_value_the_trilinear_dose_and_the_structures(open_page: Any, position: str) -> None:
     scene = cube_scene(position)
     assert scene.values is not None
     assert scene.dose is not None
     grid = scene.grid
-    opened = Opened(browser, tmp_path, scene)
+    page = opened(open_page, scene)
     size = np.array([55 * 1.25, 39 * 1.5, 17 * 2.5])
     cube = [((a - 0.5) * s, (b - 0.5) * s) for (a, b), s in zip(CUBE, (1.25, 1.5, 2.5), strict=True)]
     alongs = np.random.default_rng(3).uniform(0, 1, (20, 3)) * size
     alongs[::4] = np.random.default_rng(4).uniform([c[0] for c in cube], [c[1] for c in cube], (5, 3))
     points = grid.origin_mm + alongs @ grid.axes
-    reads = opened.page.evaluate("(all) => all.map((point) => dvhkit.goTo(point))", points.tolist())
+    reads = page.ask("(all) => all.map((point) => dvhkit.goTo(point))", points.tolist())
     met = set()
     for along, point, read in zip(alongs, points, reads, strict=True):
         i, j, k = (round(float(a)) for a in along / [1.25, 1.5, 2.5])
@@ -81,10 +58,9 @@ def test_readout_is_the_images_value_the_trilinear_dose_and_the_structures(
         met |= {("inside", inside), ("dose", not np.isnan(expected))}
     assert {("inside", True), ("inside", False), ("dose", True)} <= met
     for plane in ("axial", "sagittal", "coronal"):
-        read = opened.go_to(points[0], plane)
+        read = go_to(page, points[0], plane)
         assert (read["plane"], read["slice"]) == (plane, reads[0]["slices"][plane])
-    assert opened.complaints == []
-    opened.page.close()
+    assert page.complaints == []
 
 
 _LINES = """([point, plane]) => {
@@ -96,19 +72,19 @@ _LINES = """([point, plane]) => {
 
 
 @pytest.mark.parametrize("position", ["HFS", "FFS", "prone", "oblique"])
-def test_contours_lie_on_the_edge_of_what_they_surround(browser: Any, tmp_path: Path, position: str) -> None:
+def test_contours_lie_on_the_edge_of_what_they_surround(open_page: Any, position: str) -> None:
     scene = cube_scene(position)
     scene = replace(scene, values=np.where(scene.values == 1500.0, 1500.0, -1000.0), dose=None, levels_gy=())
-    opened = Opened(browser, tmp_path, scene)
+    page = opened(open_page, scene)
     along = [(a + b - 1) / 2 * s for (a, b), s in zip(CUBE, (1.25, 1.5, 2.5), strict=True)]
     point = (scene.grid.origin_mm + np.array(along) @ scene.grid.axes).tolist()
-    opened.page.evaluate("() => dvhkit.ready")
-    opened.page.locator(".switches input").last.uncheck()  # the crosshair
+    page.ask("() => dvhkit.ready")
+    page.page.locator(".switches input").last.uncheck()  # the crosshair
     planes = ("axial", "sagittal", "coronal")
-    inked = {plane: opened.page.evaluate(_LINES, [point, plane]) for plane in planes}
-    opened.page.locator(".switches input").first.uncheck()  # the contours: without a dose they come first
+    inked = {plane: page.ask(_LINES, [point, plane]) for plane in planes}
+    page.page.locator(".switches input").first.uncheck()  # the contours: without a dose they come first
     for plane in planes:
-        bare = opened.page.evaluate(_LINES, [point, plane])
+        bare = page.ask(_LINES, [point, plane])
         for with_contour, without in zip(inked[plane], bare, strict=True):
             rgba = np.array(with_contour, dtype=float).reshape(-1, 4)
             grey = np.array(without, dtype=float).reshape(-1, 4)[:, 1]
@@ -119,7 +95,6 @@ def test_contours_lie_on_the_edge_of_what_they_surround(browser: Any, tmp_path: 
             halves = drawn[drawn < drawn.mean()], drawn[drawn > drawn.mean()]
             lines = [float(np.average(half + 0.5, weights=ink[half])) for half in halves]
             assert lines == pytest.approx(edges, abs=0.5)
-    opened.page.close()
 
 
 def _run_about(is_bright: np.ndarray, at: int) -> tuple[int, int]:
@@ -134,14 +109,13 @@ def _edge(line: np.ndarray, at: int) -> float:
     return at + 0.5 - float((high - 127.5) / max(high - low, 1e-9))
 
 
-def test_wheel_and_keys_scroll_and_buttons_jump(browser: Any, tmp_path: Path) -> None:
+def test_wheel_and_keys_scroll_and_buttons_jump(open_page: Any) -> None:
     scene = cube_scene("HFS")
-    rule = next(i for i, r in enumerate(LIVER.rules) if r.verdict.value == "fail")
-    spot = Spot(rule=rule, roi="Cube", quantity="Max[Gy]", kind="hottest", point_mm=(3.0, 40.0, 120.0), dose_gy=61.0)
-    opened = Opened(browser, tmp_path, replace(scene, spots=(spot,)))
-    page = opened.page
+    spot = Spot(rule=0, roi="Cube", quantity="Max[Gy]", kind="hottest", point_mm=(3.0, 40.0, 120.0), dose_gy=61.0)
+    one = opened(open_page, replace(scene, spots=(spot,)))
+    page = one.page
     read = lambda: page.evaluate("() => dvhkit.readout()")  # noqa: E731
-    before = opened.go_to(scene.grid.origin_mm + np.array([30.0, 20.0, 20.0]))
+    before = go_to(one, scene.grid.origin_mm + np.array([30.0, 20.0, 20.0]))
     pane = page.locator('canvas[data-plane="axial"]')
     pane.focus()
     page.keyboard.press("ArrowUp")
@@ -157,37 +131,50 @@ def test_wheel_and_keys_scroll_and_buttons_jump(browser: Any, tmp_path: Path) ->
     page.locator(".rois button").nth(1).click()
     assert scene.dose is not None
     assert read()["dose_gy"] > 0.8 * float(scene.dose.values_gy.max())
-    assert opened.complaints == []
-    page.close()
+    assert one.complaints == []
 
 
-def test_hostile_names_stay_texts(browser: Any, tmp_path: Path) -> None:
+def test_hostile_names_stay_texts(open_page: Any) -> None:
     names = (*HOSTILE_NAMES[:6], "<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>")
     scene = cube_scene("HFS")
     scene = replace(scene, structures=tuple(replace(scene.structures[0], name=name) for name in names))
-    opened = Opened(browser, tmp_path, scene)
-    assert opened.page.locator(".rois li").count() == len(names)
-    assert opened.page.locator("img").count() == 0
-    assert opened.page.locator("script").count() == 3
-    assert opened.complaints == []
-    opened.page.close()
+    page = opened(open_page, scene)
+    assert page.page.locator(".rois li").count() == len(names)
+    assert page.page.locator("img").count() == 0
+    assert page.page.locator("script").count() == 3
+    assert page.complaints == []
 
 
-def test_nothing_sticks_out_of_the_page(browser: Any, tmp_path: Path) -> None:
-    opened = Opened(browser, tmp_path, cube_scene("HFS"))
+def test_nothing_sticks_out_of_the_page(open_page: Any) -> None:
+    page = opened(open_page, cube_scene("HFS"))
     for width in (1280, 800, 420):
-        opened.page.set_viewport_size({"width": width, "height": 800})
-        assert opened.page.evaluate("() => document.documentElement.scrollWidth") <= width
-    opened.page.close()
+        page.page.set_viewport_size({"width": width, "height": 800})
+        assert page.ask("() => document.documentElement.scrollWidth") <= width
 
 
-def test_without_image_or_dose_contours_are_drawn_and_the_page_says_what_is_missing(
-    browser: Any, tmp_path: Path
-) -> None:
+def test_without_image_or_dose_contours_are_drawn_and_the_page_says_what_is_missing(open_page: Any) -> None:
     scene = replace(cube_scene("HFS"), values=None, dose=None, levels_gy=(), remarks=("No dose belongs to it.",))
-    opened = Opened(browser, tmp_path, scene)
-    read = opened.go_to(scene.grid.origin_mm + np.array([30.0, 22.0, 20.0]))
+    page = opened(open_page, scene)
+    read = go_to(page, scene.grid.origin_mm + np.array([30.0, 22.0, 20.0]))
     assert (read["hu"], read["dose_gy"], read["structures"]) == (None, None, ["Cube"])
-    assert "No dose belongs to it." in opened.page.locator(".remarks-list").inner_text()
-    assert opened.complaints == []
-    opened.page.close()
+    assert "No dose belongs to it." in page.page.locator(".remarks-list").inner_text()
+    assert page.complaints == []
+
+
+def test_places_that_reasons_and_findings_tell_are_a_click_away(open_page: Any) -> None:
+    scene = cube_scene("FFS")
+    middle = scene.grid.origin_mm + np.array([31.0, 23.0, 20.0]) @ scene.grid.axes
+    x, y, z = (round(float(c), 1) for c in middle)
+    short = replace(LIVER.rules[5], reason=f"1.2 % fall short, worst at x {x:g}, y {y:g}, z {z:g}", unit="mm")
+    high = scene.structures[0].contours[-1].points_mm[0][2]
+    odd = Finding(level=Level.WARNING, code="crossing-contour", message=f"Crosses itself at z = {high:.1f} mm.",
+                  where="Cube", rois=("Cube",))  # fmt: skip
+    one = opened(open_page, scene, replace(BARE, rules=(short,), findings=(odd,)))
+    jumps = one.page.locator(".jump:visible")
+    assert jumps.count() == 2
+    jumps.nth(0).click()
+    read = one.ask("() => dvhkit.readout()")
+    assert [read[c] for c in "xyz"] == [x, y, z]
+    jumps.nth(1).click()
+    assert one.ask("() => dvhkit.readout().z") == pytest.approx(high, abs=0.06)
+    assert one.complaints == []

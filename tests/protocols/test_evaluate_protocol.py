@@ -333,6 +333,7 @@ def test_small_structures_are_judged_by_no_hot_volume_they_lack(judge):
 
 
 @pytest.mark.parametrize("status", ["S1", "C", "X", "B"])
+@pytest.mark.requirement("R8")
 def test_an_unverified_limit_never_passes_or_fails(judge, status):
     for dose_gy in (60.0, 1.0):
         facts = Facts(dvhs=[dvh("PTV", [dose_gy], [1])])

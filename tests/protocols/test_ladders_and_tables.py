@@ -177,7 +177,7 @@ def test_an_unverified_ladder_is_shown_and_judges_nothing(load):
         (row,) = evaluate_protocol(load(text), Facts({"Mean[Gy]": mean_gy, "Veff[%]": 20.0}))
         assert (row.verdict, row.reason_code) == (Verdict.NOT_EVALUABLE, Reason.UNVERIFIED)
         assert would_be in row.reason
-        assert "unverified" in row.note
+        assert "limit not verified" in row.note
 
 
 def test_the_shipped_ladder_on_a_plan_that_its_first_rung_allows():

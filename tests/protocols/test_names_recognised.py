@@ -1,5 +1,6 @@
 """What clinics write, what it means, and what the geometry says against it."""
 
+import numpy as np
 import pytest
 
 from dvhkit.errors import InputError
@@ -182,3 +183,19 @@ def test_at_least_three_hundred_names_of_anatomy_are_known_each_once_and_short()
     assert len(names) >= 300 + len([name for name in names if name.startswith("VB_")])
     assert {"Femur_L", "Glnd_Adrenal_L", "V_Venacava_I", "Atrium_L", "A_LAD", "Bowel_Large"} <= set(names)
     assert all(len(name) <= 16 and " " not in name for name in names)
+
+
+def test_areas_and_centres_of_contours_are_those_of_their_polygons():
+    from shapely import Polygon
+
+    from dvhkit.protocols.naming.placed import _areas_and_centres
+
+    outlines = [[(0, 0), (7, 1), (6, 5), (1, 4)], [(10, 10), (12, 10), (12, 13)], [(-3, -3), (-3, 1), (4, 1), (4, -3)]]
+    contours = [np.array([(x, y, 5.0 * n) for x, y in outline]) for n, outline in enumerate(outlines)]
+    lines = [np.array([(1.0, 2.0, 3.0), (3.0, 2.0, 3.0)])]  # bounds no area: the mean of its points
+    areas, centres = _areas_and_centres([*contours, *lines])
+    for n, outline in enumerate(outlines):
+        polygon = Polygon(outline)
+        assert abs(areas[n, 2]) == pytest.approx(polygon.area)
+        assert centres[n] == pytest.approx((polygon.centroid.x, polygon.centroid.y, 5.0 * n))
+    assert centres[-1] == pytest.approx((2.0, 2.0, 3.0))

@@ -146,6 +146,7 @@ def _all_pass(group, rows):
 
 @pytest.mark.parametrize("protocol_id", [info.id for info in list_protocols()])
 @pytest.mark.parametrize(("fractions", "dose_gy"), [(1, 20.0), (5, 50.0), (30, 60.0), (None, 60.0)])
+@pytest.mark.requirement("R7")
 def test_nothing_passes_that_was_not_computed_and_everything_else_says_why(protocol_id, fractions, dose_gy):
     protocol = load_protocol(protocol_id)
     rows = evaluate_protocol(protocol, AllAlike(fractions, dose_gy))

@@ -30,6 +30,7 @@ def refused(made, data):
     return caught.value
 
 
+@pytest.mark.requirement("R2")
 def test_row_spacing_comes_first_in_pixel_spacing(made):
     result, _ = read(made, dose(made.uids))
     assert result.grid.spacing_mm.tolist() == [2.0, 2.5]  # along i, along j
@@ -71,6 +72,7 @@ def test_row_spacing_comes_first_in_pixel_spacing(made):
         ("HighBit", 15, "HighBit (0028,0102)"),
     ],
 )
+@pytest.mark.requirement("R4")
 def test_what_cannot_be_right_is_refused_by_its_tag(made, keyword, value, place):
     data = dose(made.uids)
     if value is None:
@@ -119,6 +121,7 @@ def test_offsets_that_start_at_z_zero_are_both_forms_at_once(made):
     assert not codes
 
 
+@pytest.mark.requirement("R2")
 def test_negative_offsets_count_down_from_the_first_plane(made):
     up, _ = read(made, dose(made.uids))
     down, _ = read(made, dose(made.uids, descending=True))
@@ -126,6 +129,15 @@ def test_negative_offsets_count_down_from_the_first_plane(made):
     assert down.grid.origin_mm + down.grid.offsets_mm[0] * down.grid.normal == pytest.approx(
         up.grid.origin_mm + up.grid.offsets_mm[0] * up.grid.normal
     )
+
+
+@pytest.mark.requirement("R2")
+def test_slice_thickness_does_not_stretch_a_dose(made):
+    data = dose(made.uids)
+    plain, _ = read(made, data)
+    data.SliceThickness = 5
+    thick, _ = read(made, data)
+    assert np.array_equal(plain.grid.offsets_mm, thick.grid.offsets_mm)
 
 
 def test_absolute_offsets_of_a_feet_first_patient_are_read_with_a_warning(made):

@@ -52,11 +52,12 @@ def originals(demo_case_dir):
     return files | {f"shipped {path.name}": path.read_bytes() for path in kinds.values()}
 
 
-def test_thousands_of_damaged_files_end_in_a_result_or_a_sentence(originals, tmp_path):
+@pytest.mark.parametrize(("count", "seed"), [(700, 20261121), pytest.param(2400, 20261130, marks=pytest.mark.slow)])
+def test_damaged_files_end_in_a_result_or_a_sentence(originals, tmp_path, count, seed):
     path = tmp_path / "mutant"
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     outcomes, slowest = Counter(), (0.0, "")
-    for what, data in mutants(originals, count=2400, seed=20261121):
+    for what, data in mutants(originals, count=count, seed=seed):
         path.write_bytes(data)
         start = time.perf_counter()
         try:
@@ -67,16 +68,16 @@ def test_thousands_of_damaged_files_end_in_a_result_or_a_sentence(originals, tmp
     assert slowest[0] < SECONDS_A_FILE, slowest
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < MEGABYTES
     # The mutations must do harm, and not only harm that the first bytes betray.
-    assert outcomes["refused"] > 600
-    assert outcomes["read"] > 300
-    assert sum(outcomes.values()) == 2400
+    assert outcomes["refused"] > count / 4
+    assert outcomes["read"] > count / 8
+    assert sum(outcomes.values()) == count
 
 
 def test_folders_of_damaged_files_are_told_file_by_file(originals, tmp_path):
-    for number, (_, data) in enumerate(mutants(originals, count=300, seed=7)):
+    for number, (_, data) in enumerate(mutants(originals, count=120, seed=7)):
         (tmp_path / f"{number:03d}").write_bytes(data)
     listed = inventory(tmp_path)
-    assert sum(listed.counts.values()) == 300
+    assert sum(listed.counts.values()) == 120
     assert all(item.reason for item in listed.unreadable)
     for files in find_cases(tmp_path):
         assert files.problem is None or isinstance(files.problem, DvhkitError)

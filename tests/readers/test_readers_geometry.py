@@ -46,6 +46,7 @@ def lattice(axes, offsets_mm):
 
 @pytest.mark.parametrize("offsets_mm", [np.arange(4) * 3.0 - 2.0, UNEVEN], ids=["even", "uneven"])
 @pytest.mark.parametrize("number", range(24))
+@pytest.mark.requirement("R2")
 def test_each_voxel_keeps_its_place_and_value(number, offsets_mm):
     assert len(FRAMES) == 24
     grid = lattice(FRAMES[number], offsets_mm)

@@ -71,6 +71,7 @@ def test_another_plan_on_the_same_structures_is_noted_and_not_taken(made):
     assert "plan-without-dose" in codes(case)
 
 
+@pytest.mark.requirement("R1")
 def test_two_plans_with_doses_on_one_structure_set_are_two_cases(made):
     made.write_plain()
     second = Uids(tag=2)
@@ -114,6 +115,7 @@ def test_dose_can_point_to_its_structure_set_itself(made):
     assert read_case(made.folder).structures.path.name == "rs2"
 
 
+@pytest.mark.requirement("R1")
 def test_dose_in_another_frame_is_refused_even_where_uids_link(made):
     made.write("rs", structure_set(made.uids))
     made.write("rp", plan(made.uids))
@@ -152,6 +154,7 @@ def test_beam_doses_that_are_not_all_there_make_no_dose(made):
     assert "dose-may-be-partial" in codes(chosen)
 
 
+@pytest.mark.requirement("R3")
 def test_a_beam_that_would_count_twice_is_not_summed(made):
     made.write("rs", structure_set(made.uids))
     made.write("rp", plan(made.uids))
@@ -219,6 +222,7 @@ def test_wrong_files_by_hand_are_named_by_option(made):
         read_case(made.folder, rtdose=made.folder / "nowhere")
 
 
+@pytest.mark.requirement("R11")
 def test_label_is_the_folder_and_never_the_patient(made):
     for tag in (1, 2):
         inner = MadeSet(made.folder / "site" / f"case{tag}", Uids(tag=tag, frame=f"1.2.3.{tag}"))
@@ -493,6 +497,7 @@ def test_image_moves_with_the_registration_or_is_told_to_lie_elsewhere(made, joi
         assert case.image.grid.origin_mm == pytest.approx(TURN @ corner + TO_OTHER[:3, 3])
 
 
+@pytest.mark.requirement("R1")
 def test_files_of_different_patients_are_told(made):
     made.write_plain()
     other = structure_set(made.uids)

@@ -32,6 +32,19 @@ def target(dose_gy, *, roi=None, kind="VOLUME", role="TARGET", number=1):
     return item
 
 
+def test_the_scale_of_meterset_weights_changes_nothing(made):
+    read_with = {}
+    for last in (1.0, 100.0):
+        data = plan(made.uids)
+        for beam in data.BeamSequence:
+            beam.FinalCumulativeMetersetWeight = last
+            beam.ControlPointSequence[0].CumulativeMetersetWeight = 0.0
+            beam.ControlPointSequence.append(Dataset())
+            beam.ControlPointSequence[1].CumulativeMetersetWeight = last
+        read_with[last], _ = read(made, data)
+    assert read_with[1.0] == read_with[100.0]
+
+
 def test_no_fractions_at_all_are_a_number_left_open(made):
     result, codes = read(made, plan(made.uids, fractions=0))
     assert result.fractions_planned is None

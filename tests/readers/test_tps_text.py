@@ -76,6 +76,16 @@ def test_eclipse_is_read_in_any_encoding_with_doses_in_gy(tmp_path, encoding):
     assert (curve.volume_cc, curve.min_gy, curve.mean_gy, curve.max_gy) == (123.4, pytest.approx(50.0), 51.0, 54.0)
 
 
+def test_one_structure_of_two_plans_is_two_curves(tmp_path):
+    block = ECLIPSE[ECLIPSE.index("Structure:") :]
+    boost = block.replace("Plan: P1", "Plan: P2").replace("2500", "900").replace("5400", "2000").replace("5000", "1900")
+    _, curves = read(tmp_path, ECLIPSE + "\n" + boost)
+    assert [(curve.roi, curve.plan, curve.max_gy) for curve in curves] == [
+        ("PTV 50", "P1", 54.0),
+        ("PTV 50", "P2", 20.0),
+    ]
+
+
 def test_a_german_plan_sum_without_prescription_is_read_with_its_commas(tmp_path):
     _, (curve,) = read(tmp_path, SUM, "cp1252")
     assert (curve.roi, curve.volume_cc, curve.mean_gy) == ("Lunge li", 1234.5, 12.3)

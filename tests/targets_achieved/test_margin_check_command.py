@@ -135,3 +135,13 @@ def test_a_clinical_target_shows_its_margin_and_both_its_cuts(real_data):
     cuts = {c.structure: c.gap_mm for c in check_.crops if c.explained}
     assert cuts["Lt Lung"] == pytest.approx(5, abs=0.6)
     assert cuts["BODY"] == pytest.approx(-5, abs=0.6)
+
+
+def test_a_margin_that_nobody_asked_for_is_headed_measured_and_a_short_direction_is_no_bare_pass(run, demo_case_dir):
+    measured = run(demo_case_dir, "--inner", "GTV", "--outer", "CTV")
+    assert "GTV to CTV: MEASURED" in measured.out
+    assert "NOT" not in measured.out.splitlines()[0]
+    asked = run(demo_case_dir, "--inner", "CTV", "--outer", "PTV", "--expect", "2..5")
+    by_name = {line.split()[0]: line for line in asked.out.splitlines() if line}
+    assert by_name["left"].rstrip().endswith("pass, short")
+    assert by_name["right"].rstrip().endswith("pass")

@@ -38,7 +38,7 @@ def test_the_svg_is_well_formed_and_names_are_escaped(picture):
     assert "posterior" in text
 
 
-def test_the_png_holds_the_map_row_by_row(picture):
+def test_the_png_holds_the_map_row_by_row_between_axes_and_a_key(picture):
     data = margin_map_png(picture)
     assert data.startswith(b"\x89PNG\r\n\x1a\n")
     width, height = struct.unpack(">II", data[16:24])
@@ -46,7 +46,12 @@ def test_the_png_holds_the_map_row_by_row(picture):
     pixels = np.frombuffer(zlib.decompress(data[41 : 41 + length]), np.uint8).reshape(height, 1 + 3 * width)
     assert (pixels[:, 0] == 0).all()
     # The short side is drawn in red, the opposite one in blue.
-    row = pixels[height // 2, 1:].reshape(-1, 3).astype(int)
-    posterior, anterior = row[width // 4], row[3 * width // 4]
+    sheet = pixels[:, 1:].reshape(height, width, 3).astype(int)
+    frame = np.flatnonzero((sheet[:, 99] == 60).all(axis=1))  # the left side of the map's frame
+    row = sheet[int(np.median(frame)), 100:]
+    wide = 9 * picture.margin_mm.shape[1]
+    posterior, anterior = row[wide // 4], row[3 * wide // 4]
     assert posterior[0] > posterior[2]
     assert anterior[2] > anterior[0]
+    outside = [sheet[:, :99], sheet[:50], sheet[-60:]]
+    assert all((part < 200).any() for part in outside)  # heights, title, key

@@ -32,6 +32,7 @@ def measured(check):
         ((9, 8, 14), (10, 10, 10, 10, 10, 10), 2.0, 0.5),
     ],
 )
+@pytest.mark.requirement("R9")
 def test_the_six_margins_of_an_ellipsoid_come_back(semi, margins, spacing, phase):
     inner, outer = ellipsoid_pair(semi, margins, spacing_mm=spacing, phase=phase, centre_mm=(31.5, -12.25, 0.0))
     check = achieved_margin(inner, outer)

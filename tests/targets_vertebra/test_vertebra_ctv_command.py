@@ -50,6 +50,8 @@ def folder(tmp_path_factory):
         ("GTV_pedicle", Compartment.PEDICLE_L, 2.5),
         ("GTV_lamina", Compartment.LAMINA_R, 2.6),
     )
+    beside = np.add(PHANTOM.centre_mm, (55.0, 0.0, 0.0))
+    far = structure("GTV_far", 40, sphere(beside, 4.0), PLANES, rt_roi_type="GTV")
     gtvs = [
         structure(name, number, sphere(PHANTOM.middle_of(part), radius), PLANES, rt_roi_type="GTV")
         for number, (name, part, radius) in enumerate(lesions, start=30)
@@ -58,7 +60,7 @@ def folder(tmp_path_factory):
     drawn = [s for s in PHANTOM.structures(PLANES) if s.name in ("zVert_L03", "SpinalCanal")]
     drawn = [replace(s, number=n) for n, s in enumerate(drawn, start=1)]
     target = tmp_path_factory.mktemp("spine")
-    write_set(target, PhantomSet(label="spine", structures=(*drawn, *gtvs), image=PhantomImage(grid=GRID)))
+    write_set(target, PhantomSet(label="spine", structures=(*drawn, *gtvs, far), image=PhantomImage(grid=GRID)))
     return target
 
 
@@ -70,6 +72,24 @@ def made(folder, tmp_path_factory):
     )
     assert result.exit_code == 0, result.output + str(result.exception)
     return out, json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("more", [(), ("--vertebra", "L3"), ("--vertebra", "zVert_L03")])
+def test_a_gtv_wholly_outside_the_vertebra_is_refused_and_writes_nothing(folder, tmp_path, more):
+    out = tmp_path / "ctv.dcm"
+    result = run("vertebra", folder, "--gtv", "GTV_far", *more, "--out", out)
+    assert isinstance(result.exception, InputError)
+    assert re.search("no vertebra|lies wholly outside the vertebra|touches none", str(result.exception))
+    assert not out.exists()
+
+
+def test_a_name_of_another_level_is_a_finding_and_the_right_name_none(folder):
+    codes = {}
+    for name in ("CTV_L2", "CTV_L3"):
+        result = run("vertebra", folder, "--gtv", "GTV_lamina", "--name", name, "--json", "-")
+        codes[name] = [f["code"] for f in json.loads(result.stdout)["findings"]]
+    assert "name-of-other-level" in codes["CTV_L2"]
+    assert "name-of-other-level" not in codes["CTV_L3"]
 
 
 def test_result_says_where_the_tumour_is_and_what_the_rule_wants(made):

@@ -154,8 +154,6 @@ def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: Floa
         reaches = _reaches(stack, runs, rho2)
     ring_plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
     sides: list[NDArray[Any]] = []
-    counts = [stop - first for first, stop in runs.bounds]
-    lone = np.repeat(np.array(counts) == 1, counts)
     gap_below, gap_above = gaps_mm(stack, runs)
     scale_below, scale_above = options.flat_scale
     ends = ((drawn.above, gap_above, scale_above), (drawn.below, gap_below, scale_below))
@@ -163,8 +161,9 @@ def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: Floa
         if options.end_cap is not EndCap.SHAPE:
             flat = _flat_caps_mm(runs, options, gap)[ring_plane]
             height, order = np.where(onward == -1, flat, 0.0), np.zeros(n_rings, np.int64)
-        # What is alone in its run has no other height than that of its ends.
-        flat_scale = np.where(lone[ring_plane], min(1.5, max(0.5, scale)), scale)
+        # A ring that stands alone is a slice of something: no reading may leave nothing of it, or twice as much.
+        alone = (drawn.above == -1) & (drawn.below == -1)
+        flat_scale = np.where(alone, min(1.5, max(0.5, scale)), scale)
         is_round = (order == 2) | (order == 3)
         stretch = np.where(is_round, options.round_stretch, 1.0)
         scaled = height * np.where(is_round, stretch, flat_scale)
@@ -240,7 +239,9 @@ def _jumps(
     turned = np.abs(lie[:, 0] * lay[:, 1] - lie[:, 1] * lay[:, 0])
     changed = np.abs(lie - lay).max(axis=1)
     least = np.minimum(thick_mm, thick_mm[before])
-    return np.asarray(first & ((second & (aside > _JUMP_FRAC * least)) | (turned > _JUMP_FRAC) | (changed > _JUMP_FRAC)))
+    return np.asarray(
+        first & ((second & (aside > _JUMP_FRAC * least)) | (turned > _JUMP_FRAC) | (changed > _JUMP_FRAC))
+    )
 
 
 def _lie(stack: PlaneStack) -> FloatArray:

@@ -48,6 +48,23 @@ def new_figure(width_in: float, height_in: float, columns: int = 1) -> tuple[Fig
     return figure, list(axes)
 
 
+def new_panels(count: int) -> tuple[Figure, list[Any]]:
+    """Return an empty figure with `count` axes of one kind, three beside each other."""
+    columns = min(count, 3)
+    rows = -(-count // columns)
+    try:
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise OutputError("Figures need matplotlib.", remedy="pip install 'dvhkit[plot]'") from error
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(max(3.6, 2.5 * columns), 0.7 + 2.1 * rows), layout="constrained")
+        axes = list(figure.subplots(rows, columns, squeeze=False, sharey=True).flat)
+    for spare in axes[count:]:
+        spare.set_visible(False)
+    return figure, axes[:count]
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, SVG or PDF, by the end of its name, whole or not at all."""
     from matplotlib import rc_context

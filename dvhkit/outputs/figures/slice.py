@@ -23,7 +23,13 @@ _LONGEST_NAME = 40
 
 
 def slice_figure(
-    scene: Scene, plane: int, dose_gy: FloatArray | None, *, names: Sequence[str] = (), title: str = ""
+    scene: Scene,
+    plane: int,
+    dose_gy: FloatArray | None,
+    *,
+    names: Sequence[str] = (),
+    title: str = "",
+    is_difference: bool = False,
 ) -> Figure:
     """Return the figure of a plane of the scene's grid, as it lies in the image.
 
@@ -35,6 +41,8 @@ def slice_figure(
         Dose at the plane's pixels, NaN where there is none; None without a dose.
     names
         The structures to draw; all where empty.
+    is_difference
+        The dose is a difference: its sign is a colour.
     """
     grid = scene.grid
     width, height = grid.n_columns * grid.spacing_mm[0], grid.n_rows * grid.spacing_mm[1]
@@ -46,7 +54,9 @@ def slice_figure(
         axes.imshow(scene.values[plane], cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="bilinear")
     else:
         axes.set_facecolor("black")
-    if dose_gy is not None and scene.levels_gy:
+    if dose_gy is not None and is_difference:
+        _draw_difference(figure, axes, scene, dose_gy)
+    elif dose_gy is not None and scene.levels_gy:
         _draw_dose(axes, scene, dose_gy)
     _draw_contours(axes, scene, plane, names)
     axes.set(xlim=extent[:2], ylim=extent[2:], aspect="equal", xlabel="mm along columns", ylabel="mm along rows")
@@ -67,6 +77,16 @@ def _draw_dose(axes: Any, scene: Scene, dose_gy: FloatArray) -> None:  # noqa: A
     )
     lines = axes.contour(u, v, masked, levels=levels, cmap="cividis", linewidths=0.9)
     axes.clabel(lines, fmt="%.4g Gy", fontsize=6)
+
+
+def _draw_difference(figure: Figure, axes: Any, scene: Scene, dose_gy: FloatArray) -> None:  # noqa: ANN401 -- axes
+    grid, most = scene.grid, float(np.nanmax(np.abs(dose_gy), initial=0.0)) or 1.0
+    half = grid.spacing_mm / 2
+    extent = (-half[0], (grid.n_columns - 0.5) * grid.spacing_mm[0], (grid.n_rows - 0.5) * grid.spacing_mm[1], -half[1])
+    # Where both agree the patient is seen.
+    shown = np.ma.masked_where(~(np.abs(dose_gy) > 0.02 * most), dose_gy)
+    drawn = axes.imshow(shown, cmap="PuOr_r", vmin=-most, vmax=most, extent=extent, alpha=0.6, interpolation="bilinear")
+    figure.colorbar(drawn, ax=axes, label="B less A (Gy)", shrink=0.8)
 
 
 def _draw_contours(axes: Any, scene: Scene, plane: int, names: Sequence[str]) -> None:  # noqa: ANN401 -- axes

@@ -1,6 +1,6 @@
 """A margin as a picture: the inner surface unrolled, azimuth across and height up, shortfalls in red.
 
-SVG with axes, legend and a tooltip in each cell; PNG with the bare map, for places that take no SVG.
+SVG with a tooltip in each cell, and PNG for places that take no SVG; both with axes and a key.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from dvhkit.outputs.pictures.letters import ADVANCE, LINE, draw_words
 from dvhkit.outputs.pictures.png import png_bytes
 from dvhkit.outputs.text import clean
 from dvhkit.results.surface_map import SurfaceMap
@@ -17,6 +18,9 @@ from dvhkit.results.surface_map import SurfaceMap
 _CELL_W, _ROW_H_MM = 9, 3.0
 _LEFT, _TOP, _RIGHT, _BOTTOM = 64, 46, 18, 78
 _MOST_HEIGHT = 900
+# Letters of pixels are larger than those of the SVG.
+_PNG_LEFT, _PNG_TOP, _PNG_RIGHT = 100, 58, 40
+_INK = (60, 60, 60)
 # From no margin to a wide one, and from a little short to far short; readable without telling red from green.
 _NARROW, _WIDE = (247, 251, 255), (33, 113, 181)
 _SHORT, _FAR_SHORT = (253, 190, 110), (179, 0, 0)
@@ -57,14 +61,47 @@ def margin_map_svg(picture: SurfaceMap, *, tips: bool = True) -> str:
 
 
 def margin_map_png(picture: SurfaceMap) -> bytes:
-    """Return the bare map as a PNG, superior up, from the patient's left over posterior, right and anterior."""
+    """Return the map as a PNG, superior up, from the patient's left over posterior, right and anterior."""
+    bare = _map_pixels(picture)
+    high, wide = bare.shape[:2]
+    key = _key(picture)
+    width = max(_PNG_LEFT + wide + _PNG_RIGHT, _PNG_LEFT + max(len(word) for _, word in key) * ADVANCE + 40)
+    below = _PNG_TOP + high + 2 * LINE
+    sheet = np.full((below + (len(key) + 1) * LINE, width, 3), 255, np.uint8)
+    draw_words(sheet, picture.title, x=_PNG_LEFT, y=8, colour=_INK)
+    draw_words(sheet, picture.limit, x=_PNG_LEFT, y=8 + LINE, colour=_INK)
+    sheet[_PNG_TOP - 1 : _PNG_TOP + high + 1, _PNG_LEFT - 1 : _PNG_LEFT + wide + 1] = _INK
+    sheet[_PNG_TOP : _PNG_TOP + high, _PNG_LEFT : _PNG_LEFT + wide] = bare
+    _png_axes(sheet, picture, high, wide)
+    for n, (colour, word) in enumerate(key):
+        y = below + n * LINE
+        sheet[y : y + 14, _PNG_LEFT : _PNG_LEFT + 14] = _INK
+        sheet[y + 1 : y + 13, _PNG_LEFT + 1 : _PNG_LEFT + 13] = colour
+        draw_words(sheet, word, x=_PNG_LEFT + 24, y=y, colour=_INK)
+    return png_bytes(sheet)
+
+
+def _png_axes(sheet: NDArray[np.uint8], picture: SurfaceMap, high: int, wide: int) -> None:
+    for degrees, name in _TICKS:
+        x = _PNG_LEFT + wide * degrees // 360
+        sheet[_PNG_TOP + high : _PNG_TOP + high + 6, min(x, sheet.shape[1] - 1)] = _INK
+        draw_words(sheet, name, x=max(0, x - len(name) * ADVANCE // 2), y=_PNG_TOP + high + 8, colour=_INK)
+    rows = len(picture.height_mm)
+    for row in sorted({0, rows // 2, rows - 1}):
+        text = f"z {picture.height_mm[row]:.0f}"
+        y = _PNG_TOP + int((rows - 0.5 - row) * high / rows) - 7
+        draw_words(sheet, text, x=_PNG_LEFT - 8 - len(text) * ADVANCE, y=y, colour=_INK)
+    draw_words(sheet, "mm", x=_PNG_LEFT - 8 - 2 * ADVANCE, y=_PNG_TOP - LINE, colour=_INK)
+
+
+def _map_pixels(picture: SurfaceMap) -> NDArray[np.uint8]:
     colours = _colours(picture)[::-1]
     pixels = np.repeat(np.repeat(colours, _row_height(picture), axis=0), _CELL_W, axis=1)
     missing = np.isnan(picture.margin_mm)[::-1]
     missing = np.repeat(np.repeat(missing, _row_height(picture), axis=0), _CELL_W, axis=1)
     stripes = np.add.outer(np.arange(pixels.shape[0]), np.arange(pixels.shape[1])) % _HATCH_STEP == 0
     pixels[missing & stripes] = _HATCH
-    return png_bytes(pixels)
+    return pixels
 
 
 def _row_height(picture: SurfaceMap) -> int:
@@ -152,7 +189,8 @@ def _axes(picture: SurfaceMap, height: int) -> list[str]:
     return out
 
 
-def _legend(picture: SurfaceMap, y: float) -> list[str]:
+def _key(picture: SurfaceMap) -> list[tuple[tuple[int, int, int], str]]:
+    """Return what colours mean: a colour and words each."""
     words = [
         (_NARROW, "0 mm"),
         (_WIDE, f"{_widest(picture):.1f} mm margin"),
@@ -162,8 +200,12 @@ def _legend(picture: SurfaceMap, y: float) -> list[str]:
     ]
     if np.isnan(picture.margin_mm).any():
         words.append((_HATCH, "hatched: no surface"))
+    return words
+
+
+def _legend(picture: SurfaceMap, y: float) -> list[str]:
     out, x = [], float(_LEFT)
-    for (red, green, blue), word in words:
+    for (red, green, blue), word in _key(picture):
         fill = f"#{red:02x}{green:02x}{blue:02x}"
         out.append(f'<rect x="{x:g}" y="{y:g}" width="12" height="12" fill="{fill}" stroke="#888"/>')
         out.append(f'<text x="{x + 17:g}" y="{y + 10:g}">{word}</text>')

@@ -21,14 +21,19 @@ _SCRIPT_STRING = re.compile(r'("[^"\n]*")')
 _IDLE_SPACE = re.compile(r" ?([{}()\[\],;:?=<>*&|!]) ?")
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from dvhkit.outputs.pictures.colours import Ink
+    from dvhkit.outputs.report.plot import DvhPlot
     from dvhkit.results.audit import AuditRecord
     from dvhkit.results.scene import Scene
 
 
-def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None) -> str:
+# What fits a sheet of A4 whatever the texts: rows of rules, names of curves, findings of two lines.
+_SHORT_LIMITS = {"most_rules": 15, "most_names": 17, "most_findings": 5}
+
+
+def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None, short: bool = False) -> str:
     """Return the report of one or many audited cases as a self-contained page of HTML.
 
     With several cases a table comes first that links to each. Everything that comes out of DICOM or a protocol is
@@ -40,21 +45,29 @@ def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None) -
     scene
         What the patient looks like, of a single case: then the page has pictures of the rules that are not met, and a
         slice viewer.
+    short
+        One page a case, to print: the most urgent rules and findings, the plot, lines to sign; no pictures.
     """
     listed = list(records)
+    if short:
+        return _short_report(listed)
     bundle = make_bundle(scene) if scene is not None and len(listed) == 1 else None
     shown, remarks = (scene, bundle.remarks) if bundle else (None, ())
     cases = [
         case_view(record, anchor=f"case-{number}", scene=shown, remarks=remarks)
         for number, record in enumerate(listed, start=1)
     ]
-    styles = page_source("report.css") + (page_source("viewer.css") if bundle else "") + _ink_rules(cases)
+    styles = (
+        page_source("report.css")
+        + (page_source("viewer.css") if bundle else "")
+        + ink_rules(case.plot for case in cases)
+    )
     script = page_source("report.js") + (viewer_script() if bundle else "")
     page = page_environment().get_template("report.html.j2")
     return sealed(
         page.render(
             cases=cases,
-            title=f"{cases[0].name} – plan audit" if len(cases) == 1 else f"Plan audit of {len(cases)} cases",
+            title=_page_title(cases),
             # Not escaped: our own files, and colours made of six hexadecimal digits.
             styles=Markup(styles),
             script=Markup(script),
@@ -68,6 +81,27 @@ def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None) -
             seal=Markup(seal_lines(listed)),
         )
     )
+
+
+def _short_report(records: list[AuditRecord]) -> str:
+    cases = [case_view(record, anchor=f"case-{number}") for number, record in enumerate(records, start=1)]
+    styles = page_source("report.css") + page_source("short.css") + ink_rules(case.plot for case in cases)
+    page = page_environment().get_template("short.html.j2")
+    return sealed(
+        page.render(
+            cases=cases,
+            title=_page_title(cases),
+            styles=Markup(styles),
+            policy=page_policy(styles),
+            ink_class=ink_class,
+            seal=Markup(seal_lines(records)),
+            **_SHORT_LIMITS,
+        )
+    )
+
+
+def _page_title(cases: Sequence[CaseView]) -> str:
+    return f"{cases[0].name} – plan audit" if len(cases) == 1 else f"Plan audit of {len(cases)} cases"
 
 
 def viewer_script() -> str:
@@ -85,9 +119,9 @@ def ink_class(ink: Ink) -> str:
     return f"k{ink.light[1:]}{ink.dark[1:]}"
 
 
-def _ink_rules(cases: Iterable[CaseView]) -> str:
+def ink_rules(plots: Iterable[DvhPlot | None]) -> str:
     """Return one style a colour: classes, because the policy allows no style attributes."""
-    all_inks = {ink_class(c.ink): c.ink for case in cases if case.plot for c in case.plot.curves}
+    all_inks = {ink_class(c.ink): c.ink for plot in plots if plot is not None for c in plot.curves}
     light = "".join(f".{name}{{--k:{ink.light}}}" for name, ink in all_inks.items())
     dark = "".join(f".{name}{{--k:{ink.dark}}}" for name, ink in all_inks.items())
     return f"{light}\n@media screen and (prefers-color-scheme:dark){{{dark}}}\n"

@@ -59,6 +59,7 @@ class DrawnCurve:
     width: float
     points: str
     volume: str
+    volume_cc: float
     band: str
     readings: str
 
@@ -141,6 +142,7 @@ def _drawn(curve: Curve, name: str, line: list[Point], ink: Ink, *, top_gy: floa
         width=_TARGET_WIDTH if is_target else organ_width,
         points=" ".join(f"{x:.2f},{y:.2f}" for x, y in line),
         volume=number(curve.volume_cc, Unit.CC.value),
+        volume_cc=curve.volume_cc,
         band=_band(curve, top_gy),
         readings=_readings(curve, step_gy),
     )

@@ -51,11 +51,14 @@ _STATUS_WORDS = {
     "P": "read in the primary source",
     "T": "read in a documented transcription of the primary source",
     "S2": "read in two independent copies that agree",
-    "S1": "unverified: read in one copy only",
-    "C": "unverified: computed from numbers that were read",
-    "X": "unverified: copies disagree",
-    "B": "unverified: from general knowledge, not read",
+    "S1": "limit not verified: read in one copy only",
+    "C": "limit not verified: computed from numbers that were read",
+    "X": "limit not verified: copies disagree",
+    "B": "limit not verified: from general knowledge, not read",
 }
+# How all texts tell a place (see `dvhkit.targets.achieved.statements`), and a height alone.
+_PLACE = re.compile(r"\bx (-?\d+(?:\.\d+)?), y (-?\d+(?:\.\d+)?), z (-?\d+(?:\.\d+)?)")
+_HEIGHT = re.compile(r"\bz(?: =)? (-?\d+(?:\.\d+)?)(?: mm)?")
 _PROPERTY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 _PROPERTY_PARTS = re.compile(r"[^._]+[._]*")
 _LEVEL_LOOKS = {
@@ -73,6 +76,8 @@ class RuleView:
     ----------
     quantity
         What was measured, in parts between which a line may break.
+    place
+        ``x,y,z`` of the place that the reason tells; empty where it tells none.
     facts
         What is shown on demand, as pairs of a word and a text.
     """
@@ -86,12 +91,13 @@ class RuleView:
     value: NumberView | None
     margin: NumberView | None
     reason: str
+    place: str
     facts: list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingView:
-    """One finding with the sign and the tone of its level."""
+    """One finding with the sign and the tone of its level; `place`, or `roi` and a height `z`, say where it is seen."""
 
     level: str
     symbol: str
@@ -99,6 +105,9 @@ class FindingView:
     code: str
     message: str
     where: str
+    place: str
+    roi: str
+    z: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +235,7 @@ def _shot_views(record: AuditRecord, scene: Scene) -> list[ShotView]:
                 title=_title(rule.title or rule.rule_id),
                 roi=_name(spot.roi),
                 kind=spot.kind,
-                dose=number(spot.dose_gy, Unit.GY.value),
+                dose="" if spot.dose_gy is None else number(spot.dose_gy, Unit.GY.value),
                 place=",".join(repr(c) for c in spot.point_mm),
                 shown=", ".join(f"{c:.1f}".replace("-", "−") for c in spot.point_mm),
             ),
@@ -254,8 +263,15 @@ def _rule_view(rule: RuleResult) -> RuleView:
         value=rule_value(rule),
         margin=rule_margin(rule),
         reason=sentence_case(_sentence(rule.reason or "")),
+        place=place_in(f"{rule.reason or ''} {rule.note}"),
         facts=[(word, _sentence(text)) for word, text in facts if text],
     )
+
+
+def place_in(text: str) -> str:
+    """Return the first place (x, y, z) that a text tells, as ``x,y,z``; empty where it tells none."""
+    found = _PLACE.search(text)
+    return ",".join(found.groups()) if found else ""
 
 
 def _breakable(quantity: str) -> list[str]:
@@ -270,17 +286,26 @@ def _status_text(status: str) -> str:
 
 def _finding_views(findings: Iterable[Finding]) -> list[FindingView]:
     order = list(_LEVEL_LOOKS)
-    return [
-        FindingView(
-            level=finding.level.value,
-            symbol=_LEVEL_LOOKS[finding.level.value][0],
-            tone=_LEVEL_LOOKS[finding.level.value][1],
-            code=_name(finding.code),
-            message=sentence_case(_sentence(finding.message)),
-            where=_name(finding.where),
-        )
-        for finding in sorted(findings, key=lambda f: order.index(f.level.value))
-    ]
+    views = [_finding_view(finding) for finding in sorted(findings, key=lambda f: order.index(f.level.value))]
+    return list({(view.level, view.code, view.message, view.where): view for view in views}.values())
+
+
+def _finding_view(finding: Finding) -> FindingView:
+    symbol, tone = _LEVEL_LOOKS[finding.level.value]
+    height = _HEIGHT.search(finding.message)
+    # What is odd about one structure can be looked at; what many share has no one place.
+    roi = finding.rois[0] if len(finding.rois) == 1 else ""
+    return FindingView(
+        level=finding.level.value,
+        symbol=symbol,
+        tone=tone,
+        code=_name(finding.code),
+        message=sentence_case(_sentence(finding.message)),
+        where=_name(finding.where),
+        place=place_in(finding.message),
+        roi=_name(roi),
+        z=height[1] if height else "",
+    )
 
 
 def _context_text(value: object) -> str:

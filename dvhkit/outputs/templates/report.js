@@ -19,32 +19,84 @@ function wire(figure) {
   const volumes = cells.map((cell) => cell.textContent);
   const edge = (name) => Number(plot.dataset[name]);
   const left = edge("left"), right = edge("right"), top = edge("top"), bottom = edge("bottom"), gy = edge("gy");
+  const buttons = Array.from(figure.querySelectorAll("button[data-curve]"));
+  const cc = new Map(buttons.map((button) => [button.dataset.curve, Number(button.dataset.cc)]));
   const lines = new Map();
   plot.querySelectorAll("polyline").forEach((line) => lines.set(line.dataset.curve, Array.from(line.points)));
 
   const readings = new Map();
-  figure.querySelectorAll("button[data-readings]").forEach((button) => {
+  buttons.forEach((button) => {
     readings.set(button.dataset.curve, button.dataset.readings ? button.dataset.readings.split(" ").map(Number) : null);
   });
   const step = Number(plot.dataset.step);
+  const decimals = (size) => Math.max(0, Math.ceil(-Math.log10(size) - 1e-9));
+
+  // What part of doses and volumes is shown; volumes in percent, or in cc.
+  const view = { gy: [0, gy], volume: [0, 100], absolute: false };
+  const across = (dose) => left + ((right - left) * (dose - view.gy[0])) / (view.gy[1] - view.gy[0]);
+  const up = (volume) => bottom - ((bottom - top) * (volume - view.volume[0])) / (view.volume[1] - view.volume[0]);
+  const doseAt = (x) => view.gy[0] + ((view.gy[1] - view.gy[0]) * (x - left)) / (right - left);
+  const volumeAt = (y) => view.volume[0] + ((view.volume[1] - view.volume[0]) * (bottom - y)) / (bottom - top);
+  const part = (curve) => (view.absolute ? cc.get(curve) / 100 : 1);
+
+  // Each drawn thing with its places as dose and percent, so that any part of the plot can be drawn from them.
+  const plain = (points) => Array.from(points).map((p) => [(gy * (p.x - left)) / (right - left), (100 * (bottom - p.y)) / (bottom - top)]);
+  const drawn = Array.from(plot.querySelectorAll("polyline, polygon.band-area")).map((shape) => [shape, plain(shape.points)]);
+  const markers = Array.from(plot.querySelectorAll("polygon.marker")).map((shape) => {
+    const corners = Array.from(shape.points).map((p) => [p.x, p.y]), foot = [(corners[0][0] + corners[1][0]) / 2, (corners[0][1] + corners[1][1]) / 2];
+    return [shape, plain([{ x: foot[0], y: foot[1] }])[0], foot];
+  });
+  const tag = (name, given, text) => {
+    const e = document.createElementNS(plot.namespaceURI, name);
+    Object.entries(given).forEach(([key, value]) => e.setAttribute(key, String(value)));
+    if (text !== undefined) e.textContent = text;
+    return e;
+  };
+  function ticks(low, high) {
+    const raw = (high - low) / 10, size = 10 ** Math.floor(Math.log10(raw)), by = [1, 2, 2.5, 5, 10].map((f) => f * size).find((s) => s >= raw * (1 - 1e-9));
+    const found = [];
+    for (let n = Math.ceil(low / by - 1e-9); n * by <= high + 1e-9 * by; n += 1) found.push([n * by, (n * by).toFixed(decimals(by / (by / size === 2.5 ? 10 : 1)))]);
+    return found.map(([at, text]) => [at, text.includes(".") ? text.replace(/\.?0+$/, "") : text]);
+  }
+  function redraw() {
+    const whole = !view.absolute && view.gy[0] === 0 && view.gy[1] === gy && view.volume[0] === 0 && view.volume[1] === 100;
+    drawn.forEach(([shape, points]) => { const k = part(shape.dataset.curve); shape.setAttribute("points", points.map(([d, v]) => across(d).toFixed(2) + "," + up(v * k).toFixed(2)).join(" ")); });
+    markers.forEach(([shape, [dose, volume], foot]) => shape.setAttribute("transform", "translate(" + (across(dose) - foot[0]) + " " + (up(volume * part(shape.dataset.curve)) - foot[1]) + ")"));
+    const grid = plot.querySelector(".grid"), texts = plot.querySelector(".ticks"), xs = ticks(...view.gy), ys = ticks(...view.volume);
+    grid.replaceChildren(...xs.map(([d]) => tag("line", { x1: across(d), x2: across(d), y1: top, y2: bottom })), ...ys.map(([v]) => tag("line", { x1: left, x2: right, y1: up(v), y2: up(v) })));
+    texts.replaceChildren(...xs.map(([d, text]) => tag("text", { x: across(d), y: bottom + 18, "text-anchor": "middle" }, text)), ...ys.map(([v, text]) => tag("text", { x: left - 9, y: up(v) + 4, "text-anchor": "end" }, text)));
+    plot.querySelector(".labels").classList.toggle("off", !whole);
+    plot.querySelector(".volume-name").textContent = view.absolute ? "Volume (cc)" : "Volume (%)";
+  }
+  function wholeVolume() {
+    const seen = buttons.filter((button) => button.getAttribute("aria-pressed") === "true").map((button) => cc.get(button.dataset.curve));
+    return [0, view.absolute ? Math.max(...seen, 1e-3) * 1.02 : 100];
+  }
+  function zoom(doses, volumes) {
+    view.gy = [Math.max(0, doses[0]), Math.min(gy, doses[1])];
+    view.volume = [Math.max(0, volumes[0]), Math.min(wholeVolume()[1], volumes[1])];
+    redraw();
+  }
+  const wholePlot = () => zoom([0, gy], wholeVolume());
 
   // The nearest dose at which the curves were computed: what is shown there is no guess between two points.
   function show(pointed) {
-    const index = Math.round((gy * (pointed - left)) / (right - left) / step), dose = index * step;
-    const x = left + ((right - left) * dose) / gy;
+    const index = Math.max(0, Math.round(doseAt(pointed) / step)), dose = index * step, x = across(dose);
+    const flat = left + ((right - left) * dose) / gy;
     cursor.setAttribute("x1", x);
     cursor.setAttribute("x2", x);
-    cursor.setAttribute("visibility", "visible");
+    cursor.setAttribute("visibility", x < left - 1 || x > right + 1 ? "hidden" : "visible");
     figure.classList.add("reading");
     cells.forEach((cell) => {
       const button = cell.closest("button");
       if (!button) {
-        cell.textContent = "at " + dose.toFixed(Math.max(1, Math.ceil(-Math.log10(step) - 1e-9))) + " Gy";
+        cell.textContent = "at " + dose.toFixed(Math.max(1, decimals(step))) + " Gy";
         return;
       }
-      const exact = readings.get(button.dataset.curve), y = heightAt(lines.get(button.dataset.curve), x);
-      const drawn = y === null ? 0 : (100 * (bottom - y)) / (bottom - top);
-      cell.textContent = exact ? (index < exact.length ? exact[index] : 0).toFixed(2) + " %" : drawn.toFixed(1) + " %";
+      const exact = readings.get(button.dataset.curve), y = heightAt(lines.get(button.dataset.curve), flat);
+      const pct = exact ? (index < exact.length ? exact[index] : 0) : y === null ? 0 : (100 * (bottom - y)) / (bottom - top);
+      const volume = pct * part(button.dataset.curve);
+      cell.textContent = view.absolute ? (volume >= 100 ? volume.toFixed(1) : volume.toPrecision(3)) + " cc" : pct.toFixed(exact ? 2 : 1) + " %";
     });
     return dose;
   }
@@ -55,30 +107,62 @@ function wire(figure) {
     cells.forEach((cell, i) => { cell.textContent = volumes[i]; });
   }
 
+  const inPlot = (event) => {
+    const box = plot.getBoundingClientRect(), scale = plot.viewBox.baseVal.width / box.width;
+    return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+  };
+  const within = ([x, y]) => [Math.min(right, Math.max(left, x)), Math.min(bottom, Math.max(top, y))];
+  const frame = tag("rect", { class: "frame", visibility: "hidden" });
+  plot.append(frame);
+  let from = null;
+  plot.addEventListener("pointerdown", (event) => { const at = inPlot(event); if (event.button === 0 && event.pointerType !== "touch" && at[0] >= left && at[0] <= right) { from = within(at); event.preventDefault(); } });
   plot.addEventListener("pointermove", (event) => {
-    const box = plot.getBoundingClientRect();
-    const x = (event.clientX - box.left) * plot.viewBox.baseVal.width / box.width;
-    if (x >= left && x <= right) show(x); else hide();
+    const at = inPlot(event);
+    if (at[0] >= left && at[0] <= right) show(at[0]); else hide();
+    if (!from) return;
+    const to = within(at), [x, y] = [0, 1].map((i) => Math.min(from[i], to[i])), [width, height] = [0, 1].map((i) => Math.abs(from[i] - to[i]));
+    Object.entries({ x, y, width, height, visibility: "visible" }).forEach(([key, value]) => frame.setAttribute(key, String(value)));
   });
-  plot.addEventListener("pointerleave", hide);
+  plot.addEventListener("pointerleave", () => { hide(); from = null; frame.setAttribute("visibility", "hidden"); });
+  plot.addEventListener("pointerup", (event) => {
+    const at = inPlot(event), to = within(at), start = from;
+    from = null;
+    frame.setAttribute("visibility", "hidden");
+    if (!start) return;
+    const [wide, high] = [0, 1].map((i) => Math.abs(start[i] - to[i]));
+    if (wide > 8 && high > 8) zoom([doseAt(Math.min(start[0], to[0])), doseAt(Math.max(start[0], to[0]))], [volumeAt(Math.max(start[1], to[1])), volumeAt(Math.min(start[1], to[1]))]);
+    else if (wide > 8) zoom([doseAt(Math.min(start[0], to[0])), doseAt(Math.max(start[0], to[0]))], view.volume);
+  });
+  plot.addEventListener("dblclick", wholePlot);
   plot.addEventListener("click", (event) => {
-    const box = plot.getBoundingClientRect();
-    const x = ((event.clientX - box.left) * plot.viewBox.baseVal.width) / box.width;
-    if (window.dvhkit && x >= left && x <= right) window.dvhkit.isodose(show(x));
+    const [x] = inPlot(event);
+    if (window.dvhkit && x >= left && x <= right && frame.getAttribute("visibility") === "hidden") window.dvhkit.isodose(show(x));
   });
+  const about = (factor) => ([low, high]) => { const middle = (low + high) / 2, half = ((high - low) / 2) * factor; return [middle - half, middle + half]; };
+  const acts = {
+    in: () => zoom(about(0.5)(view.gy), view.volume), out: () => zoom(about(2)(view.gy), view.volume), whole: wholePlot,
+    absolute: (button) => { view.absolute = !view.absolute; button.setAttribute("aria-pressed", String(view.absolute)); zoom(view.gy, wholeVolume()); },
+  };
+  figure.querySelectorAll("button[data-axis]").forEach((button) => {
+    button.disabled = false;
+    button.addEventListener("click", () => acts[button.dataset.axis](button));
+  });
+  window.addEventListener("beforeprint", wholePlot);
 
   function press(button, shown) {
     button.setAttribute("aria-pressed", String(shown));
     plot.querySelectorAll('[data-curve="' + button.dataset.curve + '"]').forEach((part) => part.classList.toggle("off", !shown));
   }
-  const buttons = Array.from(figure.querySelectorAll("button[data-curve]"));
   buttons.forEach((button) => {
     button.disabled = false;
     button.addEventListener("click", () => press(button, button.getAttribute("aria-pressed") !== "true"));
   });
   figure.querySelectorAll("button[data-set]").forEach((button) => {
     button.disabled = false;
-    button.addEventListener("click", () => buttons.forEach((one) => press(one, button.dataset.set === "all" || one.dataset.kind === button.dataset.set)));
+    button.addEventListener("click", () => {
+      buttons.forEach((one) => press(one, button.dataset.set === "all" || one.dataset.kind === button.dataset.set));
+      if (view.absolute) zoom(view.gy, wholeVolume());
+    });
   });
 }
 

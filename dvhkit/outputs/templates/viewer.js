@@ -39,7 +39,7 @@
 
   const near = (value, digits) => value.toFixed(digits).replace(/^-(0(\.0*)?)$/, "$1").replace("-", "−");
   function measure(c) {
-    const gy = scene.doseAt(c, state.which === 1 ? 1 : 0);
+    const gy = state.which === 2 ? scene.doseAt(c, 1) - scene.doseAt(c, 0) : scene.doseAt(c, state.which);
     return { pixel: scene.pixel(c), gy: Number.isNaN(gy) ? null : gy, names: rois.filter((roi) => scene.holds(roi, c)).map((roi) => roi.name) };
   }
   function tell(c, point) {
@@ -190,10 +190,25 @@
     rois.forEach((roi) => { roi.shown = button.dataset.group === "all" || (button.dataset.group !== "none" && roi.group === button.dataset.group); roi.box.checked = roi.shown; });
     refresh();
   }));
-  document.querySelectorAll("[data-goto]").forEach((button) => button.addEventListener("click", () => {
-    goTo(button.dataset.goto.split(",").map(Number), "axial");
+  function jumpTo(point) {
+    if (!point) return;
+    goTo(point, "axial");
     root.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "start" });
-  }));
+  }
+  // The middle of a structure; where a height is told, of its outline there.
+  function placeOf(name, z) {
+    const roi = rois.find((one) => one.name === name), c = roi && middleOf(roi);
+    if (!c || z === "") return c && scene.toPatient(c);
+    const level = scene.sheets(roi).map((s) => { const o = [...c]; o[s.axis] = s.at; return { s, p: scene.toPatient(o) }; }).sort((a, b) => Math.abs(a.p[2] - z) - Math.abs(b.p[2] - z))[0];
+    const ring = level.s.rings[0] || level.s.open[0], [p, q] = scene.others(level.s.axis), o = [0, 0, 0];
+    o[level.s.axis] = level.s.at; o[p] = ring[0]; o[q] = ring[1];
+    return scene.toPatient(o);
+  }
+  document.querySelectorAll("[data-goto]").forEach((button) => { button.hidden = false; button.addEventListener("click", () => jumpTo(button.dataset.goto.split(",").map(Number))); });
+  document.querySelectorAll("[data-roi]").forEach((button) => {
+    button.hidden = !rois.some((one) => one.name === button.dataset.roi);
+    button.addEventListener("click", () => jumpTo(placeOf(button.dataset.roi, button.dataset.z)));
+  });
 
   const start = data.spots[0] ? scene.toFrame(data.spots[0].at) : (rois.filter((r) => r.group === "target").map(middleOf).find(Boolean) || rois.map(middleOf).find(Boolean));
   if (start) { state.c = start; state.point = scene.toPatient(start); }

@@ -16,10 +16,10 @@ STATUS_MEANING = {
     "P": "read in the primary text",
     "T": "read in a documented transcription of the primary text",
     "S2": "read in two or more independent copies that agree",
-    "S1": "unverified: read in one secondary copy only",
-    "C": "unverified: computed or inferred from numbers that were read",
-    "X": "unverified: copies disagree",
-    "B": "unverified: from background knowledge, not read in a source",
+    "S1": "limit not verified: read in one secondary copy only",
+    "C": "limit not verified: computed or inferred from numbers that were read",
+    "X": "limit not verified: copies disagree",
+    "B": "limit not verified: from background knowledge, not read in a source",
 }
 UNVERIFIED = frozenset({"S1", "C", "X", "B"})
 

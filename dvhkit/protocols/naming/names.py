@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rapidfuzz import fuzz, process
 
@@ -35,6 +36,7 @@ class Match:
     how: str = ""
 
 
+@lru_cache(maxsize=8192)  # the same few hundred names are asked for with every structure
 def fold(name: str) -> str:
     """Return `name` without regard to case and blanks."""
     return re.sub(r"\s+", "", name).casefold()

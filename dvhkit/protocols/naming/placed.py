@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -21,10 +21,8 @@ def place_structures(structures: Iterable[Structure]) -> tuple[Placed, ...]:
 
 
 def _place(structure: Structure) -> Placed:
-    contours = [contour.points_mm for contour in structure.closed_contours]
-    areas = np.array([_area_vector(points) for points in contours])
+    areas, centres = _areas_and_centres([contour.points_mm for contour in structure.closed_contours])
     sizes = np.linalg.norm(areas, axis=1)
-    centres = np.array([_centre(points) for points in contours])
     normal = areas[np.argmax(sizes)] / max(sizes.max(), 1e-12)
     levels = np.unique(np.round(centres @ normal, 2))
     spacing_mm = float(np.median(np.diff(levels))) if levels.size > 1 else 0.0
@@ -32,20 +30,26 @@ def _place(structure: Structure) -> Placed:
     return Placed(roi=structure.name, volume_cc=float(sizes.sum()) * spacing_mm / 1000, x_mm=x_mm)
 
 
-def _area_vector(points: FloatArray) -> FloatArray:
-    """Return the vector area in mm^2: its length is the area, its direction the normal."""
-    spokes = points - points[0]
-    return np.asarray(0.5 * np.cross(spokes, np.roll(spokes, -1, axis=0)).sum(axis=0))
+def _areas_and_centres(contours: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """Return each contour's vector area in mm^2 (its length is the area, its direction the normal) and centre of area.
 
-
-def _centre(points: FloatArray) -> FloatArray:
-    """Return the centre of area, or of the points where they bound none."""
-    spokes = points - points[0]
-    following = np.roll(spokes, -1, axis=0)
-    triangles = np.cross(spokes, following)
-    total = triangles.sum(axis=0)
-    size = float(np.linalg.norm(total))
-    if size == 0.0:
-        return np.asarray(points.mean(axis=0))
-    weights = triangles @ (total / size)
-    return np.asarray(points[0] + (weights @ (spokes + following)) / (3 * weights.sum()))
+    Where points bound no area the centre is their mean.
+    """
+    counts = np.array([len(points) for points in contours])
+    first = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    points = np.concatenate(contours)
+    spokes = points - np.repeat(points[first], counts, axis=0)
+    # The spoke of the following point; that of a contour's last is its first, which is zero.
+    following = np.concatenate([spokes[1:], np.zeros((1, 3))])
+    following[first[1:] - 1] = 0.0
+    (x, y, z), (u, v, w) = spokes.T, following.T
+    triangles = np.stack([y * w - z * v, z * u - x * w, x * v - y * u], axis=1)
+    total = np.add.reduceat(triangles, first, axis=0)
+    size = np.linalg.norm(total, axis=1)
+    normal = total / np.where(size > 0, size, 1.0)[:, None]
+    weights = np.einsum("ij,ij->i", triangles, np.repeat(normal, counts, axis=0))
+    moment = np.add.reduceat(weights[:, None] * (spokes + following), first, axis=0)
+    weight = np.add.reduceat(weights, first)
+    mean = np.add.reduceat(spokes, first, axis=0) / counts[:, None]
+    offset = np.where((size > 0)[:, None], moment / (3 * np.where(weight == 0, 1.0, weight))[:, None], mean)
+    return 0.5 * total, points[first] + offset

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from itertools import pairwise
 
 from rapidfuzz import fuzz, process
@@ -140,11 +141,11 @@ def _row(
 
 def _standard(name: str, clinic: Mapping[str, str], known: Sequence[str]) -> tuple[str, Recognition]:
     """Return the TG-263 name and how it was found; the surest way first."""
-    plain, names = name.strip(), {fold(each): each for each in known}
+    plain, names = name.strip(), _by_fold(tuple(known))
     organ = find_organ(name) is not None and not re.search(r"\s", plain)
     ways = (
         (clinic.get(fold(name), ""), Recognition.CLINIC),
-        (name if name in names.values() else "", Recognition.EXACT),
+        (name if names.get(fold(name)) == name else "", Recognition.EXACT),
         (names.get(fold(name), ""), Recognition.SPELLING),
         (segmented_as(name), Recognition.RULE),
         (_in_part(plain, clinic, known), Recognition.DERIVED),
@@ -155,6 +156,16 @@ def _standard(name: str, clinic: Mapping[str, str], known: Sequence[str]) -> tup
     )
     helper = Recognition.HELPER if plain.startswith(("z", "_")) else Recognition.NONE
     return next(((standard, how) for standard, how in ways if standard), ("", helper))
+
+
+@lru_cache(maxsize=4)
+def _by_fold(known: tuple[str, ...]) -> dict[str, str]:
+    return {fold(each): each for each in known}
+
+
+@lru_cache(maxsize=4)
+def _by_letters(known: tuple[str, ...]) -> dict[str, str]:
+    return {re.sub(r"[^a-z]", "", each.casefold()): each for each in known if not re.search(r"\d", each)}
 
 
 def _target(name: str) -> str:
@@ -202,7 +213,7 @@ def _by_rule(name: str, known: Sequence[str]) -> str:
     if len(sides) > 1 or not stem or re.search(r"\d", name):
         return ""
     side = f"_{next(iter(sides))}" if sides else ""
-    names = {re.sub(r"[^a-z]", "", each.casefold()): each for each in known if not re.search(r"\d", each)}
+    names = _by_letters(tuple(known))
     candidate = f"{_SYNONYMS[stem]}{side}" if stem in _SYNONYMS else names.get(stem + side[1:].casefold(), "")
     return candidate if candidate in names.values() else ""
 

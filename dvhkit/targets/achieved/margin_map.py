@@ -36,7 +36,11 @@ def surface_map(measure: MarginMeasure) -> SurfaceMap:
     column = np.floor(angle / _STEP_DEG).astype(int) % n_columns
     cell = row * n_columns + column
     check = measure.check
-    asked = f"{check.expected} mm asked for" if check.expected else f"recovered: {check.recipe}"
+    asked = (
+        f"{str(check.expected).removesuffix('mm').rstrip()} mm asked for"
+        if check.expected
+        else f"recovered: {check.recipe}"
+    )
     return SurfaceMap(
         azimuth_deg=np.asarray((np.arange(n_columns) + 0.5) * _STEP_DEG),
         height_mm=low + (np.arange(n_rows) + 0.5) * step,

@@ -138,7 +138,7 @@ def _shortfalls(evidence: Evidence) -> list[Statement]:
         cause = _cause(evidence, place.direction) if explained > 0.7 else None
         text = (
             f"{100 * patch.share:.1f} % of the surface of {evidence.inner.name} lack up to "
-            f"{patch.lacking_mm.max():.1f} mm to the lower limit, worst {place.direction}, "
+            f"{patch.lacking_mm.max():.1f} mm to the margin asked for, worst {place.direction}, "
             f"slice {place.slice_mm:g} mm, at x {place.point_mm[0]:g}, y {place.point_mm[1]:g}, z {place.point_mm[2]:g}"
         )
         if explained > 0.7:

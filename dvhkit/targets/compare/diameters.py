@@ -29,6 +29,8 @@ _STRAIGHT_MM = 0.002
 _DENT_MM = 0.001
 # Pairs of this many corners are looked through in a blink; outlines of more are thinned to about as many.
 _MOST_CORNERS = 700
+# Every climb to the farthest pair begins at the extreme of one of so many directions.
+_DIRECTIONS = 60
 
 
 def measure_island(skin: Skin, island: Island, *, volume_cc: float | None = None) -> Diameters:
@@ -160,16 +162,36 @@ def _in_space(skin: Skin, island: Island) -> float:
 
 
 def _farthest_pair(points: FloatArray) -> float:
-    """Return the greatest distance of two points: those that lie farthest in many directions hold it."""
+    """Return the greatest distance of two points: climbed to from the extremes of many directions."""
+    points = np.unique(points, axis=0)
     if len(points) < 2:
         return 0.0
-    n = np.arange(400)
-    polar, turn = np.arccos(1 - (n + 0.5) / 400), np.pi * (1 + 5**0.5) * n
-    ways = np.column_stack([np.cos(turn) * np.sin(polar), np.sin(turn) * np.sin(polar), np.cos(polar)])
-    along = points @ ways.T
-    chosen = np.unique(np.concatenate([along.argmax(axis=0), along.argmin(axis=0)]))
-    few = points[chosen]
-    return float(max(np.sqrt(((few - one) ** 2).sum(axis=1)).max() for one in few))
+    if len(points) <= _MOST_CORNERS:
+        return max(_reach_mm(points, one) for one in points)
+    # The points of a pair lie no nearer to the middle than the pair is longer than the other can account for.
+    from_middle = np.sqrt(((points - points.mean(axis=0)) ** 2).sum(axis=1))
+    longest = _climbed(points, points[from_middle.argmax()])
+    points = points[from_middle >= longest - from_middle.max() - 1e-9]
+    return max(longest, *(_climbed(points, points[(points @ way).argmax()]) for way in _directions()))
+
+
+def _reach_mm(points: FloatArray, one: FloatArray) -> float:
+    return float(np.sqrt(((points - one) ** 2).sum(axis=1).max()))
+
+
+def _climbed(points: FloatArray, one: FloatArray) -> float:
+    """Go from a point to the one farthest from it, and on, until the distance grows no more."""
+    reached = 0.0
+    while (squared := ((points - one) ** 2).sum(axis=1)).max() > reached:
+        reached, one = squared.max(), points[squared.argmax()]
+    return float(np.sqrt(reached))
+
+
+def _directions() -> FloatArray:
+    """Return directions spread evenly over the sphere."""
+    n = np.arange(_DIRECTIONS)
+    polar, turn = np.arccos(1 - (n + 0.5) / _DIRECTIONS), np.pi * (1 + 5**0.5) * n
+    return np.column_stack([np.cos(turn) * np.sin(polar), np.sin(turn) * np.sin(polar), np.cos(polar)])
 
 
 def _in_patient(skin: Skin, ends_uv: FloatArray, w_mm: float) -> tuple[Point, Point]:

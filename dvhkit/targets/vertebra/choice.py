@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from dvhkit.errors import InputError, UnknownStructureError
+from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Structure, StructureSet
 from dvhkit.targets.vertebra.anatomy.grid import points_of
 from dvhkit.targets.vertebra.anatomy.partition import has_no_compartments, no_usual_level
-from dvhkit.targets.vertebra.labels.names import NamedPart, parse_level, parse_name
+from dvhkit.targets.vertebra.labels.names import NamedPart, levels_named, parse_level, parse_name
 from dvhkit.targets.vertebra.rules import Compartment
 from dvhkit.targets.vertebra.source import LabelSource, labelled_levels
 
@@ -92,3 +93,14 @@ def _near(parts: Iterable[Structure], gtv: Structure) -> bool:
 def _box(structure: Structure) -> tuple[FloatArray, FloatArray]:
     points = points_of(structure)
     return points.min(axis=0), points.max(axis=0)
+
+
+def names_against_levels(names: Sequence[str], levels: Sequence[str]) -> tuple[Finding, ...]:
+    """Return a finding for each name that bears only levels which are not looked at, such as CTV_L3 on L2."""
+    told = []
+    for name in dict.fromkeys(names):
+        named = levels_named(name)
+        if named and not set(named) & set(levels):
+            text = f"the name {name!r} says {', '.join(named)}, but the rules were applied to {', '.join(levels)}"
+            told.append(Finding(level=Level.WARNING, code="name-of-other-level", message=text, where=name))
+    return tuple(told)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dvhkit.errors import InputError
-from dvhkit.findings import Finding
+from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Structure, StructureSet
@@ -87,12 +87,34 @@ def build_scene(
     # A vertebra that was not asked for and holds no GTV need not be one that can be cut.
     asked = field_gtv if not levels else np.ones_like(field_gtv)
     made = [vertebra_parts(level, parts, labels, grid, canal, asked=asked) for level, parts in chosen.items()]
-    touched = [v for v in made if v is not None and (levels or _touches(v, field_gtv))]
-    if not touched:
-        names = ", ".join(chosen)
-        raise InputError(f"the GTV touches none of the vertebrae {names}.", remedy="Name the level with --vertebra.")
+    present = [v for v in made if v is not None]
+    touched = [v for v in present if _touches(v, field_gtv)]
     only_canal = _canal(catalogue, labels, grid, cord=False)
-    return Scene(grid=grid, gtv=field_gtv, canal=only_canal, vertebrae=tuple(touched))
+    if not touched:
+        raise _untouched(gtv, tuple(chosen), field_gtv, only_canal)
+    findings = tuple(_level_untouched(gtv, v.level) for v in present if v not in touched) if levels else ()
+    kept = present if levels else touched
+    return Scene(grid=grid, gtv=field_gtv, canal=only_canal, vertebrae=tuple(kept), findings=findings)
+
+
+def _untouched(gtv: Structure, levels: tuple[str, ...], filled: FloatArray, canal: FloatArray | None) -> InputError:
+    """Return the refusal of a GTV in no part: no rule has a word for it, and its CTV would be the bare GTV, unasked."""
+    where = ", ".join(levels)
+    in_canal = canal is not None and bool(np.any(np.minimum(filled, canal) > 0))
+    return InputError(
+        f"{gtv.name!r} lies wholly outside the vertebra {where}{', in the spinal canal' if in_canal else ''}: "
+        "it touches no compartment, so no rule applies.",
+        remedy="Name the level that holds it with --vertebra, or the right GTV with --gtv.",
+    )
+
+
+def _level_untouched(gtv: Structure, level: str) -> Finding:
+    return Finding(
+        level=Level.WARNING,
+        code="gtv-not-in-level",
+        message=f"{gtv.name!r} touches no part of {level}, which was asked for: nothing of it enters the CTV",
+        where=level,
+    )
 
 
 def _base_grid(image_grid: Grid | None, labels: LabelSource | None, gtv: Structure, drawn: Sequence[Structure]) -> Grid:

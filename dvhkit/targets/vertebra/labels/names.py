@@ -146,6 +146,17 @@ def _part(kind: str, sides: list[str], level: str) -> NamedPart | None:
     return NamedPart("cord", level)
 
 
+def levels_named(name: str) -> tuple[str, ...]:
+    """Return the levels that a target's name bears; T1 and T2 alone also mean MR sequences, so they count for none.
+
+    >>> levels_named("CTV_L3"), levels_named("GTV T11-T12"), levels_named("GTV_T1"), levels_named("PTV1")
+    (('L03',), ('T11', 'T12'), (), ())
+    """
+    words = [word for word in re.split(r"[^A-Za-z0-9]+", name) if word]
+    levels = tuple(level for word in words if (level := parse_level(word)))
+    return tuple(level for level in levels if level not in ("T01", "T02"))
+
+
 def structure_name(part: Compartment, level: str) -> str:
     """Return the name under which a compartment is written, at most 16 characters.
 

@@ -1,0 +1,1 @@
+"""The index of a run: cases by rules on one page."""

@@ -1,0 +1,157 @@
+"""What is received is audited into one store, each plan set told once; stopped and started again nothing is lost."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pydicom
+import pytest
+from typer.testing import CliRunner
+
+from dvhkit.archive.store import open_store
+from dvhkit.cli.app import app
+from dvhkit.services.sender import send
+from dvhkit.services.spool import Kept, Limits, Spool, key_of
+from dvhkit.services.watch import Watch
+from dvhkit.services.wire import data_set_offset
+
+_SPEC = importlib.util.spec_from_file_location(
+    "small_plans", Path(__file__).resolve().parents[1] / "archive" / "small_plans.py"
+)
+small_plans = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(small_plans)
+
+
+@pytest.fixture
+def protocol(tmp_path: Path, monkeypatch) -> Path:
+    monkeypatch.setenv("DVHKIT_IDENTITY_KEY", "a secret of the tests")
+    path = tmp_path / "three.yaml"
+    path.write_text(small_plans.PROTOCOL, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def two_plans(tmp_path_factory) -> list[Path]:
+    root = tmp_path_factory.mktemp("plans")
+    return [small_plans.write_plan(root / f"case-{n}", dose_gy=dose) for n, dose in ((1, 50.0), (2, 44.0))]
+
+
+def study_of(plan: Path) -> str:
+    return str(pydicom.dcmread(plan / "RTPLAN.dcm").StudyInstanceUID)
+
+
+def receive(spool: Spool, watch: Watch, plan: Path) -> None:
+    """Put a plan into a spool as the receiver does."""
+    for path in sorted(plan.iterdir()):
+        stored, uid = path.read_bytes(), str(pydicom.dcmread(path).SOPInstanceUID)
+        offset = data_set_offset(stored[:4096])
+        study = study_of(plan)
+        watch.arrived(key_of(study), spool.store(stored[:offset], stored[offset:], study_uid=study, instance_uid=uid))
+
+
+@pytest.fixture
+def audits_here(monkeypatch):
+    """Let a watch run its audits in this process, and hold every study for complete."""
+
+    def wait_for(self, command, stop):
+        return CliRunner().invoke(app, [*command[3:], "--jobs", "1"]).exit_code
+
+    monkeypatch.setattr(Watch, "_wait", wait_for)
+    monkeypatch.setattr(Watch, "_complete", lambda self, study: True)
+    monkeypatch.setattr("dvhkit.services.watch._SETTLED_S", 0.0)
+
+
+def run_until(watch: Watch, told: list[dict], count: int) -> None:
+    stop = threading.Event()
+    task = threading.Thread(target=watch.run, args=(stop,))
+    task.start()
+    until = time.monotonic() + 60
+    while len(told) < count and time.monotonic() < until:
+        time.sleep(0.02)
+    stop.set()
+    task.join(30)
+
+
+def test_studies_go_into_one_store_and_each_is_told_once(tmp_path, protocol, two_plans, audits_here):
+    spool, told = Spool(tmp_path / "spool", Limits(free_bytes=0)), []
+    watch = Watch(spool, quiet_s=60, told=told.append, protocol=str(protocol))
+    receive(spool, watch, two_plans[0])
+    run_until(watch, told, 1)
+    watch = Watch(spool, quiet_s=60, told=told.append, protocol=str(protocol))  # a restart: nothing is left to do
+    receive(spool, watch, two_plans[0])  # a copy is no news
+    receive(spool, watch, two_plans[1])
+    run_until(watch, told, 2)
+    studies = [study_of(plan) for plan in two_plans]
+    assert [(t["event"], t["study"], t["exit"]) for t in told] == [
+        ("audited", studies[0], 0),
+        ("audited", studies[1], 1),
+    ]
+    run = tmp_path / "spool" / "run"
+    cases = open_store(run).cases()
+    assert set(cases) == {t["case_id"] for t in told}
+    assert len({row["path"] for row in open_store(run).read("objects").to_pylist()}) == 6
+    assert {case["case"] for case in json.loads((run / "audit.json").read_text())["cases"]} == set(cases)
+    assert (run / "index.html").exists()
+
+
+def test_without_a_protocol_numbers_are_told_and_plans_are_called_by_their_study(
+    tmp_path, protocol, two_plans, audits_here
+):
+    spool, told = Spool(tmp_path / "spool", Limits(free_bytes=0)), []
+    plans = tmp_path / "plans.csv"
+    plans.write_text(f"case,protocol\n{study_of(two_plans[1])},{protocol}\n1.2.3,{protocol}\n")
+    watch = Watch(spool, quiet_s=60, told=told.append, plans=plans)
+    for plan in two_plans:
+        receive(spool, watch, plan)
+    run_until(watch, told, 2)
+    rows = {row["case_id"]: row for row in open_store(tmp_path / "spool" / "run").read("cases").to_pylist()}
+    assert {rows[t["case_id"]]["protocol_id"]: t["exit"] for t in told} == {"none": 1, "three-rules": 1}
+    metrics = open_store(tmp_path / "spool" / "run").read("metrics").to_pylist()
+    assert {row["case_id"] for row in metrics if row["value"]} == set(rows)
+
+
+def test_a_copy_is_no_news_and_a_correction_is_none_either(tmp_path):
+    watch = Watch(Spool(tmp_path), quiet_s=0, told=lambda _: None)
+    for kept in (Kept.DUPLICATE, Kept.CONFLICT):
+        watch.arrived("study", kept)
+    assert watch._due() == []
+
+
+@pytest.mark.slow
+def test_four_senders_at_once_a_kill_and_a_clean_end(tmp_path, protocol):
+    plans = [small_plans.write_plan(tmp_path / "plans" / f"case-{n}", dose_gy=44.0 + n) for n in range(8)]
+    words = ["--out", tmp_path / "spool", "--port", "0", "--quiet-time", "5", "--min-free-mb", "1"]
+    command = [sys.executable, "-m", "dvhkit", "listen", *map(str, words), "--protocol", str(protocol)]
+
+    def start():
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return process, int(process.stderr.readline().split(":")[1].split()[0])
+
+    listener, port = start()
+    sent: list[int] = []
+
+    def send_some(n: int) -> None:
+        sent.extend(send(sorted(plan.iterdir()), "127.0.0.1", port, "DVHKIT").sent for plan in plans[n::4])
+
+    senders = [threading.Thread(target=send_some, args=(n,)) for n in range(4)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join(120)
+    assert sum(sent) == 24
+    listener.kill()
+    listener.communicate()
+    listener, _ = start()
+    lines = [json.loads(listener.stdout.readline()) for _ in plans]
+    listener.send_signal(signal.SIGTERM)
+    listener.communicate(timeout=60)
+    assert listener.returncode == 0
+    assert {line["study"] for line in lines} == {study_of(plan) for plan in plans}
+    assert len(open_store(tmp_path / "spool" / "run").cases()) == 8
