@@ -157,7 +157,8 @@ def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: Floa
     gap_below, gap_above = gaps_mm(stack, runs)
     scale_below, scale_above = options.flat_scale
     ends = ((drawn.above, gap_above, scale_above), (drawn.below, gap_below, scale_below))
-    for (onward, gap, scale), (height, order) in zip(ends, reaches, strict=True):
+    for (onward, gap, scale), shape in zip(ends, reaches, strict=True):
+        height, order = shape
         if options.end_cap is not EndCap.SHAPE:
             flat = _flat_caps_mm(runs, options, gap)[ring_plane]
             height, order = np.where(onward == -1, flat, 0.0), np.zeros(n_rings, np.int64)
