@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.setup-stamp
 AUDIT  := $(VENV)/.audit-stamp
 OUT    ?= audit-demo
 
-.PHONY: help setup audit test test-all fuzz bench validate docs notebooks wheel sbom image lint format docs-pictures demo-data clean
+.PHONY: help setup audit test test-all fuzz bench validate docs docs-serve notebooks wheel sbom licences image lint format docs-pictures demo-data clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -61,8 +61,29 @@ validate: setup  ## measure engine and margins against known truths; writes docs
 docs: setup  ## build the documentation site, offline; a warning or broken link stops it
 	@$(BIN)/python scripts/make_site.py
 
+docs-serve: docs  ## show the site on this machine, with its search, until stopped
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site 8000
+
 notebooks: setup  ## run the notebooks in examples/ and tell which fail
 	@$(BIN)/python -m pytest -m slow tests/docs
+
+wheel: setup  ## build sdist and wheel into dist/, and audit the demo plan with the wheel in a clean environment
+	@$(BIN)/python -m build --outdir dist .
+	@$(BIN)/python scripts/wheel_smoke.py
+
+sbom: setup  ## write dist/dvhkit.cdx.json, a CycloneDX bill of materials of the environment
+	@$(PYTHON) -m venv .venv-sbom
+	@.venv-sbom/bin/python -m pip install -q --disable-pip-version-check 'cyclonedx-bom>=7,<8'
+	@mkdir -p dist
+	@.venv-sbom/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml \
+	  -o dist/dvhkit.cdx.json $(BIN)/python
+	@echo 'The bill of materials is dist/dvhkit.cdx.json'
+
+licences: setup  ## write docs/licences.md from the metadata of what is installed
+	@$(BIN)/python scripts/licences.py
+
+image: ## build the container image `dvhkit`, which audits as a user without rights on a read-only file system
+	@docker build -t dvhkit .
 
 lint: setup  ## ruff, mypy, import contracts
 	@$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Gather docs/ and the pages made from the code, and build the site: `make docs`.
 
-The result is build/site/index.html. Nothing is fetched; a warning, a broken link or a missing anchor stops the build.
+The result is build/site/index.html. Nothing is fetched, by the build or by the pages. A warning, a broken link or a
+missing anchor stops the build.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from site_pages import commands, metrics, outside, requirements
+from site_pages import commands, limits, metrics, outside, requirements
 
 ROOT = Path(__file__).resolve().parents[1]
 # Files beside docs/ that the site shows too, and what they are called there.
@@ -44,6 +45,7 @@ def made_pages() -> dict[str, str]:
     return {
         **commands.pages(),
         **metrics.pages(),
+        "limits.md": limits.page(ROOT),
         "requirements.md": requirements.page(ROOT),
         "other-programs.md": outside.page(ROOT / "findings"),
     }
@@ -63,8 +65,9 @@ def _settings(sources: Path) -> str:
     """Return mkdocs.yml with the pages made from the code in its navigation."""
     text = (ROOT / "mkdocs.yml").read_text("utf-8")
     for part in ("commands", "metric"):
+        first = ("overview.md",) if part == "commands" else ("index.md",)
         names = sorted(path.name for path in (sources / part).glob("*.md"))
-        pages = ", ".join(f"{part}/{name}" for name in sorted(names, key=lambda name: name != "index.md"))
+        pages = ", ".join(f"{part}/{name}" for name in sorted(names, key=lambda name: name not in first))
         text = text.replace(f'"*{part}"', f"[{pages}]" if part == "commands" else f"Every metric: [{pages}]")
     return text
 
@@ -77,11 +80,11 @@ def main() -> int:
     shutil.rmtree(sources, ignore_errors=True)
     write_sources(sources)
     (out / "mkdocs.yml").write_text(_settings(sources), "utf-8")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f", str(out / "mkdocs.yml")]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", str(out / "mkdocs.yml")]
     quiet = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     code = subprocess.run([*command, "-d", str(out / "site")], check=False, env=quiet).returncode
     if code == 0:
-        print(f"The site is {out / 'site' / 'index.html'}")
+        print(f"The site is {out / 'site' / 'index.html'}; its search works when served: make docs-serve")
     return code
 
 

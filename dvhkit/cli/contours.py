@@ -117,6 +117,10 @@ def check(
         Optional[Path],  # noqa: UP045
         typer.Option("--repair", metavar="OUT.dcm", help="Write a new set with the safe repairs; the old one stays."),
     ] = None,
+    cohort: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--cohort", metavar="BANDS.json", help="Usual ranges, as `dvhkit contours bands` writes them."),
+    ] = None,
     json: ContoursJson = None,
     csv: CsvOption = None,
 ) -> None:
@@ -130,7 +134,29 @@ def check(
     from dvhkit.jobs.contour_check import check_contours
     from dvhkit.outputs import contour_checks as views
 
-    found = check_contours(path, repair=repair)
+    found = check_contours(path, repair=repair, cohort=cohort)
     put_out(views.checks_view(found), json=(json, views.checks_document(found)), texts=[(csv, views.checks_csv(found))])
     if any(f.severity is not Level.INFO for f in found.findings):
         raise typer.Exit(EXIT_NOT_MET)
+
+
+@contours_app.command()
+def bands(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="RTSTRUCT files, or folders with one each.")],
+    out: Annotated[Path, typer.Option("--out", metavar="BANDS.json", help="Where the ranges go.")],
+) -> None:
+    """Write what structures of a cohort are like, for `contours check --cohort`: volume, size, parts on a slice.
+
+    Ranges are the median and 3.5 standard deviations of the logarithm, estimated from the median deviation, of
+    structures that occur in 8 sets or more, by TG-263 name.
+
+    [dim]Example:[/dim]  dvhkit contours bands plans/*/RS.dcm --out bands.json
+    """
+    from dvhkit.cli.streams import note_console, write_text
+    from dvhkit.jobs.contour_bands import bands_text, make_bands
+
+    found = make_bands(paths)
+    write_text(str(out), bands_text(found))
+    for told in found.left_out:
+        note_console().print(f"left out {told}", markup=False, soft_wrap=True)
+    note_console().print(f"wrote {out}: {len(found.structures)} structures", markup=False, soft_wrap=True)

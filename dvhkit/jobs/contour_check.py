@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dvhkit.findings import Level
+from dvhkit.jobs.contour_bands import against_cohort, read_bands
 from dvhkit.jobs.structure_sets import DrawnSet, read_drawn
 from dvhkit.protocols.facts import StructureFact
 from dvhkit.protocols.naming.organs import find_organ, is_target
 from dvhkit.protocols.naming.recognise import NameRow, Recognition, name_findings, recognise
-from dvhkit.results.contour_checks import ContourChecks, ContourFinding
+from dvhkit.results.contour_checks import ContourBands, ContourChecks, ContourFinding
 
 if TYPE_CHECKING:
     from dvhkit.model.structure import Structure
@@ -36,7 +37,7 @@ _NO_ORGANS = {"MARKER", "ISOCENTER", "REGISTRATION", "CONTROL", "AVOIDANCE", "DO
 _PARALLEL = 0.999
 
 
-def check_contours(path: Path | str, *, repair: Path | None = None) -> ContourChecks:
+def check_contours(path: Path | str, *, repair: Path | None = None, cohort: Path | None = None) -> ContourChecks:
     """Return what is wrong with the contours of a structure set.
 
     Parameters
@@ -45,14 +46,17 @@ def check_contours(path: Path | str, *, repair: Path | None = None) -> ContourCh
         RTSTRUCT file, or a folder that holds one; its image tells which slices there are.
     repair
         Also write a new RTSTRUCT with the safe repairs applied; the original is not touched.
+    cohort
+        Usual ranges of structures, as `dvhkit contours bands` writes them: what lies outside is told.
 
     Raises
     ------
     InputError
         If there is nothing to read, or `repair` names the original.
     """
+    bands = read_bands(cohort) if cohort is not None else None
     drawn_set = read_drawn(Path(path))
-    found = tuple(_ordered(_findings(drawn_set)))
+    found = tuple(_ordered(_findings(drawn_set, bands)))
     log: tuple[str, ...] = ()
     if repair is not None:
         log = _write_repaired(drawn_set, found, repair)
@@ -66,7 +70,7 @@ def _ordered(found: Iterator[ContourFinding]) -> list[ContourFinding]:
     return sorted(found, key=lambda f: (rank[f.severity], f.roi, f.code, f.slice_mm or 0.0))
 
 
-def _findings(drawn_set: DrawnSet) -> Iterator[ContourFinding]:
+def _findings(drawn_set: DrawnSet, bands: ContourBands | None = None) -> Iterator[ContourFinding]:
     from dvhkit.targets.compare.checks.drawn import drawn_of
     from dvhkit.targets.compare.checks.neighbours import Member, check_neighbours
     from dvhkit.targets.compare.checks.outlines import check_outlines
@@ -86,6 +90,8 @@ def _findings(drawn_set: DrawnSet) -> Iterator[ContourFinding]:
     yield from _targets(members)
     yield from _risk_volumes(members)
     yield from _names(drawn_set, members, names)
+    if bands is not None:
+        yield from against_cohort([(m.drawn, m.standard) for m in members], bands)
 
 
 def _role(structure: Structure, row: NameRow) -> str:

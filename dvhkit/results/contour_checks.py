@@ -50,3 +50,37 @@ class ContourChecks:
     structures: int
     repairs: tuple[str, ...] = ()
     about_the_data: tuple[Finding, ...] = ()
+
+
+BANDS_SCHEMA = "dvhkit/contour-bands/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """The usual range of a number."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StructureBands:
+    """The usual ranges of a structure, from `n` sets; None where nothing is said.
+
+    `parts`: the greatest number of separate areas on one slice.
+    """
+
+    n: int = 0
+    volume_cc: Band | None = None
+    height_mm: Band | None = None
+    width_mm: Band | None = None
+    depth_mm: Band | None = None
+    parts: Band | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContourBands:
+    """The usual ranges of the structures of a cohort, by name."""
+
+    structures: dict[str, StructureBands]
+    left_out: tuple[str, ...] = ()

@@ -23,7 +23,7 @@ def pages() -> dict[str, str]:
             (f"[`{path}`]({name}.md#{path.replace(' ', '-')})", cell(_summary(leaf)))
             for path, leaf in _leaves(f"dvhkit {name}", command)
         ]
-    made["commands/index.md"] = (
+    made["commands/overview.md"] = (
         "# Commands\n\nEvery command has `--help`; these pages are made of it. Exit codes: **0** all rules met, **1** "
         "some rule failed or could not be judged, **2** unusable input, **3** a fault of ours.\n\n"
         + table(("command", "does"), rows)

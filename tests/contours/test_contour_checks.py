@@ -9,12 +9,17 @@ import pytest
 from planted_faults import FAULTS, as_set, clean_set
 
 from dvhkit.engine.dvh import compute_dvh
+from dvhkit.errors import InputError
+from dvhkit.jobs.contour_bands import LEAST_SETS, _bands, against_cohort, bands_text, features_of, read_bands
 from dvhkit.jobs.contour_check import _findings
 from dvhkit.jobs.structure_sets import DrawnSet
 from dvhkit.model.structure import StructureSet
+from dvhkit.results.contour_checks import ContourBands
+from dvhkit.targets.compare.checks.drawn import drawn_of
 from dvhkit.targets.compare.checks.mend import mended
 
 # What is about a name or a whole structure has no slice of its own.
+BACKWARDS = '{"structures": {"Liver": {"volume_cc": [2, 1]}}}'
 NOWHERE = {"empty-structure", "name-unknown", "name-repeated", "too-few-points"}
 
 
@@ -72,3 +77,25 @@ def test_a_structure_without_fault_is_left_as_it_is():
     liver = clean_set()["Liver"]
     assert mended(liver, []) is liver
     assert replace(liver, name="x").contours is liver.contours
+
+
+def test_what_is_unlike_its_cohort_is_told_with_slice_and_place(tmp_path):
+    sets = [as_set(clean_set(seed)) for seed in range(LEAST_SETS)]
+    liver = sets[0].structures[0]
+    rows = [features_of(drawn_of(s[liver.name])) for s in sets]
+    path = tmp_path / "bands.json"
+    path.write_text(bands_text(ContourBands(structures={liver.name: _bands(rows)})))
+    bands = read_bands(path)
+    for structures in sets:
+        assert list(against_cohort([(drawn_of(s), s.name) for s in structures], bands)) == []
+    grown = tuple(replace(c, points_mm=c.points_mm * np.array([3.0, 3.0, 1.0])) for c in liver.contours)
+    found = list(against_cohort([(drawn_of(replace(liver, contours=grown)), "")], bands))
+    assert {f.message.split()[0] for f in found} == {"volume", "width", "depth"}
+    assert all(f.code == "outside-cohort" and f.slice_mm is not None and f.place_mm is not None for f in found)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", BACKWARDS, '{"structures": 1}'])
+def test_what_holds_no_bands_is_refused(tmp_path, text):
+    (tmp_path / "b.json").write_text(text)
+    with pytest.raises(InputError):
+        read_bands(tmp_path / "b.json")

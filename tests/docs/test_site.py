@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 import make_site  # noqa: E402
-from site_pages import outside, requirements  # noqa: E402
+from site_pages import limits, outside, requirements  # noqa: E402
 
 # What somebody types into the search box, the page that answers, and words of the answer there.
 QUESTIONS = [
@@ -33,14 +33,14 @@ QUESTIONS = [
     ("what changed between two runs", "archive.md", "dvhkit diff"),
     ("deidentify plans keep links", "services.md", "dvhkit deidentify"),
     ("receive plans over DICOM listen", "services.md", "dvhkit listen"),
-    ("exit code 2", "commands/index.md", "unusable input"),
+    ("exit code 2", "commands/overview.md", "unusable input"),
     ("D95% written metric grammar", "metrics.md", "D95%[Gy]"),
     ("outside dose grid uncovered exclude", "metrics.md", "uncovered"),
     ("Paddick conformity index", "metric/CI_Paddick.md", "Paddick"),
     ("NTCP LKB model", "metric/NTCP_LKB.md", "TD50"),
     ("accept a finding site file", "findings.md", "--accept CODE"),
     ("several-plans finding meaning", "findings.md", "several-plans"),
-    ("verification status of limits", "protocols.md", "not verified"),
+    ("limits standing compared with", "limits.md", "not verified"),
     ("SOP classes read conformance", "conformance.md", "RT Structure Set"),
     ("commission installation signatures", "commissioning.md", "dvhkit commission"),
     ("phantom load planning system grade", "phantoms.md", "dvhkit phantom grade"),
@@ -101,7 +101,7 @@ def test_every_command_every_metric_and_every_finding_has_its_place(pages):
 
     commands = list(get_command(app).commands)
     assert [name for name in commands if f"commands/{name}.md" not in pages] == []
-    assert all(f"({name}.md" in pages["commands/index.md"] for name in commands)
+    assert all(f"({name}.md" in pages["commands/overview.md"] for name in commands)
     named = [row.name for row in (*registry.specs(), *registry.indices())]
     assert [name for name in named if f"({name}.md)" not in pages["metric/index.md"]] == []
     assert [code for code in KINDS if f"`{code}`" not in pages["findings.md"]] == []
@@ -110,6 +110,12 @@ def test_every_command_every_metric_and_every_finding_has_its_place(pages):
 def test_every_requirement_is_shown_by_a_test():
     rows = requirements.requirements(ROOT)
     assert [row.code for row in rows if not row.tests] == []
+
+
+@pytest.mark.requirement("R8")
+def test_no_limit_is_called_verified_without_a_named_check():
+    assert limits.unchecked(ROOT) == []
+    assert all(len(row.compared_with) > 20 for row in limits.checks(ROOT))
 
 
 def test_every_script_about_other_programs_says_what_it_shows_and_stands_in_the_table(pages):

@@ -15,29 +15,49 @@ _helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @_helper
-def _to_rings(x, y, points, ring_start, stop):
-    """Return the distance of (x, y) from the nearest edge of the rings; searching ends at `stop` or less."""
-    best = 1e300
+def _edge_starts(ring_start):
+    """Return for each point the point before it on its ring."""
+    before = np.empty(ring_start[ring_start.size - 1], np.int64)
     for r in range(ring_start.size - 1):
-        ax = points[ring_start[r + 1] - 1, 0]
-        ay = points[ring_start[r + 1] - 1, 1]
+        last = ring_start[r + 1] - 1
         for p in range(ring_start[r], ring_start[r + 1]):
-            bx = points[p, 0]
-            by = points[p, 1]
-            ex = bx - ax
-            ey = by - ay
-            length = ex * ex + ey * ey
-            t = 0.0
-            if length > 0.0:
-                t = min(1.0, max(0.0, ((x - ax) * ex + (y - ay) * ey) / length))
-            dx = ax + t * ex - x
-            dy = ay + t * ey - y
-            best = min(best, dx * dx + dy * dy)
-            ax = bx
-            ay = by
-        if best <= stop * stop:
-            break
-    return sqrt(best)
+            before[p] = last
+            last = p
+    return before
+
+
+@_helper
+def _to_rings(x, y, points, before, stop, hint):
+    """Return the distance of (x, y) from the nearest edge, and that edge; searching ends at `stop` or less.
+
+    It begins at the edge `hint`: places that follow each other along a line are mostly near the same edge.
+    """
+    best = 1e300
+    nearest = hint
+    enough = stop * stop if stop > 0.0 else -1.0
+    count = before.size
+    for n in range(count):
+        p = hint + n
+        if p >= count:
+            p -= count
+        a = before[p]
+        ax = points[a, 0]
+        ay = points[a, 1]
+        ex = points[p, 0] - ax
+        ey = points[p, 1] - ay
+        length = ex * ex + ey * ey
+        t = 0.0
+        if length > 0.0:
+            t = min(1.0, max(0.0, ((x - ax) * ex + (y - ay) * ey) / length))
+        dx = ax + t * ex - x
+        dy = ay + t * ey - y
+        square = dx * dx + dy * dy
+        if square < best:
+            best = square
+            nearest = p
+            if best <= enough:
+                break
+    return sqrt(best), nearest
 
 
 @njit(cache=True, nogil=True)
@@ -49,6 +69,8 @@ def farther_length(points, ring_start, other, other_start, tolerance, resolution
     """
     starts = np.empty(64)
     stops = np.empty(64)
+    before = _edge_starts(other_start)
+    near = 0
     beyond = 0.0
     whole = 0.0
     for r in range(ring_start.size - 1):
@@ -70,7 +92,9 @@ def farther_length(points, ring_start, other, other_start, tolerance, resolution
                 high = stops[top]
                 middle = 0.5 * (low + high)
                 half = 0.5 * (high - low) * length
-                d = _to_rings(ax + middle * (bx - ax), ay + middle * (by - ay), other, other_start, -1.0)
+                x = ax + middle * (bx - ax)
+                y = ay + middle * (by - ay)
+                d, near = _to_rings(x, y, other, before, tolerance - half, near)
                 if d - half > tolerance or (half < resolution and d > tolerance):
                     beyond += 2.0 * half
                 elif d + half > tolerance and half >= resolution:
@@ -88,6 +112,8 @@ def farther_length(points, ring_start, other, other_start, tolerance, resolution
 def line_hausdorff(points, ring_start, other, other_start, resolution):
     """Return the greatest distance of closed rings from the others, to half the `resolution`."""
     most = 0.0
+    before = _edge_starts(other_start)
+    near = 0
     for r in range(ring_start.size - 1):
         ax = points[ring_start[r + 1] - 1, 0]
         ay = points[ring_start[r + 1] - 1, 1]
@@ -96,12 +122,13 @@ def line_hausdorff(points, ring_start, other, other_start, resolution):
             by = points[p, 1]
             length = sqrt((bx - ax) ** 2 + (by - ay) ** 2)
             pieces = max(1, int(length / resolution))
-            at = _to_rings(bx, by, other, other_start, most)
+            at, near = _to_rings(bx, by, other, before, most, near)
             most = max(most, at)
-            if at + length > most:
+            if pieces > 1:
                 for n in range(1, pieces):
                     t = n / pieces
-                    most = max(most, _to_rings(ax + t * (bx - ax), ay + t * (by - ay), other, other_start, most))
+                    at, near = _to_rings(ax + t * (bx - ax), ay + t * (by - ay), other, before, most, near)
+                    most = max(most, at)
             ax = bx
             ay = by
     return most
@@ -111,7 +138,10 @@ def line_hausdorff(points, ring_start, other, other_start, resolution):
 def count_beyond(places, other, other_start, tolerance):
     """Return how many places (n, 2) are farther than `tolerance` from the nearest edge of the rings."""
     count = 0
+    before = _edge_starts(other_start)
+    near = 0
     for p in range(places.shape[0]):
-        if _to_rings(places[p, 0], places[p, 1], other, other_start, tolerance) > tolerance:
+        d, near = _to_rings(places[p, 0], places[p, 1], other, before, tolerance, near)
+        if d > tolerance:
             count += 1
     return count

@@ -14,9 +14,9 @@ from dvhkit.findings import Finding
 from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Structure
 
-# Between slices shapes that are not convex are traced on squares of a 200th of the structure's width.
-_STEP_FRAC = 200.0
-_STEP_MM = (0.15, 1.0)
+# Between slices shapes that are not convex are traced on squares of a 120th of the structure's width.
+_STEP_FRAC = 120.0
+_STEP_MM = (0.25, 1.5)
 # Sections without rings stand just beyond both ends.
 _BEYOND_MM = 1e-4
 

@@ -1,0 +1,24 @@
+# An image that audits: a user without rights, no network needed, nothing written but the folder that is mounted for it.
+#   docker build -t dvhkit .
+#   docker run --rm --read-only --tmpfs /tmp --network none -v "$PWD/plan:/in:ro" -v "$PWD/out:/out" dvhkit \
+#     audit /in --protocol oligoprogressive-liver-2025 --out /out/audit
+# The folder behind /out must be writable for user 10001.
+FROM python:3.12-slim AS build
+COPY . /src
+RUN pip install --no-cache-dir build && python -m build --wheel --outdir /wheels /src
+
+FROM python:3.12-slim
+COPY --from=build /wheels /wheels
+RUN pip install --no-cache-dir "$(echo /wheels/*.whl)[masks,jpeg,archive]" && rm -rf /wheels \
+ && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin dvhkit \
+ && mkdir /in /out && chown dvhkit /out
+# Kernels are compiled into the image, once: the file system is read-only afterwards.
+ENV NUMBA_CACHE_DIR=/opt/kernels PYTHONDONTWRITEBYTECODE=1 MPLCONFIGDIR=/tmp HOME=/tmp
+COPY test_data/liver_sbrt /tmp/plan
+COPY test_data/liver_sbrt_context.yaml /tmp/context.yaml
+RUN dvhkit audit /tmp/plan --protocol oligoprogressive-liver-2025 --context /tmp/context.yaml --out /tmp/made; \
+    test $? -le 1 && rm -rf /tmp/plan /tmp/made /tmp/context.yaml && chmod -R a+rX /opt/kernels
+USER 10001
+WORKDIR /out
+ENTRYPOINT ["dvhkit"]
+CMD ["--help"]

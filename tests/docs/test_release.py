@@ -1,0 +1,60 @@
+"""What goes with a release: versions that agree, licences of all that is used, an image without rights."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import licences  # noqa: E402
+import wheel_smoke  # noqa: E402
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def test_the_citation_has_the_version_and_licence_of_the_project():
+    cited = YAML(typ="safe").load(ROOT / "CITATION.cff")
+    assert (cited["version"], cited["license"], cited["title"][:6]) == (
+        PROJECT["version"],
+        PROJECT["license"],
+        "dvhkit",
+    )
+
+
+def test_all_brings_every_extra_that_users_can_ask_for():
+    (all_of_them,) = PROJECT["optional-dependencies"]["all"]
+    named = set(re.search(r"\[(.+)\]", all_of_them)[1].split(","))
+    # pdf needs libraries of the system, the others are for developers.
+    assert named == set(PROJECT["optional-dependencies"]) - {"all", "dev", "docs", "notebooks", "pdf"}
+
+
+def test_every_dependency_stands_with_its_licence():
+    text = (ROOT / "docs" / "licences.md").read_text("utf-8")
+    missing = [name for name, extra in licences.dependencies() if f"| {name} | {extra or 'always'} |" not in text]
+    assert missing == []
+    assert "not stated" not in text
+    assert "not installed" not in text
+
+
+def test_the_image_runs_without_rights_and_starts_the_command():
+    lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
+    last_user = [line for line in lines if line.startswith("USER")][-1]
+    assert last_user.split()[1] not in {"root", "0"}
+    assert lines.index(last_user) > max(k for k, line in enumerate(lines) if line.startswith("RUN"))
+    assert 'ENTRYPOINT ["dvhkit"]' in lines
+
+
+@pytest.mark.slow
+def test_the_wheel_audits_in_a_clean_environment(tmp_path):
+    import subprocess
+
+    subprocess.run([sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(ROOT)], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    assert wheel_smoke.smoke(wheel, tmp_path) == 0
