@@ -116,7 +116,7 @@ def _case(path: Path, dose: Path | None) -> Case | None:
 
     if dose is not None:
         return read_case(dose, rtstruct=path) if path.is_file() else read_case(path, rtdose=dose)
-    return None if path.is_file() else read_case(path)
+    return None if path.is_file() else read_case(path, dose="not needed")
 
 
 def _chosen(drawn: DrawnSet, roi: Sequence[str] | None) -> list[Structure]:

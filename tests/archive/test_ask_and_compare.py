@@ -151,6 +151,22 @@ def test_bands_are_percentiles_of_the_curves(tmp_path, audit: Audit):
     assert set(frame["roi"]) == {"PTV"}
 
 
+def test_outliers_lead_to_their_reports_and_names_are_escaped():
+    from dvhkit.outputs.cohort_page import cohort_html
+    from dvhkit.results.cohort import Cohort, Outlier
+
+    odd = [
+        Outlier(case_id=case, roi="PTV<b>", metric="Mean[Gy]", unit="Gy", value=9.0, median=1.0, robust_z=8.0)
+        for case in ("a & b", "c")
+    ]
+    cohort = Cohort(n_cases=2, bands=(), distributions=(), pass_rates=(), outliers=tuple(odd), excluded=(("d", "why"),))
+    page = cohort_html(cohort, links={"a & b": "run/reports/a b.html", "d": "run/reports/d.html"})
+    assert '<td><a href="run/reports/a%20b.html">a &amp; b</a></td>' in page
+    assert '<td><a href="run/reports/d.html">d</a></td>' in page
+    assert "<td>c</td>" in page
+    assert "<b>" not in page
+
+
 def test_wilson_interval_is_that_of_the_textbook():
     # 15 of 50 and 0 of 10: Newcombe 1998 (Stat Med 17:857) prints 15/148 as 0.0624 to 0.1605.
     assert wilson_interval(15, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
