@@ -12,13 +12,14 @@ COPY --from=build /wheels /wheels
 RUN pip install --no-cache-dir "$(echo /wheels/*.whl)[masks,jpeg,archive]" && rm -rf /wheels \
  && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin dvhkit \
  && mkdir /in /out && chown dvhkit /out
-# Kernels are compiled into the image, once: the file system is read-only afterwards.
-ENV NUMBA_CACHE_DIR=/opt/kernels PYTHONDONTWRITEBYTECODE=1 MPLCONFIGDIR=/tmp HOME=/tmp
-COPY test_data/liver_sbrt /tmp/plan
-COPY test_data/liver_sbrt_context.yaml /tmp/context.yaml
-RUN dvhkit audit /tmp/plan --protocol oligoprogressive-liver-2025 --context /tmp/context.yaml --out /tmp/made; \
-    test $? -le 1 && rm -rf /tmp/plan /tmp/made /tmp/context.yaml && chmod -R a+rX /opt/kernels
+# Kernels are compiled into the image, once; the start script copies them to where they may be written.
+ENV NUMBA_CACHE_DIR=/tmp/kernels PYTHONDONTWRITEBYTECODE=1 MPLCONFIGDIR=/tmp HOME=/tmp
+COPY test_data /tmp/data
+RUN NUMBA_CACHE_DIR=/opt/kernels dvhkit audit /tmp/data/liver_sbrt --protocol oligoprogressive-liver-2025 \
+      --context /tmp/data/liver_sbrt_context.yaml --out /tmp/made; \
+    test $? -le 1 && rm -rf /tmp/data /tmp/made && chmod -R a+rX /opt/kernels
+COPY scripts/container_start.sh /usr/local/bin/dvhkit-start
 USER 10001
 WORKDIR /out
-ENTRYPOINT ["dvhkit"]
+ENTRYPOINT ["dvhkit-start"]
 CMD ["--help"]

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import bench_archive
 import bench_command
 import bench_margins
 import bench_readers
@@ -121,6 +122,8 @@ def main() -> int:
         ]
     print("margins and readers ...", file=sys.stderr)
     margins, readers = bench_margins.report(), bench_readers.report()
+    print("archives ...", file=sys.stderr)
+    archives = bench_archive.report((50, 100))
     contours = [c for s in structures for c in s.contours]
     text = "\n\n".join([
         INTRODUCTION.format(
@@ -134,6 +137,7 @@ def main() -> int:
         f"## The whole command\n\n{commands}\n\nPeak memory of the command: {memory_gb:.2f} GB.",
         f"## Margins\n\n{margins}",
         f"## Readers\n\n{readers}",
+        f"## Archives\n\nSmall cases: two balls, three rules.\n\n{archives}",
     ])  # fmt: skip
     args.out.write_text(text + "\n", encoding="utf-8")
     print(text)

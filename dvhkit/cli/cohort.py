@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -54,5 +55,23 @@ def cohort(
             if key in curves
         }
         near = {roi: others[key] for roi, key in names.items() if key in others}
-        write_text_whole(out, cohort_html(found, case_id=case or "", drawn=drawn, reference=near))
+        links = _links(run, out, {o.case_id for o in found.outliers} | {case_id for case_id, _ in found.excluded})
+        write_text_whole(out, cohort_html(found, case_id=case or "", drawn=drawn, reference=near, links=links))
         out_console().print(f"  {out}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _links(run: str, out: Path, cases: Iterable[str]) -> dict[str, str]:
+    """Return where the report of each case lies, as seen from the page; none for runs far away and cases without."""
+    import os
+
+    from dvhkit.archive.run_index import report_path
+
+    if "://" in run:
+        return {}
+    reports = {case_id: report_path(Path(run), case_id) for case_id in cases}
+    start = out.absolute().parent
+    return {
+        case_id: Path(os.path.relpath(report.absolute(), start)).as_posix()
+        for case_id, report in reports.items()
+        if report.exists()
+    }

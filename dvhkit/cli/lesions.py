@@ -44,6 +44,10 @@ def measure(
     irradiated_from: Annotated[
         float, typer.Option("--irradiated-from", metavar="GY", min=0.0, help="D50% from which a lesion counts so.")
     ] = 10.0,
+    sr: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--sr", metavar="OUT.dcm", help="Also write a DICOM structured report (TID 1500)."),
+    ] = None,
     json: LesionsJson = None,
     csv: CsvOption = None,
 ) -> None:
@@ -67,6 +71,7 @@ def measure(
         dose=dose,
         slice_spacing_mm=slice_spacing,
         irradiated_from_gy=irradiated_from,
+        sr=sr,
     )
     put_out(
         (views.lesions_view(found), *findings_panels(found.findings)),

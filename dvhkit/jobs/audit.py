@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -233,10 +234,15 @@ def _provenance(case: Case, protocol: Protocol, engine: str) -> Provenance:
     """Return what the record was made from. The RT objects are fingerprinted; images only lend their geometry."""
     rt_objects = [s for s in case.sources if s.role.startswith("RT")]
     return Provenance(
-        dvhkit_version=version("dvhkit"),
+        dvhkit_version=_version("dvhkit"),
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         engine=engine,
         protocol_sha256=protocol.sha256,
-        libraries={name: version(name) for name in _LIBRARIES},
+        libraries={name: _version(name) for name in _LIBRARIES},
         inputs=tuple(InputFile(role=s.role, path=str(s.path), sha256=file_sha256(s.path)) for s in rt_objects),
     )
+
+
+@lru_cache
+def _version(package: str) -> str:
+    return version(package)

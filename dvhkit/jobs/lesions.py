@@ -9,6 +9,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from dvhkit.errors import GeometryError, InputError, NotEvaluable
 from dvhkit.findings import Finding, Level
 from dvhkit.jobs.structure_sets import DrawnSet, read_drawn, wanted
@@ -40,6 +42,7 @@ def measure_lesions(
     dose: Path | None = None,
     slice_spacing_mm: float | None = None,
     irradiated_from_gy: float = IRRADIATED_FROM_GY,
+    sr: Path | None = None,
 ) -> LesionTable:
     """Return the diameters of lesions, and whether RECIST 1.1 would take each as a target at baseline.
 
@@ -59,6 +62,8 @@ def measure_lesions(
         Slice thickness of the images that were read; None takes the image's, or the distance of the contours.
     irradiated_from_gy
         A lesion counts as irradiated if half of it has at least this dose.
+    sr
+        Also write a DICOM structured report (TID 1500).
     """
     path = Path(path)
     case = _case(path, dose)
@@ -79,7 +84,30 @@ def measure_lesions(
         message="Diameters are those of contours as drawn. A GTV of a planning image is drawn for treatment; read it "
         "as a response measurement only where it was drawn as one.",
     )
-    return LesionTable(lesions=tuple(lesions), findings=(*drawn.findings, note))
+    table = LesionTable(lesions=tuple(lesions), findings=(*drawn.findings, note))
+    if sr is not None:
+        _write_sr(sr, table, drawn, chosen)
+    return table
+
+
+def _write_sr(target: Path, table: LesionTable, drawn: DrawnSet, chosen: Sequence[Structure]) -> None:
+    from dvhkit.outputs.lesions_sr import write_lesions_sr
+
+    frames = {s.frame_of_reference_uid for s in chosen} - {""} or {drawn.structures.frame_of_reference_uid}
+    if len(frames) > 1:
+        raise InputError("the lesions lie in several frames of reference.", remedy="Name those of one: --roi.")
+    sources = _slices_measured(table, drawn) or [drawn.structures.path]
+    write_lesions_sr(target, table, frame_of_reference_uid=frames.pop(), sources=[p for p in sources if p is not None])
+
+
+def _slices_measured(table: LesionTable, drawn: DrawnSet) -> list[Path | None]:
+    """Return the image files nearest to the lines that were measured."""
+    if drawn.image is None:
+        return []
+    grid = drawn.image.grid
+    points = [lesion.end_points_mm[0] for lesion in table.lesions if lesion.end_points_mm is not None]
+    heights = [float(grid.to_grid_mm(np.array([p]))[0, 2]) for p in points]
+    return [drawn.image.paths[n] for n in sorted({int(np.abs(grid.offsets_mm - h).argmin()) for h in heights})]
 
 
 def _case(path: Path, dose: Path | None) -> Case | None:
@@ -88,7 +116,7 @@ def _case(path: Path, dose: Path | None) -> Case | None:
 
     if dose is not None:
         return read_case(dose, rtstruct=path) if path.is_file() else read_case(path, rtdose=dose)
-    return None if path.is_file() else read_case(path)
+    return None if path.is_file() else read_case(path, dose="not needed")
 
 
 def _chosen(drawn: DrawnSet, roi: Sequence[str] | None) -> list[Structure]:

@@ -60,7 +60,8 @@ def read_drawn(path: Path) -> DrawnSet:
         return DrawnSet(structures=structures, findings=findings)
     from dvhkit.readers.case import read_case
 
-    case = read_case(path)
+    # What is wrong with a dose is no reason to leave contours unread.
+    case = read_case(path, dose="not needed")
     return DrawnSet(structures=case.structures, image=case.image, findings=case.findings)
 
 

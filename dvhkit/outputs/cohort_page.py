@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from dvhkit.results.cohort import Cohort, DvhBand
@@ -17,7 +18,7 @@ td,th{padding:.2rem .7rem .2rem 0;text-align:left;border-bottom:1px solid #dde3e
 font-variant-numeric:tabular-nums}figure{display:inline-block;margin:0 1rem 1rem 0}figcaption{font-weight:600}
 .wide{overflow-x:auto}svg text{font-size:11px;fill:#44505e}
 @media(prefers-color-scheme:dark){body{background:#14181e;color:#dfe6ee}td,th{border-color:#323b47}
-svg text{fill:#a9b4c0}}
+svg text{fill:#a9b4c0}a{color:#8ab8f0}}
 """
 _FILLS = ((0, 6, "#2b6cb0", 0.14), (1, 5, "#2b6cb0", 0.22), (2, 4, "#2b6cb0", 0.34))
 
@@ -28,6 +29,7 @@ def cohort_html(
     case_id: str = "",
     drawn: Mapping[str, Sequence[tuple[float, float]]] | None = None,
     reference: Mapping[str, DvhBand] | None = None,
+    links: Mapping[str, str] | None = None,
 ) -> str:
     """Return the page.
 
@@ -37,6 +39,8 @@ def cohort_html(
         A case, and by structure the points (dose, volume) of its DVH, drawn into the bands.
     reference
         By structure, a band of another cohort; its median and 10 and 90 % are drawn as dashed lines.
+    links
+        By case, where its report lies, relative to the page.
     """
     figures = "".join(
         _figure(band, (drawn or {}).get(band.roi, ()), (reference or {}).get(band.roi)) for band in cohort.bands
@@ -49,10 +53,13 @@ def cohort_html(
         f"<h2>Dose-volume histograms</h2><p>{legend}</p>{figures or '<p>Too few cases for bands.</p>'}",
         _section("Rules", ("rule", "met", "judged", "met %", "95 % interval", "open"), _rates(cohort)),
         _section(
-            "Outliers (robust z above 3.5)", ("case", "structure", "metric", "value", "median", "z"), _odd(cohort)
+            "Outliers (robust z above 3.5)",
+            ("case", "structure", "metric", "value", "median", "z"),
+            _odd(cohort),
+            links,
         ),
         _section("Metrics", ("structure", "metric", "n", *_percentile_names()), _spread(cohort)),
-        _section("Cases without a result", ("case", "reason"), cohort.excluded),
+        _section("Cases without a result", ("case", "reason"), cohort.excluded, links),
     ]
     csp = "default-src 'none'; style-src 'unsafe-inline'"
     return (
@@ -84,12 +91,24 @@ def _spread(cohort: Cohort) -> Iterable[Sequence[str | float]]:
         yield d.roi, d.metric, d.n, *(f"{value:.4g}" for value in d.values)
 
 
-def _section(title: str, headings: Sequence[str], rows: Iterable[Sequence[str | float]]) -> str:
-    cells = "".join("<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in rows)
+def _section(
+    title: str,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str | float]],
+    links: Mapping[str, str] | None = None,
+) -> str:
+    """Return a table; with `links` the first cell of a row leads to the report of the case that it names."""
+    near = links or {}
+    cells = "".join(f"<tr>{_linked(row[0], near)}{''.join(_cell(value) for value in row[1:])}</tr>" for row in rows)
     if not cells:
         return f"<h2>{escape(title)}</h2><p>None.</p>"
     heads = "".join(f"<th>{escape(h)}</th>" for h in headings)
     return f'<h2>{escape(title)}</h2><div class="wide"><table><tr>{heads}</tr>{cells}</table></div>'
+
+
+def _linked(value: str | float, links: Mapping[str, str]) -> str:
+    href = links.get(str(value))
+    return _cell(value) if href is None else f'<td><a href="{escape(quote(href))}">{escape(str(value))}</a></td>'
 
 
 def _cell(value: str | float) -> str:

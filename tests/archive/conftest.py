@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from small_plans import PROTOCOL, Audit, write_plan
-
-from dvhkit.archive.run import RunOptions, RunReport, run_archive
-from dvhkit.jobs.batch import AuditOptions
-from dvhkit.protocols.files.load import load_protocol
+from small_plans import PROTOCOL, Audit, audit_with, write_plan
 
 
 @pytest.fixture
@@ -22,18 +17,9 @@ def protocol_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def audit(protocol_file: Path, monkeypatch: pytest.MonkeyPatch) -> Audit:
+def audit(protocol_file: Path) -> Audit:
     """Return what audits folders into a run, in this process."""
-    monkeypatch.setenv("DVHKIT_IDENTITY_KEY", "a secret of the tests")
-
-    def run(plans: Path, out: Path, how: RunOptions | None = None, **asked: object) -> RunReport:
-        def options_of(case_ids: Sequence[str]) -> tuple[dict[str, AuditOptions], dict[str, str]]:
-            options = AuditOptions(protocol=load_protocol(protocol_file), **asked)  # type: ignore[arg-type]
-            return {"": options}, dict.fromkeys(case_ids, "")
-
-        return run_archive([plans], out, options_of, how or RunOptions(jobs=0))
-
-    return run
+    return audit_with(protocol_file)
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +34,18 @@ def three_plans_written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def three_plans(three_plans_written: Path, tmp_path: Path) -> Path:
     """A copy of three sound plans, to be changed at will."""
     return Path(shutil.copytree(three_plans_written, tmp_path / "plans"))
+
+
+@pytest.fixture(scope="session")
+def audited_once(three_plans_written: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of the three sound plans; to be looked at, not to be changed."""
+    folder = tmp_path_factory.mktemp("audited")
+    (folder / "three.yaml").write_text(PROTOCOL, encoding="utf-8")
+    audit_with(folder / "three.yaml")(three_plans_written, folder / "run")
+    return folder / "run"
+
+
+@pytest.fixture
+def audited(audited_once: Path, tmp_path: Path) -> Path:
+    """A copy of that run, to be gone on with over `three_plans`."""
+    return Path(shutil.copytree(audited_once, tmp_path / "run"))

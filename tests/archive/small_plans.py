@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from dvhkit.archive.run import RunReport
+from dvhkit.archive.run import RunOptions, RunReport, run_archive
+from dvhkit.jobs.batch import AuditOptions
 from dvhkit.phantoms.dicom.dicom_set import write_set
 from dvhkit.phantoms.phantom_set import PhantomDose, PhantomSet, arc_plan, axial_grid
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import sphere
+from dvhkit.protocols.files.load import load_protocol
 
 PROTOCOL = """
 id: three-rules
@@ -46,3 +49,18 @@ def write_plan(folder: Path, *, dose_gy: float = 50.0, ptv_mm: float = 10.0, org
 
 
 Audit = Callable[..., RunReport]
+
+
+def audit_with(protocol_file: Path) -> Audit:
+    """Return what audits folders into a run, in this process, under the tests' own key for pseudonyms."""
+
+    def run(plans: Path, out: Path, how: RunOptions | None = None, **asked: object) -> RunReport:
+        def options_of(case_ids: Sequence[str]) -> tuple[dict[str, AuditOptions], dict[str, str]]:
+            options = AuditOptions(protocol=load_protocol(protocol_file), **asked)
+            return {"": options}, dict.fromkeys(case_ids, "")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DVHKIT_IDENTITY_KEY", "a secret of the tests")
+            return run_archive([plans], out, options_of, how or RunOptions(jobs=0))
+
+    return run

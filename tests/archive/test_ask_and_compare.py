@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_plans import PROTOCOL, Audit, write_plan
+from small_plans import PROTOCOL, Audit, audit_with, write_plan
 
 from dvhkit.archive.cohort import bands_document, cohort_of, curve_table, read_bands, wilson_interval
 from dvhkit.archive.diff import diff_runs, parse_tolerance
@@ -21,15 +21,24 @@ from dvhkit.protocols.files.load import load_protocol
 
 
 @pytest.fixture
-def two_runs(three_plans: Path, tmp_path: Path, audit: Audit) -> tuple[Path, Path]:
+def two_runs(two_runs_once: Path, tmp_path: Path) -> tuple[Path, Path]:
     """A run, and one after: case 1 got a colder dose, case 2 a smaller organ, case 3 went, case 4 came."""
-    audit(three_plans, tmp_path / "a")
-    write_plan(three_plans / "case-1", dose_gy=44.0)
-    write_plan(three_plans / "case-2", organ_mm=4.5)
-    shutil.rmtree(three_plans / "case-3")
-    write_plan(three_plans / "case-4")
-    audit(three_plans, tmp_path / "b")
+    shutil.copytree(two_runs_once, tmp_path, dirs_exist_ok=True)
     return tmp_path / "a", tmp_path / "b"
+
+
+@pytest.fixture(scope="module")
+def two_runs_once(audited_once: Path, three_plans_written: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("two-runs")
+    plans = Path(shutil.copytree(three_plans_written, tmp_path_factory.mktemp("changed") / "plans"))
+    for name in ("a", "b"):
+        shutil.copytree(audited_once, folder / name)
+    write_plan(plans / "case-1", dose_gy=44.0)
+    write_plan(plans / "case-2", organ_mm=4.5)
+    shutil.rmtree(plans / "case-3")
+    write_plan(plans / "case-4")
+    audit_with(audited_once.parent / "three.yaml")(plans, folder / "b")
+    return folder
 
 
 def test_diff_tells_each_change_with_its_cause(two_runs):
@@ -51,12 +60,11 @@ def test_diff_tells_each_change_with_its_cause(two_runs):
 
 
 def test_diff_of_protocols_blames_the_rule_that_changed_and_no_number(
-    three_plans, tmp_path, audit: Audit, protocol_file
+    three_plans, tmp_path, audit: Audit, protocol_file, audited_once
 ):
-    audit(three_plans, tmp_path / "a")
     protocol_file.write_text(PROTOCOL.replace(">= 47 Gy", ">= 51 Gy"), encoding="utf-8")
     audit(three_plans, tmp_path / "b")
-    found = diff_runs(tmp_path / "a", tmp_path / "b")
+    found = diff_runs(audited_once, tmp_path / "b")
     assert {(c.kind, c.rule_id, c.old, c.new, c.cause) for c in found.changed} == {
         ("verdict", "D95", "pass", "fail", ("protocol rule",))
     }
@@ -141,6 +149,22 @@ def test_bands_are_percentiles_of_the_curves(tmp_path, audit: Audit):
     frame = curve_table(tmp_path / "run", ["ptv"])
     assert set(frame["case_id"]) == {f"case-{n}" for n in range(5)}
     assert set(frame["roi"]) == {"PTV"}
+
+
+def test_outliers_lead_to_their_reports_and_names_are_escaped():
+    from dvhkit.outputs.cohort_page import cohort_html
+    from dvhkit.results.cohort import Cohort, Outlier
+
+    odd = [
+        Outlier(case_id=case, roi="PTV<b>", metric="Mean[Gy]", unit="Gy", value=9.0, median=1.0, robust_z=8.0)
+        for case in ("a & b", "c")
+    ]
+    cohort = Cohort(n_cases=2, bands=(), distributions=(), pass_rates=(), outliers=tuple(odd), excluded=(("d", "why"),))
+    page = cohort_html(cohort, links={"a & b": "run/reports/a b.html", "d": "run/reports/d.html"})
+    assert '<td><a href="run/reports/a%20b.html">a &amp; b</a></td>' in page
+    assert '<td><a href="run/reports/d.html">d</a></td>' in page
+    assert "<td>c</td>" in page
+    assert "<b>" not in page
 
 
 def test_wilson_interval_is_that_of_the_textbook():

@@ -50,8 +50,7 @@ def test_an_unchanged_archive_is_told_by_its_time_stamps_without_a_header_read(
     assert audit(three_plans, tmp_path / "run").n_kept == 3
 
 
-def test_what_changed_is_computed_anew_and_told_by_its_cause(three_plans, tmp_path, audit: Audit):
-    audit(three_plans, tmp_path / "run")
+def test_what_changed_is_computed_anew_and_told_by_its_cause(three_plans, tmp_path, audit: Audit, audited):
     write_plan(three_plans / "case-1", dose_gy=44.0)
     write_plan(tmp_path / "other", ptv_mm=9.0)
     shutil.rmtree(three_plans / "case-3")
@@ -68,6 +67,8 @@ def test_protocol_context_options_and_numerics_are_causes_too(
     three_plans, tmp_path, audit: Audit, protocol_file, monkeypatch
 ):
     run = tmp_path / "run"
+    for name in ("case-2", "case-3"):
+        shutil.rmtree(three_plans / name)
     audit(three_plans, run)
     assert set(audit(three_plans, run, rx_gy=48.0).why.values()) == {("options",)}
     assert set(audit(three_plans, run, rx_gy=48.0, context={"contour_approvers": 2}).why.values()) == {("context",)}
@@ -79,11 +80,10 @@ def test_protocol_context_options_and_numerics_are_causes_too(
     assert audit(three_plans, run, **asked).computed == 0
 
 
-def test_two_shards_into_one_store_are_the_same_as_one_run(three_plans, tmp_path, audit: Audit):
+def test_two_shards_into_one_store_are_the_same_as_one_run(three_plans, tmp_path, audit: Audit, audited_once):
     for i in (1, 2):
         audit(three_plans, tmp_path / "shards", RunOptions(jobs=0, shard=(i, 2)))
-    audit(three_plans, tmp_path / "whole")
-    assert content(tmp_path / "shards") == content(tmp_path / "whole")
+    assert content(tmp_path / "shards") == content(audited_once)
     assert audit(three_plans, tmp_path / "shards").computed == 0
 
 
@@ -100,19 +100,20 @@ def test_each_object_is_told_with_its_case_or_why_it_has_none(three_plans, tmp_p
     assert len(rows) == 3 * 3 + 2
 
 
-def test_a_fold_that_is_cut_off_anywhere_leaves_nothing_lost_or_twice(three_plans, tmp_path, audit: Audit, monkeypatch):
-    audit(three_plans, tmp_path / "whole")
-    expected = content(tmp_path / "whole")
-    # A store whose cases are finished but not folded, beside one case that was folded before.
-    base = tmp_path / "base"
-    audit(three_plans, base)
+def test_a_fold_that_is_cut_off_anywhere_leaves_nothing_lost_or_twice(
+    three_plans, tmp_path, audit: Audit, monkeypatch, audited
+):
+    # A store with a case that is finished but not folded, beside those that were folded before.
+    base = audited
     write_plan(three_plans / "case-1", dose_gy=44.0)
     with monkeypatch.context() as patch:
         patch.setattr(Store, "fold", lambda self, **_: 0)
         audit(three_plans, base)
-    audit(three_plans, tmp_path / "changed")
-    expected = content(tmp_path / "changed")
-    for steps in range(0, 48, 5):
+    whole = Path(shutil.copytree(base, tmp_path / "whole"))
+    Store(whole).fold()
+    expected = content(whole)
+    assert [row["error"] for row in expected["cases"]] == [None] * 3
+    for steps in range(0, 48, 6):
         run = Path(shutil.copytree(base, tmp_path / f"cut-{steps}"))
         _fold_cut_off_after(steps, run)
         assert content(run) == expected, steps
@@ -142,8 +143,7 @@ def _fold_cut_off_after(steps: int, run: Path) -> None:
             return
 
 
-def test_a_part_that_is_lost_or_cut_short_is_computed_anew(three_plans, tmp_path, audit: Audit):
-    audit(three_plans, tmp_path / "run")
+def test_a_part_that_is_lost_or_cut_short_is_computed_anew(three_plans, tmp_path, audit: Audit, audited):
     expected = content(tmp_path / "run")
     part = next((tmp_path / "run" / "store" / "rules").glob("*.parquet"))
     part.write_bytes(part.read_bytes()[:100])
@@ -188,11 +188,10 @@ def test_a_second_run_into_the_same_store_at_the_same_time_is_refused(three_plan
         audit(three_plans, tmp_path / "run")
 
 
-def test_patients_are_told_apart_and_not_named(three_plans, tmp_path, audit: Audit):
-    audit(three_plans, tmp_path / "run")
-    patients = {row["patient"] for row in content(tmp_path / "run")["cases"]}
+def test_patients_are_told_apart_and_not_named(audited_once):
+    patients = {row["patient"] for row in content(audited_once)["cases"]}
     assert len(patients) == 3
-    for path in (tmp_path / "run").rglob("*"):
+    for path in audited_once.rglob("*"):
         assert not path.is_file() or b"ID-case" not in path.read_bytes()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -48,13 +49,22 @@ def test_the_image_runs_without_rights_and_starts_the_command():
     last_user = [line for line in lines if line.startswith("USER")][-1]
     assert last_user.split()[1] not in {"root", "0"}
     assert lines.index(last_user) > max(k for k, line in enumerate(lines) if line.startswith("RUN"))
-    assert 'ENTRYPOINT ["dvhkit"]' in lines
+    assert 'ENTRYPOINT ["dvhkit-start"]' in lines
+
+
+def test_the_start_script_makes_kernels_writable_once_and_hands_arguments_on(tmp_path):
+    program = tmp_path / "dvhkit"
+    program.write_text('#!/bin/sh\necho "$NUMBA_CACHE_DIR" "$@"\n')
+    program.chmod(0o755)
+    (tmp_path / "kernels").mkdir()
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
+    command = [ROOT / "scripts" / "container_start.sh", "audit", "a folder"]
+    said = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+    assert said == f"{tmp_path / 'kernels'} audit a folder\n"
 
 
 @pytest.mark.slow
 def test_the_wheel_audits_in_a_clean_environment(tmp_path):
-    import subprocess
-
     subprocess.run([sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(ROOT)], check=True)
     (wheel,) = tmp_path.glob("*.whl")
     assert wheel_smoke.smoke(wheel, tmp_path) == 0
