@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import svg_plot
+import validation_contours
 import validation_margins
 import validation_nelms
 import validation_prostate
@@ -419,6 +420,7 @@ def main() -> int:
         precision_section,
         uniform_section,
         lambda: margins_section(plots, args.data),
+        validation_contours.section,
         lambda: nelms_section(args.data / "nelms_2mm_3mm", plots),
         lambda: plans_section(args.data),
     ]

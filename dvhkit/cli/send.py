@@ -16,21 +16,34 @@ def send(
     to: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where the receiver listens.")],
     ae: Annotated[str, typer.Argument(metavar="AE", help="The receiver's AE title.")],
     calling: Annotated[str, typer.Option("--calling", metavar="AE", help="Our AE title.")] = "DVHKIT",
-    json: Annotated[Optional[str], typer.Option("--json", metavar="FILE|-")] = None,  # noqa: UP045 -- typer reads it
+    tls_ca: Annotated[
+        Optional[Path],  # noqa: UP045 -- typer reads it
+        typer.Option("--tls-ca", metavar="FILE", help="Use TLS; this authority vouches for the receiver."),
+    ] = None,
+    tls_cert: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--tls-cert", metavar="FILE", help="Our certificate, where the receiver asks for one."),
+    ] = None,
+    tls_key: Annotated[Optional[Path], typer.Option("--tls-key", metavar="FILE", help="Its key.")] = None,  # noqa: UP045
+    json: Annotated[Optional[str], typer.Option("--json", metavar="FILE|-")] = None,  # noqa: UP045
 ) -> None:
     """Send DICOM files to an archive or planning system. Exit code 1 where one was not taken.
 
     [dim]Example:[/dim]  dvhkit send plans/case7 localhost:4242 ORTHANC
     """
+    from dvhkit.services.sender import Tls
     from dvhkit.services.sender import send as send_files
 
+    if tls_cert is not None and tls_ca is None:
+        raise InputError("TLS needs the authority that vouches for the receiver.", remedy="Give --tls-ca FILE.")
+    tls = Tls(authority=tls_ca, certificate=tls_cert, key=tls_key) if tls_ca is not None else None
     host, _, port = to.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise InputError(f"{to!r} is no HOST:PORT.", remedy="Such as localhost:4242.")
     if not path.exists():
         raise InputError("there is no such file or folder.", path=path)
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    found = send_files(files, host, int(port), ae, calling=calling)
+    found = send_files(files, host, int(port), ae, calling=calling, tls=tls)
     # What is no DICOM was not meant.
     failed = {name: why for name, why in found.failed.items() if why != "no DICOM file" or path.is_file()}
     if json:

@@ -10,7 +10,7 @@ from itertools import groupby
 
 import numpy as np
 
-from dvhkit.engine.field.accumulate import Reading, accumulated
+from dvhkit.engine.field.accumulate import Reading, accumulated, same_cells
 from dvhkit.engine.field.bounds import ends_cc, hull, rounded
 from dvhkit.engine.field.faces import greatest_on_faces_gy
 from dvhkit.engine.field.joined import joined
@@ -91,6 +91,9 @@ def _with_band(drawn: Solid, options: EngineOptions, dose: Dose | None, *, ends_
     coarse = EngineOptions(cells_target=others[-1].cells_target, subdivision_max=options.subdivision_max)
     if not ends_matter:
         others, coarse = others[:1], options
+    elif same_cells(drawn, (options, coarse), dose):
+        # As fine as the value's cells are those of the dose anyway: what fills them is there already.
+        coarse = options
     variants = [Reading(options=other, dose=dose) for other in others]
     smooth = Reading(options=coarse, dose=rounded(dose), bounds=True) if dose is not None else None
     if smooth is not None:

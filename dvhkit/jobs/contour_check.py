@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dvhkit.errors import GeometryError, NotEvaluable
 from dvhkit.findings import Level
 from dvhkit.jobs.contour_bands import against_cohort, read_bands
 from dvhkit.jobs.structure_sets import DrawnSet, read_drawn
@@ -35,6 +36,9 @@ _NAME_CODES = {
 # Names of these say where they are, and no anatomy.
 _NO_ORGANS = {"MARKER", "ISOCENTER", "REGISTRATION", "CONTROL", "AVOIDANCE", "DOSE_REGION", "FIXATION"}
 _PARALLEL = 0.999
+# Repairs that change a volume by more are left to a person.
+_VOLUME_RTOL = 0.005
+_MOST_ROUNDS = 4
 
 
 def check_contours(path: Path | str, *, repair: Path | None = None, cohort: Path | None = None) -> ContourChecks:
@@ -211,18 +215,62 @@ def _at_middle(code: str, roi: str, severity: Level, message: str, where: dict[s
 
 def _write_repaired(drawn_set: DrawnSet, found: Sequence[ContourFinding], target: Path) -> tuple[str, ...]:
     from dvhkit.outputs.rtstruct.repaired import write_repaired
-    from dvhkit.targets.compare.checks.mend import mended
 
     changed: dict[int, Structure] = {}
     log: list[str] = []
     for n, structure in enumerate(drawn_set.structures):
-        own = [f for f in found if f.roi == structure.name]
-        made = mended(structure, own)
-        if made is structure:
+        safe = [f for f in found if f.roi == structure.name and f.is_safe and f.slice_mm is not None]
+        if not safe:
             continue
-        changed[n] = made
-        safe = [f for f in own if f.is_safe and f.slice_mm is not None]
-        log += [f"{f.roi}: {f.code} at {f.slice_mm:.2f} mm, {f.repair}" for f in safe]
+        made, applied = _repaired(structure, safe, drawn_set)
+        log += [f"{f.roi}: {f.code} at {f.slice_mm:.2f} mm, {f.repair}" for f in applied]
+        left = [f for f in safe if f not in applied]
+        log += [f"{f.roi}: {f.code} at {f.slice_mm:.2f} mm left: it would change the volume" for f in left]
+        if made is not structure:
+            changed[n] = made
     assert drawn_set.structures.path is not None
     write_repaired(target, changed, source=drawn_set.structures.path)
     return tuple(log)
+
+
+def _repaired(
+    structure: Structure, safe: Sequence[ContourFinding], drawn_set: DrawnSet
+) -> tuple[Structure, Sequence[ContourFinding]]:
+    """Return the structure with as many of the repairs as leave its volume alone, and those repairs.
+
+    What fills in a slice is the first to go: between unlike neighbours it adds tissue that nobody drew.
+    """
+    for chosen in (safe, [f for f in safe if f.code != "missing-slice"]):
+        made = _mended_until_clean(structure, chosen, drawn_set)
+        if made is not structure and _keeps_volume(structure, made, drawn_set):
+            return made, chosen
+    return structure, ()
+
+
+def _mended_until_clean(structure: Structure, chosen: Sequence[ContourFinding], drawn_set: DrawnSet) -> Structure:
+    """Mend, look again and mend what came of it: a contour without its crossing may leave a sliver."""
+    from dvhkit.targets.compare.checks.drawn import drawn_of
+    from dvhkit.targets.compare.checks.mend import mended
+    from dvhkit.targets.compare.checks.outlines import check_outlines
+    from dvhkit.targets.compare.checks.slices import check_slices
+
+    made, todo = structure, list(chosen)
+    for _ in range(_MOST_ROUNDS):
+        made = mended(made, todo)
+        drawn = drawn_of(made)
+        again = [*check_outlines(drawn), *check_slices(drawn, _slices_mm(drawn_set, drawn))]
+        todo = [f for f in again if f.is_safe and f.code != "missing-slice"]
+        if not todo:
+            break
+    return made
+
+
+def _keeps_volume(before: Structure, after: Structure, drawn_set: DrawnSet) -> bool:
+    from dvhkit.engine.dvh import compute_dvh
+
+    spacing = drawn_set.slice_spacing_mm
+    try:
+        one, two = (compute_dvh(s, None, slice_spacing_mm=spacing).volume_cc for s in (before, after))
+    except (GeometryError, NotEvaluable):
+        return True  # what could not be measured as it was, cannot be held against its repair
+    return abs(two - one) <= _VOLUME_RTOL * one

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dvhkit.errors import InputError
 
@@ -20,8 +21,33 @@ class Sent:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def send(paths: Iterable[Path], host: str, port: int, ae_title: str, *, calling: str = "DVHKIT") -> Sent:
-    """Store files at a storage SCP.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """What a TLS association rests on: the authority that vouches for the receiver, and our own certificate."""
+
+    authority: Path
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def arguments(self, host: str) -> tuple[Any, str]:
+        """Return what pynetdicom takes; raises `InputError` where a file cannot be used."""
+        import ssl
+
+        try:
+            context = ssl.create_default_context(cafile=str(self.authority))
+            if self.certificate is not None:
+                context.load_cert_chain(self.certificate, self.key)
+        except (OSError, ssl.SSLError) as error:
+            raise InputError(
+                "a TLS certificate or key cannot be used.", path=self.authority, remedy="Give PEM files."
+            ) from error
+        return context, host
+
+
+def send(
+    paths: Iterable[Path], host: str, port: int, ae_title: str, *, calling: str = "DVHKIT", tls: Tls | None = None
+) -> Sent:
+    """Store files at a storage SCP, over TLS where `tls` says so.
 
     Raises
     ------
@@ -37,7 +63,8 @@ def send(paths: Iterable[Path], host: str, port: int, ae_title: str, *, calling:
         entity = AE(ae_title=calling)
         for sop_class, syntax in contexts:
             entity.add_requested_context(sop_class, syntax)
-        association = entity.associate(host, port, ae_title=ae_title, max_pdu=0)
+        secure = tls.arguments(host) if tls is not None else None
+        association = entity.associate(host, port, ae_title=ae_title, max_pdu=0, tls_args=secure)
         if not association.is_established:
             raise InputError(
                 f"{host}:{port} does not take an association as {ae_title}.",

@@ -6,14 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_masks import made_image
 from planted_faults import FAULTS, as_set, clean_set
+from shapes_drawn import prism
 
 from dvhkit.engine.dvh import compute_dvh
 from dvhkit.errors import InputError
 from dvhkit.jobs.contour_bands import LEAST_SETS, _bands, against_cohort, bands_text, features_of, read_bands
-from dvhkit.jobs.contour_check import _findings
+from dvhkit.jobs.contour_check import _findings, check_contours
 from dvhkit.jobs.structure_sets import DrawnSet
 from dvhkit.model.structure import StructureSet
+from dvhkit.outputs.rtstruct.write import NewRoi, write_rtstruct
+from dvhkit.readers.case import read_image
+from dvhkit.readers.rtstruct import read_structures
 from dvhkit.results.contour_checks import ContourBands
 from dvhkit.targets.compare.checks.drawn import drawn_of
 from dvhkit.targets.compare.checks.mend import mended
@@ -99,3 +104,27 @@ def test_what_holds_no_bands_is_refused(tmp_path, text):
     (tmp_path / "b.json").write_text(text)
     with pytest.raises(InputError):
         read_bands(tmp_path / "b.json")
+
+
+def test_a_repaired_file_checks_clean_and_what_would_change_the_volume_is_left(tmp_path):
+    image = read_image(made_image(tmp_path / "ct").folder)
+    corners = np.array([(-9, -5), (9, -5), (9, 5), (-9, 5)])
+    heights = 40 + 2.5 * np.arange(7)
+    crossing = prism(corners, heights, name="GTV")
+    spiked = np.insert(crossing.contours[3].points_mm, 2, [(9.0, 0.0, heights[3]), (9.4, 0.1, heights[3])], axis=0)
+    twice = (*crossing.contours, crossing.contours[2], replace(crossing.contours[3], points_mm=spiked))
+    # Two slices left out between a wide and a narrow part: whatever is drawn there is a guess.
+    parts = (*prism(corners, heights[:2]).contours, *prism(corners * 0.3, heights[4:]).contours)
+    drawn = [replace(crossing, contours=twice), replace(crossing, name="Node", contours=parts)]
+    rois = [NewRoi(structure=replace(s, frame_of_reference_uid=image.frame_of_reference_uid)) for s in drawn]
+    old, new = tmp_path / "rs.dcm", tmp_path / "new.dcm"
+    write_rtstruct(old, rois, source=None, image=image)
+    bytes_before = old.read_bytes()
+    log = check_contours(old, repair=new).repairs
+    assert old.read_bytes() == bytes_before
+    assert any(line.startswith("GTV: contour-repeated") for line in log)
+    assert not [f for f in check_contours(new).findings if f.is_safe and f.roi == "GTV"]
+    before, after = (read_structures(p)[0] for p in (old, new))
+    for name in ("GTV", "Node"):
+        volumes = [compute_dvh(s[name], None).volume_cc for s in (before, after)]
+        assert volumes[1] == pytest.approx(volumes[0], rel=0.005), name

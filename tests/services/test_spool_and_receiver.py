@@ -5,7 +5,7 @@ import pytest
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from dvhkit.services.receiver import Listening, Receiver
-from dvhkit.services.sender import send
+from dvhkit.services.sender import Tls, send
 from dvhkit.services.spool import Kept, Limits, RefusedError, Spool, key_of
 
 STUDY, ONE = "1.2.3", "1.2.3.4"
@@ -101,3 +101,31 @@ def test_callers_that_are_not_allowed_are_turned_away(tmp_path):
         assert send([tmp_path / "0.dcm"], "127.0.0.1", receiver.port, "DVHKIT", calling="CLINIC").sent == 1
     finally:
         receiver.stop()
+
+
+def test_with_tls_a_caller_who_speaks_plainly_is_turned_away(tmp_path):
+    import shutil
+    import subprocess
+
+    from dvhkit.errors import InputError
+
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    words = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate]
+    subprocess.run(["openssl", "req", *words, *names], check=True, capture_output=True)
+    spool, arrived = Spool(tmp_path / "spool", Limits(free_bytes=0)), []
+    listening = Listening(port=0, tls_certificate=certificate, tls_key=key)
+    receiver = Receiver(spool, listening, lambda study, kept: arrived.append(kept))
+    try:
+        slices(tmp_path, 1, STUDY)
+        with pytest.raises(InputError):
+            send([tmp_path / "0.dcm"], "127.0.0.1", receiver.port, "DVHKIT")
+        tls = Tls(authority=certificate)
+        assert send([tmp_path / "0.dcm"], "localhost", receiver.port, "DVHKIT", tls=tls).sent == 1
+        with pytest.raises(InputError, match="cannot be used"):
+            send([tmp_path / "0.dcm"], "localhost", receiver.port, "DVHKIT", tls=Tls(authority=key))
+    finally:
+        receiver.stop()
+    assert arrived == [Kept.STORED]

@@ -17,7 +17,8 @@ _LEAST_MM2 = 1e-6
 def with_keyholes(points_mm: FloatArray, ring_start: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which rings pass through a point twice, one a ring; `points_mm` (n, 2)."""
     repeats = np.zeros(len(ring_start) - 1, np.bool_)
-    mark_repeats(np.ascontiguousarray(points_mm), ring_start, _SAME_MM, repeats)
+    order = np.lexsort((points_mm[:, 0], np.repeat(np.arange(len(repeats)), np.diff(ring_start))))
+    mark_repeats(np.ascontiguousarray(points_mm), order, ring_start, _SAME_MM, repeats)
     return repeats
 
 

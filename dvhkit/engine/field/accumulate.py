@@ -75,6 +75,13 @@ def _lattice(solids: Sequence[Solid], dose: Dose | None) -> Lattice:
     return dose_lattice(first.stack, lo_mm, hi_mm, dose.grid, first.options, margin_mm=first.margin_mm)
 
 
+def same_cells(drawn: Solid, options: tuple[EngineOptions, EngineOptions], dose: Dose | None) -> bool:
+    """Whether readings of a solid under both options come to the same lattice."""
+    one, two = (_lattice([replace(drawn, options=own)], dose) for own in options)
+    same = one.n_rows == two.n_rows and one.n_columns == two.n_columns
+    return same and np.array_equal(one.layer_edges_mm, two.layer_edges_mm)
+
+
 def _field(lattice: Lattice, frame: Frame, dose: Dose | None, end: DoseEnd) -> _Field:
     if dose is None:
         return _NO_DOSE
@@ -120,7 +127,8 @@ def accumulated(drawn: Solid, readings: Sequence[Reading], *, is_mended: bool = 
     kept = sorted(set(number))
     solids = [every[n] for n in kept]
     lattice = _lattice(solids, readings[0].dose)
-    fields = {_key(r): _field(lattice, drawn.stack.frame, r.dose, r.options.dose_end) for r in readings}
+    apart = {_key(reading): reading for reading in readings}
+    fields = {key: _field(lattice, drawn.stack.frame, r.dose, r.options.dose_end) for key, r in apart.items()}
     tasks = {
         (n, _key(reading)): _Task(solid=every[n], field=fields[_key(reading)], bounds=reading.bounds)
         for n, reading in zip(number, readings, strict=True)

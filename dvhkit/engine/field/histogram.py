@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dvhkit.engine.kernels.bins import gather_atoms
 from dvhkit.model.arrays import FloatArray
 
 BINS = 8192
@@ -31,19 +32,7 @@ def atoms(hist: FloatArray, low_gy: float, high_gy: float, extremes_gy: FloatArr
     A bin's spread-out volume becomes an atom at its mean dose, so the mean over all atoms is that over all cells.
     Volume at a single dose keeps that dose to the last digit: a plateau at a limit counts as reaching it.
     """
-    hist = np.ascontiguousarray(hist.T)
-    edges = np.linspace(0.0, high_gy - low_gy, hist.shape[1] + 1)
-    slope, first, second = (np.concatenate([[0.0], np.cumsum(row)]) for row in hist[:3])
-    volume = np.diff(edges * slope - first) + hist[3]
-    dose_sum = np.diff(0.5 * edges**2 * slope - second) + hist[4]
-    total = float(volume.sum() + hist[5].sum())
-    one_dose = (hist[5] > 0) & (hist[8] - hist[7] <= 1e-7 * np.abs(hist[8]))
-    volume = volume + np.where(one_dose, 0.0, hist[5])
-    dose_sum = dose_sum + np.where(one_dose, 0.0, hist[6])
-    filled = volume > _NOISE_FRAC * total
-    width = edges[1] - edges[0]
-    mean = np.clip(dose_sum[filled] / volume[filled], edges[:-1][filled] - width, edges[1:][filled] + width)
-    doses = np.concatenate([low_gy + mean, low_gy + hist[6][one_dose] / hist[5][one_dose]])
-    parts = np.concatenate([volume[filled], hist[5][one_dose]])
-    order = np.argsort(doses, kind="stable")
-    return np.clip(doses[order], *extremes_gy), parts[order]
+    dose_gy, part_mm3 = np.empty(2 * len(hist)), np.empty(2 * len(hist))
+    count = gather_atoms(hist, low_gy, high_gy, _NOISE_FRAC, dose_gy, part_mm3)
+    order = np.argsort(dose_gy[:count], kind="stable")
+    return np.clip(dose_gy[order], *extremes_gy), part_mm3[order]

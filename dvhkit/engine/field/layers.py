@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvhkit.engine.contours.planes import PlaneStack
-from dvhkit.engine.kernels.buffers import Intervals, Layers, Scratch, Slabs
+from dvhkit.engine.kernels.buffers import Intervals, Layers, Parts, Scratch, Slabs
 from dvhkit.engine.kernels.coverage import fill_prisms, plane_excess
 from dvhkit.engine.kernels.reconstruct import fill_intervals
 from dvhkit.engine.lattice import SAME_HEIGHT_MM, Lattice, merge_near
@@ -153,11 +153,10 @@ def _prism_layers(solid: Solid, lattice: Lattice, excess: FloatArray) -> Iterato
 class _Course:
     """One solid on its way through the planes: its intervals and slabs, cut into chunks, and its open layers."""
 
-    def __init__(self, solid: Solid, groups: list[Solid], lattice: Lattice, per_chunk: int) -> None:
-        cell_mm2 = float(np.prod(lattice.step_mm))
+    def __init__(self, solid: Solid, groups: list[Solid], parts: Parts, lattice: Lattice, per_chunk: int) -> None:
         self._solid = solid
-        self._rings = joined_rings(groups, cell_mm2)
-        self._parts = find_parts(groups, cell_mm2)
+        self._rings = joined_rings(groups, float(np.prod(lattice.step_mm)))
+        self._parts = parts
         self._intervals, self._slabs, self._owner = _intervals(solid, lattice)
         places = self._intervals.places
         first_plane = np.where(places[:, 0] >= 0, places[:, 0], places[:, 1])
@@ -189,7 +188,9 @@ def _shape_layers(solids: Sequence[Solid], lattice: Lattice, excess: FloatArray)
     if len(first) > 1:
         _note_excess(solids[0], lattice, excess)
     per_chunk = _planes_per_chunk(lattice, solids[0].stack, len(solids), len(first))
-    courses = [_Course(solid, groups, lattice, per_chunk) for solid, groups in zip(solids, depths, strict=True)]
+    # What goes on as what is the same whatever the options.
+    parts = find_parts(first, float(np.prod(lattice.step_mm)))
+    courses = [_Course(solid, groups, parts, lattice, per_chunk) for solid, groups in zip(solids, depths, strict=True)]
     bend_max = max(solid.options.bend_max for solid in solids)
     window = PlaneWindow(first, lattice, per_chunk, bend_max, excess if len(first) == 1 else np.zeros_like(excess))
     scratch = interval_scratch(len(first), lattice, max(course.most_heights for course in courses))

@@ -5,7 +5,9 @@ from math import ceil, floor, sqrt
 import numpy as np
 from numba import njit
 
-_inlined = njit(cache=True, nogil=True, forceinline=True)
+# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
+_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_inlined = njit(nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @_inlined
@@ -23,7 +25,7 @@ def _plane_below(offsets, cn):
     return k
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _dose_at(dose, offsets, half_end, to_dose, u, v, w, out):
     """Write dose and its gradient along u, v, w to `out`; return False beyond the outer faces of the voxels."""
     nk, nj, ni = dose.shape
@@ -85,19 +87,19 @@ def _dose_at(dose, offsets, half_end, to_dose, u, v, w, out):
 
 
 @_inlined
-def _deposit(hist, low, high, dose, width, volume):
+def _deposit(hist, low, span, scale, dose, width, volume):
     """Book `volume` spread evenly over `width` around `dose`.
 
     `hist` (bins, 9): change of slope of the cumulative volume, that times its place, that times half its place
     squared (so that three running sums give volume and dose integral up to any bin edge); volume and dose integral
-    of pieces narrower than a bin; volume, dose integral, least and greatest dose of pieces at one dose.
+    of pieces narrower than a bin; volume, dose integral, least and greatest dose of pieces at one dose. `span`: what
+    the bins reach over from `low` on; `scale`: bins for each Gy.
     """
     n = hist.shape[0]
-    scale = n / (high - low) if high > low else 0.0
-    x = min(max(dose - low, 0.0), high - low)
-    width = min(width, 2.0 * x, 2.0 * (high - low - x))
-    middle = min(int(x * scale), n - 1)
+    x = min(max(dose - low, 0.0), span)
+    width = min(width, 2.0 * x, 2.0 * (span - x))
     if width <= 1e-9 * abs(dose):
+        middle = min(int(x * scale), n - 1)
         if hist[middle, 5] == 0.0:
             hist[middle, 7] = dose
             hist[middle, 8] = dose
@@ -106,6 +108,7 @@ def _deposit(hist, low, high, dose, width, volume):
         hist[middle, 7] = min(hist[middle, 7], dose)
         hist[middle, 8] = max(hist[middle, 8], dose)
     elif width * scale < 0.5:
+        middle = min(int(x * scale), n - 1)
         hist[middle, 3] += volume
         hist[middle, 4] += volume * x
     else:
@@ -122,7 +125,7 @@ def _deposit(hist, low, high, dose, width, volume):
         hist[kb, 2] -= 0.5 * slope * b * b
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _corners(dose, offsets, half_end, to_dose, u, v, w0, w1, hu, hv, out, extremes):
     """Let the eight corners of a cell that lies wholly inside count for the extremes."""
     for corner in range(8):
@@ -141,7 +144,7 @@ def _share(start, size, low, high):
     return 1.0 if inside >= size * (1.0 - 1e-9) else max(0.0, inside / size)
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _node_line(dose, to_dose, offsets, v, w, first, last, line):
     """Write dose and its slopes along v and w at the nodes ``first..last`` of the row of voxels through (v, w).
 
@@ -200,37 +203,16 @@ def _from_line(line, to_dose, u):
 
 
 @_inlined
-def _book_full(d, gu, gv, gw, hu, hv, hw, volume, low, high, hist, totals, extremes):
-    """Book a full cell of the given size; return whether its corners may widen the extremes."""
-    su = gu * hu
-    sv = gv * hv
-    sw = gw * hw
-    totals[1] += volume
-    totals[2] += volume * sqrt(gu * gu + gv * gv + gw * gw)
-    _deposit(hist, low, high, d, sqrt(su * su + sv * sv + sw * sw), volume)
-    reach = 0.5 * (abs(su) + abs(sv) + abs(sw))
-    return d + reach > extremes[1] or d - reach < extremes[0]
+def _part_reach(out, size, place):
+    """Return over how much dose a cut cell with its centroid at `place` (shares of its size) spreads.
 
-
-@_inlined
-def _book_part(out, size, place, fraction, volume, low, high, hist, totals, extremes):
-    """Book a cut cell, of which `fraction` is covered with its centroid at `place` (shares of its size)."""
-    totals[1] += volume
-    totals[2] += volume * sqrt(out[1] * out[1] + out[2] * out[2] + out[3] * out[3])
-    # A part of a cell reaches about as far beyond its centroid as the nearer face lies: exact for a part cut
-    # off along an axis, and never out of the cell.
+    A part of a cell reaches about as far beyond its centroid as the nearer face lies: exact for a part cut off along
+    an axis, and never out of the cell.
+    """
     square = 0.0
     for a in range(3):
         square += (out[a + 1] * size[a] * 2.0 * min(place[a], 1.0 - place[a])) ** 2
-    width = sqrt(square)
-    d = out[0]
-    _deposit(hist, low, high, d, width, volume)
-    if fraction > 0.05:
-        # How far a cut cell reaches towards the cut: 0.5 of the width if that lies across an axis, 0.35 if
-        # across a diagonal. Slivers are left out: their centroid is uncertain, and their neighbours show more.
-        reach = 0.35 * width if fraction > 0.5 else 0.0
-        extremes[0] = min(extremes[0], max(low, d - reach))
-        extremes[1] = max(extremes[1], min(high, d + reach))
+    return sqrt(square)
 
 
 @_inlined
@@ -302,6 +284,16 @@ def book_layers(
     ni = dose.shape[2]
     is_axial = rim[0] > -np.inf and to_dose[0, 0] != 0.0 and to_dose[1, 1] != 0.0 and to_dose[2, 2] != 0.0
     line = np.empty((ni if is_axial else 0, 3))
+    span = high - low
+    scale = hist.shape[0] / span if span > 0.0 else 0.0
+    hu = step[0]
+    hv = step[1]
+    # Sums and extremes in numbers of their own: arrays would have to be written for each cell.
+    filled_mm3 = 0.0
+    covered_mm3 = 0.0
+    steepness = 0.0
+    least = extremes[0]
+    most = extremes[1]
     for index in range(begin, stop):
         slot = index % slots
         w0 = edges[index]
@@ -353,38 +345,66 @@ def book_layers(
                 if filled <= hw * 1e-12:
                     continue
                 u = origin[0] + step[0] * column
+                volume = base * filled
+                filled_mm3 += volume
                 if filled >= hw * (1.0 - 1e-12):
-                    volume = base * filled
-                    totals[0] += volume
-                    if in_line and u >= rim[0] and u + step[0] <= rim[1]:
-                        d, gu, gv, gw = _from_line(line, to_dose, u + 0.5 * step[0])
+                    if in_line and u >= rim[0] and u + hu <= rim[1]:
+                        d, gu, gv, gw = _from_line(line, to_dose, u + 0.5 * hu)
                     else:
                         share = _inside_rim(u, v0, size, rim)
                         volume *= share
-                        uc = min(max(u + 0.5 * step[0], rim[0]), rim[1])
-                        vc = min(max(v0 + 0.5 * step[1], rim[2]), rim[3])
+                        uc = min(max(u + 0.5 * hu, rim[0]), rim[1])
+                        vc = min(max(v0 + 0.5 * hv, rim[2]), rim[3])
                         if share <= 0.0 or not _dose_at(dose, offsets, half_end, to_dose, uc, vc, middle, out):
                             continue
                         d, gu, gv, gw = out[0], out[1], out[2], out[3]
-                    if _book_full(d, gu, gv, gw, step[0], step[1], hw, volume, low, high, hist, totals, extremes):
-                        _corners(dose, offsets, half_end, to_dose, u, v0, w0, w1, step[0], step[1], out, extremes)
+                    su = gu * hu
+                    sv = gv * hv
+                    sw = gw * hw
+                    covered_mm3 += volume
+                    steepness += volume * sqrt(gu * gu + gv * gv + gw * gw)
+                    _deposit(hist, low, span, scale, d, sqrt(su * su + sv * sv + sw * sw), volume)
+                    reach = 0.5 * (abs(su) + abs(sv) + abs(sw))
+                    if d + reach > most or d - reach < least:
+                        extremes[0] = least
+                        extremes[1] = most
+                        _corners(dose, offsets, half_end, to_dose, u, v0, w0, w1, hu, hv, out, extremes)
+                        least = extremes[0]
+                        most = extremes[1]
                     continue
                 one = 1.0 / filled
                 place[0] = min(max((moment[column, 0] + 0.5 * height) * one, 0.0), 1.0)
                 place[1] = min(max((moment[column, 1] + 0.5 * height) * one, 0.0), 1.0)
                 w = min(max((moment[column, 2] + raised) * one, w0), w1)
                 place[2] = (w - w0) / hw
-                volume = base * filled
-                totals[0] += volume
                 share = _inside_rim(u, v0, size, rim)
                 if share <= 0.0:
                     continue
-                uc = min(max(u + step[0] * place[0], rim[0]), rim[1])
-                vc = min(max(v0 + step[1] * place[1], rim[2]), rim[3])
-                if _dose_at(dose, offsets, half_end, to_dose, uc, vc, w, out):
-                    _book_part(out, size, place, filled / hw, volume * share, low, high, hist, totals, extremes)
+                uc = min(max(u + hu * place[0], rim[0]), rim[1])
+                vc = min(max(v0 + hv * place[1], rim[2]), rim[3])
+                if not _dose_at(dose, offsets, half_end, to_dose, uc, vc, w, out):
+                    continue
+                volume *= share
+                covered_mm3 += volume
+                steepness += volume * sqrt(out[1] * out[1] + out[2] * out[2] + out[3] * out[3])
+                width = _part_reach(out, size, place)
+                d = out[0]
+                _deposit(hist, low, span, scale, d, width, volume)
+                fraction = filled / hw
+                if fraction > 0.05:
+                    # How far a cut cell reaches towards the cut: 0.5 of the width if that lies across an axis, 0.35 if
+                    # across a diagonal. Slivers are left out: their centroid is uncertain, and their neighbours show
+                    # more.
+                    reach = 0.35 * width if fraction > 0.5 else 0.0
+                    least = min(least, max(low, d - reach))
+                    most = max(most, min(high, d + reach))
             if not keeps:
                 _clear(part, moment, run, first, last)
+    totals[0] += filled_mm3
+    totals[1] += covered_mm3
+    totals[2] += steepness
+    extremes[0] = least
+    extremes[1] = most
 
 
 @njit(cache=True, nogil=True)
@@ -520,14 +540,32 @@ def section_extremes(
     `points` in cell units; holes run clockwise.
     """
     winding = np.zeros(n_columns + 1, np.int64)
+    nk, nj, ni = dose.shape
+    tol = 1e-6
+    crossed = 0.0
+    for a in range(3):
+        for b in range(3):
+            crossed += abs(to_dose[a, b]) if a != b else 0.0
+    # Along the axes of the dose the middles of a row of cells share one line of nodes.
+    in_line = crossed < 1e-12
+    line = np.empty((ni if in_line else 0, 3))
     for plane in range(heights.size):
         lo = np.inf
         hi = -np.inf
         for p in range(ring_start[plane_ring[plane]], ring_start[plane_ring[plane + 1]]):
             lo = min(lo, points[p, 1])
             hi = max(hi, points[p, 1])
+        w = heights[plane]
+        cn = to_dose[2, 2] * w + to_dose[2, 3]
+        if in_line and (cn < offsets[0] - half_end[0] - tol or cn > offsets[nk - 1] + half_end[1] + tol):
+            continue
+        least = extremes[plane, 0]
+        most = extremes[plane, 1]
         for row in range(max(0, ceil(lo - 0.5)), min(n_rows - 1, floor(hi - 0.5)) + 1):
             y = row + 0.5
+            v = origin[1] + step[1] * y
+            first = n_columns
+            last = -1
             for ring in range(plane_ring[plane], plane_ring[plane + 1]):
                 end = ring_start[ring + 1]
                 x0 = points[end - 1, 0]
@@ -537,17 +575,41 @@ def section_extremes(
                     y1 = points[p, 1]
                     if (y0 <= y) != (y1 <= y):
                         column = ceil(x0 + (y - y0) * (x1 - x0) / (y1 - y0) - 0.5)
-                        winding[min(max(column, 0), n_columns)] += 1 if y1 < y0 else -1
+                        column = min(max(column, 0), n_columns)
+                        winding[column] += 1 if y1 < y0 else -1
+                        first = min(first, column)
+                        last = max(last, column)
                     x0 = x1
                     y0 = y1
+            if last < 0:
+                continue
+            if in_line:
+                cj = to_dose[1, 1] * v + to_dose[1, 3]
+                if cj < -0.5 - tol or cj > nj - 0.5 + tol:
+                    winding[first : last + 1] = 0
+                    continue
+                ia = to_dose[0, 0] * (origin[0] + step[0] * first) + to_dose[0, 3]
+                ib = to_dose[0, 0] * (origin[0] + step[0] * (last + 1)) + to_dose[0, 3]
+                begin = min(max(floor(min(ia, ib)), 0), ni - 1)
+                stop = min(max(floor(max(ia, ib)) + 1, 0), ni - 1)
+                _node_line(dose, to_dose, offsets, v, w, begin, stop, line)
             inside = 0
-            for column in range(n_columns):
+            for column in range(first, last + 1):
                 inside += winding[column]
                 winding[column] = 0
-                if inside > 0:
-                    u = origin[0] + step[0] * (column + 0.5)
-                    v = origin[1] + step[1] * y
-                    here = _value_at(dose, offsets, half_end, to_dose, u, v, heights[plane])
-                    extremes[plane, 0] = here if here < extremes[plane, 0] else extremes[plane, 0]
-                    extremes[plane, 1] = here if here > extremes[plane, 1] else extremes[plane, 1]
-            winding[n_columns] = 0
+                if inside <= 0 or column == n_columns:
+                    continue
+                u = origin[0] + step[0] * (column + 0.5)
+                if in_line:
+                    ci = to_dose[0, 0] * u + to_dose[0, 3]
+                    if ci < -0.5 - tol or ci > ni - 0.5 + tol:
+                        continue
+                    i = min(max(floor(ci), 0), max(ni - 2, 0))
+                    here = line[i, 0]
+                    here += min(max(ci - i, 0.0), 1.0) * (line[min(i + 1, ni - 1), 0] - here)
+                else:
+                    here = _value_at(dose, offsets, half_end, to_dose, u, v, w)
+                least = here if here < least else least
+                most = here if here > most else most
+        extremes[plane, 0] = least
+        extremes[plane, 1] = most

@@ -10,8 +10,11 @@ from math import sqrt
 import numpy as np
 from numba import njit
 
+# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
+_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
-@njit(cache=True, nogil=True)
+
+@_helper
 def _depth(x, y, points, ring_start):
     """Return how far (x, y) lies inside the rings (even-odd); negative outside."""
     best = 1e300
@@ -38,7 +41,7 @@ def _depth(x, y, points, ring_start):
     return sqrt(best) if inside else -sqrt(best)
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _cuts(x, y, dx, dy, points, ring_start, touch, cuts):
     """Write where the line (x, y) + t (dx, dy) meets the rings, sorted; return how often.
 
@@ -68,7 +71,7 @@ def _cuts(x, y, dx, dy, points, ring_start, touch, cuts):
     return count
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _stretch(at, x, y, dx, dy, points, ring_start, slack, cuts, count):
     """Return how far the line stays inside around the parameter `at`, both ways; nothing if it is outside there."""
     low = at

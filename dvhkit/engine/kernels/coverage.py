@@ -8,8 +8,11 @@ from math import ceil, floor
 
 from numba import njit
 
+# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
+_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
-@njit(cache=True, nogil=True)
+
+@_helper
 def _piece(acc, row, column, xa, ya, xb, yb, sign):
     """Book the part of an edge that lies in one cell: what it covers to its right, and that part's moments."""
     xa -= column
@@ -25,7 +28,7 @@ def _piece(acc, row, column, xa, ya, xb, yb, sign):
     acc[4, row, column] += dy * (ym - (2.0 * (xa * ya + xb * yb) + xa * yb + xb * ya) / 6.0)
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _edge(acc, first, last, x0, y0, x1, y1):
     """Walk one edge through the cells it crosses."""
     if y0 == y1:

@@ -5,12 +5,15 @@ from math import sqrt
 import numpy as np
 from numba import njit
 
+# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
+_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
 _FAR = 1e30
 _BIDS = 1e29
 _MOST = 1e3
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _crossing(ga, wa, gb, wb, up, down):
     """Return where the bid of the lower source `a` becomes dearer than that of `b`; wa < wb.
 
@@ -28,7 +31,7 @@ def _crossing(ga, wa, gb, wb, up, down):
     return wa + min(max(x, 0.0), d)
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _towards(ga, ya, gb, yb):
     """Return the squared distance from the origin of the segment that runs from (ga, ya) to (gb, yb)."""
     eg = gb - ga
@@ -42,7 +45,7 @@ def _towards(ga, ya, gb, yb):
     return g * g + y * y
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _bid_between(here, there, from_here, from_there, per_up, per_down):
     """Return the squared gauge, at a height, to the surface that runs straight from one source plane to another.
 
@@ -58,7 +61,7 @@ def _bid_between(here, there, from_here, from_there, per_up, per_down):
     return min(_towards(here, a, crossing, 0.0), _towards(there, b, crossing, 0.0))
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _refined(values, sources, q, w, best, per_up, per_down, near):
     """Return the squared gauge to the surface that runs straight from source `q` to the planes beside it."""
     if near < 1.0 and best < (1.0 - near) ** 2:
@@ -77,7 +80,7 @@ def _refined(values, sources, q, w, best, per_up, per_down, near):
     return best
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _live(fields, j, lists, counts):
     """List, for each column of a row, the sources that can be cheapest somewhere.
 
@@ -100,7 +103,7 @@ def _live(fields, j, lists, counts):
             counts[i] += 1
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _envelope(live, count, values, squared, sources, up, down, stack, since):
     """Write which of a column's live sources are cheapest where, and from what height on; return how many."""
     top = -1
@@ -120,7 +123,7 @@ def _envelope(live, count, values, squared, sources, up, down, stack, since):
     return top + 1
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _start_row(fields, j, between, weight, sign, out):
     """Write where targets lie inside, with the in-plane measure, and that all else is far away."""
     for t in range(weight.size):

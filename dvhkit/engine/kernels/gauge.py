@@ -9,12 +9,15 @@ from math import ceil, floor, sqrt
 import numpy as np
 from numba import njit
 
+# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
+_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
 _FAR = 1e30
 # Strips and fans meet in lines; nodes on them belong to both, whatever rounding says.
 _EPS = 1e-6
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _start(points, ring_start, complement, inside, field):
     """Mark the nodes inside the rings by the even-odd rule, or those outside; the field is far on either side."""
     n_rows, n_columns = inside.shape
@@ -44,14 +47,14 @@ def _start(points, ring_start, complement, inside, field):
             field[j, i] = -_FAR if odd else _FAR
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _gauge(dx, dy, margins):
     gx = dx / (margins[0] if dx > 0.0 else margins[1])
     gy = dy / (margins[2] if dy > 0.0 else margins[3])
     return sqrt(gx * gx + gy * gy)
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _outward(ax, ay, bx, by, margins, edge):
     """Write outward normal, support of the margin along it, and the margin's point there. `edge`: 5 numbers."""
     ex = bx - ax
@@ -66,7 +69,7 @@ def _outward(ax, ay, bx, by, margins, edge):
     edge[4] = my * my * edge[1] / edge[2]
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _clip(slope, offset, low, high, span):
     """Narrow `span` to the x where ``low <= slope * x + offset <= high``; whether any is left."""
     if abs(slope) < 1e-12:
@@ -78,7 +81,7 @@ def _clip(slope, offset, low, high, span):
     return span[0] <= span[1]
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _stamp_strip(ax, ay, bx, by, edge, beyond, inside, field, span):
     """Let an edge bid for the nodes outside to which it can be nearest: those along the margin's direction off it."""
     n_rows, n_columns = inside.shape
@@ -108,7 +111,7 @@ def _stamp_strip(ax, ay, bx, by, edge, beyond, inside, field, span):
                     field[j, i] = value
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _stamp_within(ax, ay, bx, by, edge, depth, inside, field, span):
     """Let an edge bid for the nodes inside, at most `depth` from it."""
     n_rows, n_columns = inside.shape
@@ -133,7 +136,7 @@ def _stamp_within(ax, ay, bx, by, edge, depth, inside, field, span):
                     field[j, i] = min(value, 0.0)
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _stamp_fan(x0, y0, before, edge, cosine, beyond, margins, inside, field, span):
     """Let a convex corner bid for the nodes between the strips of its two edges, less than a quarter turn apart."""
     n_rows, n_columns = inside.shape
@@ -163,7 +166,7 @@ def _stamp_fan(x0, y0, before, edge, cosine, beyond, margins, inside, field, spa
                     field[j, i] = value
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _stamp_box(x0, y0, margins, beyond, inside, field):
     """Let a corner bid for all nodes outside within its margin."""
     n_rows, n_columns = inside.shape
@@ -176,7 +179,7 @@ def _stamp_box(x0, y0, margins, beyond, inside, field):
                     field[j, i] = value
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _stamp_within_corner(x0, y0, support, depth, inside, field):
     """Let a corner that looks inwards bid for the nodes inside around it."""
     n_rows, n_columns = inside.shape
@@ -188,7 +191,7 @@ def _stamp_within_corner(x0, y0, support, depth, inside, field):
                     field[j, i] = value
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _cosine(before, edge, margins):
     """Return the cosine between the margin's points over two edges, in its own measure; -1 if that changes between."""
     u = (margins[0] if before[3] > 0.0 else margins[1]) * (margins[0] if edge[3] > 0.0 else margins[1])

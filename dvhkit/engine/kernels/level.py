@@ -10,10 +10,12 @@ from math import ceil, floor, sqrt
 import numpy as np
 from numba import njit
 
-_inlined = njit(cache=True, nogil=True, forceinline=True)
+# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
+_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_inlined = njit(nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _measure(points, following, begin, end, hu, hv, edges):
     """Write start, direction and inverse squared length of each edge, in mm."""
     for edge in range(begin, end):
@@ -66,7 +68,7 @@ def _offer(edges, edge, xs, row_y, row, first, last, nearest, distance2):
         nearest[at_row, at] = edge if is_nearer else nearest[at_row, at]
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _nearest_edges(edges, begin, end, hu, hv, band, xs, nearest, distance2):
     """Give every node within the band its nearest edge: each edge calls on the nodes of the box around it.
 
@@ -90,7 +92,7 @@ def _nearest_edges(edges, begin, end, hu, hv, band, xs, nearest, distance2):
                 _offer(edges, edge, xs, row * hv, row, first, last, nearest, distance2)
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _windings(points, following, begin, end, winding):
     """Write how often the rings wind round each node, clockwise ones counted negative."""
     n_rows, n_columns = winding.shape
@@ -116,7 +118,7 @@ def _windings(points, following, begin, end, winding):
             winding[row, column] = total
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _reach(edges, edge, cx, cy, size, half_thickness, wall):
     """Distance in mm from a ring's centroid to the line of an edge, within bounds that the ring's own size sets.
 
@@ -135,13 +137,13 @@ def _reach(edges, edge, cx, cy, size, half_thickness, wall):
     return max(min(reach, 2.5 * half_thickness), 0.1 * size)
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _before(edge, ring_start, point_ring):
     own = point_ring[edge]
     return ring_start[own + 1] - 1 if edge == ring_start[own] else edge - 1
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _write_row(edges, following, ring_start, point_ring, ring_base, hv, row, xs, band, deep, sure, plane, out):
     """Turn a row's nearest edges into levels.
 

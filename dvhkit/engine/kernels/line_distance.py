@@ -10,8 +10,11 @@ from math import sqrt
 import numpy as np
 from numba import njit
 
+# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
+_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
-@njit(cache=True, nogil=True)
+
+@_helper
 def _edge_starts(ring_start):
     """Return for each point the point before it on its ring."""
     before = np.empty(ring_start[ring_start.size - 1], np.int64)
@@ -23,7 +26,7 @@ def _edge_starts(ring_start):
     return before
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _to_rings(x, y, points, before, stop, hint):
     """Return the distance of (x, y) from the nearest edge, and that edge; searching ends at `stop` or less.
 

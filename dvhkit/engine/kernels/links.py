@@ -8,6 +8,9 @@ from math import pi, sqrt
 import numpy as np
 from numba import njit
 
+# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
+_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
 
 @njit(cache=True, nogil=True)
 def ring_shapes(points, ring_start, plane_ring, x, y, size, is_hole, rho2, full_rho2):
@@ -61,7 +64,7 @@ def ring_shapes(points, ring_start, plane_ring, x, y, size, is_hole, rho2, full_
             full_rho2[ring] = _half_thickness2(area[ring], length[ring])
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _half_thickness2(area, length):
     """Squared half-thickness of the rectangle with this area and perimeter; of the square of its area if compact."""
     half = 0.5 * length
@@ -71,7 +74,7 @@ def _half_thickness2(area, length):
     return 0.25 * max(area, 0.0)
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _inside(points, begin, end, x, y):
     odd = False
     xa = points[end - 1, 0]
@@ -86,7 +89,7 @@ def _inside(points, begin, end, x, y):
     return odd
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _covers(points, ring_start, outer, inner):
     """Whether any of up to 24 points of ring `inner` lies in ring `outer`."""
     begin = ring_start[inner]
@@ -124,7 +127,7 @@ def link(points, ring_start, plane_ring, run_of_plane, is_hole, above, below):
             below[ring] = -2
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _boxes_meet(points, ring_start, a, b):
     for axis in range(2):
         a_lo = np.inf
@@ -142,7 +145,7 @@ def _boxes_meet(points, ring_start, a, b):
     return True
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _root(rho2, slope, half_curvature):
     """Smallest positive t with rho2 + slope t + half_curvature t^2 = 0; a near miss counts as touching."""
     if half_curvature == 0.0:

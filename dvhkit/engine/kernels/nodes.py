@@ -3,8 +3,11 @@
 import numpy as np
 from numba import njit
 
+# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
+_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
-@njit(cache=True, nogil=True)
+
+@_helper
 def _cell_of(axis, x):
     """Return the cell of an ascending axis that holds x, and the share of the way through it, both within the axis."""
     low = 0
@@ -32,7 +35,7 @@ def values_at(values, ws, vs, us, points, out):
         out[n] = (1.0 - z) * near + z * far
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _slope(before, here, after, axis, at):
     """Return the slope at a node: of the parabola through its neighbours, at both ends of the line to the only one."""
     if at == 0:

@@ -5,6 +5,9 @@ from math import ceil, sqrt
 import numpy as np
 from numba import njit
 
+# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
+_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
 _FAR = 1e30
 
 
@@ -34,7 +37,7 @@ def fill_inside(points, ring_start, inside):
             inside[j, i] = odd
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _side(ax, ay, bx, by):
     """Return the distance of the origin from the line a-b, positive on its right."""
     ex = bx - ax
@@ -42,7 +45,7 @@ def _side(ax, ay, bx, by):
     return (ex * ay - ey * ax) / sqrt(ex * ex + ey * ey)
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _mitred(points, begin, end, corner, x, y, distance, inside):
     """Return the distance to a corner measured from its two edges' lines, so that sharp corners stay sharp."""
     before = corner - 1 if corner > begin else end - 1
@@ -56,7 +59,7 @@ def _mitred(points, begin, end, corner, x, y, distance, inside):
     return max(mitre, 0.7 * distance)
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _chunks(points, ring_start, chunk, first, ring_of, circle):
     """Bundle each ring's edges, `chunk` at a time: index of the first edge's end, ring, and a circle around them."""
     count = 0
@@ -84,7 +87,7 @@ def _chunks(points, ring_start, chunk, first, ring_of, circle):
     return count
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _nearest_edge(points, begin, end, start, stop, x, y, best, corner):
     """Return the least squared distance to the edges ending in start..stop-1, and its corner (-1 for none)."""
     a = start - 1 if start > begin else end - 1

@@ -26,7 +26,9 @@ _LEAST_MM = 1e-3
 # A ball that two equal, distant sections would need is given up where it held more than 1.5 times their prism.
 _BALL_MOST = 11.0
 
-_inlined = njit(cache=True, nogil=True, forceinline=True)
+# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
+_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_inlined = njit(nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @_inlined
@@ -182,7 +184,7 @@ def _curvatures(level, ring, rings, row, column, span, bend):
     return c_lo, c_hi
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _span(lower, upper, run_lo, run_hi, z_lo, z_hi, offsets, slots):
     """Return the slots of four planes around an interval (-1 for none), and the distances between them."""
     before = lower - 1 if lower - 1 >= run_lo else -1
@@ -200,7 +202,7 @@ def _span(lower, upper, run_lo, run_hi, z_lo, z_hi, offsets, slots):
     )
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _beyond_plane(
     level, ring, onward, heights, orders, stretches, row, column, plane, run_lo, run_hi, side, offsets, bend
 ):
@@ -228,7 +230,7 @@ def _beyond_plane(
     return heights[own], slope, half, stretches[own]
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, offsets, bend, far, mids, phi):
     """Write the signed distance of `nodes` (row, column) at heights `mids` between two planes, or beyond one."""
     lower, upper, run_lo, run_hi = place
@@ -319,7 +321,7 @@ def _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, off
             phi[row, column, s] = _distance(value, r0 + (r1 - r0) * min(1.0, max(0.0, t)))
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _hold_end(level, radius, nodes, n_nodes, reach, heights, phi):
     """Let an outline that moved or grew go on by no more than `reach` mm sideways beyond the last plane."""
     for n in range(n_nodes):
@@ -330,7 +332,7 @@ def _hold_end(level, radius, nodes, n_nodes, reach, heights, phi):
             phi[row, column, s] = max(phi[row, column, s], least)
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _end_states(ring, sign, state):
     """Write the states of nodes beyond the first or last plane of a run: only what is near no ring is settled."""
     for row in range(state.shape[0]):
@@ -338,7 +340,7 @@ def _end_states(ring, sign, state):
             state[row, column] = 0 if ring[row, column] >= 0 else sign[row, column]
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _signs(below, above, state):
     """Write to `state` the sign of a row of nodes on both planes, 0 where they differ; return whether any does."""
     some = 0
@@ -349,7 +351,7 @@ def _signs(below, above, state):
     return some
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _node_states(level, ring, sign, rings, ends, span, bend, state):
     """Write 1 where a node is inside at all heights between two planes, -1 where outside, 0 where that is open.
 
@@ -377,7 +379,7 @@ def _node_states(level, ring, sign, rings, ends, span, bend, state):
                     state[row, column] = 0
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _row_kinds(state, next_state, cover_lo, cover_hi, kind):
     """Write to `kind` which cells of a row are full (1) or empty (-1) at all heights, and which are cut (0).
 
@@ -395,7 +397,7 @@ def _row_kinds(state, next_state, cover_lo, cover_hi, kind):
         kind[column] = corner if agree else 0
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _merge_kinds(whole, kind, depth):
     """Write to `whole` what is left of a row's cells when a hole empties them, or an island fills them again."""
     for column in range(whole.size):
@@ -403,7 +405,7 @@ def _merge_kinds(whole, kind, depth):
             whole[column] = 0 if kind[column] == 0 else (-1 if depth % 2 else 1)
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _note_rests(level, radius, cover, area, rest, known, cells, n_cells):
     """Note what the exact coverage of `cells` on a drawn plane has more than its estimate from levels."""
     for n in range(n_cells):
@@ -439,7 +441,7 @@ def _fade(tau, own, height, order):
     return 1.0 - tau / height[own] if 2 <= order[own] <= 3 else 1.0
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _sections(ring, rest, rings, cells, n_cells, kind, z, span, mids, phi, part, stepped, sections, areas):
     """Write area and moments of `cells` at heights `mids` to `sections` (cells, heights, 3).
 
@@ -499,7 +501,7 @@ def _sections(ring, rest, rings, cells, n_cells, kind, z, span, mids, phi, part,
                 areas[of_part, s] += area
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _merge_sections(sections, own, n_cells, heights, depth):
     """Take the sections of a depth from what is there: as holes, or put them into it as islands."""
     sign = -1.0 if depth % 2 else 1.0
@@ -522,7 +524,7 @@ def _part_of(level, ring, lo, hi, row, column, part_up, part_down):
     return part_down[other] if other >= 0 else -1
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _note_parts(level, ring, lo, hi, part_up, part_down, alone, cells, n_cells, kind, whole, part, full):
     """Write the part of each corner of `cells` to `part`, and the number of full cells not in the list to `full`.
 
@@ -600,7 +602,7 @@ def _within_slopes(value, shape, has_lo, has_hi, tau, gap_before, gap, gap_after
     return min(max(a, b, min(from_lo, from_hi)), max(min(a, b, max(from_lo, from_hi)), value))
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _areas_between(shape, is_compact, span, mids, z_lo, ball, bend, targets):
     """Write the areas that sections should have, from what the planes around show: see `Parts`.
 
@@ -615,7 +617,8 @@ def _areas_between(shape, is_compact, span, mids, z_lo, ball, bend, targets):
     known = np.empty((4, 3))
     full_lo = 0.0
     full_hi = 0.0
-    known[:, 0] = shape[:, 0]
+    for plane in range(4):
+        known[plane, 0] = shape[plane, 0]
     if is_compact:
         for plane in range(4):
             if shape[plane, 0] >= 0.0:
@@ -642,7 +645,7 @@ def _areas_between(shape, is_compact, span, mids, z_lo, ball, bend, targets):
         targets[s] = max(target, least)
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _step_levels(level, radius, lo, hi, z, mids, nodes, n_nodes, part, stepped, phi):
     """Let the parts that are `stepped` keep the section of either plane as far as half way to the other."""
     middle = 0.5 * (z[0] + z[1])
@@ -658,7 +661,7 @@ def _step_levels(level, radius, lo, hi, z, mids, nodes, n_nodes, part, stepped, 
             phi[row, column, s] = below if mids[s] < middle else above
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _shift_levels(phi, nodes, n_nodes, part, shifts, ease):
     """Move the surface outwards by `shifts` mm, one for each part and height, as far as each node of `ease` gives."""
     for n in range(n_nodes):
@@ -671,14 +674,17 @@ def _shift_levels(phi, nodes, n_nodes, part, shifts, ease):
             phi[row, column, s] -= ease[n] * shifts[own, s]
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _eases(level, radius, lo, hi, gap, nodes, n_nodes, part, branches):
     """Return how far each node gives way where a surface is moved: all, or, where parts merge, as their planes differ.
 
     A wall that both planes show at one place stays there; what merges or parts does so through a saddle between them.
     """
     ease = np.ones(n_nodes)
-    if not branches.any():
+    some = False
+    for p in range(branches.size):
+        some |= branches[p]
+    if not some:
         return ease
     for n in range(n_nodes):
         row = nodes[n, 0]
@@ -690,7 +696,7 @@ def _eases(level, radius, lo, hi, gap, nodes, n_nodes, part, branches):
     return ease
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _next_shifts(areas, full, targets, course, first_time):
     """Write how far to move the surface of each part at each height, and return whether any area is off by too much.
 
@@ -715,7 +721,7 @@ def _next_shifts(areas, full, targets, course, first_time):
     return some
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _find_steps(areas, full, targets, stepped):
     """Mark the parts whose areas could not be put right; return whether there is any."""
     some = False
@@ -732,7 +738,7 @@ def _find_steps(areas, full, targets, stepped):
     return some
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _fill_runs(whole, layers, first, stop, slab_lo, slab_hi, slab_layer):
     """Add all cells that are full at the heights of the slabs ``first:stop``."""
     slots = layers.part.shape[0]
@@ -761,7 +767,7 @@ def _fill_runs(whole, layers, first, stop, slab_lo, slab_hi, slab_layer):
                 span[slot, row, 1] = max(span[slot, row, 1], column - 1)
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _fill_cells(cells, n_cells, sections, layers, first, stop, slab_lo, slab_hi, slab_layer):
     """Add the sections of cut cells to their layers."""
     part = layers.part
@@ -788,7 +794,7 @@ def _fill_cells(cells, n_cells, sections, layers, first, stop, slab_lo, slab_hi,
             span[slot, row, 1] = max(span[slot, row, 1], column)
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _list_cells(whole, cells):
     """List the cut cells; return how many there are."""
     n_cells = 0
@@ -801,7 +807,7 @@ def _list_cells(whole, cells):
     return n_cells
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _list_nodes(cells, n_cells, kind, done, nodes):
     """List the corners of the cells that are cut at this depth; return how many there are."""
     done[:] = False
@@ -820,7 +826,7 @@ def _list_nodes(cells, n_cells, kind, done, nodes):
     return n_nodes
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _kinds(planes, rings, place, span, bend, scratch):
     """Write which cells are full, empty or cut between two planes: at each depth, and of all together."""
     state, kind, whole = scratch.state, scratch.kind, scratch.whole
@@ -838,13 +844,16 @@ def _kinds(planes, rings, place, span, bend, scratch):
         for row in range(n_rows):
             below, above = planes.cover[depth, lo, row], planes.cover[depth, hi, row]
             _row_kinds(state[depth, row], state[depth, row + 1], below, above, kind[depth, row])
-    whole[:] = kind[0]
+    # Copied one by one: a slice would have the compiler make texts of its possible errors.
+    for row in range(n_rows):
+        for column in range(whole.shape[1]):
+            whole[row, column] = kind[0, row, column]
     for depth in range(1, depths):
         for row in range(n_rows):
             _merge_kinds(whole[row], kind[depth, row], depth)
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, into):
     """Write to `scratch.phi` the surface of one depth at heights `mids` of an interval, and its sections to `into`.
 

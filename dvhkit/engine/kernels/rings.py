@@ -3,8 +3,11 @@
 import numpy as np
 from numba import njit
 
+# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
+_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
-@njit(cache=True, nogil=True)
+
+@_helper
 def _inside(points, begin, end, x, y):
     """Even-odd test of one point against one ring."""
     odd = False
@@ -20,7 +23,7 @@ def _inside(points, begin, end, x, y):
     return odd
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _mostly_inside(points, ring_start, inner, outer):
     """Whether most of seven points spread along ring `inner` lie in ring `outer`."""
     begin = ring_start[inner]

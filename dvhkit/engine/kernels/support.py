@@ -10,6 +10,9 @@ from math import sqrt
 import numpy as np
 from numba import njit
 
+# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
+_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
 _SAME = 1e-9
 
 
@@ -109,7 +112,7 @@ def reaches(ring, middle, normals, out):
         out[k] = here - middle[0] * x - middle[1] * y
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _half_curvature(before, a, b, after, gaps, most, has_before, has_after):
     """Return half the second derivative along w between `a` and `b` from the values on up to four planes."""
     slope = (b - a) / gaps[1]
@@ -132,7 +135,7 @@ def _half_curvature(before, a, b, after, gaps, most, has_before, has_after):
     return min(mean, 2.0 * min(lower, upper)) if lower > 0.0 else max(mean, 2.0 * max(lower, upper))
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _steps(place, gaps, k):
     """Return whether a face jumps between two planes, while it hardly moves in the stretches before and after."""
     jump = abs(place[2, k] - place[1, k])
@@ -175,13 +178,13 @@ def bend_between(reach, place, gaps, most, has_before, has_after, squares, curva
     return sag, any_step
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _beyond(normals, offsets, k, x, y):
     """Whether a point lies outside a half plane, and not only by rounding."""
     return normals[k, 0] * x + normals[k, 1] * y > offsets[k] + _SAME
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _meet(normals, offsets, m, k, corner):
     """Write where the rims of two half planes meet, the second turned less than half round from the first."""
     cross = normals[m, 0] * normals[k, 1] - normals[m, 1] * normals[k, 0]

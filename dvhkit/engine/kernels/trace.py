@@ -2,6 +2,9 @@
 
 from numba import njit
 
+# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
+_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
 
 @njit(cache=True, nogil=True)
 def touches_border(field):
@@ -16,7 +19,7 @@ def touches_border(field):
     return False
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _link(field, j, i, case, following):
     """Join the crossed edges of one cell: bottom 0, right 1, top 2, left 3, in turning order of its corners."""
     n_columns = field.shape[1]

@@ -10,7 +10,9 @@ from math import sqrt
 import numpy as np
 from numba import njit
 
-_inlined = njit(cache=True, nogil=True, forceinline=True)
+# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
+_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_inlined = njit(nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @_inlined
@@ -94,7 +96,7 @@ def _to_box(px, py, pz, box):
     return x * x + y * y + z * z
 
 
-@njit(cache=True, nogil=True)
+@_helper
 def _search(px, py, pz, triangles, leaf, boxes, stop, last, todo, gaps):
     """Return the least squared distance from the triangles, or one below `stop`, and which; `last` is a guess."""
     n_leaves = boxes.shape[0] // 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -70,61 +71,122 @@ class Links:
     wall_mm: FloatArray
 
 
-def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: FloatArray | None = None) -> Links:
-    """Return how the rings go on under `options`; `rho2` stands for the squared half-thicknesses where it is known."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Drawn:
+    """What of `Links` follows from the outlines alone, whatever the options; `rho2` of rings and of what they bound.
+
+    `jumps`: seen from below and from above.
+    """
+
+    following: NDArray[np.int64]
+    point_ring: NDArray[np.int64]
+    x_mm: FloatArray
+    y_mm: FloatArray
+    size_mm: FloatArray
+    is_hole: NDArray[np.bool_]
+    own_rho2: FloatArray
+    full_rho2: FloatArray
+    above: NDArray[np.int64]
+    below: NDArray[np.int64]
+    wall_mm: FloatArray
+    jumps: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+
+
+@lru_cache(maxsize=32)
+def _drawn(stack: PlaneStack, runs: Runs) -> _Drawn:
+    """Return what all readings of the same outlines share."""
     n_rings = len(stack.ring_start) - 1
-    counts = np.diff(stack.ring_start)
     x, y, size, own_rho2, full_rho2 = (np.empty(n_rings) for _ in range(5))
     is_hole = np.empty(n_rings, np.bool_)
     ring_shapes(stack.points_mm, stack.ring_start, stack.plane_ring, x, y, size, is_hole, own_rho2, full_rho2)
     above, below = np.empty(n_rings, np.int64), np.empty(n_rings, np.int64)
     run_of_plane = np.repeat(np.arange(len(runs.bounds)), [stop - first for first, stop in runs.bounds])
     link(stack.points_mm, stack.ring_start, stack.plane_ring, run_of_plane, is_hole, above, below)
-    walls = _round_walls_mm(stack, size, is_hole, above)
-    if rho2 is None:
-        rho2 = np.where(walls > 0, walls**2, own_rho2)
-    ring_plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
-    sides: list[NDArray[Any]] = []
-    gap_below, gap_above = gaps_mm(stack, runs)
-    scale_below, scale_above = options.flat_scale
-    for onward, back, gap, scale in ((above, below, gap_above, scale_above), (below, above, gap_below, scale_below)):
-        height, order = np.empty(n_rings), np.empty(n_rings, np.int64)
-        reach(rho2, stack.offsets_mm, ring_plane, onward, back, gap[ring_plane], height, order)
-        if not np.array_equal(rho2, full_rho2):
-            roof, roof_order = np.empty(n_rings), np.empty(n_rings, np.int64)
-            reach(full_rho2, stack.offsets_mm, ring_plane, onward, back, gap[ring_plane], roof, roof_order)
-            height, order = _roofed(height, order, roof, roof_order)
-        jumps = _jumps(stack, np.column_stack([x, y]), np.sqrt(own_rho2), back, _JUMP_FRAC)
-        height = np.where(jumps & ((order == 2) | (order == 3)), _ROUND_FRAC * height, height)
-        order = np.where(jumps, 0, order)
-        if options.end_cap is not EndCap.SHAPE:
-            flat = _flat_caps_mm(runs, options, gap)[ring_plane]
-            height, order = np.where(onward == -1, flat, 0.0), np.zeros(n_rings, np.int64)
-        # A ring that stands alone is a slice of something: no reading may leave nothing of it, or twice as much.
-        alone = (above == -1) & (below == -1)
-        flat_scale = np.where(alone, min(1.5, max(0.5, scale)), scale)
-        stretch = np.where((order == 2) | (order == 3), options.round_stretch, 1.0)
-        scaled = height * np.where((order == 2) | (order == 3), stretch, flat_scale)
-        height = np.minimum(scaled, gap[ring_plane])
-        sides += [height, order, stretch]
-    return Links(
+    place, thick, lie = np.column_stack([x, y]), np.sqrt(own_rho2), _lie(stack)
+    return _Drawn(
         following=next_in_ring(stack),
-        point_ring=np.repeat(np.arange(n_rings), counts),
+        point_ring=np.repeat(np.arange(n_rings), np.diff(stack.ring_start)),
         x_mm=x,
         y_mm=y,
         size_mm=size,
         is_hole=is_hole,
-        rho2=rho2,
-        thick_mm=np.sqrt(own_rho2),
+        own_rho2=own_rho2,
+        full_rho2=full_rho2,
         above=above,
         below=below,
+        wall_mm=_round_walls_mm(stack, size, is_hole, above),
+        jumps=(_jumps(stack, place, thick, lie, below), _jumps(stack, place, thick, lie, above)),
+    )
+
+
+@lru_cache(maxsize=32)
+def _usual_reaches(stack: PlaneStack, runs: Runs) -> tuple[FloatArray, list[tuple[FloatArray, NDArray[np.int64]]]]:
+    drawn = _drawn(stack, runs)
+    rho2 = np.where(drawn.wall_mm > 0, drawn.wall_mm**2, drawn.own_rho2)
+    return rho2, _reaches(stack, runs, rho2)
+
+
+def _reaches(stack: PlaneStack, runs: Runs, rho2: FloatArray) -> list[tuple[FloatArray, NDArray[np.int64]]]:
+    """Return how far rings that end reach upwards and downwards by their shape, and after which rule."""
+    drawn, n_rings = _drawn(stack, runs), len(rho2)
+    ring_plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
+    gap_below, gap_above = gaps_mm(stack, runs)
+    found = []
+    sides = ((drawn.above, drawn.below, gap_above), (drawn.below, drawn.above, gap_below))
+    for (onward, back, gap), jumps in zip(sides, drawn.jumps, strict=True):
+        height, order = np.empty(n_rings), np.empty(n_rings, np.int64)
+        reach(rho2, stack.offsets_mm, ring_plane, onward, back, gap[ring_plane], height, order)
+        if not np.array_equal(rho2, drawn.full_rho2):
+            roof, roof_order = np.empty(n_rings), np.empty(n_rings, np.int64)
+            reach(drawn.full_rho2, stack.offsets_mm, ring_plane, onward, back, gap[ring_plane], roof, roof_order)
+            height, order = _roofed(height, order, roof, roof_order)
+        height = np.where(jumps & ((order == 2) | (order == 3)), _ROUND_FRAC * height, height)
+        found.append((height, np.where(jumps, 0, order)))
+    return found
+
+
+def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: FloatArray | None = None) -> Links:
+    """Return how the rings go on under `options`; `rho2` stands for the squared half-thicknesses where it is known."""
+    drawn, n_rings = _drawn(stack, runs), len(stack.ring_start) - 1
+    if rho2 is None:
+        rho2, reaches = _usual_reaches(stack, runs)
+    else:
+        reaches = _reaches(stack, runs, rho2)
+    ring_plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
+    sides: list[NDArray[Any]] = []
+    gap_below, gap_above = gaps_mm(stack, runs)
+    scale_below, scale_above = options.flat_scale
+    ends = ((drawn.above, gap_above, scale_above), (drawn.below, gap_below, scale_below))
+    for (onward, gap, scale), shape in zip(ends, reaches, strict=True):
+        height, order = shape
+        if options.end_cap is not EndCap.SHAPE:
+            flat = _flat_caps_mm(runs, options, gap)[ring_plane]
+            height, order = np.where(onward == -1, flat, 0.0), np.zeros(n_rings, np.int64)
+        # A ring that stands alone is a slice of something: no reading may leave nothing of it, or twice as much.
+        alone = (drawn.above == -1) & (drawn.below == -1)
+        flat_scale = np.where(alone, min(1.5, max(0.5, scale)), scale)
+        is_round = (order == 2) | (order == 3)
+        stretch = np.where(is_round, options.round_stretch, 1.0)
+        scaled = height * np.where(is_round, stretch, flat_scale)
+        sides += [np.minimum(scaled, gap[ring_plane]), order, stretch]
+    return Links(
+        following=drawn.following,
+        point_ring=drawn.point_ring,
+        x_mm=drawn.x_mm,
+        y_mm=drawn.y_mm,
+        size_mm=drawn.size_mm,
+        is_hole=drawn.is_hole,
+        rho2=rho2,
+        thick_mm=np.sqrt(drawn.own_rho2),
+        above=drawn.above,
+        below=drawn.below,
         up_mm=sides[0],
         up_order=sides[1],
         up_stretch=sides[2],
         down_mm=sides[3],
         down_order=sides[4],
         down_stretch=sides[5],
-        wall_mm=walls,
+        wall_mm=drawn.wall_mm,
     )
 
 
@@ -161,7 +223,7 @@ def _chains(
 
 
 def _jumps(
-    stack: PlaneStack, place: FloatArray, thick_mm: FloatArray, back: NDArray[np.int64], share: float
+    stack: PlaneStack, place: FloatArray, thick_mm: FloatArray, lie: FloatArray, back: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Return which rings have jumped from the plane before: moved unlike before, or turned, or changed in shape."""
     w = np.repeat(stack.offsets_mm, np.diff(stack.plane_ring))
@@ -174,11 +236,13 @@ def _jumps(
     earlier = np.zeros_like(step)
     earlier[second] = (place[before] - place[beyond])[second] * (gap[second] / gap_before[second])[:, None]
     aside = np.hypot(*(step - earlier).T)
-    lie, lay = _lie(stack), _lie(stack)[before]
+    lay = lie[before]
     turned = np.abs(lie[:, 0] * lay[:, 1] - lie[:, 1] * lay[:, 0])
     changed = np.abs(lie - lay).max(axis=1)
     least = np.minimum(thick_mm, thick_mm[before])
-    return np.asarray(first & ((second & (aside > share * least)) | (turned > share) | (changed > _JUMP_FRAC)))
+    return np.asarray(
+        first & ((second & (aside > _JUMP_FRAC * least)) | (turned > _JUMP_FRAC) | (changed > _JUMP_FRAC))
+    )
 
 
 def _lie(stack: PlaneStack) -> FloatArray:

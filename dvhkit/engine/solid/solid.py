@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -350,17 +351,23 @@ def by_depth(solid: Solid) -> list[Solid]:
     assert links is not None
     if not links.is_hole.any():
         return [solid]
+    groups = []
+    for level, (chosen, part) in enumerate(_depths(stack)):
+        own = find_links(part, solid.runs, solid.options, rho2=links.rho2[chosen] if level % 2 == 0 else None)
+        own = replace(_open_ended(own, part, solid.runs) if level % 2 else own, wall_mm=links.wall_mm[chosen])
+        groups.append(replace(solid, stack=part, links=own))
+    return groups
+
+
+@lru_cache(maxsize=32)
+def _depths(stack: PlaneStack) -> list[tuple[NDArray[np.bool_], PlaneStack]]:
+    """Return for each depth of nesting which rings lie there, and the stack with those alone."""
     n_rings = len(stack.ring_start) - 1
     depth, box = np.zeros(n_rings, np.int64), np.zeros((n_rings, 4))
     keep_all = np.zeros(stack.n_planes, np.bool_)
     orient(stack.points_mm.copy(), stack.ring_start, stack.plane_ring, keep_all, depth, np.zeros(n_rings), box)
-    groups = []
-    for level in range(int(depth.max()) + 1):
-        part = _rings_of_depth(stack, depth == level, reverse=level % 2 == 1)
-        own = find_links(part, solid.runs, solid.options, rho2=links.rho2[depth == level] if level % 2 == 0 else None)
-        own = replace(_open_ended(own, part, solid.runs) if level % 2 else own, wall_mm=links.wall_mm[depth == level])
-        groups.append(replace(solid, stack=part, links=own))
-    return groups
+    levels = [depth == level for level in range(int(depth.max()) + 1)]
+    return [(at, _rings_of_depth(stack, at, reverse=n % 2 == 1)) for n, at in enumerate(levels)]
 
 
 def _rings_of_depth(stack: PlaneStack, chosen: NDArray[np.bool_], *, reverse: bool) -> PlaneStack:
