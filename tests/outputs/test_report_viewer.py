@@ -131,6 +131,13 @@ def test_wheel_and_keys_scroll_and_buttons_jump(open_page: Any) -> None:
     page.locator(".rois button").nth(1).click()
     assert scene.dose is not None
     assert read()["dose_gy"] > 0.8 * float(scene.dose.values_gy.max())
+    page.set_viewport_size({"width": 430, "height": 900})
+    page.wait_for_timeout(200)
+    drawn, shown = page.evaluate(
+        """() => { const still = document.querySelector("canvas[data-spot]"), box = still.getBoundingClientRect();
+                   return [still.width / still.height, box.width / box.height]; }"""
+    )
+    assert drawn == pytest.approx(shown, rel=0.02), "a picture is not stretched where the window changes"
     assert one.complaints == []
 
 

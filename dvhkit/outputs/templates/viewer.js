@@ -227,5 +227,7 @@
   window.dvhkit = { goTo, readout, project, isodose, ready };
   paint(); paintStills();
   new ResizeObserver(refresh).observe(root);
+  // A canvas that is given another width keeps its pixels and shows them stretched until it is drawn anew.
+  if (stills.length) new ResizeObserver(() => requestAnimationFrame(paintStills)).observe(stills[0].canvas);
   window.addEventListener("beforeprint", () => { paint(); paintStills(); });
 })();
