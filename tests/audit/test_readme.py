@@ -22,7 +22,9 @@ def test_the_ten_lines_of_python_run(monkeypatch, tmp_path, capsys):
 
 @pytest.mark.parametrize("page", sorted(p.name for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]))
 def test_every_relative_link_leads_somewhere(page):
+    # `make docs` makes some pages of its own, and holds their links itself.
+    made = set(re.findall(r"\b[\w-]+\.md\b", (ROOT / "mkdocs.yml").read_text()))
     path = next(p for p in (ROOT / page, ROOT / "docs" / page) if p.exists())
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
-        if not target.startswith(("http:", "https:", "mailto:")):
+        if not target.startswith(("http:", "https:", "mailto:")) and target not in made:
             assert (path.parent / target).exists(), f"{page} links to {target}"

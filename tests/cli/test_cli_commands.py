@@ -93,12 +93,12 @@ def test_an_expression_is_less_than_its_whole(dvhkit, demo_case_dir):
     assert rest == pytest.approx(whole - gtv, rel=2e-3)
 
 
-def test_audit_writes_its_three_files_and_ends_by_naming_them(dvhkit, demo_case_dir, context_file, tmp_path):
+def test_audit_writes_its_files_and_ends_by_naming_them(dvhkit, demo_case_dir, context_file, tmp_path):
     out = tmp_path / "out"
     ended = dvhkit("audit", demo_case_dir, "--protocol", PROTOCOL, "--context", context_file, "--out", out)
     assert ended.code == 1
-    assert sorted(p.name for p in out.iterdir()) == ["audit.json", "report.html", "store", "summary.csv"]
-    for name in ("audit.json", "summary.csv", "report.html"):
+    assert sorted(p.name for p in out.iterdir()) == ["audit.json", "index.html", "report.html", "store", "summary.csv"]
+    for name in ("audit.json", "summary.csv", "report.html", "index.html"):
         assert name in ended.out[-600:]
     verdicts = {r["rule_id"]: r["verdict"] for r in json.loads((out / "audit.json").read_text())["cases"][0]["rules"]}
     assert {"pass", "fail"} <= set(verdicts.values())

@@ -7,13 +7,15 @@ import shlex
 import shutil
 from pathlib import Path
 
+import pydicom
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 # What the examples call their plans: the demo plan stands for each.
 PLANS = ("case7", "first", "boost")
-NAMED = dict.fromkeys(("RS.dcm", "RS_a.dcm", "RS_b.dcm", "RS_first.dcm", "RS_second.dcm"), "RTSTRUCT.dcm")
+SETS = ("RS.dcm", "RS_a.dcm", "RS_b.dcm", "RS_c.dcm", "RS_first.dcm", "RS_second.dcm", "reference.dcm")
+NAMED = dict.fromkeys(SETS, "RTSTRUCT.dcm")
 NAMED["RD.dcm"] = "RTDOSE.dcm"
 
 
@@ -38,7 +40,12 @@ def clinic(tmp_path, monkeypatch, demo_case_dir):
         (tmp_path / "plans" / name).symlink_to(demo_case_dir, target_is_directory=True)
     (tmp_path / "test_data").symlink_to(ROOT / "test_data", target_is_directory=True)
     for name, stored in NAMED.items():
-        (tmp_path / name).symlink_to(demo_case_dir / stored)
+        shutil.copy(demo_case_dir / stored, tmp_path / name)
+    for name in ("RS_b.dcm", "RS_c.dcm"):  # other observers' sets, not copies of one
+        drawn = pydicom.dcmread(tmp_path / name)
+        drawn.SOPInstanceUID = drawn.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+        drawn.save_as(tmp_path / name)
+    shutil.copy(ROOT / "dvhkit" / "protocols" / "criteria" / "example.yaml", tmp_path / "grades.yaml")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -66,6 +73,8 @@ def run_as_shown(dvhkit, line: str, run_folder) -> None:
     words = shlex.split(line, comments=True)
     if words[1] in ASKING:
         shutil.copytree(run_folder(dvhkit), "results")
+    if "approvals.json" in words and "approve" not in words:
+        dvhkit("contours", "approve", "RS.dcm", "--record", "approvals.json", "--reviewer", "RO1", "--grade", "GTV=pp")
     if words[1] == "audit":
         (Path("plans") / "boost").unlink()
         (Path("plans") / "first").unlink()
