@@ -4,22 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 import stat
-import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dvhkit.errors import OutputError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-# The shortest limit of the file systems in use (ext4, NTFS, APFS), in bytes of UTF-8.
-_LONGEST_NAME_BYTES = 255
-_WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
-_UNSAFE_CHARACTERS = frozenset('<>:"/\\|?*')
 
 
 def write_text_whole(path: Path | str, text: str) -> None:
@@ -96,37 +85,6 @@ def require_writable_folder(folder: Path | str) -> None:
             path=_shown(folder),
             remedy="Choose a folder that exists or can be made, is writable, and has space left.",
         ) from error
-
-
-def require_safe_file_name(name: str) -> str:
-    """Return `name` if it is one plain file name on every system, or refuse it.
-
-    A name made from data, such as a structure's, may climb out of its folder (``../x``), hide (``.x``), look like an
-    option (``-x``) or be a device (``NUL``).
-
-    Raises
-    ------
-    OutputError
-        Naming what is wrong with `name`.
-    """
-    for is_unsafe, why in _UNSAFE_NAMES:
-        if is_unsafe(name):
-            raise OutputError(
-                f"{name[:80]!r} is no safe file name: it {why}.",
-                remedy="Use letters, digits, '-', '_' and '.', beginning with a letter or digit.",
-            )
-    return name
-
-
-_UNSAFE_NAMES: tuple[tuple[Callable[[str], object], str], ...] = (
-    (lambda name: not name, "is empty"),
-    (lambda name: any(unicodedata.category(c)[0] == "C" for c in name), "holds invisible characters"),
-    (lambda name: _UNSAFE_CHARACTERS & set(name), 'holds one of < > : " / \\ | ? *'),
-    (lambda name: name[0] in ".-~ ", "begins with '.', '-', '~' or a space"),
-    (lambda name: name[-1] in ". ", "ends with '.' or a space"),
-    (_WINDOWS_DEVICES.fullmatch, "is the name of a device on Windows"),
-    (lambda name: len(name.encode("utf-8", "replace")) > _LONGEST_NAME_BYTES, "is longer than 255 bytes"),
-)
 
 
 def _kind(target: Path) -> int | None:

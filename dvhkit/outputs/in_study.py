@@ -11,7 +11,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from dvhkit.errors import OutputError
 
-_PATIENT_AND_STUDY = (
+PATIENT_AND_STUDY = (
     "PatientName",
     "PatientID",
     "PatientBirthDate",
@@ -27,10 +27,10 @@ _PATIENT_AND_STUDY = (
 
 def put_in_study(found: Dataset, origin: Dataset) -> None:
     """Give an object the patient and study of another; attributes of type 2 are there even if that one lacks them."""
-    for keyword in _PATIENT_AND_STUDY:
+    for keyword in PATIENT_AND_STUDY:
         if keyword in origin:
             found[keyword] = copy.deepcopy(origin[keyword])
-        else:
+        elif keyword not in found:
             setattr(found, keyword, generate_uid() if keyword == "StudyInstanceUID" else "")
 
 

@@ -22,6 +22,7 @@ from dvhkit.model.arrays import FloatArray
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import ContourKind, Structure
 from dvhkit.outputs.files import write_bytes_whole
+from dvhkit.outputs.in_study import PATIENT_AND_STUDY, put_in_study
 from dvhkit.outputs.rtstruct.keyhole import Holes, stored_rings
 from dvhkit.outputs.rtstruct.references import Slices, complete_references
 from dvhkit.outputs.rtstruct.roi_types import DEFINED_TYPES, colour_of
@@ -32,19 +33,6 @@ NAME_LONGEST = 16
 _NAME_VR_LONGEST = 64
 # An explicit VR of DS counts its length in 16 bits.
 _DS_BYTES_MAX = 65534
-# What says who and when: taken from the structure set that the new one derives from.
-_PATIENT_AND_STUDY = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyInstanceUID",
-    "StudyDate",
-    "StudyTime",
-    "StudyID",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-)
 _FIRST_ITEMS = ("StudyDescription", "FrameOfReferenceUID", "PositionReferenceIndicator", "SpecificCharacterSet")
 _APPROVAL = ("ReviewDate", "ReviewTime", "ReviewerName")
 
@@ -175,7 +163,7 @@ def _of_image(image: ImageSeries | None) -> Dataset:
     except (OSError, ValueError, AttributeError, KeyError, NotImplementedError) as error:
         raise InputError("it cannot be read as DICOM.", path=image.paths[0]) from error
     origin = Dataset()
-    for keyword in (*_PATIENT_AND_STUDY, *_FIRST_ITEMS):
+    for keyword in (*PATIENT_AND_STUDY, *_FIRST_ITEMS):
         if keyword in header:
             origin[keyword] = copy.deepcopy(header[keyword])
     return origin
@@ -203,11 +191,7 @@ def stamp(found: Dataset, origin: Dataset, label: str) -> None:
     """Give the object its own identity, and fill what must not be missing."""
     now = datetime.now()
     date, time = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
-    for keyword in _PATIENT_AND_STUDY:
-        if keyword in origin:
-            found[keyword] = copy.deepcopy(origin[keyword])
-        elif keyword not in found:
-            setattr(found, keyword, generate_uid() if keyword == "StudyInstanceUID" else "")
+    put_in_study(found, origin)
     found.SOPClassUID = RTSTRUCT_CLASS
     found.SOPInstanceUID = generate_uid()
     found.SeriesInstanceUID = generate_uid()

@@ -5,6 +5,7 @@ Everything is built from `rich.text.Text`, so that nothing out of DICOM is ever 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -45,11 +46,12 @@ _FOLDED_FROM = 4
 _MOST_REASONS = 6
 
 
-class _Lazy:
+class _Lazy(ABC):
     """A table that is built when it is known how wide the terminal is and whether it knows more than ASCII."""
 
+    @abstractmethod
     def build(self, *, width: int, ascii_only: bool) -> RenderableType:
-        raise NotImplementedError
+        """Return what is shown on a terminal of `width` columns."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self.build(width=options.max_width, ascii_only=options.ascii_only)
