@@ -21,12 +21,12 @@ import numpy as np
 from timing import HERE, ROOT, best, command, table
 
 from dvhkit.archive.diff import diff_runs
-from dvhkit.archive.query import query
 from dvhkit.archive.run import RunOptions, run_archive
-from dvhkit.archive.store import Store
+from dvhkit.archive.storage.query import query
+from dvhkit.archive.storage.store import Store
 from dvhkit.jobs.batch import AuditOptions
 from dvhkit.phantoms.dicom.dicom_set import write_set
-from dvhkit.phantoms.phantom_set import PhantomDose, PhantomSet, arc_plan, axial_grid
+from dvhkit.phantoms.sets.phantom_set import PhantomDose, PhantomSet, arc_plan, axial_grid
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import sphere
 from dvhkit.protocols.files.load import load_protocol

@@ -11,7 +11,7 @@ from dvhkit.model.dose import Dose, DoseType
 from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Contour, Structure
 from dvhkit.phantoms.dicom.dicom_set import write_set
-from dvhkit.phantoms.phantom_set import PhantomDose, PhantomImage, PhantomSet, axial_grid
+from dvhkit.phantoms.sets.phantom_set import PhantomDose, PhantomImage, PhantomSet, axial_grid
 
 SLICE_MM = 2.0
 # fmt: off

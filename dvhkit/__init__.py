@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from dvhkit.archive.cohort import cohort_of, curve_table
     from dvhkit.archive.diff import diff_runs
     from dvhkit.archive.metric_table import metric_table
-    from dvhkit.archive.query import query
+    from dvhkit.archive.storage.query import query
     from dvhkit.errors import DvhkitError
     from dvhkit.jobs.audit import audit_case, compute_dvh, evaluate_metric
-    from dvhkit.jobs.check_dvh import check_dvh
-    from dvhkit.jobs.compare import compare_structures
-    from dvhkit.jobs.contour_check import check_contours
-    from dvhkit.jobs.lesions import measure_lesions
+    from dvhkit.jobs.contours.check import check_contours
+    from dvhkit.jobs.contours.compare import compare_structures
+    from dvhkit.jobs.contours.lesions import measure_lesions
+    from dvhkit.jobs.second_check.check_dvh import check_dvh
     from dvhkit.jobs.targets import ctv_vertebra, derive, grow, margin_check, shrink
     from dvhkit.protocols.files.load import list_protocols, load_protocol
     from dvhkit.readers.case import find_cases, inventory, read_case, read_files
@@ -34,10 +34,10 @@ _HOMES = {
     "DvhkitError": "dvhkit.errors",
     "achieved_margin": "dvhkit.targets.achieved.check",
     "audit_case": "dvhkit.jobs.audit",
-    "check_contours": "dvhkit.jobs.contour_check",
-    "check_dvh": "dvhkit.jobs.check_dvh",
+    "check_contours": "dvhkit.jobs.contours.check",
+    "check_dvh": "dvhkit.jobs.second_check.check_dvh",
     "cohort_of": "dvhkit.archive.cohort",
-    "compare_structures": "dvhkit.jobs.compare",
+    "compare_structures": "dvhkit.jobs.contours.compare",
     "compute_dvh": "dvhkit.jobs.audit",
     "ctv_vertebra": "dvhkit.jobs.targets",
     "curve_table": "dvhkit.archive.cohort",
@@ -50,9 +50,9 @@ _HOMES = {
     "list_protocols": "dvhkit.protocols.files.load",
     "load_protocol": "dvhkit.protocols.files.load",
     "margin_check": "dvhkit.jobs.targets",
-    "measure_lesions": "dvhkit.jobs.lesions",
+    "measure_lesions": "dvhkit.jobs.contours.lesions",
     "metric_table": "dvhkit.archive.metric_table",
-    "query": "dvhkit.archive.query",
+    "query": "dvhkit.archive.storage.query",
     "read_case": "dvhkit.readers.case",
     "read_files": "dvhkit.readers.case",
     "shrink": "dvhkit.jobs.targets",

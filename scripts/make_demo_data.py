@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from demo_liver import dose, image, structures, targets
 
 from dvhkit.phantoms.dicom.dicom_set import write_set
-from dvhkit.phantoms.phantom_set import PhantomDose, PhantomImage, PhantomSet, arc_plan, axial_grid
+from dvhkit.phantoms.sets.phantom_set import PhantomDose, PhantomImage, PhantomSet, arc_plan, axial_grid
 
 ROOT = Path(__file__).resolve().parents[1]
 GANTRY_DEG = [float(a % 360) for a in range(181, 391, 10)]

@@ -14,7 +14,7 @@ _CHANGING = re.compile(r"[-+]?\d[\d.,:TZ+-]*|[0-9a-f]{16,}")
 def demo_report() -> str:
     """Return the report of the shipped plan, held against the shipped protocol, as HTML."""
     from dvhkit.jobs.audit import audit_case
-    from dvhkit.jobs.scene import gather_scene
+    from dvhkit.jobs.pictures.scene import gather_scene
     from dvhkit.outputs.report.case_report import html_report
     from dvhkit.protocols.files.context import load_context
     from dvhkit.readers.case import read_case

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from dvhkit.archive.query import store_at
-from dvhkit.archive.store import Store
+from dvhkit.archive.storage.query import store_at
+from dvhkit.archive.storage.store import Store
 from dvhkit.errors import InputError
 from dvhkit.extras import needs_extra
 from dvhkit.model.arrays import FloatArray

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dvhkit.archive.query import store_at
-from dvhkit.archive.store import Store
+from dvhkit.archive.storage.query import store_at
+from dvhkit.archive.storage.store import Store
 from dvhkit.errors import InputError
 from dvhkit.results.run_diff import Change, RunDiff
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dvhkit.archive.pool import attempt, automatic_jobs, run_isolated
+from dvhkit.archive.running.pool import attempt, automatic_jobs, run_isolated
 from dvhkit.archive.work_list import WorkList, make_work_list
 from dvhkit.jobs.batch import told_below
 from dvhkit.readers.linking.case_files import CaseFiles

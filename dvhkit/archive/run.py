@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dvhkit.archive.identity import identity_secret, pseudonym
-from dvhkit.archive.keys import FileHashes, key_of
-from dvhkit.archive.pool import Outcome, attempt, automatic_jobs, run_isolated
 from dvhkit.archive.run_files import has_case_reports
-from dvhkit.archive.store import Store
+from dvhkit.archive.running.pool import Outcome, attempt, automatic_jobs, run_isolated
+from dvhkit.archive.running.worker import FAULT, FINAL, Done, Setup, Task, audit_task, do, prepare, put_failure
+from dvhkit.archive.storage.identity import identity_secret, pseudonym
+from dvhkit.archive.storage.keys import FileHashes, key_of
+from dvhkit.archive.storage.store import Store
 from dvhkit.archive.work_list import ScanProgress, WorkList, files_under, make_work_list, shard_of, tree_stamp
-from dvhkit.archive.worker import FAULT, FINAL, Done, Setup, Task, audit_task, do, prepare, put_failure
 from dvhkit.errors import DvhkitError, InputError, OutputError
 from dvhkit.jobs.batch import AuditOptions
 from dvhkit.model.case import Case
@@ -70,7 +70,8 @@ class RunReport:
     Attributes
     ----------
     why
-        By case that was computed, the causes: ``new``, words of `dvhkit.archive.keys.CAUSES`, or ``tried again: …``.
+        By case that was computed, the causes: ``new``, words of `dvhkit.archive.storage.keys.CAUSES`, or
+        ``tried again: …``.
     computed, failed
         How many cases were computed, and by status those that came to nothing.
     cases
@@ -296,7 +297,7 @@ class _Run:
     def _outcomes(self, setup: Setup, tasks: Sequence[Task]) -> Iterator[Outcome]:
         how = self.how
         if how.scheduler is not None:
-            from dvhkit.archive.dask_pool import run_on_dask
+            from dvhkit.archive.running.dask_pool import run_on_dask
 
             return run_on_dask(how.scheduler, setup, tasks)
         if how.jobs == 0 or (len(tasks) <= 1 and how.case_timeout_s is None):
@@ -356,7 +357,7 @@ def _size(task: Task) -> int:
 
 
 def _options_stamp(options: Mapping[str, AuditOptions], name_of: Mapping[str, str]) -> str:
-    from dvhkit.archive.keys import digest, options_parts
+    from dvhkit.archive.storage.keys import digest, options_parts
 
     return digest(
         json.dumps([sorted((n, sorted(options_parts(o).items())) for n, o in options.items()), dict(name_of)])

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dvhkit.archive.run_index import INDEX, REPORTS, report_path, write_index
-from dvhkit.archive.store import Store
+from dvhkit.archive.storage.store import Store
 from dvhkit.errors import DvhkitError
 from dvhkit.outputs.csv_text import summary_csv
 from dvhkit.outputs.files import write_text_whole

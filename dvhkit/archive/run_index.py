@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dvhkit.archive.keys import digest
+from dvhkit.archive.storage.keys import digest
 from dvhkit.outputs.files import write_text_whole
 from dvhkit.outputs.run_index.page import index_html
 from dvhkit.results.run_index import IndexedCase, IndexedFinding, IndexedRule
@@ -14,7 +14,7 @@ from dvhkit.results.run_index import IndexedCase, IndexedFinding, IndexedRule
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from dvhkit.archive.store import Store
+    from dvhkit.archive.storage.store import Store
 
 INDEX = "index.html"
 REPORTS = "reports"

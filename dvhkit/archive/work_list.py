@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dvhkit.archive.keys import digest
+from dvhkit.archive.storage.keys import digest
 from dvhkit.errors import InputError
 from dvhkit.readers.archive.index import DicomIndex, FileEntry, find_files, index_files
 from dvhkit.readers.archive.roles import Role

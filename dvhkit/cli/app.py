@@ -11,35 +11,35 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from dvhkit.cli.audit import audit
-from dvhkit.cli.check_dvh import check_dvh
-from dvhkit.cli.cohort import cohort
+from dvhkit.cli.clinic.deidentify import deidentify
+from dvhkit.cli.clinic.import_masks import import_
+from dvhkit.cli.clinic.listen import listen
+from dvhkit.cli.clinic.send import fetch, send
 from dvhkit.cli.commission import commission
-from dvhkit.cli.compare import compare
-from dvhkit.cli.contours import contours_app
-from dvhkit.cli.contours_approve import approvals, approve
-from dvhkit.cli.contours_consensus import consensus
-from dvhkit.cli.ctv import ctv_app
-from dvhkit.cli.deidentify import deidentify
-from dvhkit.cli.diff import diff
-from dvhkit.cli.dvh import dvh
-from dvhkit.cli.export import export
-from dvhkit.cli.import_masks import import_
-from dvhkit.cli.index import index
-from dvhkit.cli.inspect import inspect
-from dvhkit.cli.lesions import lesions_app
-from dvhkit.cli.listen import listen
-from dvhkit.cli.margin import margin_app
-from dvhkit.cli.names import names_app
+from dvhkit.cli.drawn.approve import approvals, approve
+from dvhkit.cli.drawn.consensus import consensus
+from dvhkit.cli.drawn.contours import contours_app
+from dvhkit.cli.drawn.lesions import lesions_app
+from dvhkit.cli.many_plans.cohort import cohort
+from dvhkit.cli.many_plans.compare import compare
+from dvhkit.cli.many_plans.diff import diff
+from dvhkit.cli.many_plans.index import index
+from dvhkit.cli.many_plans.query import query, table
+from dvhkit.cli.one_plan.audit import audit
+from dvhkit.cli.one_plan.check_dvh import check_dvh
+from dvhkit.cli.one_plan.dvh import dvh
+from dvhkit.cli.one_plan.export import export
+from dvhkit.cli.one_plan.inspect import inspect
+from dvhkit.cli.one_plan.sum import sum_
+from dvhkit.cli.one_plan.verify import sign, verify
 from dvhkit.cli.phantom import phantom_app
 from dvhkit.cli.plot import plot_app
-from dvhkit.cli.protocol import protocol_app
-from dvhkit.cli.query import query, table
-from dvhkit.cli.send import fetch, send
+from dvhkit.cli.rules.names import names_app
+from dvhkit.cli.rules.protocol import protocol_app
 from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE, never_fail_on_letters, print_no_more
-from dvhkit.cli.sum import sum_
-from dvhkit.cli.target import target_app
-from dvhkit.cli.verify import sign, verify
+from dvhkit.cli.targets.margin import margin_app
+from dvhkit.cli.targets.target import target_app
+from dvhkit.cli.vertebra.ctv import ctv_app
 from dvhkit.errors import DvhkitError, EngineError
 
 app = typer.Typer(

@@ -30,7 +30,7 @@ def commission(
     """
     from dvhkit.jobs.commission.compare import read_record
     from dvhkit.jobs.commission.run import commission as run
-    from dvhkit.outputs.commission import commission_lines, write_record
+    from dvhkit.outputs.commissioning.commission import commission_lines, write_record
 
     old = read_record(compare) if compare is not None else None
     console = note_console()

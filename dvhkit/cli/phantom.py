@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dvhkit.cli.metric_output import JsonOption
+from dvhkit.cli.one_plan.metric_output import JsonOption
 from dvhkit.cli.streams import EXIT_NOT_MET, note_console, out_console
 
 phantom_app = typer.Typer(name="phantom", help="DICOM sets whose answers are known.", no_args_is_help=True)
@@ -18,7 +18,7 @@ def list_(
     long: Annotated[bool, typer.Option("--long", "-l", help="Say what each is, and after whom.")] = False,
 ) -> None:
     """List the phantoms, a name a line."""
-    from dvhkit.phantoms.catalogue import phantom_titles
+    from dvhkit.phantoms.sets.catalogue import phantom_titles
 
     for name, title in phantom_titles().items():
         out_console().print(f"{name:28} {title}" if long else name, markup=False, soft_wrap=True)
@@ -33,7 +33,7 @@ def write(
 
     [dim]Example:[/dim]  dvhkit phantom write linear-si-2mm --out phantom
     """
-    from dvhkit.phantoms.catalogue import phantom_titles, require_phantom, write_phantom
+    from dvhkit.phantoms.sets.catalogue import phantom_titles, require_phantom, write_phantom
 
     wanted = list(phantom_titles()) if names == ["all"] else list(dict.fromkeys(names))
     for name in wanted:
@@ -63,9 +63,9 @@ def grade(
 
     [dim]Example:[/dim]  dvhkit phantom grade linear-si-2mm exported.txt --reading stack
     """
-    from dvhkit.cli.metric_output import put_out
-    from dvhkit.jobs.grade_phantom import grade_phantom
-    from dvhkit.outputs.phantom_grade import grade_document, grade_lines
+    from dvhkit.cli.one_plan.metric_output import put_out
+    from dvhkit.jobs.commission.grade_phantom import grade_phantom
+    from dvhkit.outputs.commissioning.phantom_grade import grade_document, grade_lines
 
     result = grade_phantom(truth, measured, reading=reading, tolerance_pct=tolerance)
     put_out(grade_lines(result), json=(json, grade_document(result)), texts=[])

@@ -32,7 +32,7 @@ def dvh(
 
     [dim]Example:[/dim]  dvhkit plot dvh plans/a plans/b --roi PTV --roi Liver --out compared.pdf
     """
-    from dvhkit.jobs.figures import plot_dvh
+    from dvhkit.jobs.pictures.figures import plot_dvh
 
     if len(plans) > 2:
         raise typer.BadParameter("one plan, or two.")
@@ -55,7 +55,7 @@ def slice_(
 
     [dim]Example:[/dim]  dvhkit plot slice plans/a --roi PTV --out slice.png
     """
-    from dvhkit.jobs.figures import plot_slice
+    from dvhkit.jobs.pictures.figures import plot_slice
 
     _save(plot_slice(_case(plan), rois=roi or (), z_mm=z), out)
 
@@ -72,7 +72,7 @@ def margin(
 
     [dim]Example:[/dim]  dvhkit plot margin plans/a --inner CTV --outer PTV --expect 5mm --out margin.png
     """
-    from dvhkit.jobs.figures import plot_margin
+    from dvhkit.jobs.pictures.figures import plot_margin
 
     case = _case(plan)
     announce_first_run()
@@ -120,7 +120,7 @@ def diff(
     if is_run(first):
         _save(plot_run_diff(first, second, rois=roi or ()), out)
         return
-    from dvhkit.jobs.figures import plot_dose_difference
+    from dvhkit.jobs.pictures.figures import plot_dose_difference
 
     _save(plot_dose_difference(_case(first), _case(second), rois=roi or (), z_mm=z), out)
 

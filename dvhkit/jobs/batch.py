@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dvhkit.errors import DvhkitError, EngineError, InputError
-from dvhkit.jobs.approvals import with_evidence
 from dvhkit.jobs.audit import audit_case
+from dvhkit.jobs.contours.approvals import with_evidence
 from dvhkit.jobs.numbers import Uncovered
 from dvhkit.model.case import Case
 from dvhkit.protocols.files.load import Protocol
 from dvhkit.protocols.files.waivers import Waiver, apply_waivers
 from dvhkit.readers.case import CaseFiles, find_cases, read_files
 from dvhkit.results.audit import Acceptance, AuditRecord
-from dvhkit.results.grades import Approval
+from dvhkit.results.contours.grades import Approval
 
 # Findings that ask the user for a prescribed dose, or for a number of fractions.
 _ASKS_FOR_DOSE = frozenset({"no-prescription", "several-prescriptions", "prescription-implausible"})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dvhkit.jobs.batch import AuditOptions, audit_one
-from dvhkit.jobs.scene import gather_scene
+from dvhkit.jobs.pictures.scene import gather_scene
 from dvhkit.outputs.text import clean
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import numpy as np
 
 from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.metrics.expression import Metric, parse_metric
-from dvhkit.metrics.index_value import Around, index_value
 from dvhkit.metrics.measurement import MAX_UNCOVERED_FRAC, Measurement, Uncovered, in_effect
+from dvhkit.metrics.plan_indices.index_value import Around, index_value
 from dvhkit.metrics.prescribed import PrescriptionChoice, the_prescription
 from dvhkit.metrics.registry import Dimension, IndexSpec, MetricSpec, index_spec, spec
 from dvhkit.model.dvh import PEAKS, Dvh

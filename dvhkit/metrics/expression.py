@@ -36,9 +36,11 @@ from rapidfuzz import fuzz, process
 
 # Each of these files enters its functions in the table when it is imported.
 from dvhkit.errors import MetricSyntaxError
-from dvhkit.metrics import biology, dose_at_volume, indices, outcome, shape, statistics, volume_at_dose
-from dvhkit.metrics.index_text import Arguments, IndexText, Misread, arguments_text, read_index
-from dvhkit.metrics.outcome_models import OutcomeModel, find_model
+from dvhkit.metrics import dose_at_volume, shape, statistics, volume_at_dose
+from dvhkit.metrics.plan_indices import indices
+from dvhkit.metrics.plan_indices.index_text import Arguments, IndexText, Misread, arguments_text, read_index
+from dvhkit.metrics.radiobiology import biology, outcome
+from dvhkit.metrics.radiobiology.outcome_models import OutcomeModel, find_model
 from dvhkit.metrics.registry import Dimension, IndexSpec, MetricSpec, find_spec, index_spec, specs
 from dvhkit.metrics.registry import indices as index_rows
 from dvhkit.units import Quantity, Unit, number_text, parse_unit, quantity

@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 
 from dvhkit.errors import NotEvaluable, Reason
-from dvhkit.metrics.biology import LQ_DISPUTED_ABOVE_GY, bed_dvh, eqd2_dvh
 from dvhkit.metrics.dose_at_volume import require_volume
 from dvhkit.metrics.expression import Effect, Metric
 from dvhkit.metrics.prescribed import PrescriptionChoice, describe, the_prescription
+from dvhkit.metrics.radiobiology.biology import LQ_DISPUTED_ABOVE_GY, bed_dvh, eqd2_dvh
 from dvhkit.metrics.registry import Dimension, MetricSpec
 from dvhkit.model.dvh import Dvh
 from dvhkit.units import Unit, number_text

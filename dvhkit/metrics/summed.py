@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from dvhkit.errors import InputError
 from dvhkit.findings import Finding, Level
-from dvhkit.metrics.courses import Course, DoseSum, eqd2_sum, physical_sum
 from dvhkit.metrics.expression import Metric
+from dvhkit.metrics.radiobiology.courses import Course, DoseSum, eqd2_sum, physical_sum
 from dvhkit.model.case import Case, SummedDose
 from dvhkit.model.dose import DoseType
 from dvhkit.units import number_text
@@ -59,7 +59,7 @@ def sum_cases(
     Raises
     ------
     InputError, LinkError, GeometryError
-        As `dvhkit.metrics.courses.physical_sum` and `eqd2_sum`.
+        As `dvhkit.metrics.radiobiology.courses.physical_sum` and `eqd2_sum`.
     """
     if eqd2_alpha_beta_gy is None:
         made = physical_sum(courses, allow_unlike=allow_unlike)

@@ -80,10 +80,10 @@ class Case:
     def _repr_html_(self) -> str:
         return f"<b>{escape(self.label)}</b>: {escape(', '.join(self._parts()))}"
 
-    def show(self) -> Any:  # noqa: ANN401 -- `dvhkit.jobs.show.CaseView`, which the model must not know
+    def show(self) -> Any:  # noqa: ANN401 -- `dvhkit.jobs.pictures.show.CaseView`, which the model must not know
         """Return the slice viewer of this case for a notebook: image, contours and dose, offline in one cell."""
         # The one way back from the model to a door: what is typed at a case in a notebook is looked up when it is.
-        return import_module("dvhkit.jobs.show").show_case(self)
+        return import_module("dvhkit.jobs.pictures.show").show_case(self)
 
     def _parts(self) -> list[str]:
         """Return what the case is made of, in a few words each."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
-from dvhkit.phantoms.phantom_set import voxel_centres_mm
+from dvhkit.phantoms.sets.phantom_set import voxel_centres_mm
 from dvhkit.phantoms.solids import Vector
 
 

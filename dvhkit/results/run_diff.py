@@ -18,7 +18,7 @@ class Change:
     old, new
         Verdicts, ``error`` where the case could not be judged, or numbers in `unit`; None where there is none.
     cause
-        Words of `dvhkit.archive.keys.CAUSES`, or ``version``: what differs between the two results and can have
+        Words of `dvhkit.archive.storage.keys.CAUSES`, or ``version``: what differs between the two results and can have
         changed this one.
     """
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dvhkit.errors import DvhkitError
-from dvhkit.jobs.received import is_complete
+from dvhkit.jobs.clinic.received import is_complete
 from dvhkit.services.spool import Kept, Spool
 
 # An association may pause that long within one plan set.
@@ -175,7 +175,7 @@ def _transfer_syntax(head: bytes) -> str:
 
 def _cases(run: Path) -> dict[str, dict[str, Any]]:
     """Return the row of each case in the store of a run."""
-    from dvhkit.archive.store import Store
+    from dvhkit.archive.storage.store import Store
 
     try:
         return Store(run).cases()

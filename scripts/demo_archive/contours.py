@@ -14,7 +14,7 @@ from dvhkit.model.structure import Contour
 from dvhkit.phantoms.dicom.modules import items, reference
 from dvhkit.phantoms.dicom.structures import build_structure_set
 from dvhkit.phantoms.dicom.uids import SetUids
-from dvhkit.phantoms.phantom_set import PhantomSet
+from dvhkit.phantoms.sets.phantom_set import PhantomSet
 
 _CONTOUR_DATA = Tag("ContourData")
 

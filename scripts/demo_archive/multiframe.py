@@ -9,7 +9,7 @@ from pydicom.uid import EnhancedCTImageStorage
 from dvhkit.phantoms.dicom.image import build_slices
 from dvhkit.phantoms.dicom.modules import ds_list, ds_text, items
 from dvhkit.phantoms.dicom.uids import SetUids
-from dvhkit.phantoms.phantom_set import PhantomImage, PhantomSet
+from dvhkit.phantoms.sets.phantom_set import PhantomImage, PhantomSet
 
 # What the functional groups say in place of the outermost level.
 _MOVED = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness")

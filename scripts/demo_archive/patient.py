@@ -9,7 +9,7 @@ import numpy as np
 
 from dvhkit.model.structure import Structure
 from dvhkit.phantoms.dose_fields import GaussianDose
-from dvhkit.phantoms.phantom_set import (
+from dvhkit.phantoms.sets.phantom_set import (
     OffsetForm,
     PhantomDose,
     PhantomImage,

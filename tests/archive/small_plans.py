@@ -11,7 +11,7 @@ import pytest
 from dvhkit.archive.run import RunOptions, RunReport, run_archive
 from dvhkit.jobs.batch import AuditOptions
 from dvhkit.phantoms.dicom.dicom_set import write_set
-from dvhkit.phantoms.phantom_set import PhantomDose, PhantomSet, arc_plan, axial_grid
+from dvhkit.phantoms.sets.phantom_set import PhantomDose, PhantomSet, arc_plan, axial_grid
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import sphere
 from dvhkit.protocols.files.load import load_protocol

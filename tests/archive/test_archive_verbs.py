@@ -13,7 +13,7 @@ from small_plans import write_plan
 from typer.testing import CliRunner
 
 import dvhkit
-from dvhkit.archive.pool import Outcome, attempt
+from dvhkit.archive.running.pool import Outcome, attempt
 from dvhkit.cli.app import app
 
 

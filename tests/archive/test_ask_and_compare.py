@@ -13,10 +13,10 @@ from small_plans import PROTOCOL, Audit, audit_with, write_plan
 from dvhkit.archive.cohort import bands_document, cohort_of, curve_table, read_bands, wilson_interval
 from dvhkit.archive.diff import diff_runs, parse_tolerance
 from dvhkit.archive.plans_csv import options_for, read_plans
-from dvhkit.archive.query import query, store_at, verdict_table, write_xlsx
+from dvhkit.archive.storage.query import query, store_at, verdict_table, write_xlsx
 from dvhkit.errors import InputError
 from dvhkit.jobs.batch import AuditOptions
-from dvhkit.outputs.run_diff import diff_document, diff_markdown, diff_view
+from dvhkit.outputs.runs.run_diff import diff_document, diff_markdown, diff_view
 from dvhkit.protocols.files.load import load_protocol
 
 
@@ -152,7 +152,7 @@ def test_bands_are_percentiles_of_the_curves(tmp_path, audit: Audit):
 
 
 def test_outliers_lead_to_their_reports_and_names_are_escaped():
-    from dvhkit.outputs.cohort_page import cohort_html
+    from dvhkit.outputs.runs.cohort_page import cohort_html
     from dvhkit.results.cohort import Cohort, Outlier
 
     odd = [

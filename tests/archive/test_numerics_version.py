@@ -16,7 +16,7 @@ from dvhkit.engine.dvh import compute_dvh
 from dvhkit.engine.numerics import NUMERICS_VERSION
 from dvhkit.model.dose import Dose, DoseType
 from dvhkit.phantoms.dose_fields import GaussianDose, sampled_gy
-from dvhkit.phantoms.phantom_set import axial_grid
+from dvhkit.phantoms.sets.phantom_set import axial_grid
 from dvhkit.phantoms.shapes import HoleStyle, Hollow, structure
 from dvhkit.phantoms.solids import Ellipsoid, rotation_about, sphere
 

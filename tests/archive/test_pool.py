@@ -7,7 +7,7 @@ import os
 import pytest
 import tasks_that_fail
 
-from dvhkit.archive.pool import automatic_jobs, memory_limit, run_isolated
+from dvhkit.archive.running.pool import automatic_jobs, memory_limit, run_isolated
 
 
 def test_each_way_to_fail_costs_its_own_task_alone():
@@ -28,11 +28,11 @@ def test_each_way_to_fail_costs_its_own_task_alone():
 
 def test_jobs_suit_cores_memory_and_work(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    monkeypatch.setattr("dvhkit.archive.pool.available_bytes", lambda: 3 << 30)
+    monkeypatch.setattr("dvhkit.archive.running.pool.available_bytes", lambda: 3 << 30)
     assert automatic_jobs(100) == 3
     assert automatic_jobs(2) == 2
     assert memory_limit(2) == int(0.9 * (3 << 30) / 2)
-    monkeypatch.setattr("dvhkit.archive.pool.available_bytes", lambda: None)
+    monkeypatch.setattr("dvhkit.archive.running.pool.available_bytes", lambda: None)
     assert automatic_jobs(100) == 8
     assert memory_limit(2) is None
 

@@ -17,7 +17,7 @@ from small_plans import Audit, write_plan
 from test_resume import content
 
 from dvhkit.archive.run import RunOptions
-from dvhkit.archive.store import open_store
+from dvhkit.archive.storage.store import open_store
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKE = ROOT / "scripts" / "make_archive.py"

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from small_plans import PROTOCOL, Audit, write_plan
 
-from dvhkit.archive import keys, work_list
+from dvhkit.archive import work_list
 from dvhkit.archive.run import RunOptions, parse_shard
-from dvhkit.archive.store import Store, open_store
-from dvhkit.archive.tables import TABLES
+from dvhkit.archive.storage import keys
+from dvhkit.archive.storage.store import Store, open_store
+from dvhkit.archive.storage.tables import TABLES
 from dvhkit.errors import InputError, OutputError
 
 # When something was made, and how long it took: all else is the same in every run.
@@ -133,8 +134,10 @@ def _fold_cut_off_after(steps: int, run: Path) -> None:
 
             return step
 
-        patch.setattr("dvhkit.archive.store.write_bytes_whole", dying(Store.put.__globals__["write_bytes_whole"]))
-        patch.setattr("dvhkit.archive.store.write_text_whole", dying(Store.put.__globals__["write_text_whole"]))
+        patch.setattr(
+            "dvhkit.archive.storage.store.write_bytes_whole", dying(Store.put.__globals__["write_bytes_whole"])
+        )
+        patch.setattr("dvhkit.archive.storage.store.write_text_whole", dying(Store.put.__globals__["write_text_whole"]))
         patch.setattr(Path, "replace", dying(Path.replace))
         patch.setattr(Path, "unlink", dying(Path.unlink))
         try:

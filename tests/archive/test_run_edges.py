@@ -10,8 +10,8 @@ from small_plans import Audit, write_plan
 from typer.testing import CliRunner
 
 from dvhkit.archive.run import RunOptions
-from dvhkit.archive.store import Store, open_store
-from dvhkit.archive.tables import TABLES
+from dvhkit.archive.storage.store import Store, open_store
+from dvhkit.archive.storage.tables import TABLES
 from dvhkit.cli.app import app
 from dvhkit.errors import InputError
 

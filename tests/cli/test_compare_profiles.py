@@ -67,7 +67,7 @@ def test_options_of_one_profile_are_refused(dvhkit, demo_case_dir, option):
 def test_help_lists_the_profiles_and_imports_no_numba(dvhkit):
     text = " ".join(dvhkit("dvh", "--help").out.replace("│", " ").split())
     assert ", ".join(PROFILES) in text
-    program = "import sys; import dvhkit.cli.app, dvhkit.cli.dvh; sys.exit('numba' in sys.modules)"
+    program = "import sys; import dvhkit.cli.app, dvhkit.cli.one_plan.dvh; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 

@@ -12,9 +12,9 @@ from dvhkit.jobs.commission.compare import changed_numbers, read_record
 from dvhkit.jobs.commission.diagnosis import diagnose
 from dvhkit.jobs.commission.known_answers import STACK_RULES, judged
 from dvhkit.jobs.commission.measured import Answer
-from dvhkit.outputs.commission import commission_document, commission_page, write_record
-from dvhkit.phantoms.catalogue import make_phantom
-from dvhkit.phantoms.linear_sets import linear_dose
+from dvhkit.outputs.commissioning.commission import commission_document, commission_page, write_record
+from dvhkit.phantoms.sets.catalogue import make_phantom
+from dvhkit.phantoms.sets.linear_sets import linear_dose
 from dvhkit.results.commission import CommissionNumber
 
 SHORT = ("linear-si-2mm", "prism")

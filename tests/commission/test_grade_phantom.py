@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dvhkit.errors import InputError
-from dvhkit.jobs.grade_phantom import grade_phantom
-from dvhkit.phantoms.catalogue import make_phantom
+from dvhkit.jobs.commission.grade_phantom import grade_phantom
+from dvhkit.phantoms.sets.catalogue import make_phantom
 
 NAME = "margin-3mm"
 

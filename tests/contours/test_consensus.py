@@ -11,8 +11,8 @@ from made_masks import made_image
 from shapes_drawn import box
 
 from dvhkit.errors import InputError
-from dvhkit.jobs.consensus import consensus_of
-from dvhkit.outputs.consensus import consensus_csv, consensus_document, consensus_html
+from dvhkit.jobs.contours.consensus import consensus_of
+from dvhkit.outputs.contours.consensus import consensus_csv, consensus_document, consensus_html
 from dvhkit.outputs.rtstruct.write import NewRoi, write_rtstruct
 from dvhkit.readers.case import read_image
 from dvhkit.readers.rtstruct import read_structures

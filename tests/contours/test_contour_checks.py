@@ -12,14 +12,14 @@ from shapes_drawn import prism
 
 from dvhkit.engine.dvh import compute_dvh
 from dvhkit.errors import InputError
-from dvhkit.jobs.contour_bands import LEAST_SETS, _bands, against_cohort, bands_text, features_of, read_bands
-from dvhkit.jobs.contour_check import _findings, check_contours
-from dvhkit.jobs.structure_sets import DrawnSet
+from dvhkit.jobs.contours.bands import LEAST_SETS, _bands, against_cohort, bands_text, features_of, read_bands
+from dvhkit.jobs.contours.check import _findings, check_contours
+from dvhkit.jobs.contours.structure_sets import DrawnSet
 from dvhkit.model.structure import StructureSet
 from dvhkit.outputs.rtstruct.write import NewRoi, write_rtstruct
 from dvhkit.readers.case import read_image
 from dvhkit.readers.rtstruct import read_structures
-from dvhkit.results.contour_checks import ContourBands
+from dvhkit.results.contours.checks import ContourBands
 from dvhkit.targets.compare.checks.drawn import drawn_of
 from dvhkit.targets.compare.checks.mend import mended
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from shapes_drawn import box, circle, prism, sphere
 
-from dvhkit.jobs.lesions import _judged
+from dvhkit.jobs.contours.lesions import _judged
 from dvhkit.targets.compare.diameters import measure_island
 from dvhkit.targets.compare.islands import islands_of
 from dvhkit.targets.compare.sections import sections_of

@@ -11,17 +11,17 @@ from made_masks import made_image
 from shapes_drawn import box
 
 from dvhkit.errors import InputError
-from dvhkit.jobs.approvals import approve, check_record, read_record, structure_sha256, with_evidence
-from dvhkit.jobs.grading import cohen_kappa, grade_option, grade_pair, graded
+from dvhkit.jobs.contours.approvals import approve, check_record, read_record, structure_sha256, with_evidence
+from dvhkit.jobs.contours.grading import cohen_kappa, grade_option, grade_pair, graded
 from dvhkit.model.case import Case
 from dvhkit.model.structure import StructureSet
-from dvhkit.outputs.approvals import approvals_document
+from dvhkit.outputs.contours.approvals import approvals_document
 from dvhkit.outputs.rtstruct.write import NewRoi, write_rtstruct
 from dvhkit.protocols.files.criteria import load_criteria
 from dvhkit.readers.case import read_image
 from dvhkit.readers.rtstruct import read_structures
-from dvhkit.results.comparison import Comparison, DoseEffect, PairComparison
-from dvhkit.results.grades import ACCEPTABLE, GRADES, PER_PROTOCOL, UNACCEPTABLE
+from dvhkit.results.contours.comparison import Comparison, DoseEffect, PairComparison
+from dvhkit.results.contours.grades import ACCEPTABLE, GRADES, PER_PROTOCOL, UNACCEPTABLE
 
 CRITERIA = """\
 id: mine

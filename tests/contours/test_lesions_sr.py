@@ -10,7 +10,7 @@ from made_masks import made_image
 from shapes_drawn import box
 
 from dvhkit.errors import InputError
-from dvhkit.jobs.lesions import measure_lesions
+from dvhkit.jobs.contours.lesions import measure_lesions
 from dvhkit.outputs.rtstruct.write import NewRoi, write_rtstruct
 from dvhkit.readers.case import read_image
 

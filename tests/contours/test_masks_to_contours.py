@@ -11,7 +11,7 @@ import SimpleITK
 from made_masks import RAS, SHAPE, SPACING_MM, TURNED, MadeImage, back_to_masks, dice, made_image, shapes
 
 from dvhkit.errors import GeometryError, InputError, LinkError
-from dvhkit.jobs.import_masks import import_masks
+from dvhkit.jobs.clinic.import_masks import import_masks
 from dvhkit.readers.files.label_table import read_label_table
 
 MASKS = shapes()

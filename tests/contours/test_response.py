@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dvhkit.errors import InputError
-from dvhkit.jobs.response import judge_responses
+from dvhkit.jobs.contours.response import judge_responses
 from dvhkit.targets.compare.response import best_overall, confirmed_best, non_target_response, overall_response
 
 # Sums of one target after a baseline of the first; the response of each later visit. None: not measured.

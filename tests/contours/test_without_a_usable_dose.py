@@ -5,10 +5,10 @@ import shutil
 import pydicom
 import pytest
 
-from dvhkit.jobs.compare import compare_structures
-from dvhkit.jobs.contour_check import check_contours
-from dvhkit.jobs.lesions import measure_lesions
-from dvhkit.jobs.structure_sets import read_drawn
+from dvhkit.jobs.contours.check import check_contours
+from dvhkit.jobs.contours.compare import compare_structures
+from dvhkit.jobs.contours.lesions import measure_lesions
+from dvhkit.jobs.contours.structure_sets import read_drawn
 
 
 def relative(path):

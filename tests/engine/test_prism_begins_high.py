@@ -6,7 +6,7 @@ from shapely.geometry import Polygon
 
 from dvhkit.engine.options import Between, EndCap, EngineOptions
 from dvhkit.engine.rasterise import volume_on_grid
-from dvhkit.phantoms.phantom_set import axial_grid
+from dvhkit.phantoms.sets.phantom_set import axial_grid
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import sphere
 

@@ -13,10 +13,10 @@ from scipy.special import expit
 import dvhkit
 from dvhkit.engine.rasterise import volume_on_grid
 from dvhkit.errors import InputError, MetricSyntaxError, NotEvaluable
-from dvhkit.metrics import biology
-from dvhkit.metrics.conformity import spill_pct
 from dvhkit.metrics.evaluate import evaluate_metric
 from dvhkit.metrics.expression import parse_metric
+from dvhkit.metrics.plan_indices.conformity import spill_pct
+from dvhkit.metrics.radiobiology import biology
 from dvhkit.model.dvh import PEAKS, Dvh
 from dvhkit.model.plan import Prescription
 

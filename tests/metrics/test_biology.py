@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from dvhkit.errors import InputError, NotEvaluable
-from dvhkit.metrics import biology
 from dvhkit.metrics.evaluate import evaluate_metric
+from dvhkit.metrics.radiobiology import biology
 from dvhkit.model.dvh import Dvh
 
 # Dose, fractions, BED10, EQD2_10, BED3: by hand from D (1 + d / (alpha/beta)), rounded to 0.01 Gy.

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dvhkit.errors import NotEvaluable, Reason
-from dvhkit.metrics import conformity, homogeneity
 from dvhkit.metrics.evaluate import evaluate_metric
+from dvhkit.metrics.plan_indices import conformity, homogeneity
 from dvhkit.model.dvh import Dvh
 from dvhkit.model.plan import Prescription
 

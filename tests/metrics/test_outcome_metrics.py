@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from dvhkit.errors import MetricSyntaxError, Reason
-from dvhkit.metrics.biology import tcp_lq
 from dvhkit.metrics.evaluate import evaluate_metric
 from dvhkit.metrics.expression import parse_metric
-from dvhkit.metrics.outcome_models import find_model, outcome_models
+from dvhkit.metrics.radiobiology.biology import tcp_lq
+from dvhkit.metrics.radiobiology.outcome_models import find_model, outcome_models
 from dvhkit.metrics.registry import indices
 from dvhkit.model.dvh import Dvh
 from dvhkit.model.plan import Prescription

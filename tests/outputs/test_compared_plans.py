@@ -66,7 +66,7 @@ def test_the_page_shows_one_dose_or_the_other_or_their_difference(open_page: Any
 
 
 def test_a_case_in_a_notebook_is_one_frame_that_asks_for_nothing(open_page: Any) -> None:
-    from dvhkit.jobs.show import CaseView
+    from dvhkit.jobs.pictures.show import CaseView
 
     view = CaseView("<x>", viewer_page(cube_scene("FFS"), title="<x>"))
     opened = open_page(f"<!DOCTYPE html><body>{view._repr_html_()}</body>")

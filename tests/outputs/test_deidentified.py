@@ -3,7 +3,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from dvhkit.outputs.deidentified import deidentify
+from dvhkit.outputs.dicom.deidentified import deidentify
 
 DEMO = Path(__file__).parents[2] / "test_data" / "liver_sbrt"
 FILES = [DEMO / name for name in ("RTSTRUCT.dcm", "RTPLAN.dcm", "RTDOSE.dcm", "CT_001.dcm")]

@@ -8,7 +8,7 @@ import pydicom
 import pytest
 
 from dvhkit.errors import InputError, OutputError
-from dvhkit.outputs.encapsulated_pdf import write_encapsulated_pdf
+from dvhkit.outputs.dicom.encapsulated_pdf import write_encapsulated_pdf
 
 PLAN = Path(__file__).parents[2] / "test_data" / "liver_sbrt" / "RTPLAN.dcm"
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"

@@ -6,8 +6,8 @@ import numpy as np
 import pydicom
 import pytest
 
+from dvhkit.jobs.clinic.rtdose_out import write_case_dose
 from dvhkit.jobs.numbers import CaseNumbers
-from dvhkit.jobs.rtdose_out import write_case_dose
 from dvhkit.readers.case import read_case
 
 DEMO = Path(__file__).parents[2] / "test_data" / "liver_sbrt"

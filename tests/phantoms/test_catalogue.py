@@ -9,9 +9,9 @@ from shapely import Polygon
 
 from dvhkit.errors import DvhkitError, InputError, OutputError
 from dvhkit.phantoms.ball_on_grid import trilinear, truth_of_ball_on_grid
-from dvhkit.phantoms.catalogue import make_phantom, phantom_titles, write_phantom
-from dvhkit.phantoms.linear_sets import linear_set
-from dvhkit.phantoms.phantom_set import axial_grid, voxel_centres_mm
+from dvhkit.phantoms.sets.catalogue import make_phantom, phantom_titles, write_phantom
+from dvhkit.phantoms.sets.linear_sets import linear_set
+from dvhkit.phantoms.sets.phantom_set import axial_grid, voxel_centres_mm
 
 
 @pytest.fixture(scope="module")

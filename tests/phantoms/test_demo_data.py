@@ -5,7 +5,7 @@ import pydicom
 import pytest
 from shapely import Polygon
 
-from dvhkit.phantoms.phantom_set import axial_grid
+from dvhkit.phantoms.sets.phantom_set import axial_grid
 
 SCRIPTS = "scripts"
 

@@ -14,7 +14,7 @@ from dvhkit.model.structure import Contour, ContourKind, Structure
 from dvhkit.phantoms.dicom.dicom_set import build_set, write_set
 from dvhkit.phantoms.dicom.modules import ds_text
 from dvhkit.phantoms.dicom.uids import digest
-from dvhkit.phantoms.phantom_set import (
+from dvhkit.phantoms.sets.phantom_set import (
     OffsetForm,
     PhantomDose,
     PhantomImage,

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from dvhkit.errors import InputError
-from dvhkit.phantoms.catalogue import make_phantom, write_phantom
 from dvhkit.phantoms.grading import beyond, grade, read_measured, read_truth
+from dvhkit.phantoms.sets.catalogue import make_phantom, write_phantom
 from dvhkit.phantoms.truth_rows import TruthRow
 
 TRUTH = (

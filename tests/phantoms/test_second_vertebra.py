@@ -5,7 +5,7 @@ from functools import reduce
 import numpy as np
 import pytest
 
-from dvhkit.phantoms.phantom_set import axial_grid, voxel_centres_mm
+from dvhkit.phantoms.sets.phantom_set import axial_grid, voxel_centres_mm
 from dvhkit.phantoms.solids import rotation_about
 from dvhkit.targets.vertebra.anatomy.partition import PART_NUMBER, partition_vertebra
 from dvhkit.targets.vertebra.rules import Compartment

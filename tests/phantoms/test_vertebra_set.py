@@ -5,9 +5,9 @@ import pytest
 from shapely import Polygon
 
 from dvhkit.errors import InputError
-from dvhkit.phantoms.catalogue import make_phantom
+from dvhkit.phantoms.sets.catalogue import make_phantom
+from dvhkit.phantoms.sets.vertebra_set import compartment_name, middle_of, vertebra_set, vertebra_structures
 from dvhkit.phantoms.vertebra import CANAL_NUMBER, PART_NUMBER, THORACIC, VertebraPhantom
-from dvhkit.phantoms.vertebra_set import compartment_name, middle_of, vertebra_set, vertebra_structures
 from dvhkit.targets.vertebra.rules import Compartment
 
 

@@ -18,7 +18,14 @@ from dvhkit.model.dose import DoseType
 from dvhkit.model.plan import Prescription
 from dvhkit.phantoms.dicom.dicom_set import build_set
 from dvhkit.phantoms.dicom.modules import save
-from dvhkit.phantoms.phantom_set import PhantomDose, PhantomPlan, PhantomSet, arc_plan, axial_grid, voxel_centres_mm
+from dvhkit.phantoms.sets.phantom_set import (
+    PhantomDose,
+    PhantomPlan,
+    PhantomSet,
+    arc_plan,
+    axial_grid,
+    voxel_centres_mm,
+)
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import sphere
 

@@ -10,7 +10,7 @@ from dvhkit.findings import Level
 from dvhkit.jobs.numbers import CaseNumbers
 from dvhkit.metrics.plausible import TargetDose, Told, judge_maximum, judge_target
 from dvhkit.model.dose import DoseType
-from dvhkit.phantoms.phantom_set import voxel_centres_mm
+from dvhkit.phantoms.sets.phantom_set import voxel_centres_mm
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import sphere
 from dvhkit.readers.case import read_case

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dvhkit.cli.app import app
-from dvhkit.cli.audit_run import Asked
+from dvhkit.cli.one_plan.audit_run import Asked
 from dvhkit.errors import InputError
 from dvhkit.jobs.batch import AuditOptions
 from dvhkit.protocols.files.load import load_protocol

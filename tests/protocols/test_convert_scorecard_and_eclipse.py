@@ -6,7 +6,7 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from dvhkit.cli.protocol import protocol_app
+from dvhkit.cli.rules.protocol import protocol_app
 from dvhkit.errors import ProtocolError
 from dvhkit.protocols.converters.convert import read_any, written_as
 from dvhkit.protocols.converters.eclipse_xml import eclipse_xml, read_eclipse

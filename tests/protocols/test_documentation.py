@@ -7,7 +7,7 @@ import pytest
 
 from dvhkit.errors import Reason
 from dvhkit.metrics.expression import parse_metric
-from dvhkit.metrics.outcome_models import outcome_models
+from dvhkit.metrics.radiobiology.outcome_models import outcome_models
 from dvhkit.metrics.registry import indices, specs
 from dvhkit.protocols.files.context import load_context
 from dvhkit.protocols.files.load import list_protocols, load_protocol

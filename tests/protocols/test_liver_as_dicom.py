@@ -9,7 +9,7 @@ from dvhkit.jobs.audit import audit_case
 from dvhkit.model.dose import DoseType
 from dvhkit.model.structure import Contour, ContourKind, Structure
 from dvhkit.phantoms.dicom.dicom_set import write_set
-from dvhkit.phantoms.phantom_set import PhantomDose, PhantomSet, arc_plan, axial_grid, voxel_centres_mm
+from dvhkit.phantoms.sets.phantom_set import PhantomDose, PhantomSet, arc_plan, axial_grid, voxel_centres_mm
 from dvhkit.results.audit import Verdict
 
 SLICES_MM = np.arange(-47.5, 50, 5.0)  # 20 slices: 100 mm with half a slice beyond each end

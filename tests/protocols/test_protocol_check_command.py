@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from dvhkit.cli.protocol import protocol_app
+from dvhkit.cli.rules.protocol import protocol_app
 from dvhkit.errors import ProtocolError
 from dvhkit.protocols.files.load import load_protocol
 from dvhkit.protocols.files.rules import DoseCheck

@@ -15,8 +15,8 @@ import seg_objects as seg
 from mutations import mutants
 
 from dvhkit.errors import DvhkitError
-from dvhkit.phantoms.phantom_set import axial_grid
-from dvhkit.readers.segmentation import read_segmentation
+from dvhkit.phantoms.sets.phantom_set import axial_grid
+from dvhkit.readers.masks.segmentation import read_segmentation
 from dvhkit.targets.vertebra.labels.segments import read_segments
 
 N_MUTANTS = 400

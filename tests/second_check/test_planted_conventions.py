@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dvhkit.jobs.check_dvh import check_dvh
+from dvhkit.jobs.second_check.check_dvh import check_dvh
 
 from . import planted
 

@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dvhkit.cli.app import app
-from dvhkit.outputs.encapsulated_pdf import write_encapsulated_pdf
+from dvhkit.outputs.dicom.encapsulated_pdf import write_encapsulated_pdf
 from dvhkit.services.receiver import Listening, Receiver
 from dvhkit.services.sender import fetch, send
 from dvhkit.services.spool import Kept, Limits, Spool

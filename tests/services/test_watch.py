@@ -15,7 +15,7 @@ import pydicom
 import pytest
 from typer.testing import CliRunner
 
-from dvhkit.archive.store import open_store
+from dvhkit.archive.storage.store import open_store
 from dvhkit.cli.app import app
 from dvhkit.services.sender import send
 from dvhkit.services.spool import Kept, Limits, Spool, key_of

@@ -8,14 +8,14 @@ import SimpleITK
 import typer
 from typer.testing import CliRunner
 
-from dvhkit.cli.export import export
-from dvhkit.cli.margin import margin_app
-from dvhkit.cli.target import target_app
+from dvhkit.cli.one_plan.export import export
+from dvhkit.cli.targets.margin import margin_app
+from dvhkit.cli.targets.target import target_app
 from dvhkit.engine.dvh import compute_dvh
 from dvhkit.errors import InputError
 from dvhkit.model.dose import DoseType
 from dvhkit.phantoms.dicom.dicom_set import write_set
-from dvhkit.phantoms.phantom_set import PhantomDose, PhantomImage, PhantomSet, axial_grid
+from dvhkit.phantoms.sets.phantom_set import PhantomDose, PhantomImage, PhantomSet, axial_grid
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import Box, sphere
 from dvhkit.readers.case import read_case

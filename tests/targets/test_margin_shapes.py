@@ -17,7 +17,7 @@ from dvhkit.engine.combine import combine
 from dvhkit.engine.dvh import compute_dvh
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import Contour, Structure
-from dvhkit.phantoms.phantom_set import axial_grid
+from dvhkit.phantoms.sets.phantom_set import axial_grid
 from dvhkit.phantoms.shapes import ring_area_mm2
 from dvhkit.targets.derive.margin import Margins, grow, shrink
 

@@ -10,7 +10,7 @@ from minkowski_truth import all_points, box_points, cylinder_points, errors_mm, 
 from dvhkit.errors import GeometryError
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import Contour, Structure
-from dvhkit.phantoms.phantom_set import axial_grid
+from dvhkit.phantoms.sets.phantom_set import axial_grid
 from dvhkit.phantoms.shapes import ring_area_mm2, structure
 from dvhkit.phantoms.solids import Box, Cylinder, Ellipsoid, sphere
 from dvhkit.targets.derive.margin import Margins, grow, shrink

@@ -9,7 +9,7 @@ import SimpleITK
 
 from dvhkit.engine.dvh import compute_dvh
 from dvhkit.engine.rasterise import volume_on_grid
-from dvhkit.phantoms.phantom_set import axial_grid
+from dvhkit.phantoms.sets.phantom_set import axial_grid
 from dvhkit.readers.case import read_case
 from dvhkit.targets.regions.expression import evaluate
 

@@ -6,7 +6,7 @@ import pytest
 from dvhkit.errors import GeometryError, InputError
 from dvhkit.outputs.rt_utils_masks import from_rt_utils, read_masks, to_rt_utils, write_masks
 from dvhkit.phantoms.dicom.dicom_set import write_set
-from dvhkit.phantoms.phantom_set import PhantomImage, PhantomSet, axial_grid
+from dvhkit.phantoms.sets.phantom_set import PhantomImage, PhantomSet, axial_grid
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import Box
 from dvhkit.readers.case import read_case

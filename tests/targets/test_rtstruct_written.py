@@ -18,7 +18,7 @@ from dvhkit.errors import InputError, OutputError
 from dvhkit.model.structure import Structure
 from dvhkit.outputs.rtstruct.write import NewRoi, write_rtstruct
 from dvhkit.phantoms.dicom.dicom_set import write_set
-from dvhkit.phantoms.phantom_set import PhantomImage, PhantomSet, axial_grid
+from dvhkit.phantoms.sets.phantom_set import PhantomImage, PhantomSet, axial_grid
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import Box, sphere
 from dvhkit.readers.case import read_case

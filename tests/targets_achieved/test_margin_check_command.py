@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from dvhkit.cli.margin_check import check
+from dvhkit.cli.targets.margin_check import check
 from dvhkit.errors import InputError
 from dvhkit.jobs.audit import audit_case
 from dvhkit.jobs.numbers import CaseNumbers

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from dvhkit.cli.ctv import ctv_app
+from dvhkit.cli.vertebra.ctv import ctv_app
 from dvhkit.errors import InputError
 from dvhkit.model.structure import Structure
 from dvhkit.phantoms.dicom.dicom_set import write_set
-from dvhkit.phantoms.phantom_set import PhantomImage, PhantomSet, axial_grid
+from dvhkit.phantoms.sets.phantom_set import PhantomImage, PhantomSet, axial_grid
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import Box, sphere
 from dvhkit.readers.rtstruct import read_structures

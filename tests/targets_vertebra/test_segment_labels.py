@@ -10,11 +10,11 @@ import seg_objects as seg
 
 from dvhkit.errors import DicomReadError, InputError
 from dvhkit.model.grid import Grid
-from dvhkit.phantoms.phantom_set import axial_grid
+from dvhkit.phantoms.sets.phantom_set import axial_grid
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import sphere
 from dvhkit.phantoms.vertebra import CANAL_NUMBER, PART_NUMBER, VertebraPhantom
-from dvhkit.readers.segmentation import read_segmentation
+from dvhkit.readers.masks.segmentation import read_segmentation
 from dvhkit.targets.vertebra.anatomy.frame import mask_points_mm
 from dvhkit.targets.vertebra.anatomy.local import value_at
 from dvhkit.targets.vertebra.labels.label_maps import load_label_table

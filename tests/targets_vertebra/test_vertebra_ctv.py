@@ -7,7 +7,7 @@ import pytest
 
 from dvhkit.errors import InputError
 from dvhkit.model.structure import StructureSet
-from dvhkit.phantoms.phantom_set import axial_grid
+from dvhkit.phantoms.sets.phantom_set import axial_grid
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import sphere
 from dvhkit.phantoms.vertebra import CANAL_NUMBER, PART_NUMBER, VertebraPhantom

@@ -16,11 +16,11 @@ import seg_objects as seg
 import SimpleITK as sitk  # noqa: N813
 from typer.testing import CliRunner
 
-from dvhkit.cli.ctv import ctv_app
+from dvhkit.cli.vertebra.ctv import ctv_app
 from dvhkit.errors import InputError
 from dvhkit.outputs.pictures.letters import words_mask
 from dvhkit.phantoms.dicom.dicom_set import write_set
-from dvhkit.phantoms.phantom_set import PhantomImage, PhantomSet, axial_grid
+from dvhkit.phantoms.sets.phantom_set import PhantomImage, PhantomSet, axial_grid
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import sphere
 from dvhkit.phantoms.vertebra import CANAL_NUMBER, PART_NUMBER, VertebraPhantom

@@ -7,7 +7,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from dvhkit.errors import InputError
-from dvhkit.phantoms.phantom_set import axial_grid
+from dvhkit.phantoms.sets.phantom_set import axial_grid
 from dvhkit.phantoms.vertebra import PART_NUMBER, VertebraPhantom
 from dvhkit.targets.vertebra.labels.label_maps import LabelTableError, load_label_table, read_label_map, table_paths
 from dvhkit.targets.vertebra.labels.names import NamedPart, parse_level, parse_name, structure_name

@@ -10,7 +10,7 @@ from other_vertebra import LUMBAR_2, THORACIC_2
 
 from dvhkit.errors import GeometryError
 from dvhkit.model.grid import Grid
-from dvhkit.phantoms.phantom_set import axial_grid
+from dvhkit.phantoms.sets.phantom_set import axial_grid
 from dvhkit.phantoms.vertebra import CANAL_NUMBER, LUMBAR, PART_NUMBER, THORACIC, VertebraPhantom
 from dvhkit.targets.vertebra.anatomy import partition as vertebra_partition
 from dvhkit.targets.vertebra.anatomy.frame import find_frame, mask_points_mm

@@ -7,7 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from dvhkit.cli.ctv import ctv_app
+from dvhkit.cli.vertebra.ctv import ctv_app
 from dvhkit.errors import InputError
 
 

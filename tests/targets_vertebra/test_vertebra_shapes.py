@@ -7,7 +7,7 @@ import pytest
 from blended_vertebra import CANAL, L3, LARGE, LEVELS, RULES, SMALL, T1, T8, blended, crude
 
 from dvhkit.errors import GeometryError
-from dvhkit.phantoms.phantom_set import axial_grid
+from dvhkit.phantoms.sets.phantom_set import axial_grid
 from dvhkit.phantoms.vertebra import CERVICAL, PART_NUMBER, VertebraPhantom
 from dvhkit.targets.vertebra.anatomy.frame import mask_points_mm
 from dvhkit.targets.vertebra.anatomy.partition import partition_vertebra

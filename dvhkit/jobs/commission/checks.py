@@ -13,8 +13,8 @@ from dvhkit.errors import DvhkitError
 from dvhkit.jobs.commission.measured import through_dicom
 from dvhkit.jobs.numbers import CaseNumbers
 from dvhkit.model.case import Case
-from dvhkit.phantoms.catalogue import CataloguePhantom, make_phantom
-from dvhkit.phantoms.phantom_set import OffsetForm, PhantomSet
+from dvhkit.phantoms.sets.catalogue import CataloguePhantom, make_phantom
+from dvhkit.phantoms.sets.phantom_set import OffsetForm, PhantomSet
 from dvhkit.protocols.evaluate import evaluate_protocol
 from dvhkit.protocols.files.load import load_protocol
 from dvhkit.results.audit import Verdict

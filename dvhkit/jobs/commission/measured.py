@@ -11,9 +11,9 @@ from dvhkit.errors import DvhkitError
 from dvhkit.jobs.numbers import CaseNumbers
 from dvhkit.metrics.expression import parse_metric
 from dvhkit.model.case import Case
-from dvhkit.phantoms.catalogue import CataloguePhantom, make_phantom
 from dvhkit.phantoms.dicom.dicom_set import write_set
-from dvhkit.phantoms.phantom_set import PhantomSet
+from dvhkit.phantoms.sets.catalogue import CataloguePhantom, make_phantom
+from dvhkit.phantoms.sets.phantom_set import PhantomSet
 from dvhkit.phantoms.truth_rows import TruthRow
 from dvhkit.readers.case import read_case
 

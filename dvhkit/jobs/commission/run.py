@@ -26,7 +26,7 @@ from dvhkit.jobs.commission.known_answers import (
 from dvhkit.jobs.commission.measured import Answer, measure
 from dvhkit.jobs.commission.site_plans import plan_numbers
 from dvhkit.model.arrays import FloatArray
-from dvhkit.phantoms.linear_sets import linear_dose, linear_dose_voxel_mm
+from dvhkit.phantoms.sets.linear_sets import linear_dose, linear_dose_voxel_mm
 from dvhkit.results.commission import CommissionNumber, CommissionRecord, CommissionTest
 
 Progress = Callable[[str], None]

@@ -21,8 +21,8 @@ from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import ContourKind, Structure
+from dvhkit.outputs.dicom.in_study import PATIENT_AND_STUDY, put_in_study
 from dvhkit.outputs.files import write_bytes_whole
-from dvhkit.outputs.in_study import PATIENT_AND_STUDY, put_in_study
 from dvhkit.outputs.rtstruct.keyhole import Holes, stored_rings
 from dvhkit.outputs.rtstruct.references import Slices, complete_references
 from dvhkit.outputs.rtstruct.roi_types import DEFINED_TYPES, colour_of

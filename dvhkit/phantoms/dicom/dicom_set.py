@@ -13,7 +13,7 @@ from dvhkit.phantoms.dicom.modules import save
 from dvhkit.phantoms.dicom.plan import build_plan
 from dvhkit.phantoms.dicom.structures import build_structure_set
 from dvhkit.phantoms.dicom.uids import SetUids
-from dvhkit.phantoms.phantom_set import PhantomSet
+from dvhkit.phantoms.sets.phantom_set import PhantomSet
 
 
 def build_set(phantom: PhantomSet) -> Iterator[tuple[str, Dataset]]:

@@ -27,7 +27,7 @@ from dvhkit.phantoms.dicom.modules import (
 )
 from dvhkit.phantoms.dicom.plan import plan_sop_class
 from dvhkit.phantoms.dicom.uids import SetUids
-from dvhkit.phantoms.phantom_set import AXIAL_AXES, OffsetForm, PhantomDose, PhantomSet
+from dvhkit.phantoms.sets.phantom_set import AXIAL_AXES, OffsetForm, PhantomDose, PhantomSet
 
 
 def build_dose(phantom: PhantomSet, uids: SetUids, n: int) -> Dataset:

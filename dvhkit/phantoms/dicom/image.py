@@ -18,7 +18,7 @@ from dvhkit.phantoms.dicom.modules import (
     new_object,
 )
 from dvhkit.phantoms.dicom.uids import SetUids
-from dvhkit.phantoms.phantom_set import PhantomImage, PhantomSet
+from dvhkit.phantoms.sets.phantom_set import PhantomImage, PhantomSet
 
 # Pixels are stored unsigned, as CT scanners do.
 _INTERCEPT_HU = -1024

@@ -14,7 +14,7 @@ from pydicom.valuerep import format_number_as_ds
 from dvhkit.errors import OutputError
 from dvhkit.model.grid import Grid
 from dvhkit.phantoms.dicom.uids import SetUids, content_uid
-from dvhkit.phantoms.phantom_set import PhantomSet
+from dvhkit.phantoms.sets.phantom_set import PhantomSet
 
 # A phantom has no time: fixed, so that files are the same in every run.
 DATE = "20250101"

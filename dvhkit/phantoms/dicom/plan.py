@@ -20,7 +20,7 @@ from dvhkit.phantoms.dicom.modules import (
     reference,
 )
 from dvhkit.phantoms.dicom.uids import SetUids, content_uid
-from dvhkit.phantoms.phantom_set import PhantomPlan, PhantomSet
+from dvhkit.phantoms.sets.phantom_set import PhantomPlan, PhantomSet
 
 _ARC_STEP_DEG = 10
 # Monitor units for each Gy of beam dose: any plausible number will do, no dose is computed from it.

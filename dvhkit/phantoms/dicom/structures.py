@@ -24,7 +24,7 @@ from dvhkit.phantoms.dicom.modules import (
     reference,
 )
 from dvhkit.phantoms.dicom.uids import SetUids
-from dvhkit.phantoms.phantom_set import PhantomSet
+from dvhkit.phantoms.sets.phantom_set import PhantomSet
 
 # Retired, yet what RTReferencedStudySequence is filled with throughout.
 _DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from dvhkit.phantoms.phantom_set import PhantomSet
+from dvhkit.phantoms.sets.phantom_set import PhantomSet
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:dvhkit:phantoms")
 

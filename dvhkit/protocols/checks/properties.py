@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dvhkit.errors import NotEvaluable, Reason
-from dvhkit.metrics.biology import bed_gy, eqd2_gy
+from dvhkit.metrics.radiobiology.biology import bed_gy, eqd2_gy
 from dvhkit.protocols.facts import ImageFacts
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dvhkit.errors import GeometryError, NotEvaluable
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Structure
-from dvhkit.results.comparison import DIRECTIONS, IslandAgreement, PairComparison
+from dvhkit.results.contours.comparison import DIRECTIONS, IslandAgreement, PairComparison
 from dvhkit.targets.compare.distances import Distances, Measured, distances_between
 from dvhkit.targets.compare.islands import Island, islands_of
 from dvhkit.targets.compare.lines import compare_lines

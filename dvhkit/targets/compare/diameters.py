@@ -15,7 +15,7 @@ import shapely
 from dvhkit.engine.contours.repair import rings_of
 from dvhkit.engine.kernels.chords import longest_along, longest_inside
 from dvhkit.model.arrays import FloatArray
-from dvhkit.results.lesions import Diameters, Point
+from dvhkit.results.contours.lesions import Diameters, Point
 from dvhkit.targets.compare.flat import flat_rings
 from dvhkit.targets.compare.islands import Island, Piece
 from dvhkit.targets.compare.lines import slice_position_mm

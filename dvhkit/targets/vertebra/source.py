@@ -10,7 +10,7 @@ import numpy as np
 from dvhkit.errors import InputError
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Structure
-from dvhkit.readers.segmentation import is_dicom
+from dvhkit.readers.masks.segmentation import is_dicom
 from dvhkit.targets.vertebra.anatomy.frame import Mask, mask_points_mm
 from dvhkit.targets.vertebra.anatomy.grid import points_of, window_round
 from dvhkit.targets.vertebra.anatomy.partition import no_usual_level

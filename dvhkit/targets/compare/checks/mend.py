@@ -12,7 +12,7 @@ import shapely
 from dvhkit.engine.contours.repair import compose, rings_of
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Contour, Structure
-from dvhkit.results.contour_checks import ContourFinding
+from dvhkit.results.contours.checks import ContourFinding
 from dvhkit.targets.compare.checks.drawn import Drawn, Level, drawn_of
 from dvhkit.targets.compare.checks.outlines import TWIN_MM, is_sliver, spike_points
 from dvhkit.targets.compare.sections import sections_of

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dvhkit.findings import Level as Severity
-from dvhkit.results.contour_checks import ContourFinding
+from dvhkit.results.contours.checks import ContourFinding
 from dvhkit.targets.compare.checks.drawn import Drawn, Level
 
 # Outlines of two organs that touch are drawn across each other by about a millimetre.

@@ -11,7 +11,7 @@ import shapely
 from dvhkit.findings import Level as Severity
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import ContourKind
-from dvhkit.results.contour_checks import ContourFinding
+from dvhkit.results.contours.checks import ContourFinding
 from dvhkit.targets.compare.checks.drawn import Drawn, Level, Ring
 
 # Contours are texts rounded to a tenth of a millimetre or finer.

@@ -11,7 +11,7 @@ import shapely
 
 from dvhkit.findings import Level as Severity
 from dvhkit.model.arrays import FloatArray
-from dvhkit.results.contour_checks import ContourFinding
+from dvhkit.results.contours.checks import ContourFinding
 from dvhkit.targets.compare.checks.drawn import Drawn, Level
 from dvhkit.targets.compare.checks.outlines import SLIVER_MM2
 

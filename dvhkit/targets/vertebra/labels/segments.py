@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dvhkit.errors import InputError
-from dvhkit.readers.segmentation import Segment, Segmentation, read_segmentation
+from dvhkit.readers.masks.segmentation import Segment, Segmentation, read_segmentation
 from dvhkit.targets.vertebra.labels.label_maps import ARCH, LabelMap, LabelTable
 from dvhkit.targets.vertebra.labels.names import NamedPart, parse_level, parse_name
 from dvhkit.targets.vertebra.rules import Compartment

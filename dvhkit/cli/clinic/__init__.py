@@ -1,0 +1,1 @@
+"""Commands that receive, send and bring in."""

@@ -1,0 +1,1 @@
+"""Commands that hold drawn contours under scrutiny."""

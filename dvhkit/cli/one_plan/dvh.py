@@ -1,0 +1,141 @@
+"""`dvhkit dvh`: metrics and curves of one plan, or of many."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from dvhkit.cli.one_plan.metric_output import CsvOption, JsonOption, MetricOption, put_out, with_findings
+from dvhkit.cli.one_plan.rtdose_out import BitsOption, RtdoseOutOption, file_dose
+from dvhkit.cli.options import (
+    AcceptOption,
+    CasePath,
+    EngineOption,
+    FractionsOption,
+    ImageOption,
+    JobsOption,
+    ParquetOption,
+    RegistrationOption,
+    RtdoseOption,
+    RtplanOption,
+    RtstructOption,
+    RxOption,
+    SameFrameOption,
+    UncoveredOption,
+    acceptances,
+    look_at,
+    open_case,
+)
+from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run
+from dvhkit.errors import InputError, Reason
+
+
+def dvh(
+    path: CasePath = None,
+    roi: Annotated[
+        Optional[list[str]],  # noqa: UP045 -- typer reads it
+        typer.Option("--roi", help="Structure, by name, '#number' or expression ('Liver - GTV'); repeatable."),
+    ] = None,
+    metric: MetricOption = None,
+    json: JsonOption = None,
+    csv: CsvOption = None,
+    curves: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--curves", metavar="FILE|-", help="Write the cumulative DVHs as CSV."),
+    ] = None,
+    parquet: ParquetOption = None,
+    jobs: JobsOption = "auto",
+    rtstruct: RtstructOption = None,
+    rtdose: RtdoseOption = None,
+    rtplan: RtplanOption = None,
+    image: ImageOption = None,
+    registration: RegistrationOption = None,
+    same_frame: SameFrameOption = False,
+    rx: RxOption = None,
+    fractions: FractionsOption = None,
+    engine: EngineOption = None,
+    compare_profiles: Annotated[
+        bool, typer.Option("--compare-profiles", help="Compute with every engine profile and show the spread.")
+    ] = False,
+    uncovered: UncoveredOption = "refuse",
+    accept: AcceptOption = None,
+    rtdose_out: RtdoseOutOption = None,
+    bits: BitsOption = "32",
+    resampled: Annotated[
+        bool, typer.Option("--resampled", help="With --rtdose-out: the dose on the image's lattice.")
+    ] = False,
+) -> None:
+    r"""Compute DVHs and metrics of one plan, or of every plan in a folder.
+
+    Of many plans every row begins with case_id, and a plan that cannot be used is told with its reason. Exit code 1:
+    there is no dose that could be used, and a metric needs one; or a plan of many could not be used.
+
+    [dim]Example:[/dim]  dvhkit dvh plans/case7 --roi PTV --metric 'D95%\[Gy]' --metric 'V20Gy\[%]' --csv ptv.csv
+    """
+    from dvhkit.cli.vertebra import profile_view
+    from dvhkit.jobs.numbers import CaseNumbers
+    from dvhkit.metrics.expression import DEFAULT_METRICS, parse_metric
+    from dvhkit.outputs import records, tables
+    from dvhkit.outputs.terminal.metric_grid import metric_view
+
+    if compare_profiles:
+        profile_view.refuse_with_profiles(engine=engine, csv=csv, curves=curves)
+    metrics = [parse_metric(text) for text in (metric or DEFAULT_METRICS)]
+    looked = look_at(path, named=(rtstruct, rtdose, rtplan, image, registration, same_frame))
+    if looked.plans is not None:
+        from dvhkit.cli.many_plans import dvh_archive
+
+        looked.refuse(("--rtdose-out", rtdose_out), ("--compare-profiles", compare_profiles))
+        asked = dvh_archive.asked_of(
+            metrics,
+            rois=roi,
+            rx_gy=rx,
+            fractions=fractions,
+            engine=engine,
+            uncovered=uncovered,
+            accept=accept,
+            curves=curves,
+        )
+        targets = dvh_archive.Targets(json=json, csv=csv, curves=curves, parquet=parquet)
+        raise typer.Exit(dvh_archive.measure_archive(looked.plans, asked, jobs, targets))
+    case = open_case(
+        path,
+        rtstruct=rtstruct,
+        rtdose=rtdose,
+        rtplan=rtplan,
+        image=image,
+        registration=registration,
+        same_frame=same_frame,
+        rx_gy=rx,
+        fractions=fractions,
+        dose="if usable",
+        index=looked.index,
+    )
+    announce_first_run()
+    if compare_profiles:
+        profile_view.show_profiles(profile_view.compare_profiles(case, roi, metrics, uncovered=uncovered), json)
+        return
+    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accepted=[a.code for a in acceptances(accept)])
+    regions = [numbers.region(name) for name in roi] if roi else numbers.every_roi()
+    if not regions:
+        raise InputError(
+            "the structure set holds no structure.", remedy="Export it again, or name another: --rtstruct."
+        )
+    numbers.prepare(regions)
+    rows = [numbers.metric(region, m) for region in regions for m in metrics]
+    findings = numbers.findings()
+    drawn = tables.curves_csv([numbers.curve(region) for region in regions]) if curves else ""
+    if rtdose_out is not None:
+        file_dose(numbers, regions, rtdose_out, bits=bits, resampled=resampled)
+    if parquet is not None:
+        from dvhkit.cli.many_plans.dvh_archive import write_rows
+
+        write_rows(parquet, [(case.label, row) for row in rows])
+    put_out(
+        (*metric_view(rows), *tables.findings_panels(findings)),
+        json=(json, with_findings(records.metrics_document(rows), findings)),
+        texts=[(csv, tables.metrics_csv(rows)), (curves, drawn)],
+    )
+    if any(row.reason_code == Reason.NO_DOSE for row in rows):
+        raise typer.Exit(EXIT_NOT_MET)

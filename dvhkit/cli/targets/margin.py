@@ -1,0 +1,153 @@
+"""`dvhkit margin`: grow and shrink structures, rings and walls, and check margins that were drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dvhkit.cli.options import CasePath, ImageOption, RtstructOption
+from dvhkit.cli.targets.derived import (
+    AddOption,
+    AwayOption,
+    BarrierOption,
+    HolesOption,
+    InsideOption,
+    JsonOption,
+    MarginOption,
+    NameOption,
+    OutOption,
+    RoiOption,
+    TypeOption,
+    finish,
+    limits_of,
+    margins_of,
+    opened,
+)
+from dvhkit.cli.targets.margin_check import check
+
+margin_app = typer.Typer(
+    name="margin",
+    help="Grow and shrink structures, make rings and walls; check margins that were drawn.",
+    no_args_is_help=True,
+)
+margin_app.command()(check)
+
+
+@margin_app.command()
+def grow(
+    path: CasePath = None,
+    roi: RoiOption = "",
+    margin: MarginOption = "",
+    out: OutOption = Path("RTSTRUCT_derived.dcm"),
+    name: NameOption = None,
+    rt_type: TypeOption = "",
+    inside: InsideOption = None,
+    away_from: AwayOption = None,
+    barrier: BarrierOption = None,
+    add: AddOption = False,
+    holes: HolesOption = "keyhole",
+    json: JsonOption = None,
+    rtstruct: RtstructOption = None,
+    image: ImageOption = None,
+) -> None:
+    """Grow a structure by a margin and write the result as RTSTRUCT.
+
+    The margin starts from the contours and is true to a tenth of a millimetre in every direction: the Minkowski sum
+    with an ellipsoid of six semi-axes, as planning systems define it. The structure set that is there is not touched.
+
+    [dim]Example:[/dim]  dvhkit margin grow plans/case7 --roi GTV --margin L=5,R=7,A=6,P=8,S=9,I=10 --name CTV --out rs.dcm
+    """  # noqa: E501 -- help shows the example on one line
+    from dvhkit.targets.derive.crop import crop
+    from dvhkit.targets.derive.margin import grow as grown
+
+    case, source = opened(path, rtstruct, image, roi)
+    margins = margins_of(margin)
+    limits = limits_of(case, inside, away_from, barrier)
+    made = grown(source.structure, margins, image=case.image)
+    made = crop(made, limits, source=source.structure, image=case.image) if limits else made
+    finish(case, source, made, out=out, name=name, rt_type=rt_type, add=add, holes=holes, json=json)
+
+
+@margin_app.command()
+def shrink(
+    path: CasePath = None,
+    roi: RoiOption = "",
+    margin: MarginOption = "",
+    out: OutOption = Path("RTSTRUCT_derived.dcm"),
+    name: NameOption = None,
+    rt_type: TypeOption = "",
+    add: AddOption = False,
+    holes: HolesOption = "keyhole",
+    json: JsonOption = None,
+    rtstruct: RtstructOption = None,
+    image: ImageOption = None,
+) -> None:
+    """Shrink a structure by a margin and write the result as RTSTRUCT.
+
+    [dim]Example:[/dim]  dvhkit margin shrink plans/case7 --roi BODY --margin 3mm --name Body-3mm --out rs.dcm
+    """
+    from dvhkit.targets.derive.margin import shrink as shrunk
+
+    case, source = opened(path, rtstruct, image, roi)
+    made = shrunk(source.structure, margins_of(margin), image=case.image)
+    finish(case, source, made, out=out, name=name, rt_type=rt_type, add=add, holes=holes, json=json)
+
+
+@margin_app.command()
+def ring(
+    path: CasePath = None,
+    roi: RoiOption = "",
+    margin: MarginOption = "",
+    gap: Annotated[
+        str, typer.Option("--gap", metavar="MM", help="How far from the structure the ring begins; spelt as --margin.")
+    ] = "0",
+    out: OutOption = Path("RTSTRUCT_derived.dcm"),
+    name: NameOption = None,
+    rt_type: TypeOption = "",
+    inside: InsideOption = None,
+    away_from: AwayOption = None,
+    add: AddOption = False,
+    holes: HolesOption = "keyhole",
+    json: JsonOption = None,
+    rtstruct: RtstructOption = None,
+    image: ImageOption = None,
+) -> None:
+    """Make a ring (shell) round a structure, from a gap to a margin, and write it as RTSTRUCT.
+
+    [dim]Example:[/dim]  dvhkit margin ring plans/case7 --roi PTV --gap 5 --margin 20 --inside BODY:3 --name Ring --out rs.dcm
+    """  # noqa: E501 -- help shows the example on one line
+    from dvhkit.targets.derive.crop import crop
+    from dvhkit.targets.derive.shell import ring as ring_of
+
+    case, source = opened(path, rtstruct, image, roi)
+    limits = limits_of(case, inside, away_from, None)
+    made = ring_of(source.structure, margins_of(margin), gap=margins_of(gap), image=case.image)
+    made = crop(made, limits, image=case.image) if limits else made
+    finish(case, source, made, out=out, name=name, rt_type=rt_type, add=add, holes=holes, json=json)
+
+
+@margin_app.command()
+def wall(
+    path: CasePath = None,
+    roi: RoiOption = "",
+    margin: MarginOption = "",
+    out: OutOption = Path("RTSTRUCT_derived.dcm"),
+    name: NameOption = None,
+    rt_type: TypeOption = "",
+    add: AddOption = False,
+    holes: HolesOption = "keyhole",
+    json: JsonOption = None,
+    rtstruct: RtstructOption = None,
+    image: ImageOption = None,
+) -> None:
+    """Make the inner wall of a structure, as thick as the margin, and write it as RTSTRUCT.
+
+    [dim]Example:[/dim]  dvhkit margin wall plans/case7 --roi Rectum --margin 3 --name Rectum_Wall --out rs.dcm
+    """
+    from dvhkit.targets.derive.shell import wall as wall_of
+
+    case, source = opened(path, rtstruct, image, roi)
+    made = wall_of(source.structure, margins_of(margin), image=case.image)
+    finish(case, source, made, out=out, name=name, rt_type=rt_type, add=add, holes=holes, json=json)

@@ -1,0 +1,211 @@
+"""`dvhkit target`: targets by recipe, and structures by expression."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from dvhkit.cli.options import CasePath, ImageOption, RtstructOption, open_case
+from dvhkit.cli.streams import announce_first_run, out_console
+from dvhkit.cli.targets.derived import (
+    AddOption,
+    HolesOption,
+    JsonOption,
+    NameOption,
+    OutOption,
+    TypeOption,
+    write_derived,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dvhkit.model.case import Case
+    from dvhkit.model.structure import Structure
+
+target_app = typer.Typer(name="target", help="Make targets by recipe or by expression.", no_args_is_help=True)
+
+
+@target_app.command("list")
+def list_() -> None:
+    """List the shipped recipes.
+
+    [dim]Example:[/dim]  dvhkit target list
+    """
+    from rich.table import Table
+
+    from dvhkit.targets.derive.recipe_file import load_recipe, recipe_paths
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("ID", "Version", "Title"):
+        table.add_column(heading, overflow="fold")
+    for name in recipe_paths():
+        recipe = load_recipe(name)
+        table.add_row(recipe.id, recipe.version, recipe.title)
+    out_console().print(table)
+
+
+@target_app.command()
+def show(
+    recipe: Annotated[str, typer.Argument(metavar="ID|FILE", help="A shipped recipe's ID, or a YAML file.")],
+) -> None:
+    """Show what a recipe makes, by which margins, and where each number comes from.
+
+    [dim]Example:[/dim]  dvhkit target show ning2023-imrt
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    from dvhkit.targets.derive.recipe_file import load_recipe
+
+    found = load_recipe(recipe)
+    console = out_console()
+    console.print(Text(f"{found.id} version {found.version}: {found.title}", style="bold"))
+    if found.summary:
+        console.print(Text(found.summary))
+    for step in found.steps:
+        names = dict.fromkeys(name for _, name in step.margins)
+        kept = f", kept inside {step.inside}" if step.inside else ""
+        console.print(Text(f"  {step.name} = {step.base} + {' / '.join(names)}{kept}"))
+    table = Table(box=None, pad_edge=False)
+    for heading in ("Setting", "Default", "Range", "What", "Source", "Status"):
+        table.add_column(heading, overflow="fold")
+    for s in found.settings:
+        low, high = ("" if v is None else f"{v:g}" for v in (s.low, s.high))
+        bounds = f"{low} to {high} mm" if high else f"{low} mm or more"
+        bounds += f" ({s.allowed_low:g} at discretion)" if s.allowed_low is not None else ""
+        table.add_row(*(Text(c) for c in (s.name, f"{s.default:g} mm", bounds, s.title, s.source, s.status)))
+    console.print(table)
+    for source in found.sources:
+        console.print(Text(source))
+
+
+@target_app.command()
+def make(
+    path: CasePath = None,
+    recipe: Annotated[str, typer.Option("--recipe", metavar="ID|FILE", help="See `dvhkit target list`.")] = "",
+    gtv: Annotated[
+        Optional[list[str]],  # noqa: UP045 -- typer reads it
+        typer.Option(
+            "--gtv", metavar="ROI", help="The lesion; repeat it for the phases of a 4D series (makes an ITV)."
+        ),
+    ] = None,
+    role: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--role", metavar="ROLE=ROI", help="A structure for another role, such as bone=Femur_L."),
+    ] = None,
+    settings: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--set", metavar="NAME=MM", help="A margin instead of the recipe's default, such as margin=4."),
+    ] = None,
+    out: OutOption = Path("RTSTRUCT_targets.dcm"),
+    add: AddOption = False,
+    holes: HolesOption = "keyhole",
+    json: JsonOption = None,
+    rtstruct: RtstructOption = None,
+    image: ImageOption = None,
+) -> None:
+    """Make the chain of targets that a recipe calls for, say what was done, and write it as RTSTRUCT.
+
+    [dim]Example:[/dim]  dvhkit target make plans/case7 --recipe ning2023-robotic --gtv GTV --set margin=3 --out rs.dcm
+    """
+    from dvhkit.errors import InputError
+    from dvhkit.targets.derive.margin import Derived
+    from dvhkit.targets.derive.recipe import itv_of, make_targets
+    from dvhkit.targets.derive.recipe_file import load_recipe
+
+    if not recipe:
+        raise InputError("no recipe is named.", remedy="Name it with --recipe; `dvhkit target list` shows them.")
+    found = load_recipe(recipe)
+    chosen = _numbers(settings or [])
+    case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
+    announce_first_run()
+    lesions = [_drawn(case, name) for name in gtv or ()]
+    roles = {key: _region(case, name) for key, name in _pairs(role or [], "--role", "bone=Femur_L")}
+    first = []
+    if lesions:
+        itv = itv_of(lesions)
+        roles["gtv"] = itv.structure if len(lesions) > 1 else lesions[0]
+        # The phases are kept beside their union; a copy of the whole set has them already.
+        phases = [] if add else [Derived(structure=s, how="") for s in lesions]
+        first = [*phases, itv] if len(lesions) > 1 else []
+    made = make_targets(found, roles, settings=chosen, image=case.image)
+    write_derived(
+        case,
+        [*first, *made],
+        source_structures=[] if len(first) > 1 else [Derived(structure=s, how="") for s in lesions],
+        out=out,
+        add=add,
+        holes=holes,
+        json=json,
+    )
+
+
+@target_app.command()
+def derive(
+    path: CasePath = None,
+    expression: Annotated[
+        str, typer.Option("--expr", metavar="EXPR", help="Such as 'Liver - GTV' or 'PTV - (SpinalCanal + 3mm)'.")
+    ] = "",
+    name: NameOption = None,
+    rt_type: TypeOption = "",
+    out: OutOption = Path("RTSTRUCT_derived.dcm"),
+    add: AddOption = False,
+    holes: HolesOption = "keyhole",
+    json: JsonOption = None,
+    rtstruct: RtstructOption = None,
+    image: ImageOption = None,
+) -> None:
+    r"""Make a structure out of others by an expression and write it as RTSTRUCT.
+
+    Signs: - without, | together, & shared; + 3mm grown, - 3mm shrunk, + \[L=5,R=7,A=6,P=8,S=9,I=10] by direction.
+
+    [dim]Example:[/dim]  dvhkit target derive plans/case7 --expr '(PTV + 20mm) - (PTV + 5mm)' --name Ring --out rs.dcm
+    """
+    from dataclasses import replace
+
+    from dvhkit.errors import InputError
+    from dvhkit.targets.regions.expression import evaluate
+
+    if not expression.strip():
+        raise InputError("no expression is given.", remedy="Give it with --expr, such as --expr 'Liver - GTV'.")
+    case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
+    announce_first_run()
+    made = evaluate(expression, case.structures, image=case.image, name=name)
+    made = replace(made, structure=replace(made.structure, number=-1, rt_roi_type=rt_type.upper()))
+    write_derived(case, [made], source_structures=[], out=out, add=add, holes=holes, json=json)
+
+
+def _region(case: Case, text: str) -> Structure:
+    from dvhkit.targets.regions.expression import evaluate
+
+    return evaluate(text, case.structures, image=case.image).structure
+
+
+def _drawn(case: Case, text: str) -> Structure:
+    from dvhkit.errors import InputError
+
+    found = _region(case, text)
+    if found.is_empty:
+        raise InputError(f"{text} has no contours that bound an area.", remedy="Name a lesion that is drawn.")
+    return found
+
+
+def _numbers(settings: Sequence[str]) -> dict[str, float]:
+    from dvhkit.targets.derive.margin import parse_margins
+
+    return {name: parse_margins(value).greatest_mm for name, value in _pairs(settings, "--set", "margin=5")}
+
+
+def _pairs(texts: Sequence[str], option: str, example: str) -> list[tuple[str, str]]:
+    from dvhkit.errors import InputError
+
+    found = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise InputError(f"{option} {text!r} cannot be used.", remedy=f"Write it as {option} {example}.")
+        found.append((name.strip(), value.strip()))
+    return found

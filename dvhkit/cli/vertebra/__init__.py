@@ -1,0 +1,1 @@
+"""Commands that draw vertebral and bone CTVs."""

@@ -1,0 +1,1 @@
+"""What comes in from the clinic and what is filed back."""

@@ -1,0 +1,1 @@
+"""Contours compared, checked, graded, measured."""

@@ -1,0 +1,1 @@
+"""A planning system's DVH held against ours."""

@@ -1,0 +1,1 @@
+"""Biological doses and models of outcome."""

@@ -1,0 +1,1 @@
+"""DICOM objects beside structure sets."""

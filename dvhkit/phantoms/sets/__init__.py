@@ -1,0 +1,1 @@
+"""Phantom sets by name."""
