@@ -15,7 +15,7 @@ from dvhkit.protocols.checks.applies import (
 )
 from dvhkit.protocols.checks.dose_rules import dose_rows, ladder_rows
 from dvhkit.protocols.checks.joint import with_joint_rows
-from dvhkit.protocols.checks.margins import expected_margin, margin_pairs
+from dvhkit.protocols.checks.margins import margin_rows
 from dvhkit.protocols.checks.plan_words import in_words, judged_words, plan_texts, plan_values
 from dvhkit.protocols.checks.prescription_rules import prescription_rows
 from dvhkit.protocols.checks.properties import dose_value, image_value
@@ -45,7 +45,6 @@ from dvhkit.protocols.verdict import (
     LENGTH_ATOL_MM,
     decided_row,
     hold_back,
-    margin_row,
     plain_row,
     withheld_reason,
     withheld_row,
@@ -174,7 +173,7 @@ class _Judge:
         elif isinstance(check, LadderCheck):
             yield from ladder_rows(rule, check, self.protocol, self.facts)
         elif isinstance(check, MarginCheck):
-            yield from self._margin_rows(rule, check)
+            yield from margin_rows(rule, check, self.protocol, self.facts)
         elif isinstance(check, ContainmentCheck):
             yield from self._containment_rows(rule, check)
         else:
@@ -194,19 +193,6 @@ class _Judge:
             yield from prescription_rows(rule, check, self.protocol, self.facts)
         else:
             yield decided_row(rule, self._context_number(check))
-
-    def _margin_rows(self, rule: Rule, check: MarginCheck) -> Iterator[RuleResult]:
-        facts = self.facts
-        if not isinstance(facts, MarginFacts):
-            raise NotEvaluable("drawn margins are not yet evaluable.", reason=Reason.NOT_IMPLEMENTED)
-        for inner, outer in margin_pairs(check, self.protocol, facts.structures()):
-            roi = f"{inner} to {outer}"
-            fact = facts.margin(inner, outer, expected_margin(rule.goal, check.direction))
-            if fact.verdict is Verdict.FAIL and rule.variation is not None:
-                allowed = facts.margin(inner, outer, expected_margin(rule.variation, check.direction))
-                if allowed.verdict is Verdict.PASS:
-                    fact = replace(fact, verdict=Verdict.VARIATION)
-            yield hold_back(margin_row(rule, roi, fact), rule)
 
     def _containment_rows(self, rule: Rule, check: ContainmentCheck) -> Iterator[RuleResult]:
         """Yield a row for each target; a failure names the pair and the place."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dvhkit.metrics.expression import Metric, parse_metric
+from dvhkit.model.roi_kinds import OUTER_KINDS
 from dvhkit.protocols.checks.applies import is_convertible
 from dvhkit.protocols.checks.limits import Limit, parse_by_volume, parse_limit, parse_words
 from dvhkit.protocols.checks.plan_words import WORDS
@@ -41,8 +42,6 @@ from dvhkit.yaml_text import Place
 if TYPE_CHECKING:
     from dvhkit.protocols.files.schema import ProtocolModel, RuleModel, StructureModel
 
-# What may be drawn round each kind of target.
-OUTER_KINDS = {"GTV": ("CTV", "ITV", "PTV"), "CTV": ("ITV", "PTV"), "ITV": ("PTV",), "PTV": ("EXTERNAL",)}
 _CONTEXT_TYPES: dict[str, type | tuple[type, ...]] = {"bool": bool, "number": (int, float), "text": str}
 
 

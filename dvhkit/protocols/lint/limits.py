@@ -9,6 +9,7 @@ from itertools import combinations
 
 from dvhkit.findings import Finding, Level
 from dvhkit.metrics.expression import Metric
+from dvhkit.model.roi_kinds import TARGET_KINDS
 from dvhkit.protocols.checks.limits import Limit
 from dvhkit.protocols.files.rules import DoseCheck, MarginCheck, Protocol, Rule
 from dvhkit.protocols.naming.organs import Organ, find_organ, is_target
@@ -25,7 +26,6 @@ _MOST_GY_PER_FRACTION = 60.0
 _WIDEST_VARIATION = 1.5
 # Shares of a volume: 1 is ideal and the most there is.
 _AT_MOST_ONE = ("CI_Paddick", "Selectivity_Lomax")
-_TARGET_TYPES = ("GTV", "CTV", "ITV", "PTV")
 
 
 def variation(rule: Rule) -> Iterator[tuple[Level, str, str]]:
@@ -263,7 +263,7 @@ def _name(rule: Rule) -> str:
 
 def _is_target(rule: Rule) -> bool:
     structure = rule.structure
-    return structure is not None and (structure.rt_roi_type in _TARGET_TYPES or is_target(structure.name))
+    return structure is not None and (structure.rt_roi_type in TARGET_KINDS or is_target(structure.name))
 
 
 def _organ(rule: Rule) -> Organ | None:
