@@ -27,9 +27,9 @@ from dvhkit.model.dvh import DOSE_EQUALITY_RTOL
 from dvhkit.protocols.evaluate import MarginFact
 from dvhkit.protocols.facts import ContainmentFact, PairFact
 from dvhkit.protocols.files.load import Protocol
-from dvhkit.protocols.files.rules import StructureSelector
 from dvhkit.protocols.naming.regions import Grown, Region, RoiRef, is_expression, parse_region
 from dvhkit.protocols.naming.select import select
+from dvhkit.protocols.naming.selector import StructureSelector
 from dvhkit.protocols.verdict import withheld_reason
 from dvhkit.results.audit import Curve, MarginMap, MetricResult, Verdict
 

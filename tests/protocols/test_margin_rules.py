@@ -4,7 +4,7 @@ import pytest
 
 from dvhkit.errors import Reason
 from dvhkit.protocols.checks.limits import parse_limit
-from dvhkit.protocols.checks.margins import expected_margin
+from dvhkit.protocols.checks.margin import expected_margin
 from dvhkit.protocols.evaluate import MarginFact, StructureFact, evaluate_protocol
 from dvhkit.protocols.facts import PairFact
 from dvhkit.protocols.files.load import load_protocol

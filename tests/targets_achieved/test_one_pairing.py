@@ -58,7 +58,7 @@ def test_every_name_of_the_body_bounds_a_target(name):
 
 def test_the_surest_body_counts_and_a_rind_is_none():
     typed = replace(ball("Contour1", 8, 26), rt_roi_type="EXTERNAL")
-    named, skin = replace(ball("Body", 7, 26), rt_roi_type=""), rind("Skin", 25, 22)
+    named, skin = replace(ball("Body", 7, 26), rt_roi_type=""), rind("Skin", 25, 23)
     assert bodies_of([skin]) == []
     assert bodies_of([skin, named]) == [named]
     assert bodies_of([replace(ball("Skin", 9, 25), rt_roi_type="ORGAN"), named, typed]) == [typed]
