@@ -192,8 +192,16 @@ class CaseNumbers(StatedFacts):
             if stored.roi_number == region.number and once.issuperset(stored.excluded_numbers)
         ]
 
+    def made(self) -> list[Region]:
+        """Return what was measured that is no ROI of the file: expressions, margins."""
+        return [region for region in self._dvhs if not isinstance(region, RoiRef)]
+
     def plain_dvh(self, structure: Structure) -> Dvh:
-        """Return the DVH of contours without its bands, anew: for looking at a structure on the way."""
+        """Return the DVH of contours for looking at them on the way: without bands, unless it is there already."""
+        region = RoiRef(structure.number, structure.name)
+        known = self._dvhs.get(region)
+        if known is not None and self.structure(region) is structure:
+            return known
         return self._compute(structure, with_band=False)
 
     def _compute(self, structure: Structure, *, with_band: bool = True) -> Dvh:
