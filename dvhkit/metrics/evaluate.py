@@ -12,6 +12,7 @@ from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.metrics.expression import Metric, parse_metric
 from dvhkit.metrics.measurement import MAX_UNCOVERED_FRAC, Measurement, Uncovered, in_effect
 from dvhkit.metrics.plan_indices.index_value import Around, index_value
+from dvhkit.metrics.plan_indices.surface_error import off_by_error
 from dvhkit.metrics.prescribed import PrescriptionChoice, the_prescription
 from dvhkit.metrics.registry import Dimension, IndexSpec, MetricSpec, index_spec, spec
 from dvhkit.model.dvh import PEAKS, Dvh
@@ -81,7 +82,7 @@ def evaluate_metric(
         in_peaks += [replace(variant, reading="") for variant in in_peaks]
     banded = with_band(row, others, [ask.answer(variant) for variant in in_peaks])
     if index is not None:
-        return _within(banded, metric, index)
+        return _within(_off_by_error(banded, [ask.answer(other) for other in off_by_error(dvh)]), metric, index)
     return _widened(banded, metric, dvh, prescription) if metric.effect is None else banded
 
 
@@ -152,6 +153,14 @@ def with_band(
     note = row.note if lacking is None else "; ".join(filter(None, (row.note, f"as the slices are read, {lacking}")))
     code = next((other.reason_code for other in others if other.value is None), None)
     return replace(row, low=min(values) + min(changes), high=max(values) + max(changes), note=note, band_open_code=code)
+
+
+def _off_by_error(row: MetricResult, others: Sequence[MetricResult]) -> MetricResult:
+    """Return the row with its band widened by what the engine's own error changes."""
+    if row.value is None or row.low is None or row.high is None:
+        return row
+    changes = [0.0, *(other.value - row.value for other in others if other.value is not None)]
+    return replace(row, low=row.low + min(changes), high=row.high + max(changes))
 
 
 def _within(row: MetricResult, metric: Metric, index: IndexSpec) -> MetricResult:

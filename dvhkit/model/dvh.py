@@ -113,10 +113,12 @@ class Dvh:
         the length of half the structure over that of the part, or of the rest if that is smaller.
         """
         whole = self.covered_cc
-        if whole <= 0:
-            return self.dose_error_gy
-        part = min(part_cc, whole - part_cc) / whole
-        return self.dose_error_gy * float((0.5 / min(0.5, max(part, _LEAST_PART_FRAC))) ** (1.0 / 3.0))
+        return float(self.errors_gy(np.array(part_cc / whole))) if whole > 0 else self.dose_error_gy
+
+    def errors_gy(self, part_frac: FloatArray) -> FloatArray:
+        """Return `error_gy` of the doses that part these shares of the structure from the rest."""
+        part = np.clip(np.minimum(part_frac, 1.0 - part_frac), _LEAST_PART_FRAC, 0.5)
+        return np.asarray(self.dose_error_gy * (0.5 / part) ** (1.0 / 3.0))
 
     @property
     def mean_gy(self) -> float:

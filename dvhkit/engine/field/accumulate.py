@@ -18,6 +18,7 @@ from dvhkit.engine.lattice import Lattice, dose_lattice, end_halves_mm, rim_mm, 
 from dvhkit.engine.options import DoseEnd, EngineOptions
 from dvhkit.engine.solid.links import Links
 from dvhkit.engine.solid.solid import Solid, ends_alike, mended
+from dvhkit.engine.solid.tremor import tremor_mm
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray, frozen_array
 from dvhkit.model.dose import Dose
@@ -255,6 +256,10 @@ class _Task:
         dose_gy, part_mm3 = atoms(self._hist, field.low_gy, field.high_gy, self._extremes)
         covered = totals[1] > 0
         off_mm = _SURFACE_ERROR_FRAC * solid.usual_gap_mm + chords_mm(solid.stack)
+        steep = float(totals[2] / totals[1]) if covered else 0.0
+        tremor = tremor_mm(solid.stack, solid.runs)
+        # Each slice trembles on its own; half of what is left over all of them moves the dose to a part.
+        mean_mm = off_mm + 0.5 * tremor / solid.stack.n_planes**0.5
         dvh = Dvh(
             roi=solid.stack.name,
             dose_gy=dose_gy,
@@ -264,12 +269,12 @@ class _Task:
             max_gy=float(self._extremes[1]) if covered else None,
             findings=solid.findings,
             volume_error_cc=off_mm * _surface_mm2(solid) / 1000.0,
-            dose_error_gy=off_mm * float(totals[2] / totals[1]) if covered else 0.0,
+            dose_error_gy=mean_mm * steep,
         )
         if field is _NO_DOSE:
             return dvh
         if self._inside_gy is not None:
-            dvh = bounded(dvh, solid, self._met_gy, self._inside_gy)
+            dvh = bounded(dvh, solid, self._met_gy, self._inside_gy, drawn_off_gy=2.0 * tremor * steep)
         return (
             dvh if dvh.uncovered_frac <= _OUTSIDE_FRAC else replace(dvh, findings=(*dvh.findings, _outside_grid(dvh)))
         )

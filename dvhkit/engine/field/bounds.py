@@ -69,21 +69,22 @@ def ends_cc(solid: Solid) -> tuple[float, float]:
     return max(less, 0.0) / 1000.0, max(more, 0.0) / 1000.0
 
 
-def bounded(dvh: Dvh, solid: Solid, met_gy: FloatArray, inside_gy: FloatArray) -> Dvh:
+def bounded(dvh: Dvh, solid: Solid, met_gy: FloatArray, inside_gy: FloatArray, *, drawn_off_gy: float) -> Dvh:
     """Return the DVH with bounds of its extremes: what was drawn for certain, and where outlines meet if carried on.
 
     `met_gy` (planes, 2): least and greatest dose on each plane's outlines; inf and -inf where there is none.
-    `inside_gy`: the same of each plane's sections, outlines included.
+    `inside_gy`: the same of each plane's sections, outlines included. `drawn_off_gy`: what the dose changes over as
+    far as a hand that trembled may have drawn beside the surface.
     """
     if dvh.min_gy is None or dvh.max_gy is None:
         return dvh
-    z, error = solid.stack.offsets_mm, dvh.error_gy(0.0)
+    z, error = solid.stack.offsets_mm, dvh.error_gy(0.0) + drawn_off_gy
     runs = [slice(*run) for run in solid.runs.bounds]
     lowest = min(-_highest_ridge(z[run], -met_gy[run, 0]) for run in runs)
     highest = max(_highest_ridge(z[run], met_gy[run, 1]) for run in runs)
     # A section belongs to the structure: what it meets bounds the extremes, as exactly as it was drawn.
-    drawn_low = min(float(inside_gy[:, 0].min()) + dvh.dose_error_gy, dvh.max_gy)
-    drawn_high = max(float(inside_gy[:, 1].max()) - dvh.dose_error_gy, dvh.min_gy)
+    drawn_low = min(float(inside_gy[:, 0].min()) + dvh.dose_error_gy + drawn_off_gy, dvh.max_gy)
+    drawn_high = max(float(inside_gy[:, 1].max()) - dvh.dose_error_gy - drawn_off_gy, dvh.min_gy)
     return replace(
         dvh,
         min_bounds_gy=(max(0.0, min(lowest, dvh.min_gy - error)), max(dvh.min_gy, drawn_low)),

@@ -24,6 +24,8 @@ _JUMP_FRAC = 0.5
 _OPPOSITE_FRAC = 0.3
 # A wall that changes its thickness by less than this share is upright.
 _CHANGES_FRAC = 0.05
+# So many sections tell a quadratic, and nothing of whether the solid is one.
+_FEW_PLANES = 4
 # A rounded end holds about two thirds of the prism of its height.
 _ROUND_FRAC = 2.0 / 3.0
 
@@ -93,7 +95,7 @@ class _Drawn:
 
 
 @lru_cache(maxsize=32)
-def _drawn(stack: PlaneStack, runs: Runs) -> _Drawn:
+def as_drawn(stack: PlaneStack, runs: Runs) -> _Drawn:
     """Return what all readings of the same outlines share."""
     n_rings = len(stack.ring_start) - 1
     x, y, size, own_rho2, full_rho2 = (np.empty(n_rings) for _ in range(5))
@@ -121,14 +123,14 @@ def _drawn(stack: PlaneStack, runs: Runs) -> _Drawn:
 
 @lru_cache(maxsize=32)
 def _usual_reaches(stack: PlaneStack, runs: Runs) -> tuple[FloatArray, list[tuple[FloatArray, NDArray[np.int64]]]]:
-    drawn = _drawn(stack, runs)
+    drawn = as_drawn(stack, runs)
     rho2 = np.where(drawn.wall_mm > 0, drawn.wall_mm**2, drawn.own_rho2)
     return rho2, _reaches(stack, runs, rho2)
 
 
 def _reaches(stack: PlaneStack, runs: Runs, rho2: FloatArray) -> list[tuple[FloatArray, NDArray[np.int64]]]:
     """Return how far rings that end reach upwards and downwards by their shape, and after which rule."""
-    drawn, n_rings = _drawn(stack, runs), len(rho2)
+    drawn, n_rings = as_drawn(stack, runs), len(rho2)
     ring_plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
     gap_below, gap_above = gaps_mm(stack, runs)
     found = []
@@ -147,7 +149,7 @@ def _reaches(stack: PlaneStack, runs: Runs, rho2: FloatArray) -> list[tuple[Floa
 
 def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: FloatArray | None = None) -> Links:
     """Return how the rings go on under `options`; `rho2` stands for the squared half-thicknesses where it is known."""
-    drawn, n_rings = _drawn(stack, runs), len(stack.ring_start) - 1
+    drawn, n_rings = as_drawn(stack, runs), len(stack.ring_start) - 1
     if rho2 is None:
         rho2, reaches = _usual_reaches(stack, runs)
     else:
@@ -157,16 +159,19 @@ def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: Floa
     gap_below, gap_above = gaps_mm(stack, runs)
     scale_below, scale_above = options.flat_scale
     ends = ((drawn.above, gap_above, scale_above), (drawn.below, gap_below, scale_below))
+    few = np.isin(ring_plane, _of_few_planes(runs))
     for (onward, gap, scale), shape in zip(ends, reaches, strict=True):
         height, order = shape
         if options.end_cap is not EndCap.SHAPE:
             flat = _flat_caps_mm(runs, options, gap)[ring_plane]
             height, order = np.where(onward == -1, flat, 0.0), np.zeros(n_rings, np.int64)
-        # A ring that stands alone is a slice of something: no reading may leave nothing of it, or twice as much.
+        # A ring that stands alone is a slice of something: no reading may leave nothing of it, or twice as much; but
+        # one that is moved keeps its thickness.
         alone = (drawn.above == -1) & (drawn.below == -1)
-        flat_scale = np.where(alone, min(1.5, max(0.5, scale)), scale)
+        moved = scale_below + scale_above == 2.0
+        flat_scale = np.where(alone & (not moved), min(1.5, max(0.5, scale)), scale)
         is_round = (order == 2) | (order == 3)
-        stretch = np.where(is_round, options.round_stretch, 1.0)
+        stretch = np.where(is_round, np.where(few, 0.5 + 0.5 * scale, options.round_stretch), 1.0)
         scaled = height * np.where(is_round, stretch, flat_scale)
         sides += [np.minimum(scaled, gap[ring_plane]), order, stretch]
     return Links(
@@ -276,6 +281,11 @@ def ring_moments(stack: PlaneStack) -> tuple[FloatArray, FloatArray, FloatArray]
     )
     xy = np.add.reduceat((x * y2 + 2 * x * y + 2 * x2 * y2 + x2 * y) * cross, starts) / (24 * area) - mx * my
     return xx, yy, xy
+
+
+def _of_few_planes(runs: Runs) -> list[int]:
+    """Return the planes of short runs: how round they end is known little better than where a flat end lies."""
+    return [n for first, stop in runs.bounds if stop - first <= _FEW_PLANES for n in range(first, stop)]
 
 
 def _flat_caps_mm(runs: Runs, options: EngineOptions, gap_mm: FloatArray) -> FloatArray:

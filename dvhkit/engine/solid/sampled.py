@@ -63,7 +63,8 @@ def mended_solid(solid: Solid) -> Solid:
     stack, lattice = solid.stack, window_over(solid, fine_step_mm(solid))
     points = lattice.to_cells(stack.points_mm)
     plane_excess(points, stack.ring_start, stack.plane_ring, *cover_scratch(lattice), excess)
-    return mended(solid, excess) or solid
+    whole = mended(solid, excess) or solid
+    return replace(whole, islands=tuple(mended_solid(island) for island in solid.islands))
 
 
 def fine_step_mm(solid: Solid) -> float:

@@ -59,6 +59,9 @@ class Solid:
         Where the slab of each plane begins and ends along w, the caps of its run included.
     links
         Only where the surface runs through the contours (`Between.SHAPE`).
+    islands
+        Parts that never touch and were drawn on planes of their own, if it has such: volume, sections and inside are
+        theirs. The planes of the whole are those of all of them together.
     """
 
     stack: PlaneStack
@@ -67,6 +70,7 @@ class Solid:
     lo_mm: FloatArray
     hi_mm: FloatArray
     links: Links | None = None
+    islands: tuple[Solid, ...] = ()
 
     @staticmethod
     def of(
@@ -101,11 +105,14 @@ class Solid:
 
     def under(self, options: EngineOptions) -> Solid:
         """Return what the same contours stand for under other options."""
-        return _solid(self.stack, self.runs, options)
+        made = _solid(self.stack, self.runs, options)
+        return replace(made, islands=tuple(island.under(options) for island in self.islands))
 
     @property
     def volume_cc(self) -> float:
         """Volume: the same as that of a DVH without dose."""
+        if self.islands:
+            return sum(island.volume_cc for island in self.islands)
         from dvhkit.engine.field.accumulate import Reading, accumulated
 
         return accumulated(self, [Reading(options=self.options, dose=None)])[1][0].volume_cc
@@ -118,6 +125,8 @@ class Solid:
         """
         from dvhkit.engine.solid.sampled import fine_step_mm, sections_at
 
+        if self.islands:
+            return [ring for island in self.islands for ring in island.section(w_mm, step_mm=step_mm)]
         return list(sections_at(self, np.array([float(w_mm)]), step_mm or fine_step_mm(self))[0].rings)
 
     def signed(self, points_mm: FloatArray) -> FloatArray:
@@ -127,6 +136,8 @@ class Solid:
         """
         from dvhkit.engine.solid.surface import inside_field
 
+        if self.islands:
+            return np.asarray(np.min([island.signed(points_mm) for island in self.islands], axis=0))
         return inside_field(self).at(self.stack.frame.to_frame(np.asarray(points_mm, np.float64)))
 
     @property
@@ -210,7 +221,13 @@ def make_solid(
     if stack is None:
         return (_nothing_drawn(structure),)
     parts = separate(stack)
-    return _of_stack(parts[0] if len(parts) == 1 else stack, grid, options, slice_spacing_mm, image)
+    made = [_of_stack(part, grid, options, slice_spacing_mm, image) for part in parts]
+    if len(made) == 1:
+        return made[0]
+    whole = _of_stack(stack, grid, options, slice_spacing_mm, image)
+    if not isinstance(whole, Solid) or not all(isinstance(one, Solid) for one in made):
+        return whole
+    return replace(whole, islands=tuple(one for one in made if isinstance(one, Solid)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
