@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import svg_plot
 import validation_contours
+import validation_drawn
 import validation_margins
 import validation_nelms
 import validation_prostate
@@ -417,6 +418,7 @@ def main() -> int:
         gaussian_section,
         special_section,
         band_section,
+        validation_drawn.section,
         precision_section,
         uniform_section,
         lambda: margins_section(plots, args.data),

@@ -142,7 +142,7 @@ class CaseNumbers(StatedFacts):
 
         sign = _OPERATOR_SIGN[region.operator]
         parts = [self.structure(part) for part in region.parts]
-        return reduce(lambda a, b: combine(sign, a, b, name=str(region)), parts)
+        return reduce(lambda a, b: combine(sign, a, b, name=str(region), options=self.options, fine=True), parts)
 
     def _by_number(self, ref: RoiRef) -> Structure:
         """Return the ROI that `ref` means; its name decides where a file gives one number twice."""
@@ -175,7 +175,7 @@ class CaseNumbers(StatedFacts):
             return dvh
         parts = [self.structure(region), *(self.case.structures[n] for n in stored.excluded_numbers)]
         name = " - ".join(part.name for part in parts)
-        return self._compute(reduce(lambda a, b: combine("-", a, b, name=name), parts))
+        return self._compute(reduce(lambda a, b: combine("-", a, b, name=name, options=self.options, fine=True), parts))
 
     def _stored_dvhs(self, region: Region) -> list[StoredDvh]:
         """Return what is stored for an ROI, if the numbers of the stored curves are those of this structure set."""

@@ -130,7 +130,7 @@ def stack_planes(structure: Structure, grid: Grid | None = None) -> PlaneStack |
     findings += odd
     points, starts, counts, owner = open_rings(uvw[:, :2], starts, counts)
     contours = tuple(contours[ring] for ring in owner)
-    stack = _sorted_stack(structure.name, frame, contours, points, starts, counts, heights[owner], findings, slices)
+    stack = _sorted_stack(structure.name, frame, contours, points, starts, counts, heights[owner], findings, slices, _is_made(structure))
     return stack if stack is None else replace(stack, slices=slices)
 
 
@@ -144,6 +144,7 @@ def _sorted_stack(  # noqa: PLR0917 -- one step of stack_planes, cut out for its
     heights: FloatArray,
     findings: list[Finding],
     slices: Along | None,
+    is_made: bool,
 ) -> PlaneStack | None:
     order = np.argsort(heights, kind="stable")
     rising = heights[order]
@@ -164,7 +165,12 @@ def _sorted_stack(  # noqa: PLR0917 -- one step of stack_planes, cut out for its
         plane_ring=plane_ring,
         plane_xor=np.logical_and.reduceat(is_xor, plane_ring[:-1]),
     )
-    return _oriented(stack, findings)
+    return _oriented(stack, findings, has_copies=not is_made)
+
+
+def _is_made(structure: Structure) -> bool:
+    """Whether a structure was computed from others: a hole in it is one, however thin the wall round it."""
+    return structure.number == -1 and all(c.kind is ContourKind.CLOSEDPLANAR_XOR for c in structure.closed_contours)
 
 
 def _usual_gap_mm(rising: FloatArray, slices: Along | None) -> float:
@@ -193,7 +199,7 @@ def _plane_starts(rising: FloatArray, same_mm: float) -> NDArray[np.bool_]:
     return np.asarray(starts)
 
 
-def _oriented(stack: PlaneStack, findings: list[Finding]) -> PlaneStack | None:
+def _oriented(stack: PlaneStack, findings: list[Finding], *, has_copies: bool = True) -> PlaneStack | None:
     n_rings = len(stack.ring_start) - 1
     depth = np.zeros(n_rings, np.int64)
     area = np.zeros(n_rings)
@@ -210,7 +216,7 @@ def _oriented(stack: PlaneStack, findings: list[Finding]) -> PlaneStack | None:
     cancelled = keep & (np.abs(area) <= _CANCELLED_FRAC * width * height)
     kept = stack if keep.all() else _without(stack, keep)
     repeats = np.zeros(n_rings, np.bool_)
-    if np.any(np.diff(stack.plane_ring) > 1):
+    if has_copies and np.any(np.diff(stack.plane_ring) > 1):
         repeats = copies.near_copies(points, stack.ring_start, stack.plane_ring, depth, area) & keep
     if kept is not None and repeats.any():
         return _without_copies(kept, stack, keep & ~repeats, repeats)
