@@ -20,7 +20,7 @@ from dvhkit.archive.storage.store import Store
 from dvhkit.errors import DvhkitError
 from dvhkit.outputs.csv_text import summary_csv
 from dvhkit.outputs.files import write_text_whole
-from dvhkit.outputs.records import json_text, read_audit
+from dvhkit.outputs.records import json_text, read_audit, records_of_cases
 from dvhkit.results.audit import AUDIT_SCHEMA, AuditRecord
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ MOST_REPORTS = 500
 SHORT_MARK = '<meta name="dvhkit-form" content="short">'
 _HEAD_BYTES = 4096
 _AT_A_TIME = 50
+_NOT_IN_SUMMARY: dict[str, object] = {"curves": [], "metrics": [], "margin_maps": []}
 
 
 def records_of(store: Store, only: Collection[str] | None = None) -> Iterator[AuditRecord]:
@@ -53,7 +54,7 @@ def records_of(store: Store, only: Collection[str] | None = None) -> Iterator[Au
 
 
 def _records(documents: Sequence[object]) -> tuple[AuditRecord, ...]:
-    return read_audit(json_text({"schema": AUDIT_SCHEMA, "cases": list(documents)})) if documents else ()
+    return records_of_cases(documents)
 
 
 def write_case_report(run: Path, record: AuditRecord, scene: Scene | None = None) -> None:
@@ -91,11 +92,15 @@ def write_run_files(
     rows: dict[str, str] = {}
     kept: dict[str, AuditRecord] = {}
     with_reports = has_case_reports(n_cases) if with_reports is None else with_reports
-    for record in records_of(store):
-        heading, _, rows[record.case] = summary_csv([record]).partition("\n")
+    for document in store.documents():
+        case, lacks = document["case"], with_reports and not report_path(run, document["case"]).exists()
+        # The rows of the summary are those of rules: what is larger by far is read where it is drawn.
+        is_drawn = lacks or n_cases <= _most(short=short)
+        record = records_of_cases([document if is_drawn else {**document, **_NOT_IN_SUMMARY}])[0]
+        heading, _, rows[case] = summary_csv([record]).partition("\n")
         if n_cases <= _most(short=short):
-            kept[record.case] = record
-        if with_reports and not report_path(run, record.case).exists():
+            kept[case] = record
+        if lacks:
             write_case_report(run, record)
     write_text_whole(run / "summary.csv", "".join([heading, "\n", *(rows[case] for case in sorted(rows))]))
     if n_cases <= MOST_IN_JSON:

@@ -202,33 +202,34 @@ class Store:
 
     def _fold(self, pending: list[Path], gone: set[str]) -> int:
         new = {_case_id(path): path for path in pending}
-        replaced, kept = self._touched({*new, *gone})
+        replaced, kept = self._touched({*new, *gone})  # which cases stay, and in which part each is now
         names = sorted({*kept, *new})
         added = []
         for start in range(0, len(names), _CASES_PER_PART):
             chunk = names[start : start + _CASES_PER_PART]
             documents = [_document(new[name]) for name in chunk if name in new]
-            old = [name for name in chunk if name not in new]
-            added.append(self._write_part(documents, old, replaced))
+            old = {name: kept[name] for name in chunk if name not in new}
+            added.append(self._write_part(documents, old))
         self._commit(added, [name for name in replaced if name not in added], pending)
         return len(new)
 
-    def _touched(self, changed: set[str]) -> tuple[list[str], list[str]]:
-        """Return the parts that must be written anew, and the cases of theirs that stay.
+    def _touched(self, changed: set[str]) -> tuple[list[str], dict[str, str]]:
+        """Return the parts that must be written anew, and by case of theirs that stays its part.
 
         Small parts go along, so that many short runs do not leave many small files.
         """
         import pyarrow.parquet as pq
 
-        replaced, kept = [], []
+        replaced: list[str] = []
+        kept: dict[str, str] = {}
         for part in self.parts("cases"):
             ids = [str(v) for v in pq.read_table(part, columns=["case_id"]).column("case_id").to_pylist()]
             if len(ids) < _CASES_PER_PART // 2 or not changed.isdisjoint(ids):
                 replaced.append(part.name)
-                kept += [name for name in ids if name not in changed]
+                kept |= {name: part.name for name in ids if name not in changed}
         return replaced, kept
 
-    def _write_part(self, documents: Sequence[Document], old: list[str], replaced: list[str]) -> str:
+    def _write_part(self, documents: Sequence[Document], old: Mapping[str, str]) -> str:
         """Write one part of every table under a name that no reader takes; return the name that it will have."""
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -238,8 +239,8 @@ class Store:
         for table in TABLES:
             found = table_of(documents, table)
             if old:
-                earlier = _read([self.folder / table / name for name in replaced], table)
-                earlier = earlier.filter(pc.is_in(earlier["case_id"], value_set=pa.array(old)))
+                earlier = _read([self.folder / table / name for name in sorted(set(old.values()))], table)
+                earlier = earlier.filter(pc.is_in(earlier["case_id"], value_set=pa.array(list(old))))
                 found = pa.concat_tables([earlier, found])
             found = found.take(pc.sort_indices(found, sort_keys=[("case_id", "ascending")]))
             write_bytes_whole(self.folder / table / f".{part}.new", _parquet(found))

@@ -57,6 +57,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "records": ("case_id", "document"),
     "provenance": ("case_id", "finished_utc", "seconds", "dvhkit_version", "engine", "libraries", "inputs"),
 }  # fmt: skip
+_NUMERIC = {int, float}
 OBJECTS = ("path", "role", "n_files", "case_id", "reason")
 
 
@@ -115,7 +116,7 @@ def _finding(case_id: str, finding: Document) -> Row:
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 -- JSON has no narrower type
     """Return a value that a column of texts or numbers can hold."""
-    if isinstance(value, dict) or (isinstance(value, list) and not all(isinstance(v, int | float) for v in value)):
+    if isinstance(value, dict) or (isinstance(value, list) and not {*map(type, value)} <= _NUMERIC):
         return json.dumps(value, ensure_ascii=False)
     return value
 
