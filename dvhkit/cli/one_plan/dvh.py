@@ -6,7 +6,6 @@ from typing import Annotated, Optional
 
 import typer
 
-from dvhkit.cli.one_plan.metric_output import CsvOption, JsonOption, MetricOption, put_out, with_findings
 from dvhkit.cli.one_plan.rtdose_out import BitsOption, RtdoseOutOption, file_dose
 from dvhkit.cli.options import (
     AcceptOption,
@@ -27,6 +26,7 @@ from dvhkit.cli.options import (
     look_at,
     open_case,
 )
+from dvhkit.cli.put_out import CsvOption, JsonOption, MetricOption, put_out, with_findings
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run
 from dvhkit.errors import InputError, Reason
 
@@ -73,7 +73,7 @@ def dvh(
 
     [dim]Example:[/dim]  dvhkit dvh plans/case7 --roi PTV --metric 'D95%\[Gy]' --metric 'V20Gy\[%]' --csv ptv.csv
     """
-    from dvhkit.cli.vertebra import profile_view
+    from dvhkit.cli.one_plan import profile_view
     from dvhkit.jobs.numbers import CaseNumbers
     from dvhkit.metrics.expression import DEFAULT_METRICS, parse_metric
     from dvhkit.outputs import records, tables
@@ -84,7 +84,7 @@ def dvh(
     metrics = [parse_metric(text) for text in (metric or DEFAULT_METRICS)]
     looked = look_at(path, named=(rtstruct, rtdose, rtplan, image, registration, same_frame))
     if looked.plans is not None:
-        from dvhkit.cli.many_plans import dvh_archive
+        from dvhkit.cli.one_plan import dvh_archive
 
         looked.refuse(("--rtdose-out", rtdose_out), ("--compare-profiles", compare_profiles))
         asked = dvh_archive.asked_of(
@@ -129,7 +129,7 @@ def dvh(
     if rtdose_out is not None:
         file_dose(numbers, regions, rtdose_out, bits=bits, resampled=resampled)
     if parquet is not None:
-        from dvhkit.cli.many_plans.dvh_archive import write_rows
+        from dvhkit.cli.one_plan.dvh_archive import write_rows
 
         write_rows(parquet, [(case.label, row) for row in rows])
     put_out(

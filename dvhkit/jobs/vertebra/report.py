@@ -6,14 +6,14 @@ import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from dvhkit.cli.vertebra.picture import COLOURS, draw_level, picture_key
+from dvhkit.jobs.vertebra.picture import COLOURS, draw_level, picture_key
 from dvhkit.outputs.ctv.report import CtvLevel, CtvPage, CtvRemark, CtvRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from dvhkit.cli.vertebra.run import CtvRun
+    from dvhkit.jobs.vertebra.run import CtvRun
     from dvhkit.targets.vertebra.check import LevelCheck
     from dvhkit.targets.vertebra.ctv import LevelResult
     from dvhkit.targets.vertebra.rules import Flag
