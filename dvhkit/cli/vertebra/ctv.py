@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _ELSEWHERE = {
     "bone": Entry(
         "dvhkit.cli.vertebra.bone:bone",
-        "Make the CTV of a metastasis in a bone other than the spine: a margin along the bone, beyond it after a breach.",
+        "Make the CTV of a metastasis in a bone other than the spine: a margin along the bone, beyond it after a "
+        "breach.",
     ),
     "check-bone": Entry(
         "dvhkit.cli.vertebra.bone:check_bone",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from dvhkit.jobs.vertebra.picture import COLOURS, draw_level, picture_key
@@ -131,9 +132,7 @@ def _flags(flags: Sequence[Flag], level: str) -> list[CtvRemark]:
 
 
 def _provenance(run: CtvRun) -> tuple[tuple[str, str], ...]:
-    from dvhkit import __version__
-
-    facts = [("dvhkit", __version__), ("Computed", datetime.now(UTC).isoformat(timespec="seconds"))]
+    facts = [("dvhkit", version("dvhkit")), ("Computed", datetime.now(UTC).isoformat(timespec="seconds"))]
     facts.append(("Profile SHA-256", run.profile.sha256))
     for source in run.case.sources:
         if source.role.startswith("RTSTRUCT"):
