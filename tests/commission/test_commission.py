@@ -106,8 +106,8 @@ def test_structures_of_one_volume_are_told_apart_by_their_doses(true_answers):
     ]
     said = diagnose(wrong, commissioning._gradients())
     assert sorted(said) == [
-        "The values of Cone are those of Cone_AP (linear-ap-2mm).",
-        "The values of Cone_AP are those of Cone (linear-ap-2mm).",
+        "Structures swapped (ROI order): the values of Cone are those of Cone_AP (linear-ap-2mm).",
+        "Structures swapped (ROI order): the values of Cone_AP are those of Cone (linear-ap-2mm).",
     ]
 
 

@@ -121,7 +121,7 @@ def _swapped(answers: Sequence[Answer]) -> list[str]:
                 continue
             best = min(others, key=lambda other: others[other])
             if others[best] < min(_SWAP_FRAC, own / 10):
-                found[f"The values of {roi} are those of {best} ({phantom})."] = None
+                found[f"Structures swapped (ROI order): the values of {roi} are those of {best} ({phantom})."] = None
     return list(found)
 
 
