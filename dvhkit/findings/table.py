@@ -73,6 +73,7 @@ _ROWS = (
     _kind("stored-dvh-roi-absent", Level.WARNING),
     _kind("stored-dvh-bins", Level.INFO),
     _kind("stored-dvh-differs", Level.WARNING),
+    _kind("tps-dvh-not-explained", Level.WARNING),
     _kind("no-prescription", Level.WARNING),
     _kind("prescription-implausible", Level.SERIOUS, withholds=Withholds.DOSE),
     _kind("prescription-roi-absent", Level.WARNING),

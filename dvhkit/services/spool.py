@@ -65,7 +65,7 @@ class Spool:
         for rest in (root / "incoming").iterdir():
             rest.unlink()  # never acknowledged: whoever sent it will send it again
 
-    def store(self, head: bytes, body: bytes, *, study_uid: str, instance_uid: str) -> Kept:
+    def store(self, head: bytes, body: bytes | bytearray, *, study_uid: str, instance_uid: str) -> Kept:
         """Keep an object: the bytes of its file, head and data set.
 
         Raises

@@ -46,7 +46,7 @@ DOSE_EDGE = "dose edge"
 
 # Points of a curve that are compared: as many as a screen shows.
 _POINTS = 300
-_CLOUD_POINTS = 12_000
+_CLOUD_POINTS = 30_000
 # Of more voxels than these the surface is a trifle, and with it where voxels are counted.
 _VOXELS_MOST = 250_000
 # Beyond this volume smooth and upright walls give one curve.
@@ -67,6 +67,8 @@ class Target:
         What its volumes are parts of; None where only percent of an unknown volume are known: shapes are compared.
     bin_gy
         Usual distance between its points.
+    printed_gy, printed_share : (k,)
+        All of its points; `round_frac` is half of the last digit of their volumes.
     """
 
     dose_gy: FloatArray
@@ -78,6 +80,9 @@ class Target:
     scale_gy: float
     bin_gy: float
     step_frac: float
+    printed_gy: FloatArray
+    printed_share: FloatArray
+    round_frac: float
 
     def residual(self, curve: Curve, *, fine: bool = False, dose_shift_gy: float = 0.0) -> float:
         """Return the distance of the printed points (or of the lines between them) from `curve`, in percent."""
@@ -128,7 +133,18 @@ def target_of(theirs: TpsDvh, ours: Dvh) -> Target:
         scale_gy=scale,
         bin_gy=bin_gy,
         step_frac=step,
+        printed_gy=dose,
+        printed_share=share,
+        round_frac=_rounding(np.asarray(theirs.volume)) * float(share[0]) / max(top, 1e-12),
     )
+
+
+def _rounding(volume: FloatArray) -> float:
+    """Return half of the last decimal that volumes were printed with; 0 where they were not rounded to decimals."""
+    for decimals in range(5):
+        if np.allclose(volume, np.round(volume, decimals), rtol=0.0, atol=1e-9):
+            return 0.5 * float(10.0**-decimals)
+    return 0.0
 
 
 class Readings:
@@ -260,14 +276,7 @@ def scaled_dose(curve: Curve, factor: float) -> Curve:
     return lambda doses: curve(np.asarray(doses) / factor)
 
 
-def interpolated(curve: Curve, step_gy: float, start_gy: float = 0.0) -> Curve:
-    """Return the curve as somebody has it who knows it at steps of dose only, and draws lines between."""
-
-    def at_least_cc(doses: FloatArray) -> FloatArray:
-        doses = np.asarray(doses, dtype=np.float64)
-        below = np.floor((doses - start_gy) / step_gy) * step_gy + start_gy
-        share = (doses - below) / step_gy
-        first, second = curve(np.maximum(below, 0.0)), curve(below + step_gy)
-        return first * (1 - share) + second * share
-
-    return at_least_cc
+def interpolated(curve: Curve, knots_gy: FloatArray) -> Curve:
+    """Return the curve as somebody has it who knows it at some doses only, and draws lines between."""
+    known = curve(knots_gy)
+    return lambda doses: np.interp(np.maximum(doses, 0.0), knots_gy, known)
