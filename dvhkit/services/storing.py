@@ -8,7 +8,8 @@ takes a message apart in blocks of 4 kB; an association that is established is t
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ _COMMAND_MOST = 1 << 16
 # What is no P-DATA-TF is an abort or a release, of ten bytes.
 _OTHER_MOST = 1 << 16
 _BLOCK = 1 << 20
+_BUFFER = 1 << 18
 # While an association is served here its reactor has nothing to do.
 _RESTING_S = 0.05
 _SERVED = "Sta6"
@@ -89,6 +91,7 @@ def serve(association: Any, keep: Callable[[Offered], int], most_bytes: int) -> 
 
 class _Served:
     def __init__(self, association: Any, sock: Any, keep: Callable[[Offered], int], most_bytes: int) -> None:  # noqa: ANN401
+        self._stream = sock.makefile("rb", buffering=_BUFFER)
         self._association, self._sock, self._keep, self._most_bytes = association, sock, keep, most_bytes
         self._syntaxes = {c.context_id: str(c.transfer_syntax[0]) for c in association.accepted_contexts}
         self._calling = str(association.requestor.ae_title)
@@ -104,12 +107,12 @@ class _Served:
             while length:
                 length -= self._take_value(length)
 
-    def _hand_back(self, head: bytearray, length: int) -> None:
+    def _hand_back(self, head: bytes, length: int) -> None:
         if length > _OTHER_MOST:
             raise _BrokenError
         dul = self._association.dul
         try:
-            pdu, event = dul._decode_pdu(head + self._exactly(length))
+            pdu, event = dul._decode_pdu(bytearray(head + self._exactly(length)))
         except Exception as error:
             raise _BrokenError from error
         dul._recv_pdu.put(pdu)
@@ -126,12 +129,13 @@ class _Served:
         if flags & 1:
             if len(message.command) + size > _COMMAND_MOST:
                 raise _BrokenError
-            self._read_into(message.command, size)
+            message.command += self._exactly(size)
         elif message.is_too_large or len(message.body) + size > self._most_bytes:
             message.is_too_large = True
-            self._skip(size)
+            deque(self._blocks(size), maxlen=0)
         else:
-            self._read_into(message.body, size)
+            for block in self._blocks(size):
+                message.body += block
         if flags & 2:
             self._end_of_part(context, is_command=bool(flags & 1))
         return int(length + 4)
@@ -159,28 +163,18 @@ class _Served:
 
     # -- bytes
 
-    def _exactly(self, count: int) -> bytearray:
-        found = bytearray()
-        self._read_into(found, count)
+    def _exactly(self, count: int) -> bytes:
+        found: bytes = self._stream.read(count)
+        if len(found) < count:
+            raise ConnectionError("the peer is gone")
         return found
 
-    def _read_into(self, buffer: bytearray, count: int) -> None:
-        """Append bytes; room is made a block at a time, since a length may be a lie."""
+    def _blocks(self, count: int) -> Iterator[bytes]:
+        """Yield so many bytes, a block at a time: a length may be a lie, and no room is made for it beforehand."""
         while count:
-            begin, block = len(buffer), min(count, _BLOCK)
-            buffer.extend(bytes(block))
-            with memoryview(buffer) as view:
-                while begin < len(buffer):
-                    got = self._sock.recv_into(view[begin:])
-                    if not got:
-                        raise ConnectionError("the peer is gone")
-                    begin += got
+            block = min(count, _BLOCK)
+            yield self._exactly(block)
             count -= block
-
-    def _skip(self, count: int) -> None:
-        while count:
-            self._read_into(bytearray(), min(count, _BLOCK))
-            count -= min(count, _BLOCK)
 
 
 def _elements(command: bytearray) -> dict[int, bytes]:
