@@ -87,6 +87,7 @@ _ROWS = (
     _kind("roi-types-missing", Level.INFO),
     _kind("empty-structures", Level.INFO),
     _kind("equal-names", Level.WARNING),
+    _kind("names-blank", Level.WARNING),
     _kind("roi-number-shared", Level.SERIOUS, withholds=Withholds.ROI),
     _kind("contours-without-roi", Level.WARNING),
     _kind("contour-type-missing", Level.WARNING),

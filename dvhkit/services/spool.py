@@ -117,6 +117,11 @@ class Spool:
         """Return where the objects of a study lie."""
         return self.root / "objects" / study
 
+    def conflicts(self, study: str) -> int:
+        """Return how many objects of a study came under a UID that another one has."""
+        folder = self.root / "conflicts" / study
+        return sum(1 for _ in folder.iterdir()) if folder.is_dir() else 0
+
     def fingerprint(self, study: str) -> str:
         """Return a hash of which objects a study has: instances never change once they are kept."""
         names = sorted(path.name for path in self.folder(study).iterdir())

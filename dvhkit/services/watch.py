@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import os
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from typing import Any
 from dvhkit.errors import DvhkitError
 from dvhkit.jobs.clinic.received import is_complete
 from dvhkit.services.spool import Kept, Spool
+
+_log = logging.getLogger(__name__)
 
 # An association may pause that long within one plan set.
 _SETTLED_S = 1.0
@@ -68,7 +71,9 @@ class Watch:
                 self._last[study] = time.monotonic()
 
     def arrived(self, study: str, kept: Kept) -> None:
-        """Note that a study has a new object."""
+        """Note that a study has a new object, and tell where another one lies that came under a UID that is taken."""
+        if kept is Kept.CONFLICT:
+            _log.warning("study %s: another object under a UID that is taken is in conflicts; the first counts", study)
         if kept is Kept.STORED:
             with self._lock:
                 self._last[study] = time.monotonic()
@@ -140,7 +145,9 @@ class Watch:
             uid = _study_uid(self._spool.folder(study))
             own = {case_id: _exit_of(row) for case_id, row in sorted(rows.items()) if _is_of(case_id, study)}
             for case_id, told in (own or {study: code}).items():
-                self._told({"event": "audited", "study": uid, "case_id": case_id, "exit": told})
+                record = {"event": "audited", "study": uid, "case_id": case_id, "exit": told}
+                apart = self._spool.conflicts(study)
+                self._told({**record, "conflicts": apart} if apart else record)
 
     def _write_pages(self, stop: threading.Event) -> None:
         """Write the pages of the run, which lack cases."""
