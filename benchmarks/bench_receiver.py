@@ -23,8 +23,6 @@ import numpy as np
 import pydicom
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, RTDoseStorage, RTPlanStorage, RTStructureSetStorage
 
-from dvhkit.services.wire import data_set_offset
-
 SENDERS = 4
 CT_SLICES = 12
 CT_SIZE = 256
@@ -71,14 +69,29 @@ def _drawn(number: int) -> pydicom.Dataset:
 
 
 def hashes(root: Path) -> dict[str, str]:
-    """Return the hash of each data set under a folder by its instance UID."""
+    """Return the hash of each object under a folder by its instance UID.
+
+    Of every element's bytes without padding: DCMTK writes padding and lengths of sequences anew before it sends.
+    """
     found = {}
-    for path in sorted(root.rglob("*")):
+    for path in root.rglob("*"):
         if path.is_file():
-            raw = path.read_bytes()
-            uid = str(pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPInstanceUID"]).SOPInstanceUID)
-            found[uid] = hashlib.sha256(raw[data_set_offset(raw[:4096]) :]).hexdigest()
+            ds = pydicom.dcmread(path)
+            digest = hashlib.sha256()
+            _add(digest, ds)
+            found[str(ds.SOPInstanceUID)] = digest.hexdigest()
     return found
+
+
+def _add(digest: object, ds: pydicom.Dataset) -> None:
+    for tag in sorted(ds.keys()):
+        raw = ds.get_item(tag)
+        digest.update(f"{tag}".encode())  # type: ignore[attr-defined]
+        if raw.VR == "SQ":
+            for item in ds[tag].value:
+                _add(digest, item)
+        else:
+            digest.update((raw.value or b"").strip(b" \x00"))  # type: ignore[attr-defined]
 
 
 def free_port() -> int:
@@ -156,7 +169,7 @@ def main() -> None:
                 found = hashes(kept)
                 lost = sent.keys() - found.keys()
                 changed = sum(found.get(uid) != digest for uid, digest in sent.items())
-                fate = f"lost {len(lost)}, data sets changed {changed}"
+                fate = f"lost {len(lost)}, changed {changed}"
                 print(f"  {name}: {objects_a_s:.0f} objects/s, own {own_ms:.2f} ms an object; {fate}", flush=True)
                 shutil.rmtree(out)
         print(f"ratio {best['dvhkit listen'] / best['storescp']:.1f}")

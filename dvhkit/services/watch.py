@@ -34,7 +34,7 @@ _MOST_AT_ONCE = 64
 # Writing the pages of the whole run may take this part of the time while studies are waiting.
 _PAGES_SHARE = 0.05
 # Receiving goes before auditing: whoever sends waits for an answer.
-_NICE = 10
+_NICE = 4
 
 
 class Watch:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from dvhkit.model.tps_dvh import TpsDvh
 
 
+# Edits are sought for seconds a structure: in an audit for these many alone. `dvhkit check-dvh` seeks for all.
+_EDITS_IN_AUDIT = 3
+
+
 def check_dvh(case: Case, tps: Sequence[Path] = (), *, engine: str | None = None) -> SecondCheck:
     """Compare each DVH that a planning system gives for a case with ours, and name the conventions between them.
 
@@ -78,12 +82,13 @@ def _checked(numbers: CaseNumbers, theirs: Sequence[TpsDvh], *, whole: bool = Tr
     numbers.prepare([RoiRef(s.number, s.name) for _, s, _ in matched if s is not None and not s.is_empty])
     rows = [_begin(case, numbers, *row) for row in matched]
     compared = [row for row in rows if isinstance(row, Compared)]
-    if not whole and all(row.base_pct <= row.tolerance_pct for row in compared):
-        return _told(case, rows, matched)
-    for row in compared:
+    looked_at = [row for row in compared if whole or row.base_pct > row.tolerance_pct]
+    for row in looked_at:
         explain(row)
-    explain_by_shift(compared)
-    for row in compared:
+    if looked_at:
+        explain_by_shift(compared)
+    worst_first = sorted(looked_at, key=lambda row: -row.base_pct)
+    for row in worst_first[: None if whole else _EDITS_IN_AUDIT]:
         explain_by_edit(row)
     return _told(case, rows, matched)
 

@@ -105,8 +105,11 @@ class Compared:
 
 
 def begin(theirs: TpsDvh, structure: Structure, ours: Dvh, case: Case) -> Compared:
-    """Return a curve with ours beside it, nothing tried yet."""
-    target = target_of(theirs, ours)
+    """Return a curve with ours beside it, as they are."""
+    target, own = target_of(theirs, ours), curve_of(ours)
+    base = target.residual(own, fine=True)
+    # Inside a coarse bin the curve says nothing: that it agrees there is an accident.
+    cost = COST_PCT + COST_FREE_PCT if target.is_coarse else 0.0
     small = min(_TOLERANCE_MOST_PCT, max(1.0, ours.volume_cc ** (-1 / 3)))
     return Compared(
         roi=structure.name,
@@ -114,8 +117,9 @@ def begin(theirs: TpsDvh, structure: Structure, ours: Dvh, case: Case) -> Compar
         ours=ours,
         readings=Readings(case, structure, ours),
         target=target,
-        base_pct=target.residual(curve_of(ours), fine=True),
+        base_pct=base,
         tolerance_pct=TOLERANCE_PCT * small,
+        found=[Explained(names=(), left_pct=base, cost_pct=cost, curve=own)],
     )
 
 

@@ -9,15 +9,12 @@ import numpy as np
 from dvhkit.jobs.second_check import readings as words
 from dvhkit.jobs.second_check.compared import COST_FREE_PCT, COST_PCT, NEAR_PCT, Compared, Explained, dose_at_share
 from dvhkit.jobs.second_check.readings import Target, interpolated, scaled_dose
-from dvhkit.metrics.curve_distance import Curve, curve_of
+from dvhkit.metrics.curve_distance import Curve
 from dvhkit.model.arrays import FloatArray
 
 # A scale nearer to 1 than this is rounding; beyond these no unit is mistaken for another.
 _SCALE_LEAST = 0.003
 _SCALE_RANGE = (0.005, 200.0)
-_COARSE_GY = 0.5
-_COARSE_FRAC = 0.01
-_FINE_GY = 0.05
 # What a straight line may miss by, beyond rounding; a smooth curve needs some eighty lines or more for that.
 _STRAIGHT_FRAC = 2e-5
 _KNOTS_MOST = 80
@@ -28,11 +25,7 @@ _SIMPLE = ((), (words.HALF_CAP, words.PRISM), (words.NO_CAP, words.PRISM))
 
 def explain(row: Compared) -> None:
     """Try every reading without regard to the other structures."""
-    ours = curve_of(row.ours)
-    coarse = is_coarse(row.target)
-    # Inside a coarse bin the curve says nothing: that it agrees there is an accident.
-    cost = COST_PCT + COST_FREE_PCT if coarse else 0.0
-    row.found.append(Explained(names=(), left_pct=row.base_pct, cost_pct=cost, curve=ours))
+    coarse = row.target.is_coarse
     if row.base_pct <= NEAR_PCT and not coarse:
         row.solids = row.readings.prisms()
         return
@@ -42,11 +35,6 @@ def explain(row: Compared) -> None:
     if min(e.left_pct for e in row.found) > NEAR_PCT:
         for names, curve in row.solids:
             row.found += _with_scale(row.target, names, curve)
-
-
-def is_coarse(target: Target) -> bool:
-    """Whether the points of a curve lie so far apart that what happens between them is not known."""
-    return target.bin_gy >= _COARSE_GY or target.bin_gy >= max(_COARSE_FRAC * target.scale_gy, _FINE_GY)
 
 
 def _with_bins(target: Target, names: tuple[str, ...], curve: Curve, *, coarse: bool) -> Iterator[Explained]:

@@ -44,6 +44,9 @@ SCALED = "scaled dose"
 EDITED = "edited contour"
 DOSE_EDGE = "dose edge"
 
+_COARSE_GY = 0.5
+_COARSE_FRAC = 0.01
+_FINE_GY = 0.05
 # Points of a curve that are compared: as many as a screen shows.
 _POINTS = 300
 _CLOUD_POINTS = 30_000
@@ -83,6 +86,11 @@ class Target:
     printed_gy: FloatArray
     printed_share: FloatArray
     round_frac: float
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether its points lie so far apart that what happens between them is not known."""
+        return self.bin_gy >= _COARSE_GY or self.bin_gy >= max(_COARSE_FRAC * self.scale_gy, _FINE_GY)
 
     def residual(self, curve: Curve, *, fine: bool = False, dose_shift_gy: float = 0.0) -> float:
         """Return the distance of the printed points (or of the lines between them) from `curve`, in percent."""

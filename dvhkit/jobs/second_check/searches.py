@@ -11,7 +11,7 @@ from dvhkit.jobs.second_check import readings as words
 from dvhkit.jobs.second_check.compared import NEAR_PCT, Compared, Explained
 from dvhkit.jobs.second_check.edits import find_edit
 from dvhkit.jobs.second_check.shift import find_shift, left_after
-from dvhkit.metrics.curve_distance import Curve
+from dvhkit.metrics.curve_distance import Curve, curve_of
 
 if TYPE_CHECKING:
     from dvhkit.model.arrays import FloatArray
@@ -53,7 +53,8 @@ def explain_by_shift(compared: Sequence[Compared]) -> None:
 
 def _plain_curves(row: Compared) -> list[Curve]:
     """Return ours, and the reading with upright walls and half caps."""
-    return [curve for names, curve in row.solids if names in ((), (words.HALF_CAP, words.PRISM))]
+    read = [curve for names, curve in row.solids if names in ((), (words.HALF_CAP, words.PRISM))]
+    return read or [curve_of(row.ours)]
 
 
 def _contradicted(closed: Sequence[Compared], shift: FloatArray) -> bool:

@@ -8,7 +8,6 @@ import numpy as np
 
 from dvhkit.jobs.second_check import readings as words
 from dvhkit.jobs.second_check.compared import NEAR_PCT, Compared, Explained, dose_at_share
-from dvhkit.jobs.second_check.explain import is_coarse
 from dvhkit.metrics.curve_distance import Curve, curve_of
 from dvhkit.model.tps_dvh import TpsDvh
 from dvhkit.results.second_check import Agreement, MetricPair, RoiCheck
@@ -87,7 +86,7 @@ def _where(row: Compared) -> str:
 
 def _tells_of_itself(row: Compared) -> tuple[str, ...]:
     """Return what a curve shows that agrees: its ends, where only one rule of ends would do, and coarse bins."""
-    coarse = (words.COARSE,) if is_coarse(row.target) else ()
+    coarse = (words.COARSE,) if row.target.is_coarse else ()
     if row.target.whole_cc is None:
         return coarse
     left = {
