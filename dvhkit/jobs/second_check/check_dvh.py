@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from dvhkit.model.tps_dvh import TpsDvh
 
 
-# Edits are sought for seconds a structure: in an audit for these many alone. `dvhkit check-dvh` seeks for all.
-_EDITS_IN_AUDIT = 3
+# Edits are sought for seconds a structure: in an audit for the worst alone. `dvhkit check-dvh` seeks for all.
+_EDITS_IN_AUDIT = 1
 
 
 def check_dvh(case: Case, tps: Sequence[Path] = (), *, engine: str | None = None) -> SecondCheck:

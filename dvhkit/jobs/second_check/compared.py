@@ -26,6 +26,9 @@ _TOLERANCE_MOST_PCT = 2.5
 # parts of the tolerance.
 _FREE_PART = 0.2
 _FREE_MOST_PART = 0.4
+# Of what agrees as it is only a reading that leaves nothing is told.
+_FREE_NEAR_PCT = 0.12
+_FREE_PART_NEAR = 0.3
 _FREE_SHARE = (0.3, 0.6)
 _VOLUME_APART_PCT = 1.5
 _SHAPE_ALIKE_PCT = 0.4
@@ -69,6 +72,8 @@ class Compared:
         """Return what a reading may leave."""
         if not free:
             return self.tolerance_pct
+        if self.base_pct <= self.tolerance_pct:
+            return min(_FREE_NEAR_PCT, _FREE_PART_NEAR * self.base_pct)
         low, high = (share * self.tolerance_pct for share in _FREE_SHARE)
         return min(high, max(low, _FREE_PART * self.base_pct), _FREE_MOST_PART * self.base_pct)
 

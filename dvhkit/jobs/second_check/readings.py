@@ -205,11 +205,14 @@ class Readings:
         """Return the ways to count what lies outside the dose grid."""
         if self.ours.uncovered_frac < 1e-4 or not self.ours.covered_cc > 0:
             return []
-        atoms = curve_of_atoms(np.asarray(self.ours.dose_gy), np.asarray(self.ours.part_cc))
-        return [
-            ((DOSE_EDGE,), atoms),
-            ((DOSE_EDGE,), _scaled_volume(atoms, self.ours.volume_cc / self.ours.covered_cc)),
-        ]
+        found: list[tuple[tuple[str, ...], Curve]] = []
+        ends = ((HALF_CAP, EndCap.HALF_SLICE), (NO_CAP, EndCap.NONE))
+        for dvh, extra in ((self.ours, ()), *((self.dvh(Between.PRISM, cap), (name,)) for name, cap in ends)):
+            if dvh.covered_cc > 0:
+                atoms = curve_of_atoms(np.asarray(dvh.dose_gy), np.asarray(dvh.part_cc))
+                found.append(((DOSE_EDGE, *extra), atoms))
+                found.append(((DOSE_EDGE, *extra), _scaled_volume(atoms, dvh.volume_cc / dvh.covered_cc)))
+        return found
 
     def centres(self) -> list[tuple[tuple[str, ...], Curve]]:
         """Return the ways to count whole voxels by their centres."""
