@@ -139,9 +139,10 @@ def audit_case(
     codes = {a.code for a in accepted}
     numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accepted=codes)
     numbers.add_findings(_name_findings(case, loaded))
+    drawn = [RoiRef(s.number, s.name) for s in case.structures if not s.is_empty]
+    numbers.prepare(drawn)  # side by side; rules and what is plausible draw on them
     rules = evaluate_protocol(loaded, numbers, context, eqd2_alpha_beta_gy=eqd2_alpha_beta_gy)
-    regions = _regions_to_report(numbers)
-    numbers.prepare(regions)
+    regions = [*drawn, *numbers.made()]
     metrics = [numbers.metric(region, parse_metric(text)) for region in regions for text in _REPORT_METRICS]
     checked = check_in_audit(numbers, [curve for export in tps for curve in export.curves])
     return AuditRecord(
@@ -202,13 +203,6 @@ def _name_findings(case: Case, protocol: Protocol) -> tuple[Finding, ...]:
         if not s.is_empty
     ]
     return name_findings(recognise(facts, dict(protocol.aliases)), place_structures(case.structures))
-
-
-def _regions_to_report(numbers: CaseNumbers) -> list[Region]:
-    """Return the structures with something drawn, and what rules were judged on beside them."""
-    drawn: list[Region] = [RoiRef(s.number, s.name) for s in numbers.case.structures if not s.is_empty]
-    made = [region for region in numbers._dvhs if not isinstance(region, RoiRef)]
-    return drawn + made
 
 
 def _curves(numbers: CaseNumbers, regions: Sequence[Region]) -> list[Curve]:

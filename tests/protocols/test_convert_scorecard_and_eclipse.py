@@ -8,12 +8,12 @@ from typer.testing import CliRunner
 
 from dvhkit.cli.rules.protocol import protocol_app
 from dvhkit.errors import ProtocolError
+from dvhkit.protocols.checks.dose import DoseCheck
 from dvhkit.protocols.converters.convert import read_any, written_as
 from dvhkit.protocols.converters.eclipse_xml import eclipse_xml, read_eclipse
 from dvhkit.protocols.converters.planscorecard_json import planscorecard_json, read_planscorecard
 from dvhkit.protocols.converters.structure_text import can_be_spelled, derived_from, derived_text
 from dvhkit.protocols.files.load import list_protocols, load_protocol
-from dvhkit.protocols.files.rules import DoseCheck
 from dvhkit.protocols.naming.regions import Name, OfType, Operation, parse_region
 
 SHIPPED = [info.id for info in list_protocols()]

@@ -167,7 +167,7 @@ def write_derived(
         keep_existing=add,
         holes=holes,
     )
-    spacing_mm = case.image.grid.plane_spacing_mm if case.image is not None else 0.0
+    spacing_mm = case.slice_spacing_mm or 0.0
     rows = [_row(d, spacing_mm) for d in source_structures]
     rows += [_row(d, spacing_mm) | {"name": n, "how": d.how} for d, n in zip(made, written.names, strict=True)]
     found = dict.fromkeys([f for d in made for f in d.findings] + list(written.findings))

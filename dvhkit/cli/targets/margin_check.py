@@ -168,7 +168,6 @@ def _setup_view(
     """Return the van Herk margin and, where a dose and a limit are given, how likely D98% keeps it."""
     from dataclasses import asdict
 
-    from dvhkit.jobs.margin_check import slice_spacing_mm
     from dvhkit.targets.derive.setup_error import setup_error, van_herk_margin_mm
 
     x, y, z = van_herk_margin_mm(*errors).tolist()
@@ -184,7 +183,7 @@ def _setup_view(
             limit_gy=min_d98,
             systematic_mm=errors[0],
             random_mm=errors[1],
-            slice_spacing_mm=slice_spacing_mm(case),
+            slice_spacing_mm=case.slice_spacing_mm,
         )
     except NotEvaluable as lack:
         return {**view, "reason": lack.message}

@@ -36,7 +36,7 @@ def margin_tests(margin_mm: int = 5) -> Iterator[CommissionTest]:
 
     made = make_phantom(f"margin-{margin_mm}mm")
     case = through_dicom(made.phantom)
-    spacing_mm = case.image.grid.plane_spacing_mm if case.image is not None else None
+    spacing_mm = case.slice_spacing_mm
     for margin in (2.0, 5.0, 10.0):
         grown = grow(case.structures["GTV"], margin, image=case.image).structure
         numbers = CaseNumbers(replace(case, structures=replace(case.structures, structures=(grown,)), dose=None))

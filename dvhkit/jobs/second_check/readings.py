@@ -163,7 +163,7 @@ class Readings:
         self.structure, self.ours = structure, ours
         self.dose: Dose = case.dose
         self._image = case.image.grid if case.image is not None else None
-        self._spacing = (case.image.grid.plane_spacing_mm or None) if case.image is not None else None
+        self._spacing = case.slice_spacing_mm
         self._known: dict[tuple[Between, EndCap], Dvh] = {}
 
     def dvh(self, between: Between, cap: EndCap) -> Dvh:

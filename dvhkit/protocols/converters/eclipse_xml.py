@@ -38,7 +38,7 @@ from dvhkit.protocols.converters.remarks import (
     why_not,
 )
 from dvhkit.protocols.converters.shape import NOWHERE, bound, one_name, plain_check
-from dvhkit.protocols.files.rules import DoseCheck, Protocol, Rule
+from dvhkit.protocols.files.rules import Protocol, Rule
 from dvhkit.protocols.naming.tg263 import fma_code
 from dvhkit.units import Unit, number_text
 from dvhkit.yaml_text import MAX_BYTES
@@ -256,9 +256,8 @@ def _phase(phases: ET.Element, fractions: int | None) -> ET.Element:
 
 
 def _measure_item(prescription: ET.Element, rule: Rule) -> None:
-    check = rule.check
-    assert isinstance(check, DoseCheck)
-    metric = check.metric
+    metric = rule.metric
+    assert metric is not None  # it holds nothing else
     item = ET.SubElement(prescription, "MeasureItem", {"ID": _name(rule)})
     _leaf(item, "StructureCode", fma_code(_name(rule)) or None)
     _leaf(item, "Type", str(_type_of(metric)))

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dvhkit.errors import InputError, UnknownStructureError
 from dvhkit.findings import Finding, Level
+from dvhkit.model.roi_kinds import TARGET_KINDS
 
 if TYPE_CHECKING:
     from dvhkit.model.image import ImageSeries
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 Operator = Literal["-", "|", "&"]
 # Far longer than any expression that is meant, and short enough for nested parentheses.
 _LONGEST = 500
-TARGET_TYPES = ("GTV", "CTV", "ITV", "PTV")
 _BLANKS = re.compile(r"\s*")
 _QUOTED = re.compile(r'"([^"]*)"')
 # A bare name ends at a sign with blanks round it, and at |, &, parentheses and quotes.
@@ -269,7 +269,7 @@ class _Evaluation:
         return combine(expression.operator, left, self.value(expression.right), name=str(expression))
 
     def _named(self, name: Name) -> Structure:
-        if name.quoted or name.name not in TARGET_TYPES:
+        if name.quoted or name.name not in TARGET_KINDS:
             return self.structures[name.name]
         of_type = [s for s in self.structures if s.rt_roi_type == name.name and not s.is_empty]
         if not of_type and name.name in self.structures:
