@@ -13,6 +13,7 @@ from dvhkit.jobs.contours.approvals import with_evidence
 from dvhkit.jobs.numbers import Uncovered
 from dvhkit.jobs.prescription import with_user_prescription
 from dvhkit.model.case import Case
+from dvhkit.model.tps_dvh import TpsExport
 from dvhkit.protocols.files.load import Protocol
 from dvhkit.protocols.files.waivers import Waiver, apply_waivers
 from dvhkit.readers.case import CaseFiles, find_cases, read_files
@@ -38,6 +39,7 @@ class AuditOptions:
     identify: bool = False
     waivers: tuple[Waiver, ...] = ()
     approvals: tuple[tuple[Approval, ...], ...] = ()
+    tps: tuple[TpsExport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,7 @@ def audit_one(case: Case, options: AuditOptions, *, root: Path | None = None) ->
         accept_effective=options.accept_effective,
         accept=options.accept,
         identify=options.identify,
+        tps=options.tps,
     )
     if options.waivers:
         record = replace(record, rules=apply_waivers(record.rules, options.waivers))

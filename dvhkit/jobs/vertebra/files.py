@@ -15,8 +15,8 @@ from dvhkit.outputs.rtstruct.write import NewRoi, Written, write_rtstruct
 from dvhkit.targets.vertebra.anatomy.contours import compartment_structures, ctv_structure
 
 
-def write_ctv(run: CtvRun, out: Path, *, name: str, compartments: bool) -> Written:
-    """Write the CTV, and the compartments if asked for, as a new RTSTRUCT."""
+def write_ctv(run: CtvRun, out: Path, *, name: str, compartments: bool, add: bool = False) -> Written:
+    """Write the CTV, and the compartments if asked for, as a new RTSTRUCT; `add`: a copy of the set with them."""
     source = run.case.structures.path
     if source is None:
         raise OutputError("the structure set was not read from a file, so nothing can be derived from it.")
@@ -24,7 +24,7 @@ def write_ctv(run: CtvRun, out: Path, *, name: str, compartments: bool) -> Writt
     if compartments:
         made = compartment_structures(run.plan, frame_of_reference_uid=run.gtv.frame_of_reference_uid)
         rois += [NewRoi(structure=s, how="vertebral compartment") for s in made]
-    return write_rtstruct(out, rois, source=source, image=run.case.image)
+    return write_rtstruct(out, rois, source=source, image=run.case.image, keep_existing=add)
 
 
 def _how(run: CtvRun) -> str:
