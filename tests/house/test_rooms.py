@@ -30,7 +30,7 @@ CIRCLES = {
     ("dvhkit.jobs.numbers", "dvhkit.jobs.plausibility"),
 }
 # Commands whose bodies still do more than options, job, view, exit code.
-LONG_COMMANDS = {"one_plan/audit.py: audit", "one_plan/dvh.py: dvh"}
+LONG_COMMANDS = {"one_plan/audit.py: audit"}
 
 
 def modules(folder: Path) -> list[Path]:
