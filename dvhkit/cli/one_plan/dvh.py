@@ -36,6 +36,7 @@ from dvhkit.errors import InputError, Reason
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dvhkit.jobs.numbers import CaseNumbers
     from dvhkit.metrics.expression import Metric
     from dvhkit.model.case import Case
     from dvhkit.protocols.naming.regions import Region
