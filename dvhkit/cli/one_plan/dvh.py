@@ -94,17 +94,9 @@ def dvh(
     looked = look_at(path, named=(rtstruct, rtdose, rtplan, image, registration, same_frame))
     if looked.plans is not None:
         looked.refuse(("--rtdose-out", rtdose_out), ("--compare-profiles", compare_profiles))
-        asked = asked_of(
-            metrics,
-            rois=roi,
-            rx_gy=rx,
-            fractions=fractions,
-            engine=engine,
-            uncovered=uncovered,
-            with_bands=not no_band,
-            accept=accept,
-            curves=curves,
-        )
+        given = {"rx_gy": rx, "fractions": fractions, "engine": engine}
+        how = {"uncovered": uncovered, "with_bands": not no_band}
+        asked = asked_of(metrics, rois=roi, accept=accept, curves=curves, **given, **how)
         raise typer.Exit(measure_archive(looked.plans, asked, jobs, targets))
     case = open_case(
         path,
