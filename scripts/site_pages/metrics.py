@@ -93,4 +93,5 @@ def _index(row: IndexSpec) -> str:
 def _page(name: str, facts: list[tuple[str, str]], function: object, grid: str) -> str:
     formula, edges = formulas()[name]
     words = f"## Formula\n\n    {formula}\n\n{cell(edges)} [What the letters stand for](../metrics.md#formulas).\n"
-    return f"# {name}\n\n{docstring(function)}\n\n{words}\n{table(('property', 'value'), facts)}\n{_LIMITS.format(grid=grid)}"
+    head = f"# {name}\n\n{docstring(function)}\n\n{words}\n"
+    return f"{head}{table(('property', 'value'), facts)}\n{_LIMITS.format(grid=grid)}"
