@@ -76,6 +76,10 @@ FractionsOption = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option("--fractions", min=1, help="Number of fractions; overrides the plan's."),
 ]
+NoBandOption = Annotated[
+    bool,
+    typer.Option("--no-band", help="Values alone, without how far they may be off: less than half the time."),
+]
 EngineOption = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(
@@ -118,6 +122,27 @@ JobsOption = Annotated[
 ParquetOption = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--parquet", metavar="FILE", help="Write the same rows as Parquet."),
+]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Folder that `dvhkit audit --out` wrote.")]
+PlainJsonOption = Annotated[str | None, typer.Option("--json", metavar="FILE|-")]
+DoneJsonOption = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write what was done as JSON.")]
+PageOption = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE", help="Write a page of HTML with all tables.")
+]
+ResultsJsonOption = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write the results as JSON.")]
+ContextOption = Annotated[
+    Path | None, typer.Option("--context", metavar="FILE", help="Clinical context (YAML) that rules depend on.")
+]
+CaseInBandsOption = Annotated[
+    str | None, typer.Option("--case", metavar="ID", help="Draw the DVHs of this case into the bands.")
+]
+AliasesOption = Annotated[
+    Path | None,
+    typer.Option("--aliases", metavar="FILE", help="The clinic's own spellings of structure names (YAML)."),
+]
+PdfOption = Annotated[bool, typer.Option("--pdf", help="Print report.html to report.pdf, too.")]
+UnlikeFractionsOption = Annotated[
+    bool, typer.Option("--unlike-fractions", help="Add physical doses although the doses per fraction differ.")
 ]
 
 
@@ -180,7 +205,7 @@ def open_case(
     index: DicomIndex | None = None,
 ) -> Case:
     """Read the one case that the arguments name, with the user's prescription where one is given."""
-    from dvhkit.jobs.batch import with_user_prescription
+    from dvhkit.jobs.prescription import with_user_prescription
     from dvhkit.readers.case import read_case
 
     if path is None and rtstruct is None:

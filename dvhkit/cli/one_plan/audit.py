@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, Optional
 import typer
 
 from dvhkit.cli.one_plan import audit_run
-from dvhkit.cli.one_plan.report_form import Form
 from dvhkit.cli.options import (
     AcceptOption,
+    AliasesOption,
+    ContextOption,
     EngineOption,
     FractionsOption,
     ImageOption,
+    PdfOption,
     RegistrationOption,
     RtdoseOption,
     RtplanOption,
@@ -22,8 +24,10 @@ from dvhkit.cli.options import (
     SameFrameOption,
     SiteOption,
     UncoveredOption,
+    UnlikeFractionsOption,
     acceptances,
 )
+from dvhkit.cli.report_form import Form
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run, note_console, reading_progress
 from dvhkit.errors import InputError
 
@@ -65,10 +69,7 @@ def audit(
         Optional[Path],  # noqa: UP045
         typer.Option("--out", metavar="RUN", help="Folder for the results; made if missing, gone on with if there."),
     ] = None,
-    context: Annotated[
-        Optional[Path],  # noqa: UP045 -- typer reads it
-        typer.Option("--context", metavar="FILE", help="Clinical context (YAML) that rules depend on."),
-    ] = None,
+    context: ContextOption = None,
     approvals: Annotated[
         Optional[list[Path]],  # noqa: UP045
         typer.Option(
@@ -77,10 +78,13 @@ def audit(
             help="Record of contour approvals: answers context.contour_approvers by evidence; repeatable.",
         ),
     ] = None,
-    aliases: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--aliases", metavar="FILE", help="The clinic's own spellings of structure names (YAML)."),
+    tps: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(
+            "--tps", metavar="FILE", help="The planning system's DVHs as text, for the second check of one plan."
+        ),
     ] = None,
+    aliases: AliasesOption = None,
     waivers: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--waivers", metavar="FILE", help="Waivers of failed rules (YAML), for one plan."),
@@ -120,9 +124,7 @@ def audit(
             help="Add the plans in EQD2 with this alpha/beta in Gy, voxel by voxel; else in physical dose.",
         ),
     ] = None,
-    unlike_fractions: Annotated[
-        bool, typer.Option("--unlike-fractions", help="Add physical doses although the doses per fraction differ.")
-    ] = False,
+    unlike_fractions: UnlikeFractionsOption = False,
     accept_effective: Annotated[
         bool, typer.Option("--accept-effective", help="Vouch that limits are meant in a dose of type EFFECTIVE.")
     ] = False,
@@ -155,7 +157,7 @@ def audit(
         ),
     ] = None,
     short: Annotated[bool, typer.Option("--short", help="Make report.html one page a case, to print.")] = False,
-    pdf: Annotated[bool, typer.Option("--pdf", help="Print report.html to report.pdf, too.")] = False,
+    pdf: PdfOption = False,
     encapsulate: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--encapsulate", metavar="FILE", help="File one plan's report as DICOM (Encapsulated PDF), too."),
@@ -206,6 +208,7 @@ def audit(
     """
     from dvhkit.jobs.batch import AuditOptions
     from dvhkit.jobs.contours.approvals import read_record
+    from dvhkit.jobs.second_check.matching import read_exports
     from dvhkit.outputs.files import require_writable_folder
     from dvhkit.protocols.files.context import load_context
     from dvhkit.protocols.files.waivers import load_waivers
@@ -238,6 +241,7 @@ def audit(
         identify=identify,
         waivers=waived,
         approvals=tuple(read_record(path) for path in approvals or ()),
+        tps=read_exports(tps or ()),
     )
     named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame)
     if any(named) and add:
@@ -337,8 +341,9 @@ def _of_sum(
     plans: list[str], options: AuditOptions, *, eqd2_alpha_beta_gy: float | None, allow_unlike: bool
 ) -> CaseOutcome:
     """Audit the dose of several plans together."""
-    from dvhkit.cli.many_plans.plans import summed_case
-    from dvhkit.jobs.batch import CaseOutcome, audit_one, with_user_prescription
+    from dvhkit.cli.plans import summed_case
+    from dvhkit.jobs.batch import CaseOutcome, audit_one
+    from dvhkit.jobs.prescription import with_user_prescription
 
     if options.fractions is not None:
         raise InputError("--fractions is for one plan.", remedy="Say those of each plan: PLAN@FRACTIONS.")

@@ -15,7 +15,7 @@ from dvhkit.protocols.naming.regions import Expression, Margin, Name, OfType, Op
 from dvhkit.units import number_text
 
 if TYPE_CHECKING:
-    from dvhkit.targets.derive.margin import Margins
+    from dvhkit.targets.derive.margin_sizes import Margins
 
 _WORDS = {"difference": "SUB", "union": "OR", "intersection": "AND"}
 _SIGNS = {"SUB": "-", "OR": "|", "AND": "&"}

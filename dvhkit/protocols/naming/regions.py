@@ -16,7 +16,7 @@ from dvhkit.model.roi_kinds import TARGET_KINDS
 from dvhkit.targets.regions import expression as grammar
 
 if TYPE_CHECKING:
-    from dvhkit.targets.derive.margin import Margins
+    from dvhkit.targets.derive.margin_sizes import Margins
 
 OPERATORS = {"-": "difference", "|": "union", "&": "intersection"}
 

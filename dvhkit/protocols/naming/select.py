@@ -11,7 +11,7 @@ from dvhkit.protocols.files.rules import Protocol
 from dvhkit.protocols.naming.names import Match, match_name, structures_of_type, suggestions
 from dvhkit.protocols.naming.regions import Combination, Expression, Grown, Margin, Name, OfType, Region, RoiRef
 from dvhkit.protocols.naming.selector import StructureSelector
-from dvhkit.targets.derive.margin import margins_text
+from dvhkit.targets.derive.margin_sizes import margins_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
