@@ -56,6 +56,7 @@ class Drawn:
 
     @property
     def volume_cc(self) -> float:
+        """Volume of the solid itself."""
         return float(self.weights.sum()) / 1000
 
 
@@ -145,7 +146,9 @@ class Hand:
     keyhole: bool = False
 
 
-def draw(parts: Sequence[Part], planes: np.ndarray, hand: Hand, rng: np.random.Generator, turn: np.ndarray) -> Structure:
+def draw(
+    parts: Sequence[Part], planes: np.ndarray, hand: Hand, rng: np.random.Generator, turn: np.ndarray
+) -> Structure:
     """Return the contours of parts on the slices that each of them meets."""
     rings: list[np.ndarray] = []
     for w in planes:
@@ -286,7 +289,7 @@ def _uneven(rng: np.random.Generator, gap: float) -> Made:
 
 
 def _few(rng: np.random.Generator, gap: float) -> Made:
-    """An egg or a stump on one to four slices."""
+    """Return an egg or a stump on one to four slices."""
     n = int(rng.integers(1, 5))
     if rng.random() < 0.5:
         part = _tube(rng, rng.uniform(4, 9), n * gap, 6 * gap)
@@ -307,7 +310,7 @@ def _islands(rng: np.random.Generator, gap: float) -> Made:
 
 
 def _hollow(rng: np.random.Generator, gap: float) -> Made:
-    """A shell of even or uneven thickness round a hollow."""
+    """Return a shell of even or uneven thickness round a hollow."""
     outer, wall = rng.uniform(9, 14), rng.uniform(1.5, 4)
     at, off = np.zeros(3), rng.uniform(-0.3, 0.3, 3) * wall
     parts = [
@@ -322,7 +325,7 @@ def _ball(r: float, z: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
 
 
 def _pierced(rng: np.random.Generator, gap: float) -> Made:
-    """A tube with a canal."""
+    """Return a tube with a canal."""
     part = _tube(rng, rng.uniform(9, 12), gap * rng.uniform(5, 10), 8 * gap)
     inner = rng.uniform(0.3, 0.55)
     canal = Part(
@@ -332,7 +335,7 @@ def _pierced(rng: np.random.Generator, gap: float) -> Made:
 
 
 def _ragged(rng: np.random.Generator, gap: float) -> Made:
-    """A trunk that goes on as two prongs, which end on slices of their own."""
+    """Return a trunk that goes on as two prongs, which end on slices of their own."""
     fork = float(rng.uniform(-0.5, 0.5) * gap)
     trunk = Part(
         low=-gap * rng.uniform(3, 6), high=fork, centre=_line(np.zeros(3), np.zeros(2)),
@@ -376,7 +379,9 @@ def make(kind: str, seed: int, *, tremor_mm: float = 0.25) -> Drawn:
     )
     points, weights, surface = sample(parts, seed)
     drawn = draw(parts, planes, hand, rng, turn)
-    return Drawn(kind=kind, structure=drawn, points=points @ turn.T, weights=weights, surface=surface @ turn.T, gap_mm=gap)
+    return Drawn(
+        kind=kind, structure=drawn, points=points @ turn.T, weights=weights, surface=surface @ turn.T, gap_mm=gap
+    )
 
 
 def gaussian(rng: np.random.Generator) -> tuple[Formula, Callable[[float], float]]:
@@ -504,6 +509,7 @@ class Row:
 
     @property
     def width_pct(self) -> float:
+        """Width of the band in percent of the truth."""
         return 100 * (self.high - self.low) / max(abs(self.truth), 1e-9)
 
 
@@ -526,9 +532,15 @@ def rows(kind: str, seed: int, *, tremor_mm: float = 0.25) -> list[Row]:
             if metric in true and row.value is not None and row.low is not None and row.high is not None:
                 found.append(
                     Row(
-                        kind=kind, seed=seed, dose=name, metric=metric, truth=true[metric], value=row.value,
-                        low=row.low, high=row.high,
-                    )  # fmt: skip
+                        kind=kind,
+                        seed=seed,
+                        dose=name,
+                        metric=metric,
+                        truth=true[metric],
+                        value=row.value,
+                        low=row.low,
+                        high=row.high,
+                    )
                 )
     return found
 
@@ -539,8 +551,8 @@ def section(seeds: Sequence[int] = range(1000, 1006)) -> str:
     head = "| {} | metrics | truth in band / % | median width / % | median error / % |\n|---|---|---|---|---|"
     return "\n\n".join([
         "## Solids as people draw them",
-        "Ten kinds of random solids with known truth, drawn with a trembling hand on slices of 1.5 to 4 mm, a quarter of "
-        "them on oblique planes, with 24 to 120 points a ring and 1 to 4 decimals, in a peaked and in a sloping dose "
+        "of them oblique, with 24 to 120 points a ring and 1 to 4 decimals, in a peaked and in a sloping dose "
+        "of them on oblique planes, with 24 to 120 points a ring and 1 to 4 decimals, in a peaked and in a sloping dose "
         f"(`scripts/validation_drawn.py`, seeds {seeds[0]} to {seeds[-1]}). Where outlines jump, the truth is that of "
         "areas times distance; elsewhere the smooth solid before the hand trembled. They are small, with few slices "
         "and ends that lie anywhere: that is most of the width.",

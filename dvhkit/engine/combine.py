@@ -168,7 +168,7 @@ def _with_ends(heights_mm: FloatArray, ends_mm: FloatArray, step_mm: float) -> F
     around = (ends_mm[:, None] + near * np.array([-3.0, -1.0, 1.0, 3.0])).ravel()
     every = np.unique(np.concatenate([kept, around]))
     # Of ends that all but fall together one is enough.
-    return every[np.append(True, np.diff(every) > 0.5 * near)]
+    return np.asarray(every[np.append(True, np.diff(every) > 0.5 * near)])
 
 
 def _divided(solid: Solid, target_mm: float, low_mm: float, high_mm: float) -> FloatArray:
@@ -198,7 +198,7 @@ def _cross(a: Solid, b: Solid) -> bool:
 
 
 def _sections(solid: Solid | None, heights_mm: FloatArray) -> list[Any]:
-    """Return the sections at ascending heights as shapely geometries: as drawn on drawn planes, empty beyond the ends."""
+    """Return the sections at ascending heights as shapely geometries: as drawn, between, and empty beyond the ends."""
     found: list[Any] = [shapely.Polygon()] * len(heights_mm)
     if solid is None:
         return found

@@ -98,3 +98,43 @@ def test_planes_that_face_different_ways_and_unknown_operators_are_refused():
         combine("-", box(0, 0, 10, 10, ALL), upright, name="R")
     with pytest.raises(InputError):
         combine("+", upright, upright, name="R")
+
+
+def lens_cc(one, other, apart):
+    """What two balls share (closed form)."""
+    if apart <= abs(one - other):
+        return 4 / 3 * np.pi * min(one, other) ** 3 / 1000
+    cap = (one + other - apart) ** 2 * (apart**2 + 2 * apart * (one + other) - 3 * (one - other) ** 2)
+    return np.pi * cap / (12 * apart) / 1000
+
+
+@pytest.mark.parametrize(
+    ("other_mm", "centre", "gap", "phase"),
+    [(12, (10, 0, 0), 3.0, 0.3), (9, (4, 0, 9), 3.0, 0.4), (15, (0, 0, 9), 2.1, 0.77), (8, (1, 1, 1), 3.0, 0.67)],
+)
+def test_volumes_of_balls_that_cross_add_up_and_share_the_lens_whatever_their_slices(other_mm, centre, gap, phase):
+    a, b = sphere(12.0, 3.0, phase=0.3, n=90), sphere(other_mm, gap, centre=centre, phase=phase, n=90)
+    union, shared, left = (combine(op, a, b, name="R", fine=True) for op in "|&-")
+    cc = [compute_dvh(s, None).volume_cc for s in (a, b, union, shared, left)]
+    assert cc[2] + cc[3] == pytest.approx(cc[0] + cc[1], rel=1e-3)
+    assert cc[3] + cc[4] == pytest.approx(cc[0], rel=2e-3)
+    assert cc[3] == pytest.approx(lens_cc(12, other_mm, float(np.linalg.norm(centre))), rel=2e-3)
+
+
+def test_flat_ends_on_other_slices_are_met_where_they_lie():
+    one, other = box(-8, -5, 8, 5, np.arange(-6, 7, 3.0)), box(-8, -5, 8, 5, np.arange(-6.5, 7, 2.0))
+    cc = [compute_dvh(combine(op, one, other, name="R", fine=True), None).volume_cc for op in "|&-"]
+    # From -7.5 to 7.5 mm, and from -7.5 to 6.5 mm.
+    assert cc == pytest.approx([2.4, 2.24, 0.16], rel=1e-3)
+
+
+def test_a_structure_with_itself_is_itself_and_thin_walls_of_made_structures_stay():
+    ball = sphere(12.0, 3.0, phase=0.3, n=90)
+    whole = compute_dvh(ball, None).volume_cc
+    for op in "|&":
+        made = combine(op, ball, ball, name="R", fine=True)
+        assert compute_dvh(made, None).volume_cc == pytest.approx(whole, rel=1e-3)
+    thin = combine("-", box(0, 0, 20, 20, ALL), box(0.4, 0.4, 19.6, 19.6, ALL), name="R")
+    dvh = compute_dvh(thin, None)
+    assert dvh.volume_cc == pytest.approx((400 - 19.2**2) * 33 / 1000, rel=1e-3)
+    assert not dvh.findings

@@ -130,7 +130,9 @@ def stack_planes(structure: Structure, grid: Grid | None = None) -> PlaneStack |
     findings += odd
     points, starts, counts, owner = open_rings(uvw[:, :2], starts, counts)
     contours = tuple(contours[ring] for ring in owner)
-    stack = _sorted_stack(structure.name, frame, contours, points, starts, counts, heights[owner], findings, slices, _is_made(structure))
+    stack = _sorted_stack(
+        structure.name, frame, contours, points, starts, counts, heights[owner], findings, slices, _is_made(structure)
+    )
     return stack if stack is None else replace(stack, slices=slices)
 
 

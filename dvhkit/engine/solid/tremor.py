@@ -45,7 +45,7 @@ def tremor_mm(stack: PlaneStack, runs: Runs) -> float:
         return 0.0
     reach = _reaches_mm(stack, np.column_stack([drawn.x_mm, drawn.y_mm]))[rings]
     third = np.abs(np.diff(reach**2, n=3, axis=0)[0]) / (2.0 * np.maximum(reach.mean(axis=0), 1e-6))
-    return min(float(np.median(third)) / (_MEDIAN_OF_NORMAL * _VARIANCE**0.5), _MOST_MM)
+    return min(float(np.median(third) / (_MEDIAN_OF_NORMAL * np.sqrt(_VARIANCE))), _MOST_MM)
 
 
 def _reaches_mm(stack: PlaneStack, middle_mm: FloatArray) -> FloatArray:
