@@ -116,3 +116,16 @@ def test_a_site_file_vouches_for_good_and_with_a_reason(audit, tmp_path):
     assert [(a.by, a.reason) for a in record.accepted] == [("site file site.yaml", "phantoms of ours")]
     site.write_text("accept:\n  - code: dose-far-from-prescription\n")
     assert audit(folder, "--site", site)[0].exit_code != 0
+
+
+def test_dvh_ends_with_1_where_a_number_is_withheld_and_tells_the_reason_once(tmp_path):
+    folder = write_planted(tmp_path, "photon", WRONG_GY["times_0.2"]("photon"))
+    asked = ["dvh", str(folder), "--metric", "D95%[Gy]", "--metric", "Mean[Gy]"]
+    ended = CliRunner().invoke(app, asked)
+    assert ended.exit_code == 1
+    assert ended.output.count("Withheld: PTV receives") == 1
+    listed = CliRunner().invoke(app, asked[:4])
+    assert listed.exit_code == 1
+    assert listed.output.count("receives 12 Gy") == 1  # in the finding
+    assert CliRunner().invoke(app, [*asked, "--accept", "dose-far-from-prescription"]).exit_code == 0
+    assert CliRunner().invoke(app, ["dvh", str(folder), "--metric", "Volume[cc]"]).exit_code == 0

@@ -69,7 +69,8 @@ def dvh(
     r"""Compute DVHs and metrics of one plan, or of every plan in a folder.
 
     Of many plans every row begins with case_id, and a plan that cannot be used is told with its reason. Exit code 1:
-    there is no dose that could be used, and a metric needs one; or a plan of many could not be used.
+    there is no dose that could be used, and a metric needs one; a finding withholds a number, and nobody vouched for it
+    (--accept); or a plan of many could not be used.
 
     [dim]Example:[/dim]  dvhkit dvh plans/case7 --roi PTV --metric 'D95%\[Gy]' --metric 'V20Gy\[%]' --csv ptv.csv
     """
@@ -137,5 +138,5 @@ def dvh(
         json=(json, with_findings(records.metrics_document(rows), findings)),
         texts=[(csv, tables.metrics_csv(rows)), (curves, drawn)],
     )
-    if any(row.reason_code == Reason.NO_DOSE for row in rows):
+    if any(row.reason_code == Reason.NO_DOSE or row.withheld for row in rows):
         raise typer.Exit(EXIT_NOT_MET)

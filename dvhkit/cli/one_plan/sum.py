@@ -9,7 +9,7 @@ import typer
 from dvhkit.cli.one_plan.metric_output import CsvOption, JsonOption, MetricOption, put_out, with_findings
 from dvhkit.cli.one_plan.rtdose_out import BitsOption, RtdoseOutOption, file_dose
 from dvhkit.cli.options import AcceptOption, EngineOption, RtstructOption, RxOption, UncoveredOption, acceptances
-from dvhkit.cli.streams import announce_first_run
+from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run
 
 
 def sum_(
@@ -46,7 +46,8 @@ def sum_(
     r"""Measure the dose of several plans together, on the structures of the first.
 
     All must share one frame of reference. Doses are resampled onto the first plan's grid. Physical doses of unlike
-    fractions are refused unless asked for; --eqd2 converts each voxel by its own dose per fraction.
+    fractions are refused unless asked for; --eqd2 converts each voxel by its own dose per fraction. Exit code 1: a
+    finding withholds a number, and nobody vouched for it (--accept).
 
     [dim]Example:[/dim]  dvhkit sum first second@4/5 --eqd2 2 --roi ThecalSac --metric 'Max\[Gy]'
     """
@@ -78,3 +79,5 @@ def sum_(
         json=(json, with_findings({**records.metrics_document(rows), "dose": what}, findings)),
         texts=[(csv, tables.metrics_csv(noted))],
     )
+    if any(row.withheld for row in rows):
+        raise typer.Exit(EXIT_NOT_MET)
