@@ -127,5 +127,7 @@ def test_dvh_ends_with_1_where_a_number_is_withheld_and_tells_the_reason_once(tm
     listed = CliRunner().invoke(app, asked[:4])
     assert listed.exit_code == 1
     assert listed.output.count("receives 12 Gy") == 1  # in the finding
-    assert CliRunner().invoke(app, [*asked, "--accept", "dose-far-from-prescription"]).exit_code == 0
+    vouched = CliRunner().invoke(app, [*asked, "--accept", "dose-far-from-prescription", "--json", str(tmp_path / "j")])
+    assert (vouched.exit_code, "Accepted: dose-far-from-prescription" in vouched.output) == (0, True)
+    assert json.loads((tmp_path / "j").read_text())["accepted"][0]["code"] == "dose-far-from-prescription"
     assert CliRunner().invoke(app, ["dvh", str(folder), "--metric", "Volume[cc]"]).exit_code == 0

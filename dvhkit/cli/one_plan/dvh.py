@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from dvhkit.cli.one_plan.metric_output import CsvOption, JsonOption, MetricOption, put_out, with_findings
+from dvhkit.cli.one_plan.metric_output import CsvOption, JsonOption, MetricOption, accepted_lines, put_out, with_findings
 from dvhkit.cli.one_plan.rtdose_out import BitsOption, RtdoseOutOption, file_dose
 from dvhkit.cli.options import (
     AcceptOption,
@@ -117,7 +117,8 @@ def dvh(
     if compare_profiles:
         profile_view.show_profiles(profile_view.compare_profiles(case, roi, metrics, uncovered=uncovered), json)
         return
-    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accepted=[a.code for a in acceptances(accept)])
+    vouched = acceptances(accept)
+    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accepted=[a.code for a in vouched])
     regions = [numbers.region(name) for name in roi] if roi else numbers.every_roi()
     if not regions:
         raise InputError(
@@ -134,8 +135,8 @@ def dvh(
 
         write_rows(parquet, [(case.label, row) for row in rows])
     put_out(
-        (*metric_view(rows), *tables.findings_panels(findings)),
-        json=(json, with_findings(records.metrics_document(rows), findings)),
+        (*metric_view(rows), *tables.findings_panels(findings), *accepted_lines(vouched)),
+        json=(json, with_findings(records.metrics_document(rows), findings, vouched)),
         texts=[(csv, tables.metrics_csv(rows)), (curves, drawn)],
     )
     if any(row.reason_code == Reason.NO_DOSE or row.withheld for row in rows):

@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from dvhkit.cli.one_plan.metric_output import CsvOption, JsonOption, MetricOption, put_out, with_findings
+from dvhkit.cli.one_plan.metric_output import CsvOption, JsonOption, MetricOption, accepted_lines, put_out, with_findings
 from dvhkit.cli.one_plan.rtdose_out import BitsOption, RtdoseOutOption, file_dose
 from dvhkit.cli.options import AcceptOption, EngineOption, RtstructOption, RxOption, UncoveredOption, acceptances
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run
@@ -66,7 +66,8 @@ def sum_(
     case = with_user_prescription(case, rx_gy=rx, fractions=None)
     assert case.summed is not None
     announce_first_run()
-    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accepted=[a.code for a in acceptances(accept)])
+    vouched = acceptances(accept)
+    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accepted=[a.code for a in vouched])
     regions = [numbers.region(name) for name in roi] if roi else numbers.every_roi()
     numbers.prepare(regions)
     rows = [numbers.metric(region, m) for region in regions for m in metrics]
@@ -75,8 +76,8 @@ def sum_(
     if rtdose_out is not None:
         file_dose(numbers, regions, rtdose_out, bits=bits)
     put_out(
-        (sentence_case(what), *metric_view(rows), *tables.findings_panels(findings)),
-        json=(json, with_findings({**records.metrics_document(rows), "dose": what}, findings)),
+        (sentence_case(what), *metric_view(rows), *tables.findings_panels(findings), *accepted_lines(vouched)),
+        json=(json, with_findings({**records.metrics_document(rows), "dose": what}, findings, vouched)),
         texts=[(csv, tables.metrics_csv(noted))],
     )
     if any(row.withheld for row in rows):

@@ -104,6 +104,11 @@ def _map_pixels(picture: SurfaceMap) -> NDArray[np.uint8]:
     return pixels
 
 
+def cells_of(picture: SurfaceMap) -> tuple[int, int, int, int, int, int]:
+    """Return where the SVG's cells are: left and top edge, width and height of a cell, rows and columns."""
+    return (_LEFT, _TOP, _CELL_W, _row_height(picture), *picture.margin_mm.shape)
+
+
 def _row_height(picture: SurfaceMap) -> int:
     rows = len(picture.height_mm)
     step = float(picture.height_mm[1]) - float(picture.height_mm[0]) if rows > 1 else _ROW_H_MM

@@ -9,8 +9,8 @@ import numpy as np
 from markupsafe import Markup
 
 from dvhkit.model.arrays import FloatArray
-from dvhkit.outputs.pictures.margin_picture import margin_map_svg
-from dvhkit.outputs.text import clean, sentence_case
+from dvhkit.outputs.pictures.margin_picture import cells_of, margin_map_svg
+from dvhkit.outputs.text import clean, clean_name, sentence_case
 from dvhkit.results.surface_map import SurfaceMap
 
 if TYPE_CHECKING:
@@ -22,28 +22,51 @@ if TYPE_CHECKING:
 _LONGEST_TITLE = 88
 _LONGEST_LIMIT = 110
 _LONGEST_CAPTION = 600
+_LONGEST_NAME = 64
 # Of no use inside a page of HTML, which so holds no address of any kind.
 _NAMESPACE = ' xmlns="http://www.w3.org/2000/svg"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapView:
-    """One map: a drawing of ours, and what was found, in words."""
+    """One map: a drawing of ours, and what was found, in words.
+
+    `roi` is the structure whose surface it is, `cells` where the drawing's cells are and `heights` their z, for jumps
+    from a cell to the slices; `worst` is z and azimuth of the cell that lacks most, empty where none lacks anything.
+    """
 
     svg: Markup
     caption: str
+    roi: str
+    cells: str
+    heights: str
+    worst: str
 
 
 def map_views(maps: Iterable[MarginMap]) -> list[MapView]:
     """Return the drawings of a record's margin maps."""
-    return [
-        MapView(
-            # Made here of numbers and of texts that are cleaned and escaped on the way.
-            svg=Markup(margin_map_svg(as_surface_map(one), tips=False).replace(_NAMESPACE, "", 1)),
-            caption=sentence_case(clean(one.caption, longest=_LONGEST_CAPTION)),
-        )
-        for one in maps
-    ]
+    return [_map_view(one) for one in maps]
+
+
+def _map_view(one: MarginMap) -> MapView:
+    picture = as_surface_map(one)
+    return MapView(
+        # Made here of numbers and of texts that are cleaned and escaped on the way.
+        svg=Markup(margin_map_svg(picture, tips=False).replace(_NAMESPACE, "", 1)),
+        caption=sentence_case(clean(one.caption, longest=_LONGEST_CAPTION)),
+        roi=clean_name(one.inner, _LONGEST_NAME),
+        cells=" ".join(map(str, cells_of(picture))),
+        heights=" ".join(f"{z:g}" for z in one.height_mm),
+        worst=_worst(picture),
+    )
+
+
+def _worst(picture: SurfaceMap) -> str:
+    lacking = np.nan_to_num(picture.lacking_mm)
+    row, column = np.unravel_index(int(lacking.argmax()), lacking.shape)
+    if not lacking[row, column] > 0:
+        return ""
+    return f"{picture.height_mm[row]:g},{picture.azimuth_deg[column]:g}"
 
 
 def as_surface_map(one: MarginMap) -> SurfaceMap:

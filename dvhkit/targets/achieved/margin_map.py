@@ -68,6 +68,7 @@ def map_record(measure: MarginMeasure, caption: str) -> MarginMap:
         height_mm=tuple(round(float(z), _DIGITS) for z in picture.height_mm),
         margin_mm=_rows(picture.margin_mm),
         lacking_mm=_rows(picture.lacking_mm),
+        inner=str(measure.check.inner),
     )
 
 
