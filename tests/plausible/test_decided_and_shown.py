@@ -22,8 +22,8 @@ from dvhkit.outputs.records import audit_document, json_text
 from dvhkit.outputs.report.case_report import html_report
 from dvhkit.outputs.verdict_words import headline, idle_groups
 from dvhkit.protocols.files.load import load_protocol
-from dvhkit.results.audit import Verdict
 from dvhkit.readers.case import find_cases, read_case, read_files
+from dvhkit.results.audit import Verdict
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def approved(plan):
 
 def test_one_rule_of_many_is_not_green_and_the_others_are_grouped_with_the_way_out(tmp_path, lenient):
     rules = "".join(
-        f'  - {{id: r{n}, structure: Organ, metric: "Mean[Gy]", goal: "<= 90 Gy", dose_per_fraction_gy: 1.8..2.0}}}}\n'
+        f'  - {{id: r{n}, structure: Organ, metric: "Mean[Gy]", goal: "<= 90 Gy", dose_per_fraction_gy: 1.8..2.0}}\n'
         for n in range(3)
     )
     file = tmp_path / "many.yaml"

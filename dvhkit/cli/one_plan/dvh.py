@@ -6,7 +6,14 @@ from typing import Annotated, Optional
 
 import typer
 
-from dvhkit.cli.one_plan.metric_output import CsvOption, JsonOption, MetricOption, accepted_lines, put_out, with_findings
+from dvhkit.cli.one_plan.metric_output import (
+    CsvOption,
+    JsonOption,
+    MetricOption,
+    accepted_lines,
+    put_out,
+    with_findings,
+)
 from dvhkit.cli.one_plan.rtdose_out import BitsOption, RtdoseOutOption, file_dose
 from dvhkit.cli.options import (
     AcceptOption,

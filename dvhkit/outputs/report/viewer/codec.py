@@ -85,7 +85,7 @@ def pack_image(values: NDArray[Any], *, most_bytes: int) -> PackedImage:
 
 
 def _extent(values: NDArray[Any]) -> tuple[float, float, bool]:
-    """Return the least and the greatest value, and whether all are whole numbers; a plane at a time, so in the cache."""
+    """Return the least and the greatest value, and whether all are whole numbers; by planes, that stay in the cache."""
     found = [
         (float(plane.min()), float(plane.max()), np.array_equal(np.rint(plane, out=np.empty_like(plane)), plane))
         for plane in np.asarray(values, dtype=np.result_type(values, np.float32))
