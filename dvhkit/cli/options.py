@@ -76,6 +76,10 @@ FractionsOption = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option("--fractions", min=1, help="Number of fractions; overrides the plan's."),
 ]
+NoBandOption = Annotated[
+    bool,
+    typer.Option("--no-band", help="Values alone, without how far they may be off: less than half the time."),
+]
 EngineOption = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(
@@ -119,6 +123,7 @@ ParquetOption = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--parquet", metavar="FILE", help="Write the same rows as Parquet."),
 ]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Folder that `dvhkit audit --out` wrote.")]
 
 
 def worker_count(jobs: str) -> int | None:
@@ -180,7 +185,7 @@ def open_case(
     index: DicomIndex | None = None,
 ) -> Case:
     """Read the one case that the arguments name, with the user's prescription where one is given."""
-    from dvhkit.jobs.batch import with_user_prescription
+    from dvhkit.jobs.prescription import with_user_prescription
     from dvhkit.readers.case import read_case
 
     if path is None and rtstruct is None:

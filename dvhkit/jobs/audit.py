@@ -15,6 +15,7 @@ from dvhkit.findings import Finding, Level, require_code
 from dvhkit.jobs.identity import plan_identity
 from dvhkit.jobs.numbers import CaseNumbers, Uncovered
 from dvhkit.jobs.prescription import prescription_findings
+from dvhkit.jobs.second_check.check_dvh import check_in_audit, text_findings
 from dvhkit.metrics.expression import Metric, parse_metric
 from dvhkit.model.plan import Prescription
 from dvhkit.protocols.evaluate import StructureFact, evaluate_protocol
@@ -28,6 +29,7 @@ from dvhkit.results.audit import Acceptance, AuditRecord, Curve, InputFile, Metr
 if TYPE_CHECKING:
     from dvhkit.model.case import Case
     from dvhkit.model.dvh import Dvh
+    from dvhkit.model.tps_dvh import TpsExport
 
 # What a report shows of each structure beside the rules.
 _REPORT_METRICS = ("Volume[cc]", "Min[Gy]", "D95%[Gy]", "Mean[Gy]", "D2%[Gy]", "Max[Gy]")
@@ -92,6 +94,7 @@ def audit_case(
     accept_effective: bool = False,
     accept: Sequence[Acceptance | str] = (),
     identify: bool = False,
+    tps: Sequence[TpsExport] = (),
 ) -> AuditRecord:
     """Hold a case against a protocol.
 
@@ -112,6 +115,9 @@ def audit_case(
         Codes of findings that somebody vouches for: they then withhold nothing, and the record says so.
     identify
         Put the patient's name and ID into the record's `identity`; otherwise they stay out.
+    tps
+        Text exports of the planning system (`dvhkit.readers.tps_text.read.read_tps_export`), to be held against ours
+        beside the DVHs that the RTDOSE stores.
 
     Returns
     -------
@@ -133,10 +139,12 @@ def audit_case(
     codes = {a.code for a in accepted}
     numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accepted=codes)
     numbers.add_findings(_name_findings(case, loaded))
+    drawn = [RoiRef(s.number, s.name) for s in case.structures if not s.is_empty]
+    numbers.prepare(drawn)  # side by side; rules and what is plausible draw on them
     rules = evaluate_protocol(loaded, numbers, context, eqd2_alpha_beta_gy=eqd2_alpha_beta_gy)
-    regions = _regions_to_report(numbers)
-    numbers.prepare(regions)
+    regions = [*drawn, *numbers.made()]
     metrics = [numbers.metric(region, parse_metric(text)) for region in regions for text in _REPORT_METRICS]
+    checked = check_in_audit(numbers, [curve for export in tps for curve in export.curves])
     return AuditRecord(
         case=case.label,
         protocol_id=loaded.id,
@@ -150,12 +158,14 @@ def audit_case(
             *numbers.findings(),
             *unused_aliases(loaded, case.structures.names),
             *_context_findings(loaded, context),
+            *text_findings(checked),
         ),
         curves=tuple(_curves(numbers, regions)),
         margin_maps=numbers.margin_maps(),
-        provenance=_provenance(case, loaded, numbers.options.profile),
+        provenance=_provenance(case, loaded, numbers.options.profile, tps),
         identity=plan_identity(case, identify=identify),
         accepted=accepted,
+        second_check=checked,
     )
 
 
@@ -195,13 +205,6 @@ def _name_findings(case: Case, protocol: Protocol) -> tuple[Finding, ...]:
     return name_findings(recognise(facts, dict(protocol.aliases)), place_structures(case.structures))
 
 
-def _regions_to_report(numbers: CaseNumbers) -> list[Region]:
-    """Return the structures with something drawn, and what rules were judged on beside them."""
-    drawn: list[Region] = [RoiRef(s.number, s.name) for s in numbers.case.structures if not s.is_empty]
-    made = [region for region in numbers._dvhs if not isinstance(region, RoiRef)]
-    return drawn + made
-
-
 def _curves(numbers: CaseNumbers, regions: Sequence[Region]) -> list[Curve]:
     if numbers.case.dose is None:
         return []
@@ -230,7 +233,7 @@ def describe_prescription(case: Case) -> str:
     return "; ".join(dict.fromkeys(parts))
 
 
-def _provenance(case: Case, protocol: Protocol, engine: str) -> Provenance:
+def _provenance(case: Case, protocol: Protocol, engine: str, tps: Sequence[TpsExport]) -> Provenance:
     """Return what the record was made from. The RT objects are fingerprinted; images only lend their geometry."""
     rt_objects = [s for s in case.sources if s.role.startswith("RT")]
     return Provenance(
@@ -239,7 +242,10 @@ def _provenance(case: Case, protocol: Protocol, engine: str) -> Provenance:
         engine=engine,
         protocol_sha256=protocol.sha256,
         libraries={name: _version(name) for name in _LIBRARIES},
-        inputs=tuple(InputFile(role=s.role, path=str(s.path), sha256=file_sha256(s.path)) for s in rt_objects),
+        inputs=(
+            *(InputFile(role=s.role, path=str(s.path), sha256=file_sha256(s.path)) for s in rt_objects),
+            *(InputFile(role=f"DVH export ({e.dialect})", path=e.name, sha256=e.sha256) for e in tps),
+        ),
     )
 
 

@@ -11,16 +11,14 @@ from dvhkit.errors import DvhkitError, EngineError, InputError
 from dvhkit.jobs.audit import audit_case
 from dvhkit.jobs.contours.approvals import with_evidence
 from dvhkit.jobs.numbers import Uncovered
+from dvhkit.jobs.prescription import with_user_prescription
 from dvhkit.model.case import Case
+from dvhkit.model.tps_dvh import TpsExport
 from dvhkit.protocols.files.load import Protocol
 from dvhkit.protocols.files.waivers import Waiver, apply_waivers
 from dvhkit.readers.case import CaseFiles, find_cases, read_files
 from dvhkit.results.audit import Acceptance, AuditRecord
 from dvhkit.results.contours.grades import Approval
-
-# Findings that ask the user for a prescribed dose, or for a number of fractions.
-_ASKS_FOR_DOSE = frozenset({"no-prescription", "several-prescriptions", "prescription-implausible"})
-_ASKS_FOR_FRACTIONS = frozenset({"no-fractions"})
 
 __all__ = ["AuditOptions", "CaseOutcome", "audit_cases", "audit_files", "audit_one", "find_cases"]
 
@@ -41,6 +39,7 @@ class AuditOptions:
     identify: bool = False
     waivers: tuple[Waiver, ...] = ()
     approvals: tuple[tuple[Approval, ...], ...] = ()
+    tps: tuple[TpsExport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +83,7 @@ def audit_one(case: Case, options: AuditOptions, *, root: Path | None = None) ->
         accept_effective=options.accept_effective,
         accept=options.accept,
         identify=options.identify,
+        tps=options.tps,
     )
     if options.waivers:
         record = replace(record, rules=apply_waivers(record.rules, options.waivers))
@@ -124,21 +124,6 @@ def audit_files(
 def _failed(files: CaseFiles, options: AuditOptions, error: DvhkitError, root: Path | None) -> CaseOutcome:
     told = str(error) if root is None else told_below(str(error), root)
     return CaseOutcome(record=failed_record(files.label, options.protocol, told), error=error)
-
-
-def with_user_prescription(case: Case, *, rx_gy: float | None, fractions: int | None) -> Case:
-    """Return `case` with the prescribed dose and the number of fractions that the user gave, where given.
-
-    Findings that ask for just that are answered, and leave the case.
-    """
-    answered: set[str] = set()
-    if rx_gy is not None:
-        case = case.with_prescription(rx_gy)
-        answered |= _ASKS_FOR_DOSE
-    if fractions is not None:
-        case = replace(case, fractions=fractions)
-        answered |= _ASKS_FOR_FRACTIONS
-    return replace(case, findings=tuple(f for f in case.findings if f.code not in answered)) if answered else case
 
 
 def failed_record(label: str, protocol: Protocol, message: str) -> AuditRecord:

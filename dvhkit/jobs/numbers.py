@@ -25,12 +25,11 @@ from dvhkit.metrics.summed import metric_of_sum
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dvh import DOSE_EQUALITY_RTOL
 from dvhkit.protocols.evaluate import MarginFact
-from dvhkit.protocols.facts import ContainmentFact
+from dvhkit.protocols.facts import ContainmentFact, PairFact
 from dvhkit.protocols.files.load import Protocol
-from dvhkit.protocols.files.rules import StructureSelector
-from dvhkit.protocols.naming.names import fold
 from dvhkit.protocols.naming.regions import Grown, Region, RoiRef, is_expression, parse_region
 from dvhkit.protocols.naming.select import select
+from dvhkit.protocols.naming.selector import StructureSelector
 from dvhkit.protocols.verdict import withheld_reason
 from dvhkit.results.audit import Curve, MarginMap, MetricResult, Verdict
 
@@ -71,6 +70,8 @@ class CaseNumbers(StatedFacts):
         Whether limits are meant in the dose although it is a biologically effective one (`foreign_dose`).
     accepted
         Codes of findings that somebody vouched for: they withhold nothing.
+    with_bands
+        Whether numbers have bands; without them a DVH takes less than half the time.
 
     Raises
     ------
@@ -86,11 +87,13 @@ class CaseNumbers(StatedFacts):
         uncovered: Uncovered = "refuse",
         accept_effective: bool = False,
         accepted: Collection[str] = (),
+        with_bands: bool = True,
     ) -> None:
         super().__init__(case, accept_effective=accept_effective or "dose-effective" in accepted)
         self.accepted = frozenset(accepted) | ({"dose-effective"} if accept_effective else frozenset())
         self.options = _engine_options(engine)
         self.uncovered = uncovered
+        self.with_bands = with_bands
         self._structures: dict[Region, Structure] = {}
         self._dvhs: dict[Region, Dvh] = {}
         self._margin_maps: dict[tuple[RoiRef, RoiRef], MarginMap] = {}
@@ -193,22 +196,29 @@ class CaseNumbers(StatedFacts):
             if stored.roi_number == region.number and once.issuperset(stored.excluded_numbers)
         ]
 
+    def made(self) -> list[Region]:
+        """Return what was measured that is no ROI of the file: expressions, margins."""
+        return [region for region in self._dvhs if not isinstance(region, RoiRef)]
+
     def plain_dvh(self, structure: Structure) -> Dvh:
-        """Return the DVH of contours without its bands, anew: for looking at a structure on the way."""
+        """Return the DVH of contours for looking at them on the way: without bands, unless it is there already."""
+        region = RoiRef(structure.number, structure.name)
+        known = self._dvhs.get(region)
+        if known is not None and self.structure(region) is structure:
+            return known
         return self._compute(structure, with_band=False)
 
     def _compute(self, structure: Structure, *, with_band: bool = True) -> Dvh:
         from dvhkit.engine.dvh import compute_dvh as dvh_of_structure
 
         image = self.case.image
-        spacing_mm = image.grid.plane_spacing_mm if image is not None else 0.0
         return dvh_of_structure(
             structure,
             self.case.dose,
             options=self.options,
-            slice_spacing_mm=spacing_mm or None,
+            slice_spacing_mm=self.case.slice_spacing_mm,
             image=image.grid if image is not None else None,
-            with_band=with_band,
+            with_band=with_band and self.with_bands,
         )
 
     def prepare(self, regions: Sequence[Region]) -> None:
@@ -297,10 +307,8 @@ class CaseNumbers(StatedFacts):
         """Return a number of size or shape: from the contours, whatever the dose."""
         from dvhkit.targets.compare.shape import shape_value
 
-        image = self.case.image
-        spacing = (image.grid.plane_spacing_mm or None) if image is not None else None
         try:
-            value = shape_value(self.structure(roi), metric.kind, slice_spacing_mm=spacing)
+            value = shape_value(self.structure(roi), metric.kind, slice_spacing_mm=self.case.slice_spacing_mm)
         except GeometryError as error:
             return _no_geometry(roi, metric, error)
         except NotEvaluable as lack:
@@ -326,27 +334,42 @@ class CaseNumbers(StatedFacts):
 
     def _body_ref(self) -> RoiRef:
         """Return the ROI that is the body's outline; raises `NotEvaluable` where that is not plain."""
-        drawn = [s for s in self.structures() if not s.is_empty]
-        external = [s for s in drawn if s.rt_roi_type == "EXTERNAL"]
-        found = external or [s for s in drawn if fold(s.name) in ("body", "external")]
+        from dvhkit.targets.regions.bodies import bodies_of
+
+        found = bodies_of(self.case.structures)
         if len(found) != 1:
             reason = Reason.AMBIGUOUS_STRUCTURE if found else Reason.NO_STRUCTURE
             raise NotEvaluable(f"{len(found)} structures are the body's outline; just one is needed.", reason=reason)
         return RoiRef(found[0].number, found[0].name)
+
+    def pairs(self, inners: Sequence[RoiRef], outers: Sequence[RoiRef]) -> tuple[PairFact, ...]:
+        """Return which of `outers` was drawn round each of `inners`, by the rule of a margin check."""
+        from dvhkit.targets.regions.pairing import pair_between
+
+        refs = {id(self._by_number(ref)): ref for ref in (*inners, *outers)}
+        sides = ([self._by_number(ref) for ref in side] for side in (inners, outers))
+        return tuple(
+            PairFact(
+                inner=refs[id(pair.inner)],
+                outer=None if pair.outer is None else refs[id(pair.outer)],
+                how=pair.how,
+                rivals=pair.rivals,
+            )
+            for pair in pair_between(*sides, slice_spacing_mm=self.case.slice_spacing_mm)
+        )
 
     def margin(self, inner: RoiRef, outer: RoiRef, expect: str) -> MarginFact:
         """Return what margin was drawn between two ROIs, held against `expect`; what is lacking is a reason."""
         from dvhkit.targets.achieved.check import describe, measure_margin, worst_margin
         from dvhkit.targets.achieved.margin_map import joined, map_record
 
-        image = self.case.image
         try:
             measure = measure_margin(
                 self._by_number(inner),
                 self._by_number(outer),
                 expect=expect,
                 others=self.case.structures.structures,
-                slice_spacing_mm=(image.grid.plane_spacing_mm or None) if image is not None else None,
+                slice_spacing_mm=self.case.slice_spacing_mm,
                 options=self.options,
             )
         except NotEvaluable as lack:
@@ -365,11 +388,10 @@ class CaseNumbers(StatedFacts):
         """Return how much of each target lies outside the structure that was drawn round it."""
         from dvhkit.targets.achieved.containment import target_links
 
-        image = self.case.image
         links = target_links(
             self.case.structures.structures,
             between=between,
-            slice_spacing_mm=(image.grid.plane_spacing_mm or None) if image is not None else None,
+            slice_spacing_mm=self.case.slice_spacing_mm,
         )
         return tuple(containment_fact(pair, held) for pair, held in links)
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from dvhkit.errors import Reason
 from dvhkit.findings import Finding
 from dvhkit.protocols.checks.limits import Limit
-from dvhkit.protocols.facts import MarginFact
 from dvhkit.protocols.files.rules import STATUS_MEANING, Rule
 from dvhkit.results.audit import RuleResult, Verdict
 
@@ -118,19 +117,6 @@ def withheld_row(row: RuleResult, reason: str | None, codes: tuple[str, ...]) ->
 def _in_words(verdict: Verdict) -> str:
     is_noun = verdict in (Verdict.PASS, Verdict.FAIL, Verdict.VARIATION)
     return f"a {verdict.value}" if is_noun else verdict.value
-
-
-def margin_row(rule: Rule, roi: str, fact: MarginFact) -> RuleResult:
-    """Return the row of a drawn margin, whose verdict is that of the margin check: it knows what slices can show."""
-    return replace(
-        plain_row(rule, roi=roi, reason_code=fact.reason_code, reason=fact.reason, note=fact.note),
-        verdict=fact.verdict,
-        value=fact.value_mm,
-        low=fact.low_mm,
-        high=fact.high_mm,
-        margin=None if fact.value_mm is None else rule.goal.margin(fact.value_mm),
-        margin_pct=None if fact.value_mm is None else rule.goal.margin_pct(fact.value_mm),
-    )
 
 
 def with_limits(rule: Rule, goal: Limit, variation: Limit | None) -> Rule:

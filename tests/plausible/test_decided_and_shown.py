@@ -15,7 +15,7 @@ from dvhkit.cli.app import app
 from dvhkit.errors import InputError
 from dvhkit.findings import Level
 from dvhkit.jobs.audit import audit_case
-from dvhkit.jobs.batch import with_user_prescription
+from dvhkit.jobs.prescription import with_user_prescription
 from dvhkit.model.dose import DoseType
 from dvhkit.outputs.csv_text import summary_csv
 from dvhkit.outputs.records import audit_document, json_text

@@ -4,10 +4,11 @@ import pytest
 
 from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.protocols.facts import StructureFact
-from dvhkit.protocols.files.rules import Protocol, StructureSelector
+from dvhkit.protocols.files.rules import Protocol
 from dvhkit.protocols.naming.names import match_name, structures_of_type, suggestions
 from dvhkit.protocols.naming.regions import Combination, Name, OfType, Operation, RoiRef, is_expression, parse_region
 from dvhkit.protocols.naming.select import select
+from dvhkit.protocols.naming.selector import StructureSelector
 
 
 def facts(*names, types=()):

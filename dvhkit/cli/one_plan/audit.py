@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, Optional
 import typer
 
 from dvhkit.cli.one_plan import audit_run
-from dvhkit.cli.one_plan.report_form import Form
 from dvhkit.cli.options import (
     AcceptOption,
     EngineOption,
@@ -24,6 +23,7 @@ from dvhkit.cli.options import (
     UncoveredOption,
     acceptances,
 )
+from dvhkit.cli.report_form import Form
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run, note_console, reading_progress
 from dvhkit.errors import InputError
 
@@ -75,6 +75,12 @@ def audit(
             "--approvals",
             metavar="RECORD",
             help="Record of contour approvals: answers context.contour_approvers by evidence; repeatable.",
+        ),
+    ] = None,
+    tps: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(
+            "--tps", metavar="FILE", help="The planning system's DVHs as text, for the second check of one plan."
         ),
     ] = None,
     aliases: Annotated[
@@ -206,6 +212,7 @@ def audit(
     """
     from dvhkit.jobs.batch import AuditOptions
     from dvhkit.jobs.contours.approvals import read_record
+    from dvhkit.jobs.second_check.matching import read_exports
     from dvhkit.outputs.files import require_writable_folder
     from dvhkit.protocols.files.context import load_context
     from dvhkit.protocols.files.waivers import load_waivers
@@ -238,6 +245,7 @@ def audit(
         identify=identify,
         waivers=waived,
         approvals=tuple(read_record(path) for path in approvals or ()),
+        tps=read_exports(tps or ()),
     )
     named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame)
     if any(named) and add:
@@ -337,8 +345,9 @@ def _of_sum(
     plans: list[str], options: AuditOptions, *, eqd2_alpha_beta_gy: float | None, allow_unlike: bool
 ) -> CaseOutcome:
     """Audit the dose of several plans together."""
-    from dvhkit.cli.many_plans.plans import summed_case
-    from dvhkit.jobs.batch import CaseOutcome, audit_one, with_user_prescription
+    from dvhkit.cli.plans import summed_case
+    from dvhkit.jobs.batch import CaseOutcome, audit_one
+    from dvhkit.jobs.prescription import with_user_prescription
 
     if options.fractions is not None:
         raise InputError("--fractions is for one plan.", remedy="Say those of each plan: PLAN@FRACTIONS.")

@@ -90,7 +90,7 @@ def check(
     errors = _setup_errors(systematic, random, min_d98)
     looked = look_at(path, named=(rtstruct, rtdose, image))
     if looked.plans is not None:
-        from dvhkit.cli.many_plans.margin_archive import check_archive
+        from dvhkit.cli.targets.margin_archive import check_archive
 
         looked.refuse(("--out", out), ("--systematic and --random", errors))
         pair = (inner, outer) if inner is not None and outer is not None else None
@@ -113,7 +113,7 @@ def check(
     if json is not None:
         write_json(json, document)
     if csv is not None or parquet is not None:
-        from dvhkit.cli.many_plans.margin_archive import write_tables
+        from dvhkit.cli.targets.margin_archive import write_tables
 
         write_tables([{"case_id": case.label, **pair} for pair in pairs], [], csv=csv, parquet=parquet)
     if out is not None:
@@ -168,7 +168,6 @@ def _setup_view(
     """Return the van Herk margin and, where a dose and a limit are given, how likely D98% keeps it."""
     from dataclasses import asdict
 
-    from dvhkit.jobs.margin_check import slice_spacing_mm
     from dvhkit.targets.derive.setup_error import setup_error, van_herk_margin_mm
 
     x, y, z = van_herk_margin_mm(*errors).tolist()
@@ -184,7 +183,7 @@ def _setup_view(
             limit_gy=min_d98,
             systematic_mm=errors[0],
             random_mm=errors[1],
-            slice_spacing_mm=slice_spacing_mm(case),
+            slice_spacing_mm=case.slice_spacing_mm,
         )
     except NotEvaluable as lack:
         return {**view, "reason": lack.message}

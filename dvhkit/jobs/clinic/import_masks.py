@@ -15,6 +15,7 @@ from dvhkit.engine.mask_outline import Traced, outlines_of
 from dvhkit.engine.options import Between, EndCap, EngineOptions
 from dvhkit.errors import GeometryError, InputError, LinkError
 from dvhkit.findings import Finding, Level
+from dvhkit.model.roi_kinds import BODY, is_body
 from dvhkit.model.structure import Contour, ContourKind, Structure
 from dvhkit.readers.files.label_table import read_label_table
 from dvhkit.readers.masks.label_maps import Mask, parse_mask_option, read_masks
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from dvhkit.outputs.rtstruct.write import NewRoi
 
 _TARGET = re.compile(r"^z?(GTV|CTV|PTV|ITV)", re.I)
-_BODY = re.compile(r"^(body|external|skin|outline)$", re.I)
 _PRISM = EngineOptions(profile="prism", between=Between.PRISM, end_cap=EndCap.HALF_SLICE)
 # More of a mask beyond the image than this is told; than that, refused: it is of another image.
 _OUTSIDE_FRAC = 1e-3
@@ -143,7 +143,7 @@ def _require_inside(mask: Mask, traced: Traced) -> None:
 
 def _structure(mask: Mask, traced: Traced, image: ImageSeries) -> Structure:
     target = _TARGET.match(mask.name)
-    kind = target.group(1).upper() if target else "EXTERNAL" if _BODY.match(mask.name) else "ORGAN"
+    kind = target.group(1).upper() if target else BODY if is_body(mask.name) else "ORGAN"
     return Structure(
         number=1,
         name=mask.name,

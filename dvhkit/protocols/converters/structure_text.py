@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dvhkit.protocols.naming.regions import TARGET_TYPES, Expression, Margin, Name, OfType, Operation
+from dvhkit.model.roi_kinds import TARGET_KINDS
+from dvhkit.protocols.naming.regions import Expression, Margin, Name, OfType, Operation
 from dvhkit.units import number_text
 
 if TYPE_CHECKING:
-    from dvhkit.targets.derive.margin import Margins
+    from dvhkit.targets.derive.margin_sizes import Margins
 
 _WORDS = {"difference": "SUB", "union": "OR", "intersection": "AND"}
 _SIGNS = {"SUB": "-", "OR": "|", "AND": "&"}
@@ -165,7 +166,7 @@ def _bare(text: str) -> str:
 
 def _quoted(name: str) -> str:
     """Return a name as our expressions spell it; in quotes where a bare word would mean more than that name."""
-    plain = name not in TARGET_TYPES and not re.search(r'[|&()"]|\s[-+]\s', name)
+    plain = name not in TARGET_KINDS and not re.search(r'[|&()"]|\s[-+]\s', name)
     return name if plain else f'"{name}"'
 
 

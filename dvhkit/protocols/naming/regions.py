@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dvhkit.errors import InputError
+from dvhkit.model.roi_kinds import TARGET_KINDS
 from dvhkit.targets.regions import expression as grammar
 
 if TYPE_CHECKING:
-    from dvhkit.targets.derive.margin import Margins
+    from dvhkit.targets.derive.margin_sizes import Margins
 
-TARGET_TYPES = grammar.TARGET_TYPES
 OPERATORS = {"-": "difference", "|": "union", "&": "intersection"}
 
 
@@ -124,5 +124,5 @@ def _as_rules_mean_it(expression: grammar.Expression) -> Expression:
         return Operation(OPERATORS[expression.operator], left, right)
     if isinstance(expression, grammar.Margin):
         return Margin(_as_rules_mean_it(expression.base), expression.sign, expression.margins)
-    is_type = expression.name in TARGET_TYPES and not expression.quoted
+    is_type = expression.name in TARGET_KINDS and not expression.quoted
     return OfType(expression.name) if is_type else Name(expression.name)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.protocols.facts import StructureFact
-from dvhkit.protocols.files.rules import Protocol, StructureSelector
+from dvhkit.protocols.files.rules import Protocol
 from dvhkit.protocols.naming.names import Match, match_name, structures_of_type, suggestions
 from dvhkit.protocols.naming.regions import Combination, Expression, Grown, Margin, Name, OfType, Region, RoiRef
-from dvhkit.targets.derive.margin import margins_text
+from dvhkit.protocols.naming.selector import StructureSelector
+from dvhkit.targets.derive.margin_sizes import margins_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,16 +28,17 @@ from typing import TYPE_CHECKING, Literal
 
 from dvhkit.errors import InputError, UnknownStructureError
 from dvhkit.findings import Finding, Level
+from dvhkit.model.roi_kinds import TARGET_KINDS
 
 if TYPE_CHECKING:
     from dvhkit.model.image import ImageSeries
     from dvhkit.model.structure import Structure, StructureSet
-    from dvhkit.targets.derive.margin import Derived, Margins
+    from dvhkit.targets.derive.margin import Derived
+    from dvhkit.targets.derive.margin_sizes import Margins
 
 Operator = Literal["-", "|", "&"]
 # Far longer than any expression that is meant, and short enough for nested parentheses.
 _LONGEST = 500
-TARGET_TYPES = ("GTV", "CTV", "ITV", "PTV")
 _BLANKS = re.compile(r"\s*")
 _QUOTED = re.compile(r'"([^"]*)"')
 # A bare name ends at a sign with blanks round it, and at |, &, parentheses and quotes.
@@ -82,7 +83,7 @@ class Margin:
     margins: Margins
 
     def __str__(self) -> str:
-        from dvhkit.targets.derive.margin import margins_text
+        from dvhkit.targets.derive.margin_sizes import margins_text
 
         base = f"({self.base})" if isinstance(self.base, Operation) else str(self.base)
         return f"{base} {self.sign} {margins_text(self.margins)}"
@@ -171,7 +172,7 @@ class _Parser:
 
     def margins(self) -> Margins | None:
         """Read a length or six margins; None if there is none."""
-        from dvhkit.targets.derive.margin import parse_margins
+        from dvhkit.targets.derive.margin_sizes import parse_margins
 
         six = _SIX.match(self.text, self.at)
         found = six or _LENGTH.match(self.text, self.at)
@@ -269,7 +270,7 @@ class _Evaluation:
         return combine(expression.operator, left, self.value(expression.right), name=str(expression))
 
     def _named(self, name: Name) -> Structure:
-        if name.quoted or name.name not in TARGET_TYPES:
+        if name.quoted or name.name not in TARGET_KINDS:
             return self.structures[name.name]
         of_type = [s for s in self.structures if s.rt_roi_type == name.name and not s.is_empty]
         if not of_type and name.name in self.structures:

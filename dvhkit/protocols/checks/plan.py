@@ -1,14 +1,25 @@
-"""What rules look at in the plan: technique, machine and approval as words, energy and number of beams as numbers."""
+"""The rule on the plan: technique, machine and approval as words, energy and number of beams as numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.model.plan import Beam, Plan
-from dvhkit.protocols.checks.limits import Limit
-from dvhkit.results.audit import Verdict
+from dvhkit.protocols.checks.limits import Limit, parse_words
+from dvhkit.protocols.checks.properties import PropertyCheck
+from dvhkit.protocols.facts import PlanFacts
+from dvhkit.protocols.files.parts import RuleParts
+from dvhkit.protocols.files.rules import Asked, Built, Rule
+from dvhkit.protocols.verdict import decided_row, hold_back, plain_row
+from dvhkit.results.audit import RuleResult, Verdict
 from dvhkit.units import number_text
+from dvhkit.yaml_text import Place
+
+if TYPE_CHECKING:
+    from dvhkit.protocols.files.shapes import RuleShape
 
 VMAT, IMRT, STATIC, ARC, SCANNING, BROAD = "VMAT", "IMRT", "static", "arc", "ion scanning", "ion broad beam"
 TECHNIQUES = (VMAT, IMRT, STATIC, ARC, SCANNING, BROAD)
@@ -17,6 +28,51 @@ WORDS = {"plan.technique": TECHNIQUES, "plan.approval": ("APPROVED", "UNAPPROVED
 
 # Each thing that was looked at may be one word, or either of several where the plan does not tell them apart.
 Found = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanCheck(PropertyCheck):
+    """Look at how the plan is delivered."""
+
+    PATTERN = r"plan\.(technique|energy|machine|beam_count|approval)"
+    NAMES = ("plan.technique", "plan.energy", "plan.machine", "plan.beam_count", "plan.approval")
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a text, which must be one of certain words."""
+        return self.name in ("plan.technique", "plan.machine", "plan.approval")
+
+    @classmethod
+    def limits(
+        cls, place: Place, model: RuleShape, parts: RuleParts, built: Built
+    ) -> tuple[Limit, Limit | None] | None:
+        """Return goal and variation, of words where the property is a text."""
+        name, problems = built.check.quantity, parts.problems
+        if not cls(name=name).is_text:
+            return parts.limits(place, model, unit=built.unit, bare_ok=True)
+        if model.score is not None:
+            problems.add((*place, "score"), f"{name} is a text, and points are for numbers")
+        goal = problems.attempt((*place, "goal"), lambda: parse_words(model.goal))
+        known = WORDS.get(name, ())
+        for word in goal.words if goal is not None and known else ():
+            if word.casefold() not in {k.casefold() for k in known}:
+                problems.add((*place, "goal"), f"{name} is never {word!r}; it is one of {', '.join(known)}")
+        text = model.variation
+        if goal is None or text is None:
+            return None if goal is None else (goal, None)
+        return goal, problems.attempt((*place, "variation"), lambda: parse_words(text))
+
+    def rows(self, rule: Rule, asked: Asked) -> Iterator[RuleResult]:
+        plan = asked.facts.plan() if isinstance(asked.facts, PlanFacts) else None
+        if not self.is_text:
+            for value, note in plan_values(self.name, plan):
+                yield decided_row(rule, value, note=note)
+            return
+        found = plan_texts(self.name, plan)
+        verdict, reason = judged_words(found, rule.goal, rule.variation)
+        code = Reason.NO_PLAN if verdict is Verdict.NOT_EVALUABLE else None
+        note = f"the plan: {in_words(found)}"
+        yield hold_back(plain_row(rule, verdict=verdict, reason_code=code, reason=reason, note=note), rule)
 
 
 def technique_of(beam: Beam) -> tuple[str, ...]:
