@@ -15,9 +15,10 @@ from dvhkit.errors import GeometryError, Reason, UnknownStructureError
 from dvhkit.extras import needs_extra
 from dvhkit.jobs.batch import with_user_prescription
 from dvhkit.jobs.numbers import CaseNumbers, Uncovered
+from dvhkit.jobs.read import read_files
 from dvhkit.metrics.expression import DEFAULT_METRICS, Metric, parse_metric
 from dvhkit.protocols.naming.regions import RoiRef
-from dvhkit.readers.case import CaseFiles, read_files
+from dvhkit.readers.linking.case_files import CaseFiles
 from dvhkit.results.audit import Curve, MetricResult
 
 if TYPE_CHECKING:

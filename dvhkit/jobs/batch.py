@@ -11,10 +11,12 @@ from dvhkit.errors import DvhkitError, EngineError, InputError
 from dvhkit.jobs.audit import audit_case
 from dvhkit.jobs.contours.approvals import with_evidence
 from dvhkit.jobs.numbers import Uncovered
+from dvhkit.jobs.read import read_files
 from dvhkit.model.case import Case
 from dvhkit.protocols.files.load import Protocol
 from dvhkit.protocols.files.waivers import Waiver, apply_waivers
-from dvhkit.readers.case import CaseFiles, find_cases, read_files
+from dvhkit.readers.linking.case_files import CaseFiles
+from dvhkit.readers.linking.choose import find_cases
 from dvhkit.results.audit import Acceptance, AuditRecord
 from dvhkit.results.contours.grades import Approval
 

@@ -14,12 +14,14 @@ from dvhkit.cli.options import (
     EngineOption,
     FractionsOption,
     ImageOption,
+    MaskOption,
     RegistrationOption,
     RtdoseOption,
     RtplanOption,
     RtstructOption,
     RxOption,
     SameFrameOption,
+    SegOption,
     SiteOption,
     UncoveredOption,
     acceptances,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from dvhkit.archive.work_list import WorkList
     from dvhkit.jobs.batch import AuditOptions, CaseOutcome
     from dvhkit.protocols.files.load import Protocol
-    from dvhkit.readers.case import DoseNeed
+    from dvhkit.readers.linking.choose import DoseNeed
 
 
 def positive_alpha_beta(alpha_beta_gy: float | None) -> float | None:
@@ -137,6 +139,8 @@ def audit(
     image: ImageOption = None,
     registration: RegistrationOption = None,
     same_frame: SameFrameOption = False,
+    mask: MaskOption = None,
+    seg: SegOption = None,
     rx: RxOption = None,
     fractions: FractionsOption = None,
     engine: EngineOption = None,
@@ -239,7 +243,7 @@ def audit(
         waivers=waived,
         approvals=tuple(read_record(path) for path in approvals or ()),
     )
-    named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame)
+    named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame, tuple(mask or ()), seg)
     if any(named) and add:
         raise InputError("files are named for one plan, not for a sum.", remedy="Leave out --add, or the files.")
     if len(paths) > 1 and (add or any(named) or encapsulate):
@@ -304,12 +308,14 @@ class NamedFiles(NamedTuple):
     image: Path | None
     registration: Path | None
     same_frame: bool
+    masks: tuple[str, ...] = ()
+    seg: Path | None = None
 
 
 def _named_work(path: Path, named: NamedFiles) -> WorkList:
     """Return the one plan under a folder that the named files make, as there is to do."""
     from dvhkit.archive.work_list import list_files
-    from dvhkit.readers.case import choose_files
+    from dvhkit.readers.linking.choose import choose_files
 
     need: DoseNeed = "required" if named.rtdose is not None else "if usable"
     with reading_progress() as progress:
@@ -322,7 +328,7 @@ def _named_work(path: Path, named: NamedFiles) -> WorkList:
 def _plan_file(work: WorkList) -> Path:
     """Return the object that a plan's report is about."""
     (files,) = work.cases.values()
-    return files.rtplan or files.rtstruct or files.rtdose[0]
+    return files.rtplan or (*files.drawn_in, *files.rtdose)[0]
 
 
 def _encapsulate(out: Path, about: Path, target: Path) -> None:

@@ -15,6 +15,7 @@ from dvhkit.cli.options import (
     FractionsOption,
     ImageOption,
     JobsOption,
+    MaskOption,
     ParquetOption,
     RegistrationOption,
     RtdoseOption,
@@ -22,6 +23,7 @@ from dvhkit.cli.options import (
     RtstructOption,
     RxOption,
     SameFrameOption,
+    SegOption,
     UncoveredOption,
     acceptances,
     look_at,
@@ -52,6 +54,8 @@ def dvh(
     image: ImageOption = None,
     registration: RegistrationOption = None,
     same_frame: SameFrameOption = False,
+    mask: MaskOption = None,
+    seg: SegOption = None,
     rx: RxOption = None,
     fractions: FractionsOption = None,
     engine: EngineOption = None,
@@ -82,7 +86,7 @@ def dvh(
     if compare_profiles:
         profile_view.refuse_with_profiles(engine=engine, csv=csv, curves=curves)
     metrics = [parse_metric(text) for text in (metric or DEFAULT_METRICS)]
-    looked = look_at(path, named=(rtstruct, rtdose, rtplan, image, registration, same_frame))
+    looked = look_at(path, named=(rtstruct, rtdose, rtplan, image, registration, same_frame, mask, seg))
     if looked.plans is not None:
         from dvhkit.cli.many_plans import dvh_archive
 
@@ -107,6 +111,8 @@ def dvh(
         image=image,
         registration=registration,
         same_frame=same_frame,
+        masks=mask,
+        seg=seg,
         rx_gy=rx,
         fractions=fractions,
         dose="if usable",

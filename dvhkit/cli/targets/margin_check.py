@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from dvhkit.model.case import Case
     from dvhkit.model.structure import Structure
-    from dvhkit.readers.case import DoseNeed
+    from dvhkit.readers.linking.choose import DoseNeed
     from dvhkit.targets.achieved.check import MarginMeasure
     from dvhkit.targets.achieved.containment import Containment
     from dvhkit.targets.achieved.expect import Expectation

@@ -176,7 +176,7 @@ def _with_dose(
 
 def _case_of(path_a: Path, first: DrawnSet, question: DoseQuestion) -> Case:
     from dvhkit.jobs.batch import with_user_prescription
-    from dvhkit.readers.case import read_case
+    from dvhkit.jobs.read import read_case
 
     stored = first.structures.path
     case = read_case(path_a) if question.dose is None else read_case(question.dose, rtstruct=stored)
