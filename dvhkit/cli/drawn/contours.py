@@ -7,11 +7,32 @@ from typing import Annotated, Optional
 
 import typer
 
+from dvhkit.cli.lazy import Entry, lazy_group
 from dvhkit.cli.one_plan.metric_output import CsvOption, put_out
 from dvhkit.cli.options import FractionsOption, RegistrationOption, RxOption, SameFrameOption
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run
 
-contours_app = typer.Typer(name="contours", help="Compare, check and agree on contours.", no_args_is_help=True)
+_ELSEWHERE = {
+    "consensus": Entry(
+        "dvhkit.cli.drawn.consensus:consensus",
+        "Say what several observers agree upon: majority vote beside STAPLE, kappa with its interval, each against "
+        "others.",
+    ),
+    "approve": Entry(
+        "dvhkit.cli.drawn.approve:approve",
+        "Add a reviewer's approval to a record: who, when, which object, a hash of each contour, the grades.",
+    ),
+    "approvals": Entry(
+        "dvhkit.cli.drawn.approve:approvals",
+        "Tell whether a record of approvals holds for a structure set, and how its reviewers agree.",
+    ),
+}
+contours_app = typer.Typer(
+    name="contours",
+    cls=lazy_group(_ELSEWHERE),
+    help="Compare, check and agree on contours.",
+    no_args_is_help=True,
+)
 
 DrawnPath = Annotated[Path, typer.Argument(help="RTSTRUCT file, or a folder that holds one.")]
 ContoursJson = Annotated[
