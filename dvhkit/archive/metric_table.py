@@ -17,9 +17,9 @@ from dvhkit.jobs.batch import with_user_prescription
 from dvhkit.jobs.numbers import CaseNumbers, Uncovered
 from dvhkit.jobs.read import read_files
 from dvhkit.metrics.expression import DEFAULT_METRICS, Metric, parse_metric
-from dvhkit.protocols.naming.regions import RoiRef
 from dvhkit.readers.linking.case_files import CaseFiles
 from dvhkit.results.audit import Curve, MetricResult
+from dvhkit.targets.regions.expression import RoiRef
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,9 +21,10 @@ from dvhkit.protocols.evaluate import StructureFact, evaluate_protocol
 from dvhkit.protocols.files.context import PRESCRIPTION, unknown_keys
 from dvhkit.protocols.files.load import Protocol, load_protocol
 from dvhkit.protocols.naming.aliases import unused_aliases
-from dvhkit.protocols.naming.regions import Region, RoiRef
+from dvhkit.protocols.naming.regions import Region
 from dvhkit.readers.files.digest import file_sha256
 from dvhkit.results.audit import Acceptance, AuditRecord, Curve, InputFile, MetricResult, Provenance
+from dvhkit.targets.regions.expression import RoiRef
 
 if TYPE_CHECKING:
     from dvhkit.model.case import Case

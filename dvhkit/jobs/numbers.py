@@ -27,14 +27,14 @@ from dvhkit.model.dvh import DOSE_EQUALITY_RTOL
 from dvhkit.protocols.evaluate import MarginFact
 from dvhkit.protocols.facts import ContainmentFact, PairFact
 from dvhkit.protocols.files.load import Protocol
-from dvhkit.protocols.naming.regions import Grown, Region, RoiRef, is_expression, parse_region
+from dvhkit.protocols.naming.regions import Region, parse_region
 from dvhkit.protocols.naming.select import select
 from dvhkit.protocols.naming.selector import StructureSelector
 from dvhkit.protocols.verdict import withheld_reason
 from dvhkit.results.audit import Curve, MarginMap, MetricResult, Verdict
+from dvhkit.targets.regions.expression import Evaluation, Leaf, RoiRef, is_expression, leaves_of
 
 if TYPE_CHECKING:
-    from dvhkit.engine.combine import Operator
     from dvhkit.engine.options import EngineOptions
     from dvhkit.model.case import Case
     from dvhkit.model.dose import StoredDvh
@@ -46,7 +46,6 @@ Uncovered = Literal["refuse", "exclude"]
 # A plotted curve: 400 points draw smoothly at any size of page.
 _CURVE_POINTS = 400
 _LEAST_CURVE_POINTS = 200
-_OPERATOR_SIGN: dict[str, Operator] = {"difference": "-", "union": "|", "intersection": "&"}
 # Names are resolved for one expression; a protocol's aliases have no say in it.
 _NO_PROTOCOL = Protocol(id="", version="", title="", rules=())
 
@@ -130,19 +129,14 @@ class CaseNumbers(StatedFacts):
     def _make(self, region: Region) -> Structure:
         if isinstance(region, RoiRef):
             return self._by_number(region)
-        if isinstance(region, Grown):
-            from dvhkit.targets.derive.margin import grow, shrink
+        work = Evaluation(self._leaf, image=self.case.image, options=self.options)
+        made = replace(work.value(region.tree), name=str(region))
+        self._findings += work.findings
+        return made
 
-            make = grow if region.sign == "+" else shrink
-            base = self.structure(region.part)
-            made = make(base, region.margins, image=self.case.image, name=str(region), options=self.options)
-            self._findings += made.findings
-            return made.structure
-        from dvhkit.engine.combine import combine
-
-        sign = _OPERATOR_SIGN[region.operator]
-        parts = [self.structure(part) for part in region.parts]
-        return reduce(lambda a, b: combine(sign, a, b, name=str(region)), parts)
+    def _leaf(self, leaf: Leaf) -> Structure:
+        assert isinstance(leaf, RoiRef)  # names were resolved before
+        return self._by_number(leaf)
 
     def _by_number(self, ref: RoiRef) -> Structure:
         """Return the ROI that `ref` means; its name decides where a file gives one number twice."""
@@ -454,10 +448,7 @@ def _engine_options(engine: str | None) -> EngineOptions:
 
 def _roi_names(region: Region) -> list[str]:
     """Return the names of the ROIs that a region is made of."""
-    if isinstance(region, RoiRef):
-        return [region.name]
-    parts = (region.part,) if isinstance(region, Grown) else region.parts
-    return [name for part in parts for name in _roi_names(part)]
+    return [leaf.name for leaf in leaves_of(region if isinstance(region, RoiRef) else region.tree)]
 
 
 def withheld_metric(row: MetricResult, why: Sequence[Finding]) -> MetricResult:

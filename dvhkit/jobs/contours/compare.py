@@ -17,9 +17,9 @@ from dvhkit.metrics.expression import parse_metric
 from dvhkit.protocols.evaluate import evaluate_protocol
 from dvhkit.protocols.files.context import PRESCRIPTION
 from dvhkit.protocols.files.load import Protocol, load_protocol
-from dvhkit.protocols.naming.regions import RoiRef
 from dvhkit.results.audit import MetricResult, RuleResult, Verdict
 from dvhkit.results.contours.comparison import Comparison, DoseEffect, PairComparison
+from dvhkit.targets.regions.expression import RoiRef
 
 if TYPE_CHECKING:
     from dvhkit.findings import Finding

@@ -206,7 +206,7 @@ def _irradiated(row: Lesion, structure: Structure, case: Case, least_gy: float) 
     """Return the lesion with the dose that it has in this plan."""
     from dvhkit.jobs.numbers import CaseNumbers
     from dvhkit.metrics.expression import parse_metric
-    from dvhkit.protocols.naming.regions import RoiRef
+    from dvhkit.targets.regions.expression import RoiRef
 
     numbers = CaseNumbers(case, uncovered="exclude")
     region = RoiRef(structure.number, structure.name)

@@ -18,8 +18,8 @@ from dvhkit.jobs.second_check.shift import find_shift, left_after
 from dvhkit.metrics.curve_distance import Curve, curve_of
 from dvhkit.model.tps_dvh import TpsDvh
 from dvhkit.protocols.naming.names import fold
-from dvhkit.protocols.naming.regions import RoiRef
 from dvhkit.results.second_check import Agreement, MetricPair, RoiCheck, SecondCheck
+from dvhkit.targets.regions.expression import RoiRef
 
 if TYPE_CHECKING:
     from dvhkit.model.arrays import FloatArray
