@@ -194,7 +194,7 @@ def _write_folder(out: Path, document: dict[str, Any], measures: Sequence[Margin
     from dvhkit.outputs.files import write_bytes_whole
     from dvhkit.outputs.pictures.margin_picture import margin_map_png, margin_map_svg
     from dvhkit.outputs.records import json_text
-    from dvhkit.targets.achieved.margin_map import surface_map
+    from dvhkit.targets.achieved.margin_map import map_record
 
     out.mkdir(parents=True, exist_ok=True)
     written = ["margin.json"]
@@ -202,7 +202,7 @@ def _write_folder(out: Path, document: dict[str, Any], measures: Sequence[Margin
     for n, measure in enumerate(measures, start=1):
         # Numbered, not named: structure names come out of DICOM and are no file names.
         stem = "margin" if len(measures) == 1 else f"margin-{n}"
-        picture = surface_map(measure)
+        picture = map_record(measure)
         write_text(str(out / f"{stem}.svg"), margin_map_svg(picture))
         write_bytes_whole(out / f"{stem}.png", margin_map_png(picture))
         written += [f"{stem}.svg", f"{stem}.png"]
