@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.setup-stamp
 AUDIT  := $(VENV)/.audit-stamp
 OUT    ?= audit-demo
 
-.PHONY: help setup audit test test-all fuzz bench validate docs docs-serve test-docs wheel sbom licences image lint format docs-pictures demo-data clean
+.PHONY: help setup audit test test-all fuzz bench bench-check validate docs docs-serve test-docs wheel sbom licences image lint format docs-pictures demo-data clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -54,6 +54,10 @@ bench: setup  ## time engine, margins and readers beside other programs; writes 
 	@command -v plastimatch >/dev/null || apt-get install -y plastimatch >/dev/null 2>&1 || \
 	  echo 'plastimatch cannot be installed here; going on without it.'
 	@$(BIN)/python benchmarks/run_all.py --peers $(PEERS)/bin/python
+
+# Ratios are noisy on a machine that does other things too: the load is printed beside them, and CI does not run this.
+bench-check: setup  ## run the benchmarks anew and name what got slower by over a tenth
+	@$(BIN)/python benchmarks/check.py $(if $(wildcard $(PEERS)/bin/python),--peers $(PEERS)/bin/python)
 
 validate: setup  ## measure engine and margins against known truths; writes docs/validation.md (under 3 minutes)
 	@$(BIN)/python scripts/validate.py

@@ -91,6 +91,10 @@ FractionsOption = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option("--fractions", min=1, help="Number of fractions; overrides the plan's."),
 ]
+NoBandOption = Annotated[
+    bool,
+    typer.Option("--no-band", help="Values alone, without how far they may be off: less than half the time."),
+]
 EngineOption = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(

@@ -15,6 +15,7 @@ from dvhkit.findings import Finding, Level, require_code
 from dvhkit.jobs.identity import plan_identity
 from dvhkit.jobs.numbers import CaseNumbers, Uncovered
 from dvhkit.jobs.prescription import prescription_findings
+from dvhkit.jobs.second_check.check_dvh import check_in_audit, text_findings
 from dvhkit.metrics.expression import Metric, parse_metric
 from dvhkit.model.plan import Prescription
 from dvhkit.protocols.evaluate import StructureFact, evaluate_protocol
@@ -31,6 +32,7 @@ from dvhkit.targets.regions.expression import RoiRef
 if TYPE_CHECKING:
     from dvhkit.model.case import Case
     from dvhkit.model.dvh import Dvh
+    from dvhkit.model.tps_dvh import TpsExport
 
 # What a report shows of each structure beside the rules.
 _REPORT_METRICS = ("Volume[cc]", "Min[Gy]", "D95%[Gy]", "Mean[Gy]", "D2%[Gy]", "Max[Gy]")
@@ -94,6 +96,7 @@ class Asked(TypedDict, total=False):
     accept_effective: bool
     accept: Sequence[Acceptance | str]
     identify: bool
+    tps: Sequence[TpsExport]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +122,9 @@ class AuditOptions:
         Put the patient's name and ID into the record's `identity`; otherwise they stay out.
     waivers, approvals
         What a physician waived, and what was approved of the contours.
+    tps
+        Text exports of the planning system (`dvhkit.readers.tps_text.read.read_tps_export`), to be held against ours
+        beside the DVHs that the RTDOSE stores.
     """
 
     protocol: Protocol
@@ -133,6 +139,7 @@ class AuditOptions:
     identify: bool = False
     waivers: tuple[Waiver, ...] = ()
     approvals: tuple[tuple[Approval, ...], ...] = ()
+    tps: Sequence[TpsExport] = ()
 
 
 def audit_case(case: Case, protocol: Protocol | str | Path, **asked: Unpack[Asked]) -> AuditRecord:
@@ -144,7 +151,7 @@ def audit_case(case: Case, protocol: Protocol | str | Path, **asked: Unpack[Aske
         As `dvhkit.load_protocol` returns it, or the ID of a shipped one, or a YAML file.
     asked
         ``context``, ``engine``, ``uncovered``, ``eqd2_alpha_beta_gy``, ``accept_effective``, ``accept``, ``identify``,
-        as of `AuditOptions`.
+        ``tps``, as of `AuditOptions`.
 
     Returns
     -------
@@ -176,6 +183,7 @@ def record_of(case: Case, options: AuditOptions) -> AuditRecord:
     rules = evaluate_protocol(loaded, numbers, context, eqd2_alpha_beta_gy=options.eqd2_alpha_beta_gy)
     regions = [*drawn, *numbers.made()]
     metrics = [numbers.metric(region, parse_metric(text)) for region in regions for text in _REPORT_METRICS]
+    checked = check_in_audit(numbers, [curve for export in options.tps for curve in export.curves])
     return AuditRecord(
         case=case.label,
         protocol_id=loaded.id,
@@ -189,12 +197,14 @@ def record_of(case: Case, options: AuditOptions) -> AuditRecord:
             *numbers.findings(),
             *unused_aliases(loaded, case.structures.names),
             *_context_findings(loaded, context),
+            *text_findings(checked),
         ),
         curves=tuple(_curves(numbers, regions)),
         margin_maps=numbers.margin_maps(),
-        provenance=_provenance(case, loaded, numbers.options.profile),
+        provenance=_provenance(case, loaded, numbers.options.profile, options.tps),
         identity=plan_identity(case, identify=options.identify),
         accepted=accepted,
+        second_check=checked,
     )
 
 
@@ -262,7 +272,7 @@ def describe_prescription(case: Case) -> str:
     return "; ".join(dict.fromkeys(parts))
 
 
-def _provenance(case: Case, protocol: Protocol, engine: str) -> Provenance:
+def _provenance(case: Case, protocol: Protocol, engine: str, tps: Sequence[TpsExport]) -> Provenance:
     """Return what the record was made from. The RT objects are fingerprinted; images only lend their geometry."""
     rt_objects = [s for s in case.sources if s.role.startswith("RT")]
     return Provenance(
@@ -271,7 +281,10 @@ def _provenance(case: Case, protocol: Protocol, engine: str) -> Provenance:
         engine=engine,
         protocol_sha256=protocol.sha256,
         libraries={name: _version(name) for name in _LIBRARIES},
-        inputs=tuple(InputFile(role=s.role, path=str(s.path), sha256=file_sha256(s.path)) for s in rt_objects),
+        inputs=(
+            *(InputFile(role=s.role, path=str(s.path), sha256=file_sha256(s.path)) for s in rt_objects),
+            *(InputFile(role=f"DVH export ({e.dialect})", path=e.name, sha256=e.sha256) for e in tps),
+        ),
     )
 
 

@@ -62,6 +62,8 @@ class CaseNumbers(StatedFacts):
         Whether limits are meant in the dose although it is a biologically effective one (`foreign_dose`).
     accepted
         Codes of findings that somebody vouched for: they withhold nothing.
+    with_bands
+        Whether numbers have bands; without them a DVH takes less than half the time.
 
     Raises
     ------
@@ -77,11 +79,13 @@ class CaseNumbers(StatedFacts):
         uncovered: Uncovered = "refuse",
         accept_effective: bool = False,
         accepted: Collection[str] = (),
+        with_bands: bool = True,
     ) -> None:
         super().__init__(case, accept_effective=accept_effective or "dose-effective" in accepted)
         self.accepted = frozenset(accepted) | ({"dose-effective"} if accept_effective else frozenset())
         self.options = _engine_options(engine)
         self.uncovered = uncovered
+        self.with_bands = with_bands
         self._structures: dict[Region, Structure] = {}
         self._dvhs: dict[Region, Dvh] = {}
         self._margin_maps: dict[tuple[RoiRef, RoiRef], MarginMap] = {}
@@ -201,7 +205,7 @@ class CaseNumbers(StatedFacts):
             options=self.options,
             slice_spacing_mm=self.case.slice_spacing_mm,
             image=image.grid if image is not None else None,
-            with_band=with_band,
+            with_band=with_band and self.with_bands,
         )
 
     def prepare(self, regions: Sequence[Region]) -> None:

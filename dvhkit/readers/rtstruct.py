@@ -224,6 +224,7 @@ def _findings(structure_set: StructureSet, rois: _Rois, *, contours_there: bool,
     known = {structure.number for structure in structure_set}
     orphans = sorted(set(rois.contours) - known)
     empty = [s.name for s in structure_set if not s.contours]
+    nameless = [s.name for s in structure_set if s.name == f"#{s.number}"]
     names = [s.name for s in structure_set]
     numbers = [s.number for s in structure_set]
     shared = sorted({name for name in names if names.count(name) > 1})
@@ -248,6 +249,13 @@ def _findings(structure_set: StructureSet, rois: _Rois, *, contours_there: bool,
             Level.INFO,
             "empty-structures",
             f"Nothing is drawn in {counted(len(empty), 'structure')}: {listed(empty)}.",
+        ),
+        (
+            nameless,
+            Level.WARNING,
+            "names-blank",
+            f"{counted(len(nameless), 'ROI')} without a name: some archives blank ROIName where they anonymise. "
+            f"They are called by their numbers: {listed(nameless)}.",
         ),
         (
             shared,

@@ -100,8 +100,10 @@ class Store:
     def put(self, document: Document) -> None:
         """Write a finished case, whole or not at all."""
         case_id = document["case"]["case_id"]
-        # The ID alone on the first line: a fold looks at it before it reads the rest.
-        text = f"{json.dumps(case_id)}\n{json.dumps(document, ensure_ascii=False, allow_nan=False)}"
+        # The ID alone on the first line, and the record, by far the largest, on the last: who needs less reads less.
+        head = {key: value for key, value in document.items() if key != "document"}
+        parts = (case_id, head, document["document"])
+        text = "\n".join(json.dumps(part, ensure_ascii=False, allow_nan=False) for part in parts)
         write_bytes_whole(self.pending_path(case_id), text.encode("utf-8", "replace"))
 
     def pending(self) -> list[Path]:
@@ -156,8 +158,18 @@ class Store:
         found = {}
         if self.parts("cases"):
             found = {str(row["case_id"]): row for row in self.read("cases").to_pylist()}
-        found |= {row["case_id"]: row for row in (_document(path)["case"] for path in self.pending())}
+        found |= {row["case_id"]: row for row in (_head(path)["case"] for path in self.pending())}
         return dict(sorted(found.items()))
+
+    def summaries(self) -> Iterator[tuple[str, str | None]]:
+        """Yield each case's lines of ``summary.csv``; None for one of a dvhkit that did not keep them."""
+        new = {_case_id(path): path for path in self.pending()}
+        if self.parts("records"):
+            found = self.read("records", ["case_id", "summary"])
+            for case_id, text in zip(*(column.to_pylist() for column in found.columns), strict=True):
+                if case_id not in new:
+                    yield case_id, text
+        yield from ((case_id, _head(path).get("summary")) for case_id, path in new.items())
 
     def verdicts(self) -> Iterator[tuple[str, str, str]]:
         """Yield case ID, rule ID and verdict of each row of a rule."""
@@ -334,9 +346,20 @@ def _case_id(path: Path) -> str:
         return str(json.loads(file.readline()))
 
 
+def _head(path: Path) -> dict[str, Any]:
+    """Return a finished case without its record."""
+    with path.open("rb") as file:
+        file.readline()
+        found: dict[str, Any] = json.loads(file.readline())
+    return found
+
+
 def _document(path: Path) -> dict[str, Any]:
-    _, _, text = path.read_bytes().partition(b"\n")
-    found: dict[str, Any] = json.loads(text)
+    """Return a finished case, and under ``text`` its record as it is written."""
+    _, head, *record = path.read_bytes().split(b"\n")
+    found: dict[str, Any] = json.loads(head)
+    if record:  # an older dvhkit wrote everything on one line
+        found |= {"document": json.loads(record[0]), "text": record[0].decode("utf-8")}
     return found
 
 

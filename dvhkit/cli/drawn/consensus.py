@@ -30,6 +30,9 @@ def consensus(
         Optional[Path],  # noqa: UP045
         typer.Option("--out", metavar="FILE", help="Write majority and STAPLE contours as RTSTRUCT."),
     ] = None,
+    add: Annotated[
+        bool, typer.Option("--add", help="With --out: a copy of the first structure set with the result added to it.")
+    ] = False,
     levels: Annotated[
         bool, typer.Option("--levels", help="With --out: also what at least 1, 2, … observers took in.")
     ] = False,
@@ -57,6 +60,7 @@ def consensus(
         tolerance_mm=tolerance,
         out=out,
         levels=levels,
+        add=add,
         registration=registration,
         same_frame=same_frame,
     )

@@ -79,6 +79,12 @@ def audit(
             help="Record of contour approvals: answers context.contour_approvers by evidence; repeatable.",
         ),
     ] = None,
+    tps: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(
+            "--tps", metavar="FILE", help="The planning system's DVHs as text, for the second check of one plan."
+        ),
+    ] = None,
     aliases: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--aliases", metavar="FILE", help="The clinic's own spellings of structure names (YAML)."),
@@ -210,6 +216,7 @@ def audit(
     """
     from dvhkit.jobs.batch import AuditOptions
     from dvhkit.jobs.contours.approvals import read_record
+    from dvhkit.jobs.second_check.matching import read_exports
     from dvhkit.outputs.files import require_writable_folder
     from dvhkit.protocols.files.context import load_context
     from dvhkit.protocols.files.waivers import load_waivers
@@ -242,6 +249,7 @@ def audit(
         identify=identify,
         waivers=waived,
         approvals=tuple(read_record(path) for path in approvals or ()),
+        tps=read_exports(tps or ()),
     )
     named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame, tuple(mask or ()), seg)
     if any(named) and add:

@@ -57,6 +57,8 @@ class Asked:
         """Return options by name, and the name for each case."""
         if self.options.waivers and len(case_ids) != 1:
             raise InputError(f"waivers are for one plan; here are {len(case_ids)}.", remedy="Audit that plan alone.")
+        if self.options.tps and len(case_ids) != 1:
+            raise InputError(f"--tps is for one plan; here are {len(case_ids)}.", remedy="Audit that plan alone.")
         if self.plans is None:
             return {"": self.options}, dict.fromkeys(case_ids, "")
         from dvhkit.archive.plans_csv import options_for, read_plans

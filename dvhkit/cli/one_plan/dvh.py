@@ -16,6 +16,7 @@ from dvhkit.cli.options import (
     ImageOption,
     JobsOption,
     MaskOption,
+    NoBandOption,
     ParquetOption,
     RegistrationOption,
     RtdoseOption,
@@ -62,6 +63,7 @@ def dvh(
     compare_profiles: Annotated[
         bool, typer.Option("--compare-profiles", help="Compute with every engine profile and show the spread.")
     ] = False,
+    no_band: NoBandOption = False,
     uncovered: UncoveredOption = "refuse",
     accept: AcceptOption = None,
     rtdose_out: RtdoseOutOption = None,
@@ -98,6 +100,7 @@ def dvh(
             fractions=fractions,
             engine=engine,
             uncovered=uncovered,
+            with_bands=not no_band,
             accept=accept,
             curves=curves,
         )
@@ -122,7 +125,8 @@ def dvh(
     if compare_profiles:
         profile_view.show_profiles(profile_view.compare_profiles(case, roi, metrics, uncovered=uncovered), json)
         return
-    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accepted=[a.code for a in acceptances(accept)])
+    accepted = [a.code for a in acceptances(accept)]
+    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accepted=accepted, with_bands=not no_band)
     regions = [numbers.region(name) for name in roi] if roi else numbers.every_roi()
     if not regions:
         raise InputError(

@@ -34,6 +34,9 @@ def bone(
         Optional[Path],  # noqa: UP045
         typer.Option("--out", metavar="FILE.dcm", help="Write the CTV as a new RTSTRUCT; the old one stays as it is."),
     ] = None,
+    add: Annotated[
+        bool, typer.Option("--add", help="With --out: a copy of the whole structure set with the result added to it.")
+    ] = False,
     json_target: JsonOption = None,
     rtstruct: RtstructOption = None,
     image: ImageOption = None,
@@ -67,7 +70,8 @@ def bone(
         source = case.structures.path
         assert source is not None  # it was read from a file
         how = f"{gtv} + {intra:g} mm along {bone}" + ("" if made.extra_mm is None else f", {extra:g} mm beyond")
-        written = write_rtstruct(out, [NewRoi(structure=made.structure, how=how)], source=source, image=case.image)
+        roi = NewRoi(structure=made.structure, how=how)
+        written = write_rtstruct(out, [roi], source=source, image=case.image, keep_existing=add)
         document["written"] = {"path": str(written.path), "names": list(written.names)}
     if json_target is not None:
         write_json(json_target, document)

@@ -79,6 +79,9 @@ def vertebra(
         Optional[Path],  # noqa: UP045
         typer.Option("--out", metavar="FILE.dcm", help="Write the CTV as a new RTSTRUCT; the old one stays as it is."),
     ] = None,
+    add: Annotated[
+        bool, typer.Option("--add", help="With --out: a copy of the whole structure set with the result added to it.")
+    ] = False,
     compartments: Annotated[bool, typer.Option("--compartments", help="Write the compartments too.")] = False,
     json_target: JsonOption = None,
     picture: PictureOption = None,
@@ -105,7 +108,7 @@ def vertebra(
         image=image,
         name=name,
     )
-    written = write_ctv(run, out, name=name, compartments=compartments) if out is not None else None
+    written = write_ctv(run, out, name=name, compartments=compartments, add=add) if out is not None else None
     if json_target is not None:
         write_json(json_target, run.document(written=written))
     if picture is not None:

@@ -122,8 +122,8 @@ def plan_from_files(
     )
 
 
-def write_ctv(run: CtvRun, out: Path, *, name: str, compartments: bool) -> Written:
-    """Write the CTV, and the compartments if asked for, as a new RTSTRUCT."""
+def write_ctv(run: CtvRun, out: Path, *, name: str, compartments: bool, add: bool = False) -> Written:
+    """Write the CTV, and the compartments if asked for, as a new RTSTRUCT; `add`: a copy of the set with them."""
     from dvhkit.outputs.rtstruct.write import NewRoi, write_rtstruct
     from dvhkit.targets.vertebra.anatomy.contours import compartment_structures, ctv_structure
 
@@ -134,7 +134,7 @@ def write_ctv(run: CtvRun, out: Path, *, name: str, compartments: bool) -> Writt
     if compartments:
         made = compartment_structures(run.plan, frame_of_reference_uid=run.gtv.frame_of_reference_uid)
         rois += [NewRoi(structure=s, how="vertebral compartment") for s in made]
-    written = write_rtstruct(out, rois, source=source, image=run.case.image)
+    written = write_rtstruct(out, rois, source=source, image=run.case.image, keep_existing=add)
     for finding in written.findings:
         note_console().print(clean(str(finding)), markup=False)
     return written

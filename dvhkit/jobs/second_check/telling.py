@@ -1,4 +1,4 @@
-"""What was found out about a curve, in words: verdict, reason, metrics side by side."""
+"""From a comparison to its record: the verdict, the conventions, the words and the numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dvhkit.jobs.second_check import readings as words
-from dvhkit.jobs.second_check.explain import Compared, Explained, dose_at_share, volume_alone, volume_ratio
+from dvhkit.jobs.second_check.compared import NEAR_PCT, Compared, Explained, dose_at_share
 from dvhkit.metrics.curve_distance import Curve, curve_of
 from dvhkit.model.tps_dvh import TpsDvh
 from dvhkit.results.second_check import Agreement, MetricPair, RoiCheck
@@ -20,8 +20,18 @@ _HALF_CAP_ALIKE_PCT = 0.5
 _LEVELS_PCT = (98.0, 95.0, 50.0, 2.0)
 
 
+def not_compared(curve: TpsDvh, why: str) -> RoiCheck:
+    """Return the record of a curve that cannot be compared."""
+    return RoiCheck(roi=curve.roi, verdict=Agreement.NOT_COMPARED, reason=why + ".", source=source_of(curve))
+
+
+def source_of(curve: TpsDvh) -> str:
+    """Return where a curve was read, in words."""
+    return f"{curve.source}, line {curve.line}" if curve.line else curve.source
+
+
 def finish(row: Compared) -> RoiCheck:
-    """Return the verdict on a curve, with its reason and the metrics side by side."""
+    """Return the record of a comparison with the cheapest explanation that does."""
     best = row.best
     names: tuple[str, ...] = ()
     if best.left_pct > row.limit_pct(best.free):
@@ -50,12 +60,12 @@ def _because(row: Compared, best: Explained) -> str:
 
 def _not_explained(row: Compared, best: Explained) -> str:
     parts = []
-    ratio = volume_ratio(row)
+    ratio = row.volume_ratio
     if ratio is not None and abs(ratio - 1.0) > 0.01:
         parts.append(
             f"their volume is {ratio:.4g} times ours ({row.target.own_cc:.4g} and {row.ours.volume_cc:.4g} cc)"
         )
-    if volume_alone(row):
+    if row.is_volume_alone:
         parts.append("the shape of the curve is ours")
     else:
         parts.append(_where(row))
@@ -75,9 +85,10 @@ def _where(row: Compared) -> str:
 
 
 def _tells_of_itself(row: Compared) -> tuple[str, ...]:
-    """Return the ends that a curve shows which agrees: where only one rule of ends would do."""
+    """Return what a curve shows that agrees: its ends, where only one rule of ends would do, and coarse bins."""
+    coarse = (words.COARSE,) if row.target.is_coarse else ()
     if row.target.whole_cc is None:
-        return ()
+        return coarse
     left = {
         names[0]: row.target.residual(curve, fine=True)
         for names, curve in row.solids
@@ -85,9 +96,9 @@ def _tells_of_itself(row: Compared) -> tuple[str, ...]:
     }
     half, none = left.get(words.HALF_CAP, 100.0), left.get(words.NO_CAP, 100.0)
     for name, own, other in ((words.HALF_CAP, half, none), (words.NO_CAP, none, half)):
-        if own <= max(row.base_pct, 0.1) + 0.1 and other > row.tolerance_pct:
-            return (name,)
-    return ()
+        if own <= max(row.base_pct, NEAR_PCT) + 0.1 and other > 2 * own + NEAR_PCT:
+            return (name, *coarse)
+    return coarse
 
 
 def _metrics(row: Compared, reading: Curve | None) -> tuple[MetricPair, ...]:
@@ -119,8 +130,3 @@ def _level(dose: FloatArray, volume: FloatArray, level_pct: float) -> float | No
     if not top > 0:
         return None
     return float(dose_at_share(dose, np.asarray(volume) / top, np.array([level_pct / 100.0]))[0])
-
-
-def source_of(curve: TpsDvh) -> str:
-    """Return the file that a curve comes from, and the line where there is one."""
-    return f"{curve.source}, line {curve.line}" if curve.line else curve.source
