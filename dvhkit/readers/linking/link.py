@@ -14,12 +14,12 @@ from dvhkit.errors import DicomReadError, LinkError
 from dvhkit.findings import Level
 from dvhkit.readers.archive.index import DicomIndex, FileEntry
 from dvhkit.readers.archive.lookup import Lookup
-from dvhkit.readers.archive.person import unlike
 from dvhkit.readers.archive.roles import Role
 from dvhkit.readers.linking.case_files import CaseFiles, Draft, frames_of, label_cases, territories
 from dvhkit.readers.linking.dose_sets import Assembly, DoseSet, chosen_dose, dose_sets
 from dvhkit.readers.linking.link_image import add_image
-from dvhkit.readers.wording import counted, listed, shown
+from dvhkit.readers.linking.oddities import note_missing, note_oddities
+from dvhkit.readers.wording import listed, shown
 
 _CHOOSE_STRUCTURES = "Choose the structure set with --rtstruct."
 
@@ -63,8 +63,8 @@ class _Linker:
         homes = territories(drafts, self.index.root.absolute())
         for draft, folder in zip(drafts, homes, strict=True):
             add_image(draft, self.lookup, self.choice.image, root=self.index.root)
-            self._note_missing(draft)
-            self._note_oddities(draft, folder)
+            note_missing(draft)
+            note_oddities(draft, folder, self.lookup, self.index.root)
             self._blame_unreadable(draft, folder)
         return label_cases([self._finish(draft) for draft in drafts], self.index.root)
 
@@ -344,42 +344,6 @@ class _Linker:
                     draft.note(Level.INFO, "plan-without-dose", message, plan.path.name)
 
     # -- the end
-
-    def _note_missing(self, draft: Draft) -> None:
-        if draft.dose is None:
-            message = "There is no dose: only volumes can be told."
-            draft.note(Level.WARNING, "no-dose", message)
-        if draft.plan is None:
-            message = "There is no plan: prescription, fractions and beams are unknown."
-            draft.note(Level.INFO, "no-plan", message)
-        if not draft.image and not any(f.code == "image-ambiguous" for f in draft.findings):
-            message = "There is no image: slice spacing is taken from the contours."
-            draft.note(Level.INFO, "no-image", message)
-
-    def _note_oddities(self, draft: Draft, folder: Path) -> None:
-        """Note what is odd about the files of a case, and about those under its `folder` that were left out."""
-        mine = draft.entries
-        if len({entry.patient_key for entry in (*mine, *draft.image)} - {""}) > 1:
-            message = "The files name different patients (PatientID). Make sure that they belong together."
-            draft.note(Level.SERIOUS, "patients-differ", message)
-        elif differing := unlike(entry.person for entry in (*mine, *draft.image)):
-            message = f"The files have one PatientID, but differ in {' and '.join(differing)} of the patient."
-            message += " Make sure that they belong together."
-            level = Level.WARNING if differing == ("name",) else Level.SERIOUS
-            draft.note(level, "patients-differ", message)
-        pairs = [pair for entry in mine for pair in self.lookup.conflicts_of.get(entry.path, [])]
-        for first, other in dict.fromkeys(pairs):
-            one, two = shown(first, self.index.root), shown(other, self.index.root)
-            message = f"{one} and {two} claim to be the same object, but differ."
-            draft.note(Level.SERIOUS, "same-uid-differs", message, other.name)
-        if broken := self.lookup.unreadable_under.get(folder):
-            names = listed([shown(item.path, self.index.root) for item in broken])
-            why = f"{broken[0].path.name}: {broken[0].reason} {broken[0].remedy or 'Export the file again.'}"
-            message = f"{counted(len(broken), 'DICOM file')} left out, unreadable: {names}. {why}"
-            draft.note(Level.WARNING, "unreadable-files", message, broken[0].path.name)
-        if copies := self.lookup.copies_under[folder]:
-            message = f"{counted(copies, 'file')} left out, byte for byte the same as another."
-            draft.note(Level.INFO, "duplicate-files", message)
 
     def _blame_unreadable(self, draft: Draft, folder: Path) -> None:
         """Name a broken file beside a case that lacks its dose, its structures or its plan as the likely reason."""
