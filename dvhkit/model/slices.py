@@ -13,8 +13,9 @@ from dvhkit.model.arrays import FloatArray, frozen_array
 from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Structure
 
-# Contour coordinates are text, often rounded to 0.1 mm or less; planes face one way within 2.5 degrees.
-_FLAT_MM = 0.1
+# Contour coordinates are text, often rounded to 0.1 mm or less: what lies so near lies on one plane.
+SAME_PLANE_MM = 0.1
+# Planes face one way within 2.5 degrees.
 _PARALLEL_COS = 0.999
 # Distances that differ by less than this share are one distance; planes nearer than it are one plane.
 _ALIKE_FRAC = 0.05
@@ -108,7 +109,7 @@ def _facing(structure: Structure) -> tuple[FloatArray, FloatArray] | None:
     if not np.isfinite(widest).all():
         return None
     spread = np.ptp(widest, axis=0)
-    flat = [axis for axis in (2, 1, 0) if spread[axis] <= _FLAT_MM]
+    flat = [axis for axis in (2, 1, 0) if spread[axis] <= SAME_PLANE_MM]
     if flat:
         normal = np.eye(3)[flat[0]]
     else:
