@@ -90,7 +90,7 @@ def test_the_command_takes_a_mask_by_name_without_a_structure_set(without_rtstru
     words = ["dvh", str(without_rtstruct), "--mask", f"GTV={nifti}", "--metric", "Volume[cc]", "--json", "-"]
     ended = CliRunner().invoke(app, words)
     assert ended.exit_code == 0, ended.output
-    (row,) = json.loads(ended.stdout)["results"]
+    (row,) = json.loads(ended.stdout)["rows"]
     assert (row["roi"], row["value"] > 0) == ("GTV", True)
 
 
