@@ -114,6 +114,8 @@ def test_a_scorecard_holds_scores_titles_derived_structures_and_fractions(tmp_pa
 
 def _by_name(expression):
     """The expression with every bare type word as the name that the form makes of it."""
+    if expression is None:
+        return None
     return with_leaves(expression, lambda leaf: Name(leaf.name, quoted=leaf.is_type))
 
 
