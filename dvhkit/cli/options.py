@@ -138,6 +138,7 @@ ParquetOption = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--parquet", metavar="FILE", help="Write the same rows as Parquet."),
 ]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Folder that `dvhkit audit --out` wrote.")]
 
 
 def worker_count(jobs: str) -> int | None:
@@ -201,7 +202,7 @@ def open_case(
     index: DicomIndex | None = None,
 ) -> Case:
     """Read the one case that the arguments name, with the user's prescription where one is given."""
-    from dvhkit.jobs.batch import with_user_prescription
+    from dvhkit.jobs.prescription import with_user_prescription
     from dvhkit.jobs.read import read_case
 
     if path is None and rtstruct is None:

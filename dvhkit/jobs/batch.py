@@ -10,6 +10,7 @@ from pathlib import Path
 from dvhkit.errors import DvhkitError, EngineError, InputError
 from dvhkit.jobs.audit import AuditOptions, record_of
 from dvhkit.jobs.contours.approvals import with_evidence
+from dvhkit.jobs.prescription import with_user_prescription
 from dvhkit.jobs.read import read_files
 from dvhkit.model.case import Case
 from dvhkit.protocols.files.load import Protocol
@@ -17,10 +18,6 @@ from dvhkit.protocols.files.waivers import apply_waivers
 from dvhkit.readers.linking.case_files import CaseFiles
 from dvhkit.readers.linking.choose import find_cases
 from dvhkit.results.audit import AuditRecord
-
-# Findings that ask the user for a prescribed dose, or for a number of fractions.
-_ASKS_FOR_DOSE = frozenset({"no-prescription", "several-prescriptions", "prescription-implausible"})
-_ASKS_FOR_FRACTIONS = frozenset({"no-fractions"})
 
 __all__ = ["AuditOptions", "CaseOutcome", "audit_cases", "audit_files", "audit_one", "find_cases"]
 
@@ -96,21 +93,6 @@ def audit_files(
 def _failed(files: CaseFiles, options: AuditOptions, error: DvhkitError, root: Path | None) -> CaseOutcome:
     told = str(error) if root is None else told_below(str(error), root)
     return CaseOutcome(record=failed_record(files.label, options.protocol, told), error=error)
-
-
-def with_user_prescription(case: Case, *, rx_gy: float | None, fractions: int | None) -> Case:
-    """Return `case` with the prescribed dose and the number of fractions that the user gave, where given.
-
-    Findings that ask for just that are answered, and leave the case.
-    """
-    answered: set[str] = set()
-    if rx_gy is not None:
-        case = case.with_prescription(rx_gy)
-        answered |= _ASKS_FOR_DOSE
-    if fractions is not None:
-        case = replace(case, fractions=fractions)
-        answered |= _ASKS_FOR_FRACTIONS
-    return replace(case, findings=tuple(f for f in case.findings if f.code not in answered)) if answered else case
 
 
 def failed_record(label: str, protocol: Protocol, message: str) -> AuditRecord:

@@ -10,7 +10,7 @@ import numpy as np
 from dvhkit.errors import DicomReadError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
-from dvhkit.model.slices import with_slices_of_set
+from dvhkit.model.drawn_slices import with_slices_of_set
 from dvhkit.model.structure import Contour, ContourKind, Structure, StructureSet
 from dvhkit.readers.archive.roles import Role, require_role
 from dvhkit.readers.files.dicom_file import parse, quiet_pydicom, read_bytes, reading

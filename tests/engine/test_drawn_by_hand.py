@@ -16,8 +16,9 @@ from dvhkit.engine.contours.planes import stack_planes
 from dvhkit.engine.dvh import compute_dvh
 from dvhkit.engine.rasterise import volume_on_grid
 from dvhkit.findings import Level
+from dvhkit.model.drawn_slices import with_slices_of_set
 from dvhkit.model.grid import Grid
-from dvhkit.model.slices import slices_of_image, with_slices_of_set
+from dvhkit.model.slices import slices_of_image
 from dvhkit.model.structure import Contour, Structure
 
 # One mesh of cells is not another: the same solid alone and beside another one differs by this share.

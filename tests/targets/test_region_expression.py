@@ -11,7 +11,7 @@ from dvhkit.model.structure import StructureSet
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import Box, sphere
 from dvhkit.protocols.naming.regions import parse_region
-from dvhkit.targets.derive.margin import Margins, parse_margins
+from dvhkit.targets.derive.margin_sizes import Margins, parse_margins
 from dvhkit.targets.regions.expression import Margin, Name, Operation, evaluate, is_expression, parse_expression
 
 PLANES = np.arange(-30, 31) * 2.0 + 1.0

@@ -7,8 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from dvhkit.cli.one_plan.metric_output import CsvOption, JsonOption, put_out
 from dvhkit.cli.options import RegistrationOption, SameFrameOption
+from dvhkit.cli.put_out import CsvOption, JsonOption, put_out
 
 
 def consensus(

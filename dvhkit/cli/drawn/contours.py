@@ -8,8 +8,8 @@ from typing import Annotated, Optional
 import typer
 
 from dvhkit.cli.lazy import Entry, lazy_group
-from dvhkit.cli.one_plan.metric_output import CsvOption, put_out
 from dvhkit.cli.options import FractionsOption, RegistrationOption, RxOption, SameFrameOption
+from dvhkit.cli.put_out import CsvOption, put_out
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run
 
 _ELSEWHERE = {

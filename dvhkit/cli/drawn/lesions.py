@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from dvhkit.cli.one_plan.metric_output import CsvOption, put_out
+from dvhkit.cli.put_out import CsvOption, put_out
 from dvhkit.cli.streams import announce_first_run
 
 lesions_app = typer.Typer(name="lesions", help="Measure lesions, and judge response over time.", no_args_is_help=True)

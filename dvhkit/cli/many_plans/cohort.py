@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from dvhkit.cli.many_plans.query import RunArgument
+from dvhkit.cli.options import RunArgument
 from dvhkit.cli.streams import out_console, write_json
 from dvhkit.errors import InputError
 

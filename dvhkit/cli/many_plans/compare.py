@@ -7,8 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from dvhkit.cli.one_plan.report_form import Form
 from dvhkit.cli.options import AcceptOption, EngineOption, FractionsOption, RxOption, SiteOption, acceptances
+from dvhkit.cli.report_form import Form
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run, out_console, reading_progress
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, Optional
 import typer
 
 from dvhkit.cli.one_plan import audit_run
-from dvhkit.cli.one_plan.report_form import Form
 from dvhkit.cli.options import (
     AcceptOption,
     EngineOption,
@@ -26,6 +25,7 @@ from dvhkit.cli.options import (
     UncoveredOption,
     acceptances,
 )
+from dvhkit.cli.report_form import Form
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run, note_console, reading_progress
 from dvhkit.errors import InputError
 
@@ -351,8 +351,9 @@ def _of_sum(
     plans: list[str], options: AuditOptions, *, eqd2_alpha_beta_gy: float | None, allow_unlike: bool
 ) -> CaseOutcome:
     """Audit the dose of several plans together."""
-    from dvhkit.cli.many_plans.plans import summed_case
-    from dvhkit.jobs.batch import CaseOutcome, audit_one, with_user_prescription
+    from dvhkit.cli.plans import summed_case
+    from dvhkit.jobs.batch import CaseOutcome, audit_one
+    from dvhkit.jobs.prescription import with_user_prescription
 
     if options.fractions is not None:
         raise InputError("--fractions is for one plan.", remedy="Say those of each plan: PLAN@FRACTIONS.")

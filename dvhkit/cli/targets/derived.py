@@ -76,7 +76,7 @@ def opened(path: Path | None, rtstruct: Path | None, image: Path | None, roi: st
 
 def margins_of(text: str) -> Any:  # noqa: ANN401 -- Margins, imported where it is needed
     """Return the margins that a text spells."""
-    from dvhkit.targets.derive.margin import parse_margins
+    from dvhkit.targets.derive.margin_sizes import parse_margins
 
     return parse_margins(text)
 
@@ -104,7 +104,7 @@ def limits_of(
 
 def _with_distance(case: Case, text: str) -> tuple[str, float]:
     """Split ``ROI:MM``; a name that holds a colon is a name."""
-    from dvhkit.targets.derive.margin import parse_margins
+    from dvhkit.targets.derive.margin_sizes import parse_margins
 
     roi, colon, distance = text.rpartition(":")
     if not colon or text in case.structures:

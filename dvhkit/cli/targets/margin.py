@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dvhkit.cli.lazy import Entry, lazy_group
 from dvhkit.cli.options import CasePath, ImageOption, RtstructOption
 from dvhkit.cli.targets.derived import (
     AddOption,
@@ -25,14 +26,19 @@ from dvhkit.cli.targets.derived import (
     margins_of,
     opened,
 )
-from dvhkit.cli.targets.margin_check import check
 
+_ELSEWHERE = {
+    "check": Entry(
+        "dvhkit.cli.targets.margin_check:check",
+        "Say which margin was drawn between two structures, where it falls short or exceeds, and why.",
+    ),
+}
 margin_app = typer.Typer(
     name="margin",
+    cls=lazy_group(_ELSEWHERE),
     help="Grow and shrink structures, make rings and walls; check margins that were drawn.",
     no_args_is_help=True,
 )
-margin_app.command()(check)
 
 
 @margin_app.command()

@@ -90,7 +90,7 @@ def check(
     errors = _setup_errors(systematic, random, min_d98)
     looked = look_at(path, named=(rtstruct, rtdose, image))
     if looked.plans is not None:
-        from dvhkit.cli.many_plans.margin_archive import check_archive
+        from dvhkit.cli.targets.margin_archive import check_archive
 
         looked.refuse(("--out", out), ("--systematic and --random", errors))
         pair = (inner, outer) if inner is not None and outer is not None else None
@@ -113,7 +113,7 @@ def check(
     if json is not None:
         write_json(json, document)
     if csv is not None or parquet is not None:
-        from dvhkit.cli.many_plans.margin_archive import write_tables
+        from dvhkit.cli.targets.margin_archive import write_tables
 
         write_tables([{"case_id": case.label, **pair} for pair in pairs], [], csv=csv, parquet=parquet)
     if out is not None:

@@ -194,7 +194,7 @@ def _drawn(case: Case, text: str) -> Structure:
 
 
 def _numbers(settings: Sequence[str]) -> dict[str, float]:
-    from dvhkit.targets.derive.margin import parse_margins
+    from dvhkit.targets.derive.margin_sizes import parse_margins
 
     return {name: parse_margins(value).greatest_mm for name, value in _pairs(settings, "--set", "margin=5")}
 

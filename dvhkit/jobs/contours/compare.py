@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dvhkit.errors import InputError
 from dvhkit.jobs.contours.structure_sets import DrawnSet, Pair, into_frame_of, pair_structures, read_drawn, wanted
 from dvhkit.jobs.numbers import CaseNumbers
+from dvhkit.jobs.prescription import with_user_prescription
 from dvhkit.metrics.expression import parse_metric
 from dvhkit.protocols.evaluate import evaluate_protocol
 from dvhkit.protocols.files.context import PRESCRIPTION
@@ -175,7 +176,6 @@ def _with_dose(
 
 
 def _case_of(path_a: Path, first: DrawnSet, question: DoseQuestion) -> Case:
-    from dvhkit.jobs.batch import with_user_prescription
     from dvhkit.jobs.read import read_case
 
     stored = first.structures.path

@@ -15,7 +15,7 @@ from dvhkit.targets.regions.expression import Expression, Margin, Name, Operatio
 from dvhkit.units import number_text
 
 if TYPE_CHECKING:
-    from dvhkit.targets.derive.margin import Margins
+    from dvhkit.targets.derive.margin_sizes import Margins
 
 _WORDS = {"-": "SUB", "|": "OR", "&": "AND"}
 _SIGNS = {"SUB": "-", "OR": "|", "AND": "&"}

@@ -21,9 +21,7 @@ from dvhkit.model.arrays import FloatArray
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.slices import SAME_PLANE_MM
 from dvhkit.model.structure import Contour, ContourKind, Structure
-from dvhkit.targets.derive.margin_sizes import Margins, margins_text, parse_margins
-
-__all__ = ["Derived", "Margins", "grow", "margins_text", "parse_margins", "shrink", "to_contours"]
+from dvhkit.targets.derive.margin_sizes import Margins, margins_text
 
 # Axes that lie off the patient's by less than a quarter of a degree are those axes, rounded.
 _ALONG = 0.99999

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from dvhkit.engine.options import EngineOptions
     from dvhkit.model.image import ImageSeries
     from dvhkit.model.structure import Structure, StructureSet
-    from dvhkit.targets.derive.margin import Derived, Margins
+    from dvhkit.targets.derive.margin import Derived
+    from dvhkit.targets.derive.margin_sizes import Margins
 
 Operator = Literal["-", "|", "&"]
 # Far longer than any expression that is meant, and short enough for nested parentheses.
@@ -99,7 +100,7 @@ class Margin:
     margins: Margins
 
     def __str__(self) -> str:
-        from dvhkit.targets.derive.margin import margins_text
+        from dvhkit.targets.derive.margin_sizes import margins_text
 
         base = f"({self.base})" if isinstance(self.base, Operation) else str(self.base)
         return f"{base} {self.sign} {margins_text(self.margins)}"
@@ -210,7 +211,7 @@ class _Parser:
 
     def margins(self) -> Margins | None:
         """Read a length or six margins; None if there is none."""
-        from dvhkit.targets.derive.margin import parse_margins
+        from dvhkit.targets.derive.margin_sizes import parse_margins
 
         six = _SIX.match(self.text, self.at)
         found = six or _LENGTH.match(self.text, self.at)
