@@ -139,6 +139,26 @@ ParquetOption = Annotated[
     typer.Option("--parquet", metavar="FILE", help="Write the same rows as Parquet."),
 ]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Folder that `dvhkit audit --out` wrote.")]
+PlainJsonOption = Annotated[str | None, typer.Option("--json", metavar="FILE|-")]
+DoneJsonOption = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write what was done as JSON.")]
+PageOption = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE", help="Write a page of HTML with all tables.")
+]
+ResultsJsonOption = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write the results as JSON.")]
+ContextOption = Annotated[
+    Path | None, typer.Option("--context", metavar="FILE", help="Clinical context (YAML) that rules depend on.")
+]
+CaseInBandsOption = Annotated[
+    str | None, typer.Option("--case", metavar="ID", help="Draw the DVHs of this case into the bands.")
+]
+AliasesOption = Annotated[
+    Path | None,
+    typer.Option("--aliases", metavar="FILE", help="The clinic's own spellings of structure names (YAML)."),
+]
+PdfOption = Annotated[bool, typer.Option("--pdf", help="Print report.html to report.pdf, too.")]
+UnlikeFractionsOption = Annotated[
+    bool, typer.Option("--unlike-fractions", help="Add physical doses although the doses per fraction differ.")
+]
 
 
 def worker_count(jobs: str) -> int | None:

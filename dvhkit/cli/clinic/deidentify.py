@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from dvhkit.cli.options import PlainJsonOption
 from dvhkit.cli.streams import note_console, write_json
 from dvhkit.errors import InputError
 
@@ -26,7 +27,7 @@ def deidentify(
             "--key", metavar="FILE", help="Secret that makes new UIDs; made if missing. The same key, the same UIDs."
         ),
     ] = None,
-    json: Annotated[Optional[str], typer.Option("--json", metavar="FILE|-")] = None,  # noqa: UP045
+    json: PlainJsonOption = None,
 ) -> None:
     """Write copies of DICOM objects without identity (PS3.15, table E.1-1).
 

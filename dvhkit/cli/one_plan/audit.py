@@ -10,10 +10,13 @@ import typer
 from dvhkit.cli.one_plan import audit_run
 from dvhkit.cli.options import (
     AcceptOption,
+    AliasesOption,
+    ContextOption,
     EngineOption,
     FractionsOption,
     ImageOption,
     MaskOption,
+    PdfOption,
     RegistrationOption,
     RtdoseOption,
     RtplanOption,
@@ -23,6 +26,7 @@ from dvhkit.cli.options import (
     SegOption,
     SiteOption,
     UncoveredOption,
+    UnlikeFractionsOption,
     acceptances,
 )
 from dvhkit.cli.report_form import Form
@@ -67,10 +71,7 @@ def audit(
         Optional[Path],  # noqa: UP045
         typer.Option("--out", metavar="RUN", help="Folder for the results; made if missing, gone on with if there."),
     ] = None,
-    context: Annotated[
-        Optional[Path],  # noqa: UP045 -- typer reads it
-        typer.Option("--context", metavar="FILE", help="Clinical context (YAML) that rules depend on."),
-    ] = None,
+    context: ContextOption = None,
     approvals: Annotated[
         Optional[list[Path]],  # noqa: UP045
         typer.Option(
@@ -85,10 +86,7 @@ def audit(
             "--tps", metavar="FILE", help="The planning system's DVHs as text, for the second check of one plan."
         ),
     ] = None,
-    aliases: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--aliases", metavar="FILE", help="The clinic's own spellings of structure names (YAML)."),
-    ] = None,
+    aliases: AliasesOption = None,
     waivers: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--waivers", metavar="FILE", help="Waivers of failed rules (YAML), for one plan."),
@@ -128,9 +126,7 @@ def audit(
             help="Add the plans in EQD2 with this alpha/beta in Gy, voxel by voxel; else in physical dose.",
         ),
     ] = None,
-    unlike_fractions: Annotated[
-        bool, typer.Option("--unlike-fractions", help="Add physical doses although the doses per fraction differ.")
-    ] = False,
+    unlike_fractions: UnlikeFractionsOption = False,
     accept_effective: Annotated[
         bool, typer.Option("--accept-effective", help="Vouch that limits are meant in a dose of type EFFECTIVE.")
     ] = False,
@@ -165,7 +161,7 @@ def audit(
         ),
     ] = None,
     short: Annotated[bool, typer.Option("--short", help="Make report.html one page a case, to print.")] = False,
-    pdf: Annotated[bool, typer.Option("--pdf", help="Print report.html to report.pdf, too.")] = False,
+    pdf: PdfOption = False,
     encapsulate: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--encapsulate", metavar="FILE", help="File one plan's report as DICOM (Encapsulated PDF), too."),

@@ -53,10 +53,6 @@ HolesOption = Annotated[
     Literal["keyhole", "xor", "nested"],
     typer.Option("--holes", help="How holes are stored; every system reads keyholes."),
 ]
-JsonOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--json", metavar="FILE|-", help="Write what was done as JSON."),
-]
 
 
 def opened(path: Path | None, rtstruct: Path | None, image: Path | None, roi: str) -> tuple[Case, Derived]:
