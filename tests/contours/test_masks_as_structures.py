@@ -136,3 +136,10 @@ def test_what_cannot_be_meant_is_refused(demo_case_dir, with_seg, nifti, demo, b
     shutil.copytree(demo_case_dir, no_image, ignore=shutil.ignore_patterns("CT_*"))
     with pytest.raises(InputError, match="planning image"):
         dvhkit.read_case(no_image, masks={"X": nifti})
+
+
+def test_a_margin_check_takes_masks(demo_case_dir, nifti):
+    words = ["margin", "check", str(demo_case_dir), "--mask", f"GTVm={nifti}", "--inner", "GTV", "--outer", "GTVm"]
+    ended = CliRunner().invoke(app, [*words, "--json", "-"])
+    (pair,) = json.loads(ended.stdout)["pairs"]
+    assert (pair["inner"], pair["outer"]) == ("GTV", "GTVm")

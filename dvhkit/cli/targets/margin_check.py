@@ -11,9 +11,11 @@ from dvhkit.cli.options import (
     CasePath,
     ImageOption,
     JobsOption,
+    MaskOption,
     ParquetOption,
     RtdoseOption,
     RtstructOption,
+    SegOption,
     look_at,
     open_case,
 )
@@ -74,6 +76,8 @@ def check(
     rtstruct: RtstructOption = None,
     rtdose: RtdoseOption = None,
     image: ImageOption = None,
+    mask: MaskOption = None,
+    seg: SegOption = None,
 ) -> None:
     """Say which margin was drawn between two structures, where it falls short or exceeds, and why.
 
@@ -88,7 +92,7 @@ def check(
         raise InputError("a margin has two structures.", remedy="Give both --inner and --outer, or neither.")
     expected = parse_expectation(expect) if expect is not None else None
     errors = _setup_errors(systematic, random, min_d98)
-    looked = look_at(path, named=(rtstruct, rtdose, image))
+    looked = look_at(path, named=(rtstruct, rtdose, image, mask, seg))
     if looked.plans is not None:
         from dvhkit.cli.targets.margin_archive import check_archive
 
@@ -100,10 +104,9 @@ def check(
         path,
         rtstruct=rtstruct,
         rtdose=rtdose,
-        rtplan=None,
         image=image,
-        rx_gy=None,
-        fractions=None,
+        masks=mask,
+        seg=seg,
         dose=need,
         index=looked.index,
     )
