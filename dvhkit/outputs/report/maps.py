@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 from markupsafe import Markup
 
-from dvhkit.model.arrays import FloatArray
 from dvhkit.outputs.pictures.margin_picture import cells_of, margin_map_svg
 from dvhkit.outputs.text import clean, clean_name, sentence_case
-from dvhkit.results.surface_map import SurfaceMap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,38 +46,31 @@ def map_views(maps: Iterable[MarginMap]) -> list[MapView]:
 
 
 def _map_view(one: MarginMap) -> MapView:
-    picture = as_surface_map(one)
     return MapView(
         # Made here of numbers and of texts that are cleaned and escaped on the way.
-        svg=Markup(margin_map_svg(picture, tips=False).replace(_NAMESPACE, "", 1)),
+        svg=Markup(margin_map_svg(_shortened(one), tips=False).replace(_NAMESPACE, "", 1)),
         caption=sentence_case(clean(one.caption, longest=_LONGEST_CAPTION)),
         roi=clean_name(one.inner, _LONGEST_NAME),
-        cells=" ".join(map(str, cells_of(picture))),
+        cells=" ".join(map(str, cells_of(one))),
         heights=" ".join(f"{z:g}" for z in one.height_mm),
-        worst=_worst(picture),
+        worst=_worst(one),
     )
 
 
-def _worst(picture: SurfaceMap) -> str:
-    lacking = np.nan_to_num(picture.lacking_mm)
-    row, column = np.unravel_index(int(lacking.argmax()), lacking.shape)
-    if not lacking[row, column] > 0:
+def _worst(one: MarginMap) -> str:
+    columns = len(one.lacking_mm[0])
+    lacking = [
+        (lack, z, (column + 0.5) * 360.0 / columns)
+        for z, row in zip(one.height_mm, one.lacking_mm, strict=True)
+        for column, lack in enumerate(row)
+        if lack is not None and lack > 0
+    ]
+    if not lacking:
         return ""
-    return f"{picture.height_mm[row]:g},{picture.azimuth_deg[column]:g}"
+    _, z, degrees = max(lacking)
+    return f"{z:g},{degrees:g}"
 
 
-def as_surface_map(one: MarginMap) -> SurfaceMap:
-    """Return a margin map as the picture takes it."""
-    columns = len(one.margin_mm[0])
-    return SurfaceMap(
-        azimuth_deg=np.asarray((np.arange(columns) + 0.5) * (360.0 / columns)),
-        height_mm=np.array(one.height_mm),
-        margin_mm=_table(one.margin_mm),
-        lacking_mm=_table(one.lacking_mm),
-        title=clean(one.title, longest=_LONGEST_TITLE),
-        limit=clean(one.limit, longest=_LONGEST_LIMIT),
-    )
-
-
-def _table(rows: tuple[tuple[float | None, ...], ...]) -> FloatArray:
-    return np.array(rows, dtype=np.float64)  # None becomes NaN
+def _shortened(one: MarginMap) -> MarginMap:
+    """Return a map whose words are clean and fit over the picture."""
+    return replace(one, title=clean(one.title, longest=_LONGEST_TITLE), limit=clean(one.limit, longest=_LONGEST_LIMIT))
