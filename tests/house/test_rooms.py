@@ -115,7 +115,7 @@ def test_no_modules_import_each_other():
 UNNAMED = {
     "contours.copies", "contours.frame", "contours.repair", "contours.runs", "distance", "field.accumulate",
     "field.bounds", "field.courses", "field.faces", "field.given", "field.histogram", "field.joined", "field.walls",
-    "kernels.buffers", "kernels.drawn.chords", "kernels.drawn.outline", "kernels.drawn.repeats",
+    "kernels.buffers", "kernels.drawn.chords", "kernels.drawn.outline", "kernels.drawn.repeats", "kernels.drawn.rings",
     "kernels.drawn.trace", "kernels.field.bins", "kernels.field.peaks", "kernels.solid.level",
     "kernels.solid.links", "kernels.solid.reconstruct", "kernels.solid.support", "kernels.surface.envelope",
     "kernels.surface.gauge", "kernels.surface.nearest", "kernels.surface.stitch", "kernels.surface.triangle_tree",
