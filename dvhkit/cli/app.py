@@ -76,7 +76,8 @@ _COMMANDS = {
     ),
     "index": Entry(
         "dvhkit.cli.many_plans.index:index",
-        "Write the index of a run anew: cases by rules on one page, to sort, filter and search.",
+        "Write the pages of a run anew: its index (cases by rules, to sort, filter and search) and what stands "
+        "beside it.",
         _MANY,
     ),
     "margin": Entry(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -12,29 +11,26 @@ from dataclasses import replace
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from dvhkit.errors import GeometryError, NotEvaluable, Reason, UnknownStructureError
 from dvhkit.findings import Finding, Withholds, withholding, withholds
 from dvhkit.jobs.facts import StatedFacts, containment_fact
 from dvhkit.metrics.evaluate import evaluate_metric as metric_of_dvh
 from dvhkit.metrics.expression import Metric
+from dvhkit.metrics.plotted import curve_record
 from dvhkit.metrics.prescribed import prescriptions_for
 from dvhkit.metrics.shape import SHAPE_KINDS
 from dvhkit.metrics.summed import metric_of_sum
-from dvhkit.model.arrays import FloatArray
-from dvhkit.model.dvh import DOSE_EQUALITY_RTOL
 from dvhkit.protocols.evaluate import MarginFact
 from dvhkit.protocols.facts import ContainmentFact, PairFact
 from dvhkit.protocols.files.load import Protocol
-from dvhkit.protocols.naming.regions import Grown, Region, RoiRef, is_expression, parse_region
+from dvhkit.protocols.naming.regions import Region, parse_region
 from dvhkit.protocols.naming.select import select
 from dvhkit.protocols.naming.selector import StructureSelector
-from dvhkit.protocols.verdict import withheld_reason
+from dvhkit.protocols.verdict import withheld_metric
 from dvhkit.results.audit import Curve, MarginMap, MetricResult, Verdict
+from dvhkit.targets.regions.expression import Evaluation, Leaf, RoiRef, is_expression, leaves_of
 
 if TYPE_CHECKING:
-    from dvhkit.engine.combine import Operator
     from dvhkit.engine.options import EngineOptions
     from dvhkit.model.case import Case
     from dvhkit.model.dose import StoredDvh
@@ -43,10 +39,6 @@ if TYPE_CHECKING:
 
 Uncovered = Literal["refuse", "exclude"]
 
-# A plotted curve: 400 points draw smoothly at any size of page.
-_CURVE_POINTS = 400
-_LEAST_CURVE_POINTS = 200
-_OPERATOR_SIGN: dict[str, Operator] = {"difference": "-", "union": "|", "intersection": "&"}
 # Names are resolved for one expression; a protocol's aliases have no say in it.
 _NO_PROTOCOL = Protocol(id="", version="", title="", rules=())
 
@@ -134,19 +126,14 @@ class CaseNumbers(StatedFacts):
     def _make(self, region: Region) -> Structure:
         if isinstance(region, RoiRef):
             return self._by_number(region)
-        if isinstance(region, Grown):
-            from dvhkit.targets.derive.margin import grow, shrink
+        work = Evaluation(self._leaf, image=self.case.image, options=self.options)
+        made = replace(work.value(region.tree), name=str(region))
+        self._findings += work.findings
+        return made
 
-            make = grow if region.sign == "+" else shrink
-            base = self.structure(region.part)
-            made = make(base, region.margins, image=self.case.image, name=str(region), options=self.options)
-            self._findings += made.findings
-            return made.structure
-        from dvhkit.engine.combine import combine
-
-        sign = _OPERATOR_SIGN[region.operator]
-        parts = [self.structure(part) for part in region.parts]
-        return reduce(lambda a, b: combine(sign, a, b, name=str(region)), parts)
+    def _leaf(self, leaf: Leaf) -> Structure:
+        assert isinstance(leaf, RoiRef)  # names were resolved before
+        return self._by_number(leaf)
 
     def _by_number(self, ref: RoiRef) -> Structure:
         """Return the ROI that `ref` means; its name decides where a file gives one number twice."""
@@ -412,36 +399,8 @@ class CaseNumbers(StatedFacts):
 
     def curve(self, region: Region) -> Curve:
         """Return the cumulative DVH of a region for tables and plots."""
-        structure, dvh = self.structure(region), self.dvh(region)
-        top_gy = self._top_gy if self.case.dose is not None else dvh.max_gy or 0.0
-        doses, volumes_cc = dvh.curve(step_gy=_curve_step(dvh.max_gy or 0.0, top_gy))
-        percent = volumes_cc * (100.0 / dvh.volume_cc) if dvh.volume_cc > 0 else volumes_cc
-        readings = np.stack([percent, *(_percent_at_least(v, doses) for v in dvh.variants if v.volume_cc > 0)])
-        has_band = len(readings) > 1
-        return Curve(
-            roi=str(region),
-            roi_type=structure.rt_roi_type,
-            color_rgb=structure.color_rgb,
-            volume_cc=dvh.volume_cc,
-            dose_gy=tuple(float(d) for d in doses),
-            volume_pct=tuple(float(v) for v in percent),
-            low_pct=tuple(round(float(v), 4) for v in readings.min(axis=0)) if has_band else (),
-            high_pct=tuple(round(float(v), 4) for v in readings.max(axis=0)) if has_band else (),
-        )
-
-
-def _curve_step(own_top_gy: float, top_gy: float) -> float:
-    """Return the step of a curve's doses: a round one for the whole case, in even parts where a curve ends early."""
-    raw = max(top_gy, 1e-3) / _CURVE_POINTS
-    scale = 10.0 ** math.floor(math.log10(raw))
-    shared = next(f * scale for f in (1, 2, 5, 10) if f * scale >= raw * (1 - 1e-9))
-    return shared / max(1, math.ceil(shared * _LEAST_CURVE_POINTS / max(own_top_gy, shared)))
-
-
-def _percent_at_least(dvh: Dvh, doses: FloatArray) -> FloatArray:
-    below = np.concatenate([[0.0], np.cumsum(dvh.part_cc)])
-    first = np.searchsorted(dvh.dose_gy, doses * (1 - DOSE_EQUALITY_RTOL), side="left")
-    return np.asarray((below[-1] - below[first]) * (100.0 / dvh.volume_cc))
+        top_gy = self._top_gy if self.case.dose is not None else None
+        return curve_record(str(region), self.structure(region), self.dvh(region), top_gy=top_gy)
 
 
 def _threads() -> int:
@@ -458,16 +417,7 @@ def _engine_options(engine: str | None) -> EngineOptions:
 
 def _roi_names(region: Region) -> list[str]:
     """Return the names of the ROIs that a region is made of."""
-    if isinstance(region, RoiRef):
-        return [region.name]
-    parts = (region.part,) if isinstance(region, Grown) else region.parts
-    return [name for part in parts for name in _roi_names(part)]
-
-
-def withheld_metric(row: MetricResult, why: Sequence[Finding]) -> MetricResult:
-    """Return a metric marked as withheld, with the reason beside its value."""
-    codes = tuple(dict.fromkeys(f.code for f in why))
-    return replace(row, reason_code=Reason.WITHHELD.value, reason=withheld_reason(why), withheld=codes)
+    return [leaf.name for leaf in leaves_of(region if isinstance(region, RoiRef) else region.tree)]
 
 
 def _no_geometry(roi: Region, metric: Metric, error: GeometryError) -> MetricResult:

@@ -20,6 +20,7 @@ from typing import Any
 
 from dvhkit.errors import DvhkitError
 from dvhkit.jobs.clinic.received import is_complete
+from dvhkit.outputs.files import write_text_whole
 from dvhkit.services.spool import Kept, Spool
 
 _log = logging.getLogger(__name__)
@@ -163,7 +164,7 @@ class Watch:
         rows = _plan_rows(self._plans, set(due))
         if rows is None:
             return ["--protocol", "none"]
-        own.write_text(rows, encoding="utf-8")
+        write_text_whole(own, rows)
         return ["--plans", str(own), "--protocol", "none"]
 
     def _wait(self, command: Sequence[str], stop: threading.Event) -> int | None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dvhkit.cli.one_plan.report_form import Form
 from dvhkit.cli.options import worker_count
+from dvhkit.cli.report_form import Form
 from dvhkit.cli.streams import (
     EXIT_FAULT,
     EXIT_NOT_MET,

@@ -90,6 +90,7 @@ def _other_forms(made: CataloguePhantom) -> Iterator[tuple[str, str, PhantomSet]
     yield "absolute-offsets", "absolute frame offsets", replace(phantom, doses=(absolute,))
     descending = replace(dose, frames_descending=True)
     yield "frames-descending", "dose planes from head to feet", replace(phantom, doses=(descending,))
+    yield "contour-order", "contours in another order than their structures", replace(phantom, contours_reversed=True)
     coarse = replace(dose, bits=16)
     yield "16-bit", "doses of 16 bit", replace(phantom, doses=(coarse,))
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from dvhkit.cli.vertebra.picture import COLOURS, draw_level, picture_key
+from dvhkit.jobs.vertebra.picture import COLOURS, draw_level, picture_key
 from dvhkit.outputs.ctv.report import CtvLevel, CtvPage, CtvRemark, CtvRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from dvhkit.cli.vertebra.run import CtvRun
+    from dvhkit.jobs.vertebra.run import CtvRun
     from dvhkit.targets.vertebra.check import LevelCheck
     from dvhkit.targets.vertebra.ctv import LevelResult
     from dvhkit.targets.vertebra.rules import Flag
@@ -131,9 +132,7 @@ def _flags(flags: Sequence[Flag], level: str) -> list[CtvRemark]:
 
 
 def _provenance(run: CtvRun) -> tuple[tuple[str, str], ...]:
-    from dvhkit import __version__
-
-    facts = [("dvhkit", __version__), ("Computed", datetime.now(UTC).isoformat(timespec="seconds"))]
+    facts = [("dvhkit", version("dvhkit")), ("Computed", datetime.now(UTC).isoformat(timespec="seconds"))]
     facts.append(("Profile SHA-256", run.profile.sha256))
     for source in run.case.sources:
         if source.role.startswith("RTSTRUCT"):

@@ -34,7 +34,7 @@ def plan_parts(plan: str) -> tuple[Path, int | None, int | None]:
 
 def read_plans(plans: Sequence[str], rtstruct: Path | None = None) -> list[Case]:
     """Read each plan; a lone RTDOSE file takes the structures of the first plan."""
-    from dvhkit.readers.case import read_case
+    from dvhkit.jobs.read import read_case
 
     cases: list[Case] = []
     for plan in plans:
@@ -62,7 +62,7 @@ def summed_case(
     plans: Sequence[str], *, rtstruct: Path | None = None, eqd2_alpha_beta_gy: float | None, allow_unlike: bool
 ) -> Case:
     """Return the first plan's case with the dose of all plans together."""
-    from dvhkit.metrics.summed import course_of, sum_cases
+    from dvhkit.jobs.sums.cases import course_of, sum_cases
 
     cases = [_with_dose_findings(case, n) for n, case in enumerate(read_plans(plans, rtstruct), 1)]
     courses = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dvhkit.cli.many_plans.archive_view import plan_progress, show_failed
+from dvhkit.cli.archive_view import plan_progress, show_failed
 from dvhkit.cli.options import acceptances, worker_count
 from dvhkit.cli.streams import (
     EXIT_NOT_MET,
