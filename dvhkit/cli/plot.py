@@ -124,7 +124,7 @@ def diff(
 
 
 def _case(plan: str) -> Case:
-    from dvhkit.readers.case import read_case
+    from dvhkit.jobs.read import read_case
 
     with reading_progress() as progress:
         return read_case(plan, progress=progress)

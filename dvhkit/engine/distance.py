@@ -1,7 +1,7 @@
 """Grow and shrink a structure by a margin: Minkowski sum and difference with an ellipsoid of six semi-axes.
 
 The margin starts from the contours, not from voxels. In each plane the gauge distance is exact from the polygon's
-edges (`engine.kernels.gauge`); across the planes the lower envelope of asymmetric parabolas takes the
+edges (`engine.kernels.surface.gauge`); across the planes the lower envelope of asymmetric parabolas takes the
 least of all planes, refined on the surface that runs straight between neighbours; the planes are the drawn slices and
 as many sections of the solid between and beyond them as the shape asks for (`engine.solid.sampled`).
 """
@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvhkit.engine.contours.planes import PlaneStack
-from dvhkit.engine.kernels.envelope import across_planes
-from dvhkit.engine.kernels.gauge import gauge_field
+from dvhkit.engine.kernels.surface.envelope import across_planes
+from dvhkit.engine.kernels.surface.gauge import gauge_field
 from dvhkit.engine.solid import Solid
 from dvhkit.engine.solid.sampled import Section, all_sections
 from dvhkit.engine.trace import Tracer
@@ -178,7 +178,7 @@ def _across(
 
     def carry(first: int) -> None:
         stop = min(first + _BAND_ROWS, window.n_rows)
-        across_planes(fields, heights, targets, between, weight, *across, near, sign, first, stop, out)
+        across_planes(fields, heights, targets, between, weight, across, near, sign, (first, stop), out)
 
     # Each plane, and each band of rows, is its own: the result is the same for any number of threads.
     list(pool.map(carry, range(0, window.n_rows, _BAND_ROWS)))

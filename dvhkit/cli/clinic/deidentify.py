@@ -56,6 +56,8 @@ def deidentify(
 def _key(path: Path | None) -> bytes:
     import secrets
 
+    from dvhkit.outputs.files import write_bytes_whole
+
     if path is None:
         return secrets.token_bytes(_KEY_BYTES)
     if path.exists():
@@ -66,5 +68,5 @@ def _key(path: Path | None) -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True)
     made = secrets.token_hex(_KEY_BYTES).encode("ascii")
     path.touch(mode=0o600)
-    path.write_bytes(made + b"\n")
+    write_bytes_whole(path, made + b"\n")  # which keeps the mode
     return made

@@ -47,6 +47,7 @@ def compare(
     """
     from dvhkit.jobs.batch import AuditOptions
     from dvhkit.jobs.compare_plans import compare_plans
+    from dvhkit.jobs.read import read_case
     from dvhkit.outputs import records, tables
     from dvhkit.outputs.files import require_writable_folder, write_text_whole
     from dvhkit.outputs.report.compared import compared_page
@@ -54,7 +55,6 @@ def compare(
     from dvhkit.protocols.files.context import load_context
     from dvhkit.protocols.files.load import load_protocol
     from dvhkit.protocols.naming.aliases import load_aliases, with_aliases
-    from dvhkit.readers.case import read_case
 
     Form(pdf=pdf).require_printer()
     loaded = load_protocol(protocol)

@@ -15,6 +15,7 @@ from dvhkit.cli.options import (
     EngineOption,
     FractionsOption,
     ImageOption,
+    MaskOption,
     PdfOption,
     RegistrationOption,
     RtdoseOption,
@@ -22,6 +23,7 @@ from dvhkit.cli.options import (
     RtstructOption,
     RxOption,
     SameFrameOption,
+    SegOption,
     SiteOption,
     UncoveredOption,
     UnlikeFractionsOption,
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from dvhkit.archive.work_list import WorkList
     from dvhkit.jobs.batch import AuditOptions, CaseOutcome
     from dvhkit.protocols.files.load import Protocol
-    from dvhkit.readers.case import DoseNeed
+    from dvhkit.readers.linking.choose import DoseNeed
 
 
 def positive_alpha_beta(alpha_beta_gy: float | None) -> float | None:
@@ -139,6 +141,8 @@ def audit(
     image: ImageOption = None,
     registration: RegistrationOption = None,
     same_frame: SameFrameOption = False,
+    mask: MaskOption = None,
+    seg: SegOption = None,
     rx: RxOption = None,
     fractions: FractionsOption = None,
     engine: EngineOption = None,
@@ -243,7 +247,7 @@ def audit(
         approvals=tuple(read_record(path) for path in approvals or ()),
         tps=read_exports(tps or ()),
     )
-    named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame)
+    named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame, tuple(mask or ()), seg)
     if any(named) and add:
         raise InputError("files are named for one plan, not for a sum.", remedy="Leave out --add, or the files.")
     if len(paths) > 1 and (add or any(named) or encapsulate):
@@ -308,12 +312,14 @@ class NamedFiles(NamedTuple):
     image: Path | None
     registration: Path | None
     same_frame: bool
+    masks: tuple[str, ...] = ()
+    seg: Path | None = None
 
 
 def _named_work(path: Path, named: NamedFiles) -> WorkList:
     """Return the one plan under a folder that the named files make, as there is to do."""
     from dvhkit.archive.work_list import list_files
-    from dvhkit.readers.case import choose_files
+    from dvhkit.readers.linking.choose import choose_files
 
     need: DoseNeed = "required" if named.rtdose is not None else "if usable"
     with reading_progress() as progress:
@@ -326,7 +332,7 @@ def _named_work(path: Path, named: NamedFiles) -> WorkList:
 def _plan_file(work: WorkList) -> Path:
     """Return the object that a plan's report is about."""
     (files,) = work.cases.values()
-    return files.rtplan or files.rtstruct or files.rtdose[0]
+    return files.rtplan or (*files.drawn_in, *files.rtdose)[0]
 
 
 def _encapsulate(out: Path, about: Path, target: Path) -> None:

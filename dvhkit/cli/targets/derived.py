@@ -62,7 +62,7 @@ def opened(path: Path | None, rtstruct: Path | None, image: Path | None, roi: st
 
     if not roi.strip():
         raise InputError("no structure is named.", remedy="Name it with --roi.")
-    case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
+    case = open_case(path, rtstruct=rtstruct, rtdose=None, image=image)
     announce_first_run()
     source = evaluate(roi, case.structures, image=case.image)
     if source.structure.is_empty:

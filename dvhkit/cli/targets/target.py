@@ -119,7 +119,7 @@ def make(
         raise InputError("no recipe is named.", remedy="Name it with --recipe; `dvhkit target list` shows them.")
     found = load_recipe(recipe)
     chosen = _numbers(settings or [])
-    case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
+    case = open_case(path, rtstruct=rtstruct, rtdose=None, image=image)
     announce_first_run()
     lesions = [_drawn(case, name) for name in gtv or ()]
     roles = {key: _region(case, name) for key, name in _pairs(role or [], "--role", "bone=Femur_L")}

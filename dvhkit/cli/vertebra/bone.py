@@ -38,7 +38,7 @@ def bone(
     from dvhkit.outputs.text import clean
     from dvhkit.targets.derive.bone import bone_ctv
 
-    case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
+    case = open_case(path, rtstruct=rtstruct, rtdose=None, image=image)
     made = bone_ctv(
         case.structures[gtv], case.structures[bone], intra_mm=intra, extra_mm=extra, image=case.image, name=name
     )
@@ -91,7 +91,7 @@ def check_bone(
     from dvhkit.outputs.text import clean
     from dvhkit.targets.derive.bone import check_bone_ctv
 
-    case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
+    case = open_case(path, rtstruct=rtstruct, rtdose=None, image=image)
     found = check_bone_ctv(
         case.structures[gtv], case.structures[ctv], case.structures[bone], least_mm=least, image=case.image
     )

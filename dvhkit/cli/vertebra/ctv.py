@@ -172,7 +172,7 @@ def _planned(
     """Read the case and apply the rules, as `dvhkit.jobs.vertebra.run.plan_case` has the options."""
     from dvhkit.jobs.vertebra.run import plan_case
 
-    case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
+    case = open_case(path, rtstruct=rtstruct, rtdose=None, image=image)
     return plan_case(case, include=_involvement(include or "", extent=False)[0], **options)
 
 
