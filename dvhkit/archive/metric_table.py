@@ -15,10 +15,11 @@ from dvhkit.errors import GeometryError, Reason, UnknownStructureError
 from dvhkit.extras import needs_extra
 from dvhkit.jobs.numbers import CaseNumbers, Uncovered
 from dvhkit.jobs.prescription import with_user_prescription
+from dvhkit.jobs.read import read_files
 from dvhkit.metrics.expression import DEFAULT_METRICS, Metric, parse_metric
-from dvhkit.protocols.naming.regions import RoiRef
-from dvhkit.readers.case import CaseFiles, read_files
+from dvhkit.readers.linking.case_files import CaseFiles
 from dvhkit.results.audit import Curve, MetricResult
+from dvhkit.targets.regions.expression import RoiRef
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -34,7 +34,7 @@ def plan_parts(plan: str) -> tuple[Path, int | None, int | None]:
 
 def read_plans(plans: Sequence[str], rtstruct: Path | None = None) -> list[Case]:
     """Read each plan; a lone RTDOSE file takes the structures of the first plan."""
-    from dvhkit.readers.case import read_case
+    from dvhkit.jobs.read import read_case
 
     cases: list[Case] = []
     for plan in plans:

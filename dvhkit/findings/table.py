@@ -120,6 +120,8 @@ _ROWS = (
     _kind("mask-empty", Level.WARNING),
     _kind("mask-beyond-image", Level.WARNING),
     _kind("mask-other-lattice", Level.INFO),
+    _kind("mask-renamed", Level.INFO),
+    _kind("structures-from-segmentation", Level.INFO),
     _kind("mask-volume-differs", Level.WARNING),
     _kind("approval-does-not-hold", Level.WARNING),
     _kind("contour-repeated", Level.WARNING),

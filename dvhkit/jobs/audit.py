@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from dvhkit.errors import GeometryError
 from dvhkit.findings import Finding, Level, require_code
@@ -21,10 +21,13 @@ from dvhkit.model.plan import Prescription
 from dvhkit.protocols.evaluate import StructureFact, evaluate_protocol
 from dvhkit.protocols.files.context import PRESCRIPTION, unknown_keys
 from dvhkit.protocols.files.load import Protocol, load_protocol
+from dvhkit.protocols.files.waivers import Waiver
 from dvhkit.protocols.naming.aliases import unused_aliases
-from dvhkit.protocols.naming.regions import Region, RoiRef
+from dvhkit.protocols.naming.regions import Region
 from dvhkit.readers.files.digest import file_sha256
 from dvhkit.results.audit import Acceptance, AuditRecord, Curve, InputFile, MetricResult, Provenance
+from dvhkit.results.contours.grades import Approval
+from dvhkit.targets.regions.expression import RoiRef
 
 if TYPE_CHECKING:
     from dvhkit.model.case import Case
@@ -83,28 +86,30 @@ def evaluate_metric(
     return numbers.metric(numbers.region(roi), parsed)
 
 
-def audit_case(
-    case: Case,
-    protocol: Protocol | str | Path,
-    *,
-    context: Mapping[str, object] | None = None,
-    engine: str | None = None,
-    uncovered: Uncovered = "refuse",
-    eqd2_alpha_beta_gy: float | None = None,
-    accept_effective: bool = False,
-    accept: Sequence[Acceptance | str] = (),
-    identify: bool = False,
-    tps: Sequence[TpsExport] = (),
-) -> AuditRecord:
-    """Hold a case against a protocol.
+class Asked(TypedDict, total=False):
+    """How a case is held against a protocol; see `AuditOptions`."""
 
-    Parameters
+    context: Mapping[str, object]
+    engine: str | None
+    uncovered: Uncovered
+    eqd2_alpha_beta_gy: float | None
+    accept_effective: bool
+    accept: Sequence[Acceptance | str]
+    identify: bool
+    tps: Sequence[TpsExport]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditOptions:
+    """What a case is held against, and how: the same for every case of a batch.
+
+    Attributes
     ----------
-    protocol
-        As `dvhkit.load_protocol` returns it, or the ID of a shipped one, or a YAML file.
     context
         The clinical context that rules depend on, by key; see `dvhkit protocol show ID` for the keys. A prescription
         in it overrides the plan's.
+    rx_gy, fractions
+        The prescription by hand, which overrides both.
     eqd2_alpha_beta_gy
         Where a limit is for conventional fractions and the plan has others, measure in EQD2 with this alpha/beta in Gy
         (a rule's own comes first); otherwise such a limit does not apply.
@@ -115,9 +120,38 @@ def audit_case(
         Codes of findings that somebody vouches for: they then withhold nothing, and the record says so.
     identify
         Put the patient's name and ID into the record's `identity`; otherwise they stay out.
+    waivers, approvals
+        What a physician waived, and what was approved of the contours.
     tps
         Text exports of the planning system (`dvhkit.readers.tps_text.read.read_tps_export`), to be held against ours
         beside the DVHs that the RTDOSE stores.
+    """
+
+    protocol: Protocol
+    context: Mapping[str, object] = field(default_factory=dict)
+    rx_gy: float | None = None
+    fractions: int | None = None
+    engine: str | None = None
+    uncovered: Uncovered = "refuse"
+    eqd2_alpha_beta_gy: float | None = None
+    accept_effective: bool = False
+    accept: Sequence[Acceptance | str] = ()
+    identify: bool = False
+    waivers: tuple[Waiver, ...] = ()
+    approvals: tuple[tuple[Approval, ...], ...] = ()
+    tps: Sequence[TpsExport] = ()
+
+
+def audit_case(case: Case, protocol: Protocol | str | Path, **asked: Unpack[Asked]) -> AuditRecord:
+    """Hold a case against a protocol.
+
+    Parameters
+    ----------
+    protocol
+        As `dvhkit.load_protocol` returns it, or the ID of a shipped one, or a YAML file.
+    asked
+        ``context``, ``engine``, ``uncovered``, ``eqd2_alpha_beta_gy``, ``accept_effective``, ``accept``, ``identify``,
+        ``tps``, as of `AuditOptions`.
 
     Returns
     -------
@@ -132,19 +166,24 @@ def audit_case(
         If `accept` names a code that no finding has.
     """
     loaded = protocol if isinstance(protocol, Protocol) else load_protocol(protocol)
-    context = dict(context or {})
+    return record_of(case, AuditOptions(protocol=loaded, **asked))
+
+
+def record_of(case: Case, options: AuditOptions) -> AuditRecord:
+    """Return what a case comes to under a protocol: `audit_case` with everything said."""
+    loaded, context = options.protocol, dict(options.context or {})
     case = _with_context_prescription(case, context.get(PRESCRIPTION))
     case = replace(case, findings=(*case.findings, *prescription_findings(case)))
-    accepted = _acceptances(accept, accept_effective=accept_effective)
+    accepted = _acceptances(options.accept, accept_effective=options.accept_effective)
     codes = {a.code for a in accepted}
-    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accepted=codes)
+    numbers = CaseNumbers(case, engine=options.engine, uncovered=options.uncovered, accepted=codes)
     numbers.add_findings(_name_findings(case, loaded))
     drawn = [RoiRef(s.number, s.name) for s in case.structures if not s.is_empty]
     numbers.prepare(drawn)  # side by side; rules and what is plausible draw on them
-    rules = evaluate_protocol(loaded, numbers, context, eqd2_alpha_beta_gy=eqd2_alpha_beta_gy)
+    rules = evaluate_protocol(loaded, numbers, context, eqd2_alpha_beta_gy=options.eqd2_alpha_beta_gy)
     regions = [*drawn, *numbers.made()]
     metrics = [numbers.metric(region, parse_metric(text)) for region in regions for text in _REPORT_METRICS]
-    checked = check_in_audit(numbers, [curve for export in tps for curve in export.curves])
+    checked = check_in_audit(numbers, [curve for export in options.tps for curve in export.curves])
     return AuditRecord(
         case=case.label,
         protocol_id=loaded.id,
@@ -162,8 +201,8 @@ def audit_case(
         ),
         curves=tuple(_curves(numbers, regions)),
         margin_maps=numbers.margin_maps(),
-        provenance=_provenance(case, loaded, numbers.options.profile, tps),
-        identity=plan_identity(case, identify=identify),
+        provenance=_provenance(case, loaded, numbers.options.profile, options.tps),
+        identity=plan_identity(case, identify=options.identify),
         accepted=accepted,
         second_check=checked,
     )

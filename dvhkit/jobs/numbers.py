@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -12,29 +11,24 @@ from dataclasses import replace
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from dvhkit.errors import GeometryError, NotEvaluable, Reason, UnknownStructureError
 from dvhkit.findings import Finding, Withholds, withholding, withholds
-from dvhkit.jobs.facts import StatedFacts, containment_fact
+from dvhkit.jobs.drawn_facts import DrawnFacts
 from dvhkit.metrics.evaluate import evaluate_metric as metric_of_dvh
 from dvhkit.metrics.expression import Metric
+from dvhkit.metrics.plotted import curve_record
 from dvhkit.metrics.prescribed import prescriptions_for
 from dvhkit.metrics.shape import SHAPE_KINDS
 from dvhkit.metrics.summed import metric_of_sum
-from dvhkit.model.arrays import FloatArray
-from dvhkit.model.dvh import DOSE_EQUALITY_RTOL
-from dvhkit.protocols.evaluate import MarginFact
-from dvhkit.protocols.facts import ContainmentFact, PairFact
 from dvhkit.protocols.files.load import Protocol
-from dvhkit.protocols.naming.regions import Grown, Region, RoiRef, is_expression, parse_region
+from dvhkit.protocols.naming.regions import Region, parse_region
 from dvhkit.protocols.naming.select import select
 from dvhkit.protocols.naming.selector import StructureSelector
-from dvhkit.protocols.verdict import withheld_reason
-from dvhkit.results.audit import Curve, MarginMap, MetricResult, Verdict
+from dvhkit.protocols.verdict import withheld_metric
+from dvhkit.results.audit import Curve, MetricResult
+from dvhkit.targets.regions.expression import Evaluation, Leaf, RoiRef, is_expression, leaves_of
 
 if TYPE_CHECKING:
-    from dvhkit.engine.combine import Operator
     from dvhkit.engine.options import EngineOptions
     from dvhkit.model.case import Case
     from dvhkit.model.dose import StoredDvh
@@ -43,15 +37,11 @@ if TYPE_CHECKING:
 
 Uncovered = Literal["refuse", "exclude"]
 
-# A plotted curve: 400 points draw smoothly at any size of page.
-_CURVE_POINTS = 400
-_LEAST_CURVE_POINTS = 200
-_OPERATOR_SIGN: dict[str, Operator] = {"difference": "-", "union": "|", "intersection": "&"}
 # Names are resolved for one expression; a protocol's aliases have no say in it.
 _NO_PROTOCOL = Protocol(id="", version="", title="", rules=())
 
 
-class CaseNumbers(StatedFacts):
+class CaseNumbers(DrawnFacts):
     """All numbers of one case: each DVH is computed once, when it is first asked for.
 
     This is what protocols see of a case (`dvhkit.protocols.facts.CaseFacts`), so that they need neither DICOM nor
@@ -89,14 +79,13 @@ class CaseNumbers(StatedFacts):
         accepted: Collection[str] = (),
         with_bands: bool = True,
     ) -> None:
-        super().__init__(case, accept_effective=accept_effective or "dose-effective" in accepted)
+        effective = accept_effective or "dose-effective" in accepted
+        super().__init__(case, accept_effective=effective, options=_engine_options(engine))
         self.accepted = frozenset(accepted) | ({"dose-effective"} if accept_effective else frozenset())
-        self.options = _engine_options(engine)
         self.uncovered = uncovered
         self.with_bands = with_bands
         self._structures: dict[Region, Structure] = {}
         self._dvhs: dict[Region, Dvh] = {}
-        self._margin_maps: dict[tuple[RoiRef, RoiRef], MarginMap] = {}
         self._findings: list[Finding] = []
         self._dose_findings: tuple[Finding, ...] | None = None
         self._why_no_dose = next((f.message for f in case.findings if f.code == "dose-unusable"), "")
@@ -134,24 +123,14 @@ class CaseNumbers(StatedFacts):
     def _make(self, region: Region) -> Structure:
         if isinstance(region, RoiRef):
             return self._by_number(region)
-        if isinstance(region, Grown):
-            from dvhkit.targets.derive.margin import grow, shrink
+        work = Evaluation(self._leaf, image=self.case.image, options=self.options)
+        made = replace(work.value(region.tree), name=str(region))
+        self._findings += work.findings
+        return made
 
-            make = grow if region.sign == "+" else shrink
-            base = self.structure(region.part)
-            made = make(base, region.margins, image=self.case.image, name=str(region), options=self.options)
-            self._findings += made.findings
-            return made.structure
-        from dvhkit.engine.combine import combine
-
-        sign = _OPERATOR_SIGN[region.operator]
-        parts = [self.structure(part) for part in region.parts]
-        return reduce(lambda a, b: combine(sign, a, b, name=str(region)), parts)
-
-    def _by_number(self, ref: RoiRef) -> Structure:
-        """Return the ROI that `ref` means; its name decides where a file gives one number twice."""
-        same = [s for s in self.case.structures if s.number == ref.number]
-        return next((s for s in same if s.name == ref.name), same[0])
+    def _leaf(self, leaf: Leaf) -> Structure:
+        assert isinstance(leaf, RoiRef)  # names were resolved before
+        return self._by_number(leaf)
 
     def dvh(self, region: Region) -> Dvh:
         """Return the DVH of a region. Raises `GeometryError` for contours that mean nothing in space."""
@@ -328,77 +307,6 @@ class CaseNumbers(StatedFacts):
         """Return the DVH of the whole body; raises `NotEvaluable` where it is not plain which ROI that is."""
         return self.dvh(self._body_ref())
 
-    def body_structure(self) -> Structure:
-        """Return the body's outline; raises `NotEvaluable` where it is not plain which ROI that is."""
-        return self._by_number(self._body_ref())
-
-    def _body_ref(self) -> RoiRef:
-        """Return the ROI that is the body's outline; raises `NotEvaluable` where that is not plain."""
-        from dvhkit.targets.regions.bodies import bodies_of
-
-        found = bodies_of(self.case.structures)
-        if len(found) != 1:
-            reason = Reason.AMBIGUOUS_STRUCTURE if found else Reason.NO_STRUCTURE
-            raise NotEvaluable(f"{len(found)} structures are the body's outline; just one is needed.", reason=reason)
-        return RoiRef(found[0].number, found[0].name)
-
-    def pairs(self, inners: Sequence[RoiRef], outers: Sequence[RoiRef]) -> tuple[PairFact, ...]:
-        """Return which of `outers` was drawn round each of `inners`, by the rule of a margin check."""
-        from dvhkit.targets.regions.pairing import pair_between
-
-        refs = {id(self._by_number(ref)): ref for ref in (*inners, *outers)}
-        sides = ([self._by_number(ref) for ref in side] for side in (inners, outers))
-        return tuple(
-            PairFact(
-                inner=refs[id(pair.inner)],
-                outer=None if pair.outer is None else refs[id(pair.outer)],
-                how=pair.how,
-                rivals=pair.rivals,
-            )
-            for pair in pair_between(*sides, slice_spacing_mm=self.case.slice_spacing_mm)
-        )
-
-    def margin(self, inner: RoiRef, outer: RoiRef, expect: str) -> MarginFact:
-        """Return what margin was drawn between two ROIs, held against `expect`; what is lacking is a reason."""
-        from dvhkit.targets.achieved.check import describe, measure_margin, worst_margin
-        from dvhkit.targets.achieved.margin_map import joined, map_record
-
-        try:
-            measure = measure_margin(
-                self._by_number(inner),
-                self._by_number(outer),
-                expect=expect,
-                others=self.case.structures.structures,
-                slice_spacing_mm=self.case.slice_spacing_mm,
-                options=self.options,
-            )
-        except NotEvaluable as lack:
-            return MarginFact(verdict=Verdict.NOT_EVALUABLE, reason_code=lack.reason.value, reason=lack.message)
-        except GeometryError as error:
-            return MarginFact(verdict=Verdict.NOT_EVALUABLE, reason_code=Reason.NO_VOLUME.value, reason=error.message)
-        check, note = measure.check, describe(measure.check)
-        drawn = map_record(measure, note)
-        known = self._margin_maps.get((inner, outer))
-        self._margin_maps[inner, outer] = drawn if known is None else joined(known, drawn)
-        value, low, high = worst_margin(check)
-        reason = None if check.verdict is Verdict.PASS else "; ".join(check.reasons)
-        return MarginFact(verdict=check.verdict, value_mm=value, low_mm=low, high_mm=high, reason=reason, note=note)
-
-    def containment(self, between: tuple[str, str] | None) -> tuple[ContainmentFact, ...]:
-        """Return how much of each target lies outside the structure that was drawn round it."""
-        from dvhkit.targets.achieved.containment import target_links
-
-        links = target_links(
-            self.case.structures.structures,
-            between=between,
-            slice_spacing_mm=self.case.slice_spacing_mm,
-        )
-        return tuple(containment_fact(pair, held) for pair, held in links)
-
-    def margin_maps(self) -> tuple[MarginMap, ...]:
-        """Return a map of each pair of structures whose margin was asked for so far."""
-        return tuple(self._margin_maps.values())
-
     def findings(self) -> tuple[Finding, ...]:
         """Return what is odd about the case and about each DVH computed so far, without repeats."""
         found = (*self.case.findings, *self._findings, *self.dose_findings())
@@ -412,36 +320,8 @@ class CaseNumbers(StatedFacts):
 
     def curve(self, region: Region) -> Curve:
         """Return the cumulative DVH of a region for tables and plots."""
-        structure, dvh = self.structure(region), self.dvh(region)
-        top_gy = self._top_gy if self.case.dose is not None else dvh.max_gy or 0.0
-        doses, volumes_cc = dvh.curve(step_gy=_curve_step(dvh.max_gy or 0.0, top_gy))
-        percent = volumes_cc * (100.0 / dvh.volume_cc) if dvh.volume_cc > 0 else volumes_cc
-        readings = np.stack([percent, *(_percent_at_least(v, doses) for v in dvh.variants if v.volume_cc > 0)])
-        has_band = len(readings) > 1
-        return Curve(
-            roi=str(region),
-            roi_type=structure.rt_roi_type,
-            color_rgb=structure.color_rgb,
-            volume_cc=dvh.volume_cc,
-            dose_gy=tuple(float(d) for d in doses),
-            volume_pct=tuple(float(v) for v in percent),
-            low_pct=tuple(round(float(v), 4) for v in readings.min(axis=0)) if has_band else (),
-            high_pct=tuple(round(float(v), 4) for v in readings.max(axis=0)) if has_band else (),
-        )
-
-
-def _curve_step(own_top_gy: float, top_gy: float) -> float:
-    """Return the step of a curve's doses: a round one for the whole case, in even parts where a curve ends early."""
-    raw = max(top_gy, 1e-3) / _CURVE_POINTS
-    scale = 10.0 ** math.floor(math.log10(raw))
-    shared = next(f * scale for f in (1, 2, 5, 10) if f * scale >= raw * (1 - 1e-9))
-    return shared / max(1, math.ceil(shared * _LEAST_CURVE_POINTS / max(own_top_gy, shared)))
-
-
-def _percent_at_least(dvh: Dvh, doses: FloatArray) -> FloatArray:
-    below = np.concatenate([[0.0], np.cumsum(dvh.part_cc)])
-    first = np.searchsorted(dvh.dose_gy, doses * (1 - DOSE_EQUALITY_RTOL), side="left")
-    return np.asarray((below[-1] - below[first]) * (100.0 / dvh.volume_cc))
+        top_gy = self._top_gy if self.case.dose is not None else None
+        return curve_record(str(region), self.structure(region), self.dvh(region), top_gy=top_gy)
 
 
 def _threads() -> int:
@@ -458,16 +338,7 @@ def _engine_options(engine: str | None) -> EngineOptions:
 
 def _roi_names(region: Region) -> list[str]:
     """Return the names of the ROIs that a region is made of."""
-    if isinstance(region, RoiRef):
-        return [region.name]
-    parts = (region.part,) if isinstance(region, Grown) else region.parts
-    return [name for part in parts for name in _roi_names(part)]
-
-
-def withheld_metric(row: MetricResult, why: Sequence[Finding]) -> MetricResult:
-    """Return a metric marked as withheld, with the reason beside its value."""
-    codes = tuple(dict.fromkeys(f.code for f in why))
-    return replace(row, reason_code=Reason.WITHHELD.value, reason=withheld_reason(why), withheld=codes)
+    return [leaf.name for leaf in leaves_of(region if isinstance(region, RoiRef) else region.tree)]
 
 
 def _no_geometry(roi: Region, metric: Metric, error: GeometryError) -> MetricResult:

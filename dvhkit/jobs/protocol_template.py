@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dvhkit.jobs.read import read_case
 from dvhkit.model.roi_kinds import is_body
 from dvhkit.protocols.facts import StructureFact
 from dvhkit.protocols.naming.organs import find_organ
 from dvhkit.protocols.naming.recognise import recognise
-from dvhkit.readers.case import read_case
 from dvhkit.units import number_text
 
 if TYPE_CHECKING:

@@ -10,11 +10,10 @@ from itertools import pairwise
 import numpy as np
 
 from dvhkit.model.arrays import FloatArray
-from dvhkit.model.slices import Slices
+from dvhkit.model.slices import SAME_PLANE_MM, Slices
 from dvhkit.model.structure import Structure
 
-# Contour coordinates are text, often rounded to 0.1 mm or less; planes face one way within 2.5 degrees.
-_FLAT_MM = 0.1
+# Planes face one way within 2.5 degrees.
 _PARALLEL_COS = 0.999
 # Distances that differ by less than this share are one distance; planes nearer than it are one plane.
 _ALIKE_FRAC = 0.05
@@ -57,7 +56,7 @@ def _facing(structure: Structure) -> tuple[FloatArray, FloatArray] | None:
     if not np.isfinite(widest).all():
         return None
     spread = np.ptp(widest, axis=0)
-    flat = [axis for axis in (2, 1, 0) if spread[axis] <= _FLAT_MM]
+    flat = [axis for axis in (2, 1, 0) if spread[axis] <= SAME_PLANE_MM]
     if flat:
         normal = np.eye(3)[flat[0]]
     else:

@@ -9,6 +9,9 @@ import numpy as np
 from dvhkit.model.arrays import FloatArray, frozen_array
 from dvhkit.model.grid import Grid
 
+# Contour coordinates are text, often rounded to 0.1 mm or less: what lies so near lies on one plane.
+SAME_PLANE_MM = 0.1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Slices:

@@ -10,8 +10,9 @@ from dvhkit.findings import Finding
 from dvhkit.metrics.expression import Metric
 from dvhkit.model.case import SummedDose
 from dvhkit.model.plan import Plan, Prescription
-from dvhkit.protocols.naming.regions import Region, RoiRef
+from dvhkit.protocols.naming.regions import Region
 from dvhkit.results.audit import MetricResult, Verdict
+from dvhkit.targets.regions.expression import RoiRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from dvhkit.errors import Reason
 from dvhkit.findings import Finding
 from dvhkit.protocols.checks.limits import Limit
 from dvhkit.protocols.files.rules import STATUS_MEANING, Rule
-from dvhkit.results.audit import RuleResult, Verdict
+from dvhkit.results.audit import MetricResult, RuleResult, Verdict
 
 # DICOM stores lengths as decimal text: 2.999999 is 3 and 0.9765625 is what it says. 3.04 is not 3.
 LENGTH_ATOL_MM = 1e-3
@@ -96,6 +96,12 @@ def withheld_reason(why: Sequence[Finding]) -> str:
     others = len({f.code for f in why}) - 1
     more = f" ({others} more in the findings)" if others else ""
     return f"withheld: {first.gist}{more}; whoever knows it to be right: --accept {first.code}."
+
+
+def withheld_metric(row: MetricResult, why: Sequence[Finding]) -> MetricResult:
+    """Return a metric marked as withheld, with the reason beside its value."""
+    codes = tuple(dict.fromkeys(f.code for f in why))
+    return replace(row, reason_code=Reason.WITHHELD.value, reason=withheld_reason(why), withheld=codes)
 
 
 def withheld_row(row: RuleResult, reason: str | None, codes: tuple[str, ...]) -> RuleResult:

@@ -75,13 +75,12 @@ def read_structures(path: Path) -> tuple[StructureSet, tuple[Finding, ...]]:
         charset = charset_of(data)
         members = items(data, "StructureSetROISequence", path=path)
         structures = tuple(_structure(roi, rois, charset, path) for roi in members)
-        frames, series = frames_and_series(data, path)
+        frames, _ = frames_and_series(data, path)
         structure_set = StructureSet(
             structures=with_slices_of_set(structures),
             sop_instance_uid=text(data, "SOPInstanceUID"),
             label=name_text(data, "StructureSetLabel", charset),
             frame_of_reference_uid=text(data, "FrameOfReferenceUID") or next(iter(frames), ""),
-            referenced_series_uids=tuple(text(one, "SeriesInstanceUID") for one in series),
             path=path,
         )
         findings = _findings(

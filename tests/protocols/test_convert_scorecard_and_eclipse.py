@@ -15,7 +15,8 @@ from dvhkit.protocols.converters.eclipse_xml import eclipse_xml, read_eclipse
 from dvhkit.protocols.converters.planscorecard_json import planscorecard_json, read_planscorecard
 from dvhkit.protocols.converters.structure_text import can_be_spelled, derived_from, derived_text
 from dvhkit.protocols.files.load import list_protocols, load_protocol
-from dvhkit.protocols.naming.regions import Name, OfType, Operation, parse_region
+from dvhkit.protocols.naming.regions import parse_region
+from dvhkit.targets.regions.expression import Name, with_leaves
 
 SHIPPED = [info.id for info in list_protocols()]
 CARD_KINDS = {
@@ -114,12 +115,9 @@ def test_a_scorecard_holds_scores_titles_derived_structures_and_fractions(tmp_pa
 
 def _by_name(expression):
     """The expression with every bare type word as the name that the form makes of it."""
-    match expression:
-        case OfType(rt_roi_type=word):
-            return Name(word)
-        case Operation(operator=operator, left=left, right=right):
-            return Operation(operator, _by_name(left), _by_name(right))
-    return expression
+    if expression is None:
+        return None
+    return with_leaves(expression, lambda leaf: Name(leaf.name, quoted=leaf.is_type))
 
 
 def card(**item):

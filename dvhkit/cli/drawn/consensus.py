@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from dvhkit.cli.options import RegistrationOption, SameFrameOption
+from dvhkit.cli.options import PageOption, RegistrationOption, SameFrameOption
 from dvhkit.cli.put_out import CsvOption, JsonOption, put_out
 
 
@@ -40,10 +40,7 @@ def consensus(
     same_frame: SameFrameOption = False,
     json: JsonOption = None,
     csv: CsvOption = None,
-    report: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--report", metavar="FILE", help="Write a page of HTML with all tables."),
-    ] = None,
+    report: PageOption = None,
 ) -> None:
     """Say what several observers agree upon: majority vote beside STAPLE, kappa with its interval, each against others.
 

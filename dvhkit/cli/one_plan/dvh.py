@@ -16,6 +16,7 @@ from dvhkit.cli.options import (
     FractionsOption,
     ImageOption,
     JobsOption,
+    MaskOption,
     NoBandOption,
     ParquetOption,
     RegistrationOption,
@@ -24,6 +25,7 @@ from dvhkit.cli.options import (
     RtstructOption,
     RxOption,
     SameFrameOption,
+    SegOption,
     UncoveredOption,
     acceptances,
     look_at,
@@ -63,6 +65,8 @@ def dvh(
     image: ImageOption = None,
     registration: RegistrationOption = None,
     same_frame: SameFrameOption = False,
+    mask: MaskOption = None,
+    seg: SegOption = None,
     rx: RxOption = None,
     fractions: FractionsOption = None,
     engine: EngineOption = None,
@@ -91,7 +95,7 @@ def dvh(
         profile_view.refuse_with_profiles(engine=engine, csv=csv, curves=curves)
     metrics = [parse_metric(text) for text in (metric or DEFAULT_METRICS)]
     targets = Targets(json=json, csv=csv, curves=curves, parquet=parquet)
-    looked = look_at(path, named=(rtstruct, rtdose, rtplan, image, registration, same_frame))
+    looked = look_at(path, named=(rtstruct, rtdose, rtplan, image, registration, same_frame, mask, seg))
     if looked.plans is not None:
         looked.refuse(("--rtdose-out", rtdose_out), ("--compare-profiles", compare_profiles))
         given = {"rx_gy": rx, "fractions": fractions, "engine": engine}
@@ -106,6 +110,8 @@ def dvh(
         image=image,
         registration=registration,
         same_frame=same_frame,
+        masks=mask,
+        seg=seg,
         rx_gy=rx,
         fractions=fractions,
         dose="if usable",

@@ -53,10 +53,6 @@ HolesOption = Annotated[
     Literal["keyhole", "xor", "nested"],
     typer.Option("--holes", help="How holes are stored; every system reads keyholes."),
 ]
-JsonOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--json", metavar="FILE|-", help="Write what was done as JSON."),
-]
 
 
 def opened(path: Path | None, rtstruct: Path | None, image: Path | None, roi: str) -> tuple[Case, Derived]:
@@ -66,7 +62,7 @@ def opened(path: Path | None, rtstruct: Path | None, image: Path | None, roi: st
 
     if not roi.strip():
         raise InputError("no structure is named.", remedy="Name it with --roi.")
-    case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
+    case = open_case(path, rtstruct=rtstruct, rtdose=None, image=image)
     announce_first_run()
     source = evaluate(roi, case.structures, image=case.image)
     if source.structure.is_empty:

@@ -8,14 +8,13 @@ from typing import Annotated
 import typer
 
 from dvhkit.cli.lazy import Entry, lazy_group
-from dvhkit.cli.options import CasePath, ImageOption, RtstructOption
+from dvhkit.cli.options import CasePath, DoneJsonOption, ImageOption, RtstructOption
 from dvhkit.cli.targets.derived import (
     AddOption,
     AwayOption,
     BarrierOption,
     HolesOption,
     InsideOption,
-    JsonOption,
     MarginOption,
     NameOption,
     OutOption,
@@ -54,7 +53,7 @@ def grow(
     barrier: BarrierOption = None,
     add: AddOption = False,
     holes: HolesOption = "keyhole",
-    json: JsonOption = None,
+    json: DoneJsonOption = None,
     rtstruct: RtstructOption = None,
     image: ImageOption = None,
 ) -> None:
@@ -86,7 +85,7 @@ def shrink(
     rt_type: TypeOption = "",
     add: AddOption = False,
     holes: HolesOption = "keyhole",
-    json: JsonOption = None,
+    json: DoneJsonOption = None,
     rtstruct: RtstructOption = None,
     image: ImageOption = None,
 ) -> None:
@@ -116,7 +115,7 @@ def ring(
     away_from: AwayOption = None,
     add: AddOption = False,
     holes: HolesOption = "keyhole",
-    json: JsonOption = None,
+    json: DoneJsonOption = None,
     rtstruct: RtstructOption = None,
     image: ImageOption = None,
 ) -> None:
@@ -144,7 +143,7 @@ def wall(
     rt_type: TypeOption = "",
     add: AddOption = False,
     holes: HolesOption = "keyhole",
-    json: JsonOption = None,
+    json: DoneJsonOption = None,
     rtstruct: RtstructOption = None,
     image: ImageOption = None,
 ) -> None:

@@ -11,9 +11,11 @@ from dvhkit.cli.options import (
     CasePath,
     ImageOption,
     JobsOption,
+    MaskOption,
     ParquetOption,
     RtdoseOption,
     RtstructOption,
+    SegOption,
     look_at,
     open_case,
 )
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from dvhkit.model.case import Case
     from dvhkit.model.structure import Structure
-    from dvhkit.readers.case import DoseNeed
+    from dvhkit.readers.linking.choose import DoseNeed
     from dvhkit.targets.achieved.check import MarginMeasure
     from dvhkit.targets.achieved.containment import Containment
     from dvhkit.targets.achieved.expect import Expectation
@@ -74,6 +76,8 @@ def check(
     rtstruct: RtstructOption = None,
     rtdose: RtdoseOption = None,
     image: ImageOption = None,
+    mask: MaskOption = None,
+    seg: SegOption = None,
 ) -> None:
     """Say which margin was drawn between two structures, where it falls short or exceeds, and why.
 
@@ -88,7 +92,7 @@ def check(
         raise InputError("a margin has two structures.", remedy="Give both --inner and --outer, or neither.")
     expected = parse_expectation(expect) if expect is not None else None
     errors = _setup_errors(systematic, random, min_d98)
-    looked = look_at(path, named=(rtstruct, rtdose, image))
+    looked = look_at(path, named=(rtstruct, rtdose, image, mask, seg))
     if looked.plans is not None:
         from dvhkit.cli.targets.margin_archive import check_archive
 
@@ -100,10 +104,9 @@ def check(
         path,
         rtstruct=rtstruct,
         rtdose=rtdose,
-        rtplan=None,
         image=image,
-        rx_gy=None,
-        fractions=None,
+        masks=mask,
+        seg=seg,
         dose=need,
         index=looked.index,
     )
@@ -194,7 +197,7 @@ def _write_folder(out: Path, document: dict[str, Any], measures: Sequence[Margin
     from dvhkit.outputs.files import write_bytes_whole
     from dvhkit.outputs.pictures.margin_picture import margin_map_png, margin_map_svg
     from dvhkit.outputs.records import json_text
-    from dvhkit.targets.achieved.margin_map import surface_map
+    from dvhkit.targets.achieved.margin_map import map_record
 
     out.mkdir(parents=True, exist_ok=True)
     written = ["margin.json"]
@@ -202,7 +205,7 @@ def _write_folder(out: Path, document: dict[str, Any], measures: Sequence[Margin
     for n, measure in enumerate(measures, start=1):
         # Numbered, not named: structure names come out of DICOM and are no file names.
         stem = "margin" if len(measures) == 1 else f"margin-{n}"
-        picture = surface_map(measure)
+        picture = map_record(measure)
         write_text(str(out / f"{stem}.svg"), margin_map_svg(picture))
         write_bytes_whole(out / f"{stem}.png", margin_map_png(picture))
         written += [f"{stem}.svg", f"{stem}.png"]

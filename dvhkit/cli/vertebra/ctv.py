@@ -10,6 +10,7 @@ import typer
 from dvhkit.cli.lazy import Entry, lazy_group
 from dvhkit.cli.options import CasePath, ImageOption, RtstructOption, open_case
 from dvhkit.cli.streams import EXIT_NOT_MET, note_console, out_console, write_json
+from dvhkit.cli.vertebra.options import AddOption, CtvOption, GtvOption, JsonOption, NameOption, OutOption
 from dvhkit.outputs.text import clean
 
 if TYPE_CHECKING:
@@ -41,11 +42,6 @@ IncludeOption = Annotated[
     Optional[str],  # noqa: UP045 -- typer reads it
     typer.Option("--include", metavar="PARTS", help="Optional compartments to take in, separated by commas."),
 ]
-JsonOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--json", metavar="FILE", help="Write the result as JSON to FILE, or - for standard output."),
-]
-GtvOption = Annotated[str, typer.Option("--gtv", metavar="ROI", help="The GTV, by name or '#number'.")]
 VertebraOption = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option(
@@ -88,14 +84,9 @@ def vertebra(
     label_table: TableOption = None,
     profile: ProfileOption = "wang2025-lamina",
     include: IncludeOption = None,
-    name: Annotated[str, typer.Option("--name", help="Name of the new structure.")] = "CTV_vertebra",
-    out: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--out", metavar="FILE.dcm", help="Write the CTV as a new RTSTRUCT; the old one stays as it is."),
-    ] = None,
-    add: Annotated[
-        bool, typer.Option("--add", help="With --out: a copy of the whole structure set with the result added to it.")
-    ] = False,
+    name: NameOption = "CTV_vertebra",
+    out: OutOption = None,
+    add: AddOption = False,
     compartments: Annotated[bool, typer.Option("--compartments", help="Write the compartments too.")] = False,
     json_target: JsonOption = None,
     picture: PictureOption = None,
@@ -131,7 +122,7 @@ def vertebra(
 @ctv_app.command()
 def check(
     gtv: GtvOption,
-    ctv: Annotated[str, typer.Option("--ctv", metavar="ROI", help="The CTV to check, by name or '#number'.")],
+    ctv: CtvOption,
     path: CasePath = None,
     vertebra: VertebraOption = None,
     labels: LabelsOption = None,
@@ -181,7 +172,7 @@ def _planned(
     """Read the case and apply the rules, as `dvhkit.jobs.vertebra.run.plan_case` has the options."""
     from dvhkit.jobs.vertebra.run import plan_case
 
-    case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
+    case = open_case(path, rtstruct=rtstruct, rtdose=None, image=image)
     return plan_case(case, include=_involvement(include or "", extent=False)[0], **options)
 
 

@@ -9,13 +9,13 @@ from tempfile import TemporaryDirectory
 
 from dvhkit.errors import DvhkitError
 from dvhkit.jobs.numbers import CaseNumbers
+from dvhkit.jobs.read import read_case
 from dvhkit.metrics.expression import parse_metric
 from dvhkit.model.case import Case
 from dvhkit.phantoms.dicom.dicom_set import write_set
 from dvhkit.phantoms.sets.catalogue import CataloguePhantom, make_phantom
 from dvhkit.phantoms.sets.phantom_set import PhantomSet
 from dvhkit.phantoms.truth_rows import TruthRow
-from dvhkit.readers.case import read_case
 
 # Metrics that a DVH has; a phantom's truth holds margins and overlaps too.
 _OF_A_DVH = ("Volume[", "Min[", "Mean[", "Max[", "D", "V")

@@ -14,8 +14,8 @@ from dvhkit.jobs.second_check.explain import explain
 from dvhkit.jobs.second_check.matching import match, read_exports, stored
 from dvhkit.jobs.second_check.searches import explain_by_edit, explain_by_shift
 from dvhkit.jobs.second_check.telling import finish, not_compared
-from dvhkit.protocols.naming.regions import RoiRef
 from dvhkit.results.second_check import Agreement, RoiCheck, SecondCheck
+from dvhkit.targets.regions.expression import RoiRef
 
 if TYPE_CHECKING:
     from dvhkit.model.case import Case

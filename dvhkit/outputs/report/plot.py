@@ -26,8 +26,6 @@ LEFT, RIGHT, TOP, BOTTOM = 56.0, 10.0, 10.0, 50.0
 # Finer than any screen or printer shows at this size; it leaves a tenth of the points.
 _TOLERANCE = 0.04
 _BAND_TOLERANCE = 0.3
-# Of a step: curves whose doses are less even than this are read off the drawn line.
-_EVEN_ATOL = 1e-3
 _MOST_X_TICKS = 12
 # Beyond any dose; only a broken record has more, and still has to be drawn.
 _HIGHEST_GY = 1e9

@@ -20,11 +20,11 @@ from dvhkit.protocols.facts import CaseFacts
 from dvhkit.protocols.files.parts import RuleParts
 from dvhkit.protocols.files.problems import Problems
 from dvhkit.protocols.files.rules import Asked, Built, Check, Rule, Slip
-from dvhkit.protocols.naming.regions import RoiRef
 from dvhkit.protocols.naming.select import Target, select
 from dvhkit.protocols.naming.selector import StructureSelector
 from dvhkit.protocols.verdict import decided_row, hold_back, plain_row, with_limits, withheld_row
 from dvhkit.results.audit import MetricResult, RuleResult, Verdict
+from dvhkit.targets.regions.expression import RoiRef
 from dvhkit.units import Unit, number_text
 from dvhkit.yaml_text import Place
 

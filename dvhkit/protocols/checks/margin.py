@@ -12,11 +12,11 @@ from dvhkit.protocols.checks.limits import Limit
 from dvhkit.protocols.facts import MarginFact, MarginFacts, PairFact, StructureFact
 from dvhkit.protocols.files.parts import RuleParts
 from dvhkit.protocols.files.rules import Asked, Built, Check, Protocol, Rule, Slip
-from dvhkit.protocols.naming.regions import RoiRef
 from dvhkit.protocols.naming.select import select
 from dvhkit.protocols.naming.selector import StructureSelector, given
 from dvhkit.protocols.verdict import hold_back, plain_row
 from dvhkit.results.audit import RuleResult, Verdict
+from dvhkit.targets.regions.expression import RoiRef
 from dvhkit.units import Unit, number_text
 from dvhkit.yaml_text import Place
 

@@ -14,11 +14,11 @@ from dvhkit.protocols.checks.properties import PropertyCheck
 from dvhkit.protocols.facts import CaseFacts
 from dvhkit.protocols.files.parts import RuleParts
 from dvhkit.protocols.files.rules import Asked, Built, Protocol, Rule
-from dvhkit.protocols.naming.regions import RoiRef
 from dvhkit.protocols.naming.select import select
 from dvhkit.protocols.naming.selector import StructureSelector
 from dvhkit.protocols.verdict import decided_row
 from dvhkit.results.audit import RuleResult
+from dvhkit.targets.regions.expression import RoiRef
 from dvhkit.units import Unit, number_text
 from dvhkit.yaml_text import Place
 

@@ -44,7 +44,6 @@ _LABEL = re.compile(r"(goal|variation) ((?:[<>]=?|==) [-+]?\d+(?:\.\d*)?(?: \S+)
 _GREEN, _YELLOW, _RED = [18, 191, 0], [255, 216, 0], [255, 0, 0]
 # What a rule without a score is worth as one.
 _WITHOUT_SCORE = "no score"
-_PRESCRIPTION_PCT = 100.0
 
 
 def read_planscorecard(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from dvhkit.protocols.naming.regions import is_expression
+from dvhkit.targets.regions.expression import is_expression
 from dvhkit.units import number_text
 
 

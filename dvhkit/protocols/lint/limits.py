@@ -169,175 +169,80 @@ class Limited:
 
 
 VARIATION = (
-    Row(
-        _SERIOUS,
-        "variation-direction",
+    Row(_SERIOUS, "variation-direction",
         lambda x: x.goal.is_upper != x.variation.is_upper or x.goal.is_range != x.variation.is_range,
-        "the variation {x.variation} points another way than the goal {x.goal}.",
-    ),
-    Row(
-        _WARNING,
-        "variation-equal",
-        lambda x: _numbers(x.goal) == _numbers(x.variation),
-        "the variation {x.variation} allows nothing that the goal does not.",
-    ),
-    Row(
-        _SERIOUS,
-        "variation-stricter",
-        lambda x: not x.variation.is_looser_than(x.goal),
-        "the variation {x.variation} is stricter than the goal {x.goal}.",
-    ),
-    Row(
-        _WARNING,
-        "variation-far",
-        lambda x: _ratio(x.goal, x.variation) > _WIDEST_VARIATION,
-        "the variation {x.variation} is far from the goal {x.goal}; is it this row's?",
-    ),
-)
+        "the variation {x.variation} points another way than the goal {x.goal}."),
+    Row(_WARNING, "variation-equal", lambda x: _numbers(x.goal) == _numbers(x.variation),
+        "the variation {x.variation} allows nothing that the goal does not."),
+    Row(_SERIOUS, "variation-stricter", lambda x: not x.variation.is_looser_than(x.goal),
+        "the variation {x.variation} is stricter than the goal {x.goal}."),
+    Row(_WARNING, "variation-far", lambda x: _ratio(x.goal, x.variation) > _WIDEST_VARIATION,
+        "the variation {x.variation} is far from the goal {x.goal}; is it this row's?"),
+)  # fmt: skip
 # Of each number of a limit.
 UNITS = (
-    Row(
-        _SERIOUS,
-        "unit-slip",
-        lambda x: x.goal.unit is Unit.GY and x.bound > x.most_gy,
-        "{x.shown} is no dose of any course; is it cGy?",
-    ),
-    Row(
-        _WARNING,
-        "unit-slip",
-        lambda x: x.goal.unit is Unit.GY and 0 < x.bound < 0.1,
-        "{x.shown} is next to nothing; is the unit right?",
-    ),
-    Row(
-        _WARNING,
-        "unit-slip",
-        lambda x: x.goal.unit is Unit.PERCENT and 0 < x.bound < 1 and not x.is_spill,
-        "{x.shown}: is it a fraction, {x.as_percent} %?",
-    ),
-    Row(
-        _SERIOUS,
-        "unit-slip",
-        lambda x: x.goal.unit is Unit.PERCENT and x.bound > 200,
-        "{x.shown} cannot be; is the unit right?",
-    ),
-)
+    Row(_SERIOUS, "unit-slip", lambda x: x.goal.unit is Unit.GY and x.bound > x.most_gy,
+        "{x.shown} is no dose of any course; is it cGy?"),
+    Row(_WARNING, "unit-slip", lambda x: x.goal.unit is Unit.GY and 0 < x.bound < 0.1,
+        "{x.shown} is next to nothing; is the unit right?"),
+    Row(_WARNING, "unit-slip", lambda x: x.goal.unit is Unit.PERCENT and 0 < x.bound < 1 and not x.is_spill,
+        "{x.shown}: is it a fraction, {x.as_percent} %?"),
+    Row(_SERIOUS, "unit-slip", lambda x: x.goal.unit is Unit.PERCENT and x.bound > 200,
+        "{x.shown} cannot be; is the unit right?"),
+)  # fmt: skip
 # Groups on metrics: where a limit bounds, which part is meant, what it is read at, what limits nothing.
 METRICS: tuple[tuple[Row, ...], ...] = (
     (
-        Row(
-            _SERIOUS,
-            "direction",
-            lambda x: x.kind == "CV" and x.upper and not x.target,
-            "{x.metric} {x.goal} limits the volume that is spared; did you mean >=?",
-        ),
-        Row(
-            _SERIOUS,
-            "direction",
-            lambda x: x.kind == "DC" and not x.upper and not x.target and not x.goal.is_range,
-            "{x.metric} {x.goal} asks the spared part for more dose; did you mean <=?",
-        ),
-        Row(
-            _SERIOUS,
-            "direction",
+        Row(_SERIOUS, "direction", lambda x: x.kind == "CV" and x.upper and not x.target,
+            "{x.metric} {x.goal} limits the volume that is spared; did you mean >=?"),
+        Row(_SERIOUS, "direction", lambda x: x.kind == "DC" and not x.upper and not x.target and not x.goal.is_range,
+            "{x.metric} {x.goal} asks the spared part for more dose; did you mean <=?"),
+        Row(_SERIOUS, "direction",
             lambda x: x.kind not in ("DC", "CV", "Volume", "Min") and x.organ and not x.upper and not x.goal.is_range,
-            "{x.metric} {x.goal} asks an organ for more dose; did you mean <=?",
-        ),
-        Row(
-            _WARNING,
-            "direction",
-            lambda x: x.kind == "Min" and x.upper,
-            "{x.metric} {x.goal} limits the least dose; did you mean Max or >=?",
-        ),
-        Row(
-            _SERIOUS,
-            "direction",
-            lambda x: x.target and x.upper and x.is_coverage,
-            "{x.metric} {x.goal} limits the coverage of a target; did you mean >=?",
-        ),
+            "{x.metric} {x.goal} asks an organ for more dose; did you mean <=?"),
+        Row(_WARNING, "direction", lambda x: x.kind == "Min" and x.upper,
+            "{x.metric} {x.goal} limits the least dose; did you mean Max or >=?"),
+        Row(_SERIOUS, "direction", lambda x: x.target and x.upper and x.is_coverage,
+            "{x.metric} {x.goal} limits the coverage of a target; did you mean >=?"),
     ),
     (
-        Row(
-            _SERIOUS,
-            "hot-for-cold",
+        Row(_SERIOUS, "hot-for-cold",
             lambda x: x.kind == "D" and x.upper and x.is_at(Unit.CC, 100) and x.organ and x.organ.parallel,
-            "{x.metric} is the least dose to the *hottest* part; did you mean {x.cold}?",
-        ),
-        Row(
-            _SERIOUS,
-            "cold-for-hot",
-            lambda x: x.kind == "DC" and x.upper and x.is_at(Unit.CC, 0, 20),
-            "{x.metric} is the dose to the *coldest* part; did you mean {x.hot}?",
-        ),
+            "{x.metric} is the least dose to the *hottest* part; did you mean {x.cold}?"),
+        Row(_SERIOUS, "cold-for-hot", lambda x: x.kind == "DC" and x.upper and x.is_at(Unit.CC, 0, 20),
+            "{x.metric} is the dose to the *coldest* part; did you mean {x.hot}?"),
     ),
     (
-        Row(
-            _SERIOUS,
-            "unit-slip",
-            lambda x: x.is_at(Unit.GY, _MOST_GY) and x.at.value > _MOST_GY,
-            "{x.metric}: {x.at} is no dose of any course; is it cGy?",
-        ),
-        Row(
-            _WARNING,
-            "unit-slip",
-            lambda x: x.kind == "D" and x.is_at(Unit.PERCENT, 0) and 0 < x.at.value < 0.5,
-            "{x.metric}: is {x.at} of the volume meant, or {x.number} cc?",
-        ),
-        Row(
-            _WARNING,
-            "unit-slip",
-            lambda x: x.kind == "D" and x.target and x.is_at(Unit.CC, 90),
-            "{x.metric}: is {x.at} of a target meant, or {x.number} %?",
-        ),
-        Row(
-            _INFO,
-            "relative-dose",
+        Row(_SERIOUS, "unit-slip", lambda x: x.is_at(Unit.GY, _MOST_GY) and x.at.value > _MOST_GY,
+            "{x.metric}: {x.at} is no dose of any course; is it cGy?"),
+        Row(_WARNING, "unit-slip", lambda x: x.kind == "D" and x.is_at(Unit.PERCENT, 0) and 0 < x.at.value < 0.5,
+            "{x.metric}: is {x.at} of the volume meant, or {x.number} cc?"),
+        Row(_WARNING, "unit-slip", lambda x: x.kind == "D" and x.target and x.is_at(Unit.CC, 90),
+            "{x.metric}: is {x.at} of a target meant, or {x.number} %?"),
+        Row(_INFO, "relative-dose",
             lambda x: x.kind == "V" and not x.target and x.is_at(Unit.PERCENT, -1) and x.at.value < 80,
-            "{x.metric} is at {x.at} of the prescription; or is {x.number} Gy meant?",
-        ),
-        Row(
-            _WARNING,
-            "unit-slip",
+            "{x.metric} is at {x.at} of the prescription; or is {x.number} Gy meant?"),
+        Row(_WARNING, "unit-slip",
             lambda x: x.kind == "V" and x.target and x.is_at(Unit.GY, 0) and x.at.value in (90, 95, 100, 105, 107),
-            "{x.metric}: is {x.at} meant, or {x.number} % of the prescription?",
-        ),
+            "{x.metric}: is {x.at} meant, or {x.number} % of the prescription?"),
     ),
     (
-        Row(
-            _SERIOUS,
-            "vacuous",
-            lambda x: x.kind in _AT_MOST_ONE and x.goal.low is None and (x.goal.high or 0.0) >= 1,
-            "{x.metric} is never above 1, so every plan meets {x.goal}.",
-        ),
-        Row(
-            _SERIOUS,
-            "impossible",
-            lambda x: x.kind in _AT_MOST_ONE and (x.goal.low or 0.0) > 1,
-            "{x.metric} is never above 1, so no plan meets {x.goal}.",
-        ),
-        Row(
-            _SERIOUS,
-            "vacuous",
-            lambda x: x.kind not in _AT_MOST_ONE and x.always,
-            "every plan meets {x.metric} {x.goal}.",
-        ),
+        Row(_SERIOUS, "vacuous", lambda x: x.kind in _AT_MOST_ONE and x.goal.low is None and (x.goal.high or 0.0) >= 1,
+            "{x.metric} is never above 1, so every plan meets {x.goal}."),
+        Row(_SERIOUS, "impossible", lambda x: x.kind in _AT_MOST_ONE and (x.goal.low or 0.0) > 1,
+            "{x.metric} is never above 1, so no plan meets {x.goal}."),
+        Row(_SERIOUS, "vacuous", lambda x: x.kind not in _AT_MOST_ONE and x.always,
+            "every plan meets {x.metric} {x.goal}."),
     ),
     (
-        Row(
-            _SERIOUS,
-            "impossible",
-            lambda x: x.kind not in _AT_MOST_ONE and x.never,
-            "no plan can meet {x.metric} {x.goal}.",
-        ),
+        Row(_SERIOUS, "impossible", lambda x: x.kind not in _AT_MOST_ONE and x.never,
+            "no plan can meet {x.metric} {x.goal}."),
     ),
     (
-        Row(
-            _INFO,
-            "brittle",
-            lambda x: x.of_volume and x.target and x.kind == "V" and x.goal.low == 100,
-            "{x.metric} {x.goal} hangs on a single point of the surface; >= 99.95 % says nearly the same.",
-        ),
+        Row(_INFO, "brittle", lambda x: x.of_volume and x.target and x.kind == "V" and x.goal.low == 100,
+            "{x.metric} {x.goal} hangs on a single point of the surface; >= 99.95 % says nearly the same."),
     ),
-)
+)  # fmt: skip
 
 
 def _first(rows: tuple[Row, ...], x: Limited | Rule) -> Iterator[Slip]:

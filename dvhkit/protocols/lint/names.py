@@ -8,7 +8,7 @@ from dvhkit.findings import Finding, Level
 from dvhkit.protocols.files.rules import Protocol, Rule
 from dvhkit.protocols.naming.names import fold, nearest
 from dvhkit.protocols.naming.organs import find_organ, is_target, known_names, side_of
-from dvhkit.protocols.naming.regions import Expression, Margin, Name, Operation
+from dvhkit.targets.regions.expression import Name, leaves_of
 
 _LONGEST_NAME = 16
 
@@ -70,17 +70,8 @@ def names_of(rule: Rule) -> Iterator[str]:
     for selector in rule.check.selectors():
         yield from selector.names
         if selector.derived is not None:
-            yield from _names_in(selector.derived)
-
-
-def _names_in(expression: Expression) -> Iterator[str]:
-    if isinstance(expression, Name):
-        yield expression.name
-    elif isinstance(expression, Operation):
-        yield from _names_in(expression.left)
-        yield from _names_in(expression.right)
-    elif isinstance(expression, Margin):
-        yield from _names_in(expression.base)
+            leaves = leaves_of(selector.derived)
+            yield from (leaf.name for leaf in leaves if not (isinstance(leaf, Name) and leaf.is_type))
 
 
 CHECKS = (unknown_names, aliases, sides)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dvhkit.protocols.naming.regions import Expression
+from dvhkit.targets.regions.expression import Expression
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

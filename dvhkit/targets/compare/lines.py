@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from dvhkit.engine.contours.repair import rings_of
-from dvhkit.engine.kernels.line_distance import count_beyond, farther_length, line_hausdorff
-from dvhkit.engine.kernels.outline import fill_inside
+from dvhkit.engine.kernels.drawn.line_distance import count_beyond, farther_length, line_hausdorff
+from dvhkit.engine.kernels.drawn.outline import fill_inside
 from dvhkit.model.arrays import FloatArray
+from dvhkit.model.slices import SAME_PLANE_MM
 from dvhkit.results.contours.comparison import SliceAgreement
 from dvhkit.targets.compare.flat import flat_rings
 from dvhkit.targets.compare.skin import Skin, polygon_of
@@ -18,7 +19,6 @@ from dvhkit.targets.compare.skin import Skin, polygon_of
 # Where a line crosses the tolerance is known to this length.
 _RESOLUTION_MM = 0.001
 _ROUNDED_MM = 1e-3
-_SAME_PLANE_MM = 0.1
 # Steps along a line between which its distance from another changes by no more than they are long.
 _STEP_MM = 0.5
 _VOXEL_MM = 1.0
@@ -56,7 +56,7 @@ def compare_lines(a: Skin, b: Skin, tolerance_mm: float) -> Lines:
 
 def _rings_of_b(b: Skin, w_mm: float) -> Sequence[FloatArray]:
     near = min(b.sections.drawn, key=lambda s: abs(s.w_mm - w_mm))
-    if abs(near.w_mm - w_mm) <= _SAME_PLANE_MM:
+    if abs(near.w_mm - w_mm) <= SAME_PLANE_MM:
         return near.rings
     low, high = b.ends_mm()
     if not low + _ROUNDED_MM < w_mm < high - _ROUNDED_MM:

@@ -11,8 +11,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from dvhkit.engine.kernels.stitch import stitch
-from dvhkit.engine.kernels.triangle_tree import areas
+from dvhkit.engine.kernels.surface.stitch import stitch
+from dvhkit.engine.kernels.surface.triangle_tree import areas
 from dvhkit.engine.solid.sampled import Section
 from dvhkit.model.arrays import FloatArray
 from dvhkit.targets.compare.sections import Sections
