@@ -24,7 +24,17 @@ def test_balls_cones_and_boxes_were_drawn_with_a_steady_hand(phase):
         assert trembling(drawn) < 1e-3
 
 
-@pytest.mark.parametrize("size_mm", [0.1, 0.3])
+def test_an_edge_along_the_slices_is_no_tremor():
+    """A cone that lies: its sections change their law where they pass the axis."""
+    rings = []
+    for z in np.arange(-10.5, 10.6, 3.0):
+        x = np.linspace(0.0, 30.0 * (1 - abs(z) / 12.0), 60)
+        half = np.sqrt(np.maximum((12.0 * (1 - x / 30.0)) ** 2 - z**2, 1e-4))
+        rings.append((z, np.concatenate([np.column_stack([x, -half]), np.column_stack([x, half])[::-1]])))
+    assert trembling(structure(rings)) < 0.05
+
+
+@pytest.mark.parametrize("size_mm", [0.5, 0.8])
 def test_what_outlines_were_shaken_by_is_found(size_mm):
     random, angle = np.random.default_rng(5), 2 * np.pi * np.arange(120) / 120
     rings = []
