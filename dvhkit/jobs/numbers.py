@@ -71,6 +71,8 @@ class CaseNumbers(StatedFacts):
         Whether limits are meant in the dose although it is a biologically effective one (`foreign_dose`).
     accepted
         Codes of findings that somebody vouched for: they withhold nothing.
+    with_bands
+        Whether each number has its band; without, verdicts go by values alone, at a fraction of the time.
 
     Raises
     ------
@@ -86,11 +88,13 @@ class CaseNumbers(StatedFacts):
         uncovered: Uncovered = "refuse",
         accept_effective: bool = False,
         accepted: Collection[str] = (),
+        with_bands: bool = True,
     ) -> None:
         super().__init__(case, accept_effective=accept_effective or "dose-effective" in accepted)
         self.accepted = frozenset(accepted) | ({"dose-effective"} if accept_effective else frozenset())
         self.options = _engine_options(engine)
         self.uncovered = uncovered
+        self.with_bands = with_bands
         self._structures: dict[Region, Structure] = {}
         self._dvhs: dict[Region, Dvh] = {}
         self._margin_maps: dict[tuple[RoiRef, RoiRef], MarginMap] = {}
@@ -153,7 +157,7 @@ class CaseNumbers(StatedFacts):
     def dvh(self, region: Region) -> Dvh:
         """Return the DVH of a region. Raises `GeometryError` for contours that mean nothing in space."""
         if region not in self._dvhs:
-            self._dvhs[region] = self._compared(self._compute(self.structure(region)), region)
+            self._dvhs[region] = self._compared(self._compute(self.structure(region), with_band=self.with_bands), region)
         return self._dvhs[region]
 
     def _compared(self, dvh: Dvh, region: Region) -> Dvh:
