@@ -157,7 +157,9 @@ class CaseNumbers(StatedFacts):
     def dvh(self, region: Region) -> Dvh:
         """Return the DVH of a region. Raises `GeometryError` for contours that mean nothing in space."""
         if region not in self._dvhs:
-            self._dvhs[region] = self._compared(self._compute(self.structure(region), with_band=self.with_bands), region)
+            self._dvhs[region] = self._compared(
+                self._compute(self.structure(region), with_band=self.with_bands), region
+            )
         return self._dvhs[region]
 
     def _compared(self, dvh: Dvh, region: Region) -> Dvh:

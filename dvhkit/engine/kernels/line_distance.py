@@ -157,7 +157,9 @@ def line_hausdorff(points, ring_start, other, other_start, resolution):
             if pieces > 1:
                 for n in range(1, pieces):
                     t = n / pieces
-                    at, near = _to_rings(ax + t * (bx - ax), ay + t * (by - ay), other, other_start, before, along, most, near)
+                    at, near = _to_rings(
+                        ax + t * (bx - ax), ay + t * (by - ay), other, other_start, before, along, most, near
+                    )
                     most = max(most, at)
             ax = bx
             ay = by

@@ -168,9 +168,7 @@ def _with_dose(
     given = question.protocol
     protocol = given if isinstance(given, Protocol) else load_protocol(given)
     context = {k: v for k, v in (question.context or {}).items() if k != PRESCRIPTION}
-    judged = [
-        evaluate_protocol(protocol, CaseNumbers(case, with_bands=False), context) for case in (case_a, case_b)
-    ]
+    judged = [evaluate_protocol(protocol, CaseNumbers(case, with_bands=False), context) for case in (case_a, case_b)]
     effects = _effects(*judged)
     shown = [replace(row, dose_effect=_of_pair(effects, pair)) for row, pair in zip(rows, found, strict=True)]
     return shown, protocol.id, case_a.findings

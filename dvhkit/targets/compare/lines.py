@@ -86,9 +86,7 @@ def _length(rings: Sequence[FloatArray]) -> float:
     return float(sum(np.hypot(*(np.roll(r, -1, axis=0) - r).T).sum() for r in rings))
 
 
-def _added_voxels_mm(
-    line: tuple[FloatArray, NDArray[np.int64]], other: tuple[FloatArray, NDArray[np.int64]]
-) -> float:
+def _added_voxels_mm(line: tuple[FloatArray, NDArray[np.int64]], other: tuple[FloatArray, NDArray[np.int64]]) -> float:
     """Return the added path length as voxel programs count it, on pixels of 1 mm and with 3 mm of tolerance.
 
     Pixels inside A with a neighbour outside, which are farther than the tolerance from B's area.
