@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.setup-stamp
 AUDIT  := $(VENV)/.audit-stamp
 OUT    ?= audit-demo
 
-.PHONY: help setup audit test test-all fuzz bench validate docs docs-serve test-docs wheel sbom licences image lint format docs-pictures demo-data clean
+.PHONY: help setup audit test test-all fuzz bench bench-check validate docs docs-serve changelog test-docs wheel sbom licences image lint format docs-pictures demo-data clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -55,6 +55,10 @@ bench: setup  ## time engine, margins and readers beside other programs; writes 
 	  echo 'plastimatch cannot be installed here; going on without it.'
 	@$(BIN)/python benchmarks/run_all.py --peers $(PEERS)/bin/python
 
+# Ratios are noisy on a machine that does other things too: the load is printed beside them, and CI does not run this.
+bench-check: setup  ## run the benchmarks anew and name what got slower by over a tenth
+	@$(BIN)/python benchmarks/check.py $(if $(wildcard $(PEERS)/bin/python),--peers $(PEERS)/bin/python)
+
 validate: setup  ## measure engine and margins against known truths; writes docs/validation.md (under 3 minutes)
 	@$(BIN)/python scripts/validate.py
 
@@ -63,6 +67,9 @@ docs: setup  ## build the documentation site, offline; a warning or broken link 
 
 docs-serve: docs  ## show the site on this machine, with its search, until stopped
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site 8000
+
+changelog: setup  ## move the fragments of changes/ into CHANGELOG.md; VERSION=0.2.0 names the release
+	@$(BIN)/python scripts/collect_changes.py $(if $(VERSION),--version $(VERSION))
 
 test-docs: setup  ## build the site, run the notebooks, audit with the wheel in a clean environment (some minutes)
 	@$(BIN)/python -m pytest -m slow tests/docs

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from dvhkit.jobs.contours.check import check_contours
     from dvhkit.jobs.contours.compare import compare_structures
     from dvhkit.jobs.contours.lesions import measure_lesions
+    from dvhkit.jobs.read import read_case, read_files
     from dvhkit.jobs.second_check.check_dvh import check_dvh
     from dvhkit.jobs.targets import ctv_vertebra, derive, grow, margin_check, shrink
     from dvhkit.protocols.files.load import list_protocols, load_protocol
-    from dvhkit.readers.case import find_cases, inventory, read_case, read_files
+    from dvhkit.readers.case import inventory
+    from dvhkit.readers.linking.choose import find_cases
     from dvhkit.results.audit import to_frame
     from dvhkit.targets.achieved.check import achieved_margin
 
@@ -44,7 +46,7 @@ _HOMES = {
     "derive": "dvhkit.jobs.targets",
     "diff_runs": "dvhkit.archive.diff",
     "evaluate_metric": "dvhkit.jobs.audit",
-    "find_cases": "dvhkit.readers.case",
+    "find_cases": "dvhkit.readers.linking.choose",
     "grow": "dvhkit.jobs.targets",
     "inventory": "dvhkit.readers.case",
     "list_protocols": "dvhkit.protocols.files.load",
@@ -53,8 +55,8 @@ _HOMES = {
     "measure_lesions": "dvhkit.jobs.contours.lesions",
     "metric_table": "dvhkit.archive.metric_table",
     "query": "dvhkit.archive.storage.query",
-    "read_case": "dvhkit.readers.case",
-    "read_files": "dvhkit.readers.case",
+    "read_case": "dvhkit.jobs.read",
+    "read_files": "dvhkit.jobs.read",
     "shrink": "dvhkit.jobs.targets",
     "to_frame": "dvhkit.results.audit",
 }

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from site_pages import commands, limits, metrics, outside, requirements
+from site_pages import commands, limits, metrics, numbers, outside, requirements
 
 ROOT = Path(__file__).resolve().parents[1]
 # Files beside docs/ that the site shows too, and what they are called there.
@@ -46,6 +46,7 @@ def made_pages() -> dict[str, str]:
         **commands.pages(),
         **metrics.pages(),
         "limits.md": limits.page(ROOT),
+        "numbers-changed.md": numbers.page(ROOT),
         "requirements.md": requirements.page(ROOT),
         "other-programs.md": outside.page(ROOT / "findings"),
     }

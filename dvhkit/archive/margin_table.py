@@ -9,7 +9,7 @@ from typing import Any
 from dvhkit.archive.each_case import Answer, PlanProgress, each_case
 from dvhkit.archive.work_list import WorkList
 from dvhkit.jobs.margin_check import MARGIN_SCHEMA, check_every, check_pair, links_document, worst_verdict
-from dvhkit.readers.case import read_files
+from dvhkit.jobs.read import read_files
 from dvhkit.readers.linking.case_files import CaseFiles
 from dvhkit.targets.achieved.expect import Expectation
 

@@ -13,12 +13,13 @@ from dvhkit.archive.each_case import Answer, PlanProgress, each_case, plans_unde
 from dvhkit.archive.work_list import WorkList
 from dvhkit.errors import GeometryError, Reason, UnknownStructureError
 from dvhkit.extras import needs_extra
-from dvhkit.jobs.batch import with_user_prescription
 from dvhkit.jobs.numbers import CaseNumbers, Uncovered
+from dvhkit.jobs.prescription import with_user_prescription
+from dvhkit.jobs.read import read_files
 from dvhkit.metrics.expression import DEFAULT_METRICS, Metric, parse_metric
-from dvhkit.protocols.naming.regions import RoiRef
-from dvhkit.readers.case import CaseFiles, read_files
+from dvhkit.readers.linking.case_files import CaseFiles
 from dvhkit.results.audit import Curve, MetricResult
+from dvhkit.targets.regions.expression import RoiRef
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +44,7 @@ class MetricsAsked:
     uncovered: Uncovered = "refuse"
     accepted: tuple[str, ...] = ()
     with_curves: bool = False
+    with_bands: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,7 @@ def metric_table(
     engine: str | None = None,
     uncovered: Uncovered = "refuse",
     jobs: int | None = 1,
+    with_bands: bool = True,
 ) -> pd.DataFrame:
     """Measure metrics on every plan under a folder, or under several.
 
@@ -82,6 +85,8 @@ def metric_table(
     jobs
         Worker processes; None for as many as suit the machine. A script that asks for more than one needs the usual
         ``if __name__ == "__main__":``.
+    with_bands
+        Whether values have their band in `low` and `high`; without, a plan takes less than half the time.
 
     Returns
     -------
@@ -114,6 +119,7 @@ def metric_table(
         fractions=fractions,
         engine=engine,
         uncovered=uncovered,
+        with_bands=with_bands,
     )
     rows = metric_rows(measure_plans(plans_under(paths), asked, jobs=jobs))
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -161,7 +167,13 @@ def _lost(reason: str) -> MetricResult:
 
 def _measure(asked: MetricsAsked, files: CaseFiles) -> Measured:
     case = with_user_prescription(read_files(files, dose="if usable"), rx_gy=asked.rx_gy, fractions=asked.fractions)
-    numbers = CaseNumbers(case, engine=asked.engine, uncovered=asked.uncovered, accepted=asked.accepted)
+    numbers = CaseNumbers(
+        case,
+        engine=asked.engine,
+        uncovered=asked.uncovered,
+        accepted=asked.accepted,
+        with_bands=asked.with_bands,
+    )
     regions = _regions(numbers, asked.rois)
     numbers.prepare([region for region in regions.values() if not isinstance(region, UnknownStructureError)])
     rows = tuple(

@@ -302,9 +302,12 @@ class _Run:
             return run_on_dask(how.scheduler, setup, tasks)
         if how.jobs == 0 or (len(tasks) <= 1 and how.case_timeout_s is None):
             return self._here(setup, tasks)
-        jobs = how.jobs or automatic_jobs(len(tasks))
-        jobs = min(jobs, max(len(tasks), 1))
-        return run_isolated(do, tasks, jobs=jobs, timeout_s=how.case_timeout_s, setup=prepare, given=setup)
+        jobs = min(how.jobs or automatic_jobs(len(tasks)), max(len(tasks), 1))
+        # One worker that nobody asked for is all that the memory, or the only case, allows: it may use every core.
+        alone = how.jobs is None and jobs == 1
+        return run_isolated(
+            do, tasks, jobs=jobs, timeout_s=how.case_timeout_s, setup=prepare, given=setup, all_threads=alone
+        )
 
     def _here(self, setup: Setup, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Do the tasks in this process, with all its threads."""
@@ -352,7 +355,7 @@ def _told(outcome: Outcome) -> str:
 
 def _size(task: Task) -> int:
     with suppress(OSError, AttributeError):
-        return int(task.files.rtstruct.stat().st_size)  # type: ignore[union-attr]
+        return sum(path.stat().st_size for path in task.files.drawn_in)
     return 0
 
 

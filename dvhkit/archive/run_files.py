@@ -20,7 +20,7 @@ from dvhkit.archive.storage.store import Store
 from dvhkit.errors import DvhkitError
 from dvhkit.outputs.csv_text import summary_csv
 from dvhkit.outputs.files import write_text_whole
-from dvhkit.outputs.records import json_text, read_audit
+from dvhkit.outputs.records import json_text, read_audit, records_of_cases
 from dvhkit.results.audit import AUDIT_SCHEMA, AuditRecord
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def records_of(store: Store, only: Collection[str] | None = None) -> Iterator[Au
 
 
 def _records(documents: Sequence[object]) -> tuple[AuditRecord, ...]:
-    return read_audit(json_text({"schema": AUDIT_SCHEMA, "cases": list(documents)})) if documents else ()
+    return records_of_cases(documents)
 
 
 def write_case_report(run: Path, record: AuditRecord, scene: Scene | None = None) -> None:
@@ -87,22 +87,22 @@ def write_run_files(
     """
     run = store.run
     written = ["summary.csv"]
-    heading = ""
-    rows: dict[str, str] = {}
-    kept: dict[str, AuditRecord] = {}
+    rows = _summary_rows(store)
     with_reports = has_case_reports(n_cases) if with_reports is None else with_reports
-    for record in records_of(store):
-        heading, _, rows[record.case] = summary_csv([record]).partition("\n")
-        if n_cases <= _most(short=short):
+    lacking = {case for case in rows if with_reports and not report_path(run, case).exists()}
+    kept: dict[str, AuditRecord] = {}
+    is_on_one_page = n_cases <= _most(short=short)
+    for record in records_of(store, None if is_on_one_page else lacking) if is_on_one_page or lacking else ():
+        if is_on_one_page:
             kept[record.case] = record
-        if with_reports and not report_path(run, record.case).exists():
+        if record.case in lacking:
             write_case_report(run, record)
-    write_text_whole(run / "summary.csv", "".join([heading, "\n", *(rows[case] for case in sorted(rows))]))
+    write_text_whole(run / "summary.csv", "".join([summary_csv([]), *(rows[case] for case in sorted(rows))]))
     if n_cases <= MOST_IN_JSON:
         documents = sorted(store.documents(), key=lambda d: str(d["case"]))
         write_text_whole(run / "audit.json", json_text({"schema": AUDIT_SCHEMA, "cases": documents}))
         written.append("audit.json")
-    if n_cases <= _most(short=short):
+    if is_on_one_page:
         from dvhkit.outputs.report.case_report import html_report
 
         html = html_report([kept[case] for case in sorted(kept)], scene=scene, short=short)
@@ -113,6 +113,15 @@ def write_run_files(
     _drop_reports(run, set(rows) if with_reports else set())
     write_index(store)
     return [*written, INDEX]
+
+
+def _summary_rows(store: Store) -> dict[str, str]:
+    """Return the lines of summary.csv by case."""
+    rows = dict(store.summaries())
+    untold = {case for case, text in rows.items() if text is None}
+    for record in records_of(store, untold) if untold else ():
+        rows[record.case] = summary_csv([record]).removeprefix(summary_csv([]))
+    return {case: text or "" for case, text in rows.items()}
 
 
 def _drop_reports(run: Path, cases: set[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dvhkit.archive.storage.keys import digest
 from dvhkit.outputs.files import write_text_whole
-from dvhkit.outputs.run_index.page import index_html
+from dvhkit.outputs.runs.index_page import index_html
 from dvhkit.results.run_index import IndexedCase, IndexedFinding, IndexedRule
 
 if TYPE_CHECKING:

@@ -12,20 +12,12 @@ from pathlib import Path
 from dvhkit.archive.storage.keys import digest
 from dvhkit.errors import InputError
 from dvhkit.readers.archive.index import DicomIndex, FileEntry, find_files, index_files
-from dvhkit.readers.archive.roles import Role
-from dvhkit.readers.case import find_cases_in, holds_plans
+from dvhkit.readers.archive.roles import OBJECT_OF, Role
 from dvhkit.readers.linking.case_files import CaseFiles
+from dvhkit.readers.linking.choose import find_cases_in, holds_plans
 
 # Called with the number of files whose header was read, and of all files.
 ScanProgress = Callable[[int, int], None]
-
-_REASONS = {
-    Role.RTSTRUCT: "another structure set of its frame has the dose",
-    Role.RTPLAN: "no dose here refers to it",
-    Role.RTDOSE: "another dose is the plan's; this one is a part of it",
-    Role.REG: "it joins no frames that a case needs joined",
-    Role.IMAGE: "no case refers to this series",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +86,7 @@ def _listed(index: DicomIndex, only: Path | None, stamp: str | None) -> WorkList
     root = index.root
     cases = _named(find_cases_in(index, only), root)
     key_of = {entry.path: entry.patient_key for entry in index.entries}
-    patients = {name: key_of.get(c.rtstruct or next(iter(c.rtdose), root), "") for name, c in cases.items()}
+    patients = {name: key_of.get(next(iter((*c.drawn_in, *c.rtdose)), root), "") for name, c in cases.items()}
     return WorkList(root=root, cases=cases, objects=tuple(_objects(index, cases)), patients=patients, stamp=stamp)
 
 
@@ -144,7 +136,7 @@ def _named(cases: Iterable[CaseFiles], root: Path) -> dict[str, CaseFiles]:
     for files in cases:
         name = files.label
         if name in found:
-            places = [_below(path, root) for path in (files.rtstruct, files.rtplan, *files.rtdose) if path is not None]
+            places = [_below(path, root) for path in (*files.drawn_in, files.rtplan, *files.rtdose) if path is not None]
             name = f"{name}~{digest('|'.join(places))[:8]}"
         found[name] = replace(files, label=name)
     return dict(sorted(found.items()))
@@ -153,7 +145,7 @@ def _named(cases: Iterable[CaseFiles], root: Path) -> dict[str, CaseFiles]:
 def _objects(index: DicomIndex, cases: dict[str, CaseFiles]) -> Iterable[ObjectRow]:
     owner: dict[Path, str] = {}
     for case_id, files in cases.items():
-        single = (files.rtstruct, files.rtplan, *files.rtdose, *files.registrations, *files.beam_doses, *files.image)
+        single = (*files.drawn_in, files.rtplan, *files.rtdose, *files.registrations, *files.beam_doses, *files.image)
         owner.update((path, case_id) for path in reversed(single) if path is not None and path not in owner)
     series: dict[str, list[FileEntry]] = {}
     for entry in index.entries:
@@ -163,7 +155,7 @@ def _objects(index: DicomIndex, cases: dict[str, CaseFiles]) -> Iterable[ObjectR
             yield _row(index, entry.path, entry.role.value, owner.get(entry.path), _reason(entry))
     for slices in series.values():
         user = next((owner[e.path] for e in slices if e.path in owner), None)
-        row = _row(index, slices[0].path, slices[0].modality, user, _REASONS[Role.IMAGE])
+        row = _row(index, slices[0].path, slices[0].modality, user, OBJECT_OF[Role.IMAGE].unused)
         yield replace(row, n_files=len(slices))
     for lost in index.unreadable:
         yield _row(index, lost.path, "unreadable", None, lost.reason)
@@ -178,7 +170,8 @@ def _objects(index: DicomIndex, cases: dict[str, CaseFiles]) -> Iterable[ObjectR
 
 
 def _reason(entry: FileEntry) -> str:
-    return _REASONS.get(entry.role, f"{entry.modality or 'it'} is nothing that is judged")
+    row = OBJECT_OF.get(entry.role)
+    return row.unused if row is not None else f"{entry.modality or 'it'} is nothing that is judged"
 
 
 def _row(index: DicomIndex, path: Path, role: str, case_id: str | None, reason: str) -> ObjectRow:

@@ -11,39 +11,118 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from dvhkit.cli.clinic.deidentify import deidentify
-from dvhkit.cli.clinic.import_masks import import_
-from dvhkit.cli.clinic.listen import listen
-from dvhkit.cli.clinic.send import fetch, send
-from dvhkit.cli.commission import commission
-from dvhkit.cli.drawn.approve import approvals, approve
-from dvhkit.cli.drawn.consensus import consensus
-from dvhkit.cli.drawn.contours import contours_app
-from dvhkit.cli.drawn.lesions import lesions_app
-from dvhkit.cli.many_plans.cohort import cohort
-from dvhkit.cli.many_plans.compare import compare
-from dvhkit.cli.many_plans.diff import diff
-from dvhkit.cli.many_plans.index import index
-from dvhkit.cli.many_plans.query import query, table
-from dvhkit.cli.one_plan.audit import audit
-from dvhkit.cli.one_plan.check_dvh import check_dvh
-from dvhkit.cli.one_plan.dvh import dvh
-from dvhkit.cli.one_plan.export import export
-from dvhkit.cli.one_plan.inspect import inspect
-from dvhkit.cli.one_plan.sum import sum_
-from dvhkit.cli.one_plan.verify import sign, verify
-from dvhkit.cli.phantom import phantom_app
-from dvhkit.cli.plot import plot_app
-from dvhkit.cli.rules.names import names_app
-from dvhkit.cli.rules.protocol import protocol_app
+from dvhkit.cli.lazy import Entry, PlainGroup, lazy_group
 from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE, never_fail_on_letters, print_no_more
-from dvhkit.cli.targets.margin import margin_app
-from dvhkit.cli.targets.target import target_app
-from dvhkit.cli.vertebra.ctv import ctv_app
 from dvhkit.errors import DvhkitError, EngineError
+
+# name: where it lies, the line that lists it (its own first line: a test holds that), under which heading.
+_ONE, _MANY, _DRAWN, _TARGETS, _RULES, _CLINIC = (
+    "One plan", "Many plans", "Contours", "Targets and margins", "Protocols and names", "Services and installation",
+)  # fmt: skip
+_COMMANDS = {
+    "audit": Entry(
+        "dvhkit.cli.one_plan.audit:audit", "Hold one plan, or every plan under some folders, against a protocol.", _ONE
+    ),
+    "dvh": Entry(
+        "dvhkit.cli.one_plan.dvh:dvh", "Compute DVHs and metrics of one plan, or of every plan in a folder.", _ONE
+    ),
+    "inspect": Entry("dvhkit.cli.one_plan.inspect:inspect", "Say what is there, how it links, and what is odd.", _ONE),
+    "check-dvh": Entry(
+        "dvhkit.cli.one_plan.check_dvh:check_dvh",
+        "Compare the planning system's DVHs with ours: they agree, a convention explains them, or nothing does.",
+        _ONE,
+    ),
+    "sum": Entry(
+        "dvhkit.cli.one_plan.sum:sum_",
+        "Measure the dose of several plans together, on the structures of the first.",
+        _ONE,
+    ),
+    "compare": Entry(
+        "dvhkit.cli.many_plans.compare:compare",
+        "Hold two plans of one patient against one protocol, and show them side by side.",
+        _ONE,
+    ),
+    "export": Entry(
+        "dvhkit.cli.one_plan.export:export",
+        "Export structures as masks, and the dose, as NIfTI, NRRD or MetaImage with their place in the patient.",
+        _ONE,
+    ),
+    "plot": Entry("dvhkit.cli.plot:plot_app", "Figures as PNG, SVG or PDF (needs the extra 'plot').", _ONE),
+    "verify": Entry(
+        "dvhkit.cli.one_plan.verify:verify",
+        "Tell whether a report, its signatures and its data are as they were.",
+        _ONE,
+    ),
+    "sign": Entry(
+        "dvhkit.cli.one_plan.verify:sign",
+        "Put a signature into a report that is as it was made; trials ask for two.",
+        _ONE,
+    ),
+    "query": Entry("dvhkit.cli.many_plans.query:query", "Ask the store of a run in SQL (DuckDB).", _MANY),
+    "table": Entry(
+        "dvhkit.cli.many_plans.query:table",
+        "Write a run as one table: a row a case and rule, and one for each case that could not be judged.",
+        _MANY,
+    ),
+    "diff": Entry(
+        "dvhkit.cli.many_plans.diff:diff",
+        "Say what differs between two runs of `dvhkit audit`, each change with its cause.",
+        _MANY,
+    ),
+    "cohort": Entry(
+        "dvhkit.cli.many_plans.cohort:cohort",
+        "Show DVH bands, metrics, pass rates, outliers and excluded cases of a run.",
+        _MANY,
+    ),
+    "index": Entry(
+        "dvhkit.cli.many_plans.index:index",
+        "Write the pages of a run anew: its index (cases by rules, to sort, filter and search) and what stands "
+        "beside it.",
+        _MANY,
+    ),
+    "margin": Entry(
+        "dvhkit.cli.targets.margin:margin_app",
+        "Grow and shrink structures, make rings and walls; check margins that were drawn.",
+        _TARGETS,
+    ),
+    "target": Entry("dvhkit.cli.targets.target:target_app", "Make targets by recipe or by expression.", _TARGETS),
+    "ctv": Entry("dvhkit.cli.vertebra.ctv:ctv_app", "Clinical target volumes by rule.", _TARGETS),
+    "contours": Entry("dvhkit.cli.drawn.contours:contours_app", "Compare, check and agree on contours.", _DRAWN),
+    "lesions": Entry("dvhkit.cli.drawn.lesions:lesions_app", "Measure lesions, and judge response over time.", _DRAWN),
+    "import": Entry(
+        "dvhkit.cli.clinic.import_masks:import_",
+        "Turn masks into contours on the slices of their image, and write them as RTSTRUCT.",
+        _DRAWN,
+    ),
+    "protocol": Entry("dvhkit.cli.rules.protocol:protocol_app", "List, show and check protocols.", _RULES),
+    "names": Entry(
+        "dvhkit.cli.rules.names:names_app",
+        "Show what the structures of a plan are called in TG-263: dvhkit names PATH; teach a clinic's spellings.",
+        _RULES,
+    ),
+    "listen": Entry(
+        "dvhkit.cli.clinic.listen:listen",
+        "Receive plan sets over DICOM, and audit each when it is complete or quiet.",
+        _CLINIC,
+    ),
+    "send": Entry("dvhkit.cli.clinic.send:send", "Send DICOM files to an archive or planning system.", _CLINIC),
+    "fetch": Entry("dvhkit.cli.clinic.send:fetch", "Fetch a study over DICOMweb.", _CLINIC),
+    "deidentify": Entry(
+        "dvhkit.cli.clinic.deidentify:deidentify",
+        "Write copies of DICOM objects without identity (PS3.15, table E.1-1).",
+        _CLINIC,
+    ),
+    "commission": Entry(
+        "dvhkit.cli.commission:commission",
+        "Test this installation on phantoms whose answers are known, and write a record to be signed off.",
+        _CLINIC,
+    ),
+    "phantom": Entry("dvhkit.cli.phantom:phantom_app", "DICOM sets whose answers are known.", _CLINIC),
+}
 
 app = typer.Typer(
     name="dvhkit",
+    cls=lazy_group(_COMMANDS, PlainGroup),
     help="DICOM-RT dose-volume analysis and protocol audit.",
     no_args_is_help=True,
     add_completion=True,
@@ -51,37 +130,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},  # every command takes it over
 )
-app.command()(audit)
-app.command()(query)
-app.command()(table)
-app.command()(diff)
-app.command()(cohort)
-app.command()(compare)
-app.command()(index)
-app.command()(dvh)
-app.command()(inspect)
-app.command()(export)
-app.command("sum")(sum_)
-app.command()(verify)
-app.command()(sign)
-app.command("check-dvh")(check_dvh)
-app.command("import")(import_)
-app.command()(listen)
-app.command()(send)
-app.command()(fetch)
-app.command()(deidentify)
-app.command()(commission)
-app.add_typer(phantom_app)
-app.add_typer(names_app)
-app.add_typer(protocol_app)
-app.add_typer(margin_app)
-app.add_typer(target_app)
-app.add_typer(ctv_app)
-app.add_typer(plot_app)
-for verb in (consensus, approve, approvals):
-    contours_app.command()(verb)
-app.add_typer(contours_app)
-app.add_typer(lesions_app)
 
 
 def _print_version(wanted: bool) -> None:
@@ -133,7 +181,8 @@ def _stop_usage(error: Any) -> NoReturn:  # noqa: ANN401 -- typer's class has ch
     """Say in one line what is wrong with the words of the command, and where its help is."""
     message = error.format_message().strip().replace(": Value error, ", ": ")
     context = getattr(error, "ctx", None)
-    if not message:  # called without any words: the help has been printed
+    if type(error).__name__ == "NoArgsIsHelpError" or not message:  # no words: help, which rich has printed already
+        typer.echo(message)
         sys.exit(EXIT_UNUSABLE)
     hint = f" Try: {context.command_path} --help" if context is not None else ""
     _stop(message[:1].lower() + message[1:].rstrip(".") + "." + hint, EXIT_UNUSABLE)

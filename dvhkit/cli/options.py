@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dvhkit.archive.work_list import WorkList
     from dvhkit.model.case import Case
     from dvhkit.readers.archive.index import DicomIndex
-    from dvhkit.readers.case import DoseNeed
+    from dvhkit.readers.linking.choose import DoseNeed
     from dvhkit.results.audit import Acceptance
 
 CasePath = Annotated[Optional[Path], typer.Argument(help="Folder (or one file in it) with the plan's DICOM files.")]  # noqa: UP045 -- typer reads it
@@ -35,6 +35,21 @@ RegistrationOption = Annotated[
 SameFrameOption = Annotated[
     bool,
     typer.Option("--same-frame", help="Vouch that dose and structures share a frame although their UIDs differ."),
+]
+MaskOption = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--mask",
+        metavar="NAME=FILE",
+        help="Take a mask (NIfTI, NRRD, MetaImage, DICOM SEG) as a structure on the image: GTV=gtv.nii.gz, or "
+        "LIVER=labels.nii.gz#5 for one label; FILE or FOLDER alone takes all; repeatable.",
+    ),
+]
+SegOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--seg", help="Take the segments of this DICOM SEG as structures; one in the folder where no RTSTRUCT is."
+    ),
 ]
 # As in a context file: nobody prescribes more, and cGy for Gy is caught.
 _MOST_PRESCRIBED_GY = 300.0
@@ -75,6 +90,10 @@ RxOption = Annotated[
 FractionsOption = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option("--fractions", min=1, help="Number of fractions; overrides the plan's."),
+]
+NoBandOption = Annotated[
+    bool,
+    typer.Option("--no-band", help="Values alone, without how far they may be off: less than half the time."),
 ]
 EngineOption = Annotated[
     Optional[str],  # noqa: UP045
@@ -118,6 +137,27 @@ JobsOption = Annotated[
 ParquetOption = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--parquet", metavar="FILE", help="Write the same rows as Parquet."),
+]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Folder that `dvhkit audit --out` wrote.")]
+PlainJsonOption = Annotated[str | None, typer.Option("--json", metavar="FILE|-")]
+DoneJsonOption = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write what was done as JSON.")]
+PageOption = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE", help="Write a page of HTML with all tables.")
+]
+ResultsJsonOption = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write the results as JSON.")]
+ContextOption = Annotated[
+    Path | None, typer.Option("--context", metavar="FILE", help="Clinical context (YAML) that rules depend on.")
+]
+CaseInBandsOption = Annotated[
+    str | None, typer.Option("--case", metavar="ID", help="Draw the DVHs of this case into the bands.")
+]
+AliasesOption = Annotated[
+    Path | None,
+    typer.Option("--aliases", metavar="FILE", help="The clinic's own spellings of structure names (YAML)."),
+]
+PdfOption = Annotated[bool, typer.Option("--pdf", help="Print report.html to report.pdf, too.")]
+UnlikeFractionsOption = Annotated[
+    bool, typer.Option("--unlike-fractions", help="Add physical doses although the doses per fraction differ.")
 ]
 
 
@@ -170,18 +210,20 @@ def open_case(
     *,
     rtstruct: Path | None,
     rtdose: Path | None,
-    rtplan: Path | None,
+    rtplan: Path | None = None,
     image: Path | None,
     registration: Path | None = None,
     same_frame: bool = False,
-    rx_gy: float | None,
-    fractions: int | None,
+    masks: list[str] | None = None,
+    seg: Path | None = None,
+    rx_gy: float | None = None,
+    fractions: int | None = None,
     dose: DoseNeed = "not needed",
     index: DicomIndex | None = None,
 ) -> Case:
     """Read the one case that the arguments name, with the user's prescription where one is given."""
-    from dvhkit.jobs.batch import with_user_prescription
-    from dvhkit.readers.case import read_case
+    from dvhkit.jobs.prescription import with_user_prescription
+    from dvhkit.jobs.read import read_case
 
     if path is None and rtstruct is None:
         raise InputError("nothing to read.", remedy="Name a folder, or at least --rtstruct FILE (and --rtdose FILE).")
@@ -194,6 +236,8 @@ def open_case(
             image=image,
             registration=registration,
             same_frame=same_frame,
+            masks=masks or (),
+            seg=seg,
             dose=dose,
             progress=progress,
             index=index,

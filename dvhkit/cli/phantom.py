@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dvhkit.cli.one_plan.metric_output import JsonOption
+from dvhkit.cli.put_out import JsonOption
 from dvhkit.cli.streams import EXIT_NOT_MET, note_console, out_console
 
 phantom_app = typer.Typer(name="phantom", help="DICOM sets whose answers are known.", no_args_is_help=True)
@@ -63,7 +63,7 @@ def grade(
 
     [dim]Example:[/dim]  dvhkit phantom grade linear-si-2mm exported.txt --reading stack
     """
-    from dvhkit.cli.one_plan.metric_output import put_out
+    from dvhkit.cli.put_out import put_out
     from dvhkit.jobs.commission.grade_phantom import grade_phantom
     from dvhkit.outputs.commissioning.phantom_grade import grade_document, grade_lines
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from dvhkit.cli.options import CaseInBandsOption, RunArgument
 from dvhkit.cli.streams import announce_first_run, note_console, reading_progress
 
 if TYPE_CHECKING:
@@ -81,13 +82,10 @@ def margin(
 
 @plot_app.command("cohort")
 def cohort(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder that `dvhkit audit --out` wrote.")],
+    run: RunArgument,
     out: OutOption,
     roi: RoiOption = None,
-    case: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--case", metavar="ID", help="Draw the DVHs of this case into the bands."),
-    ] = None,
+    case: CaseInBandsOption = None,
 ) -> None:
     """Draw DVH bands over the cases of a run: median, 25 to 75 %, 10 to 90 %, lowest to highest.
 
@@ -126,7 +124,7 @@ def diff(
 
 
 def _case(plan: str) -> Case:
-    from dvhkit.readers.case import read_case
+    from dvhkit.jobs.read import read_case
 
     with reading_progress() as progress:
         return read_case(plan, progress=progress)

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from dvhkit.errors import GeometryError
 from dvhkit.findings import Finding, Level, require_code
 from dvhkit.jobs.identity import plan_identity
 from dvhkit.jobs.numbers import CaseNumbers, Uncovered
 from dvhkit.jobs.prescription import prescription_findings
+from dvhkit.jobs.second_check.check_dvh import check_in_audit, text_findings
 from dvhkit.metrics.expression import Metric, parse_metric
 from dvhkit.model.plan import Prescription
 from dvhkit.protocols.evaluate import StructureFact, evaluate_protocol
 from dvhkit.protocols.files.context import PRESCRIPTION, unknown_keys
 from dvhkit.protocols.files.load import Protocol, load_protocol
+from dvhkit.protocols.files.waivers import Waiver
 from dvhkit.protocols.naming.aliases import unused_aliases
-from dvhkit.protocols.naming.regions import Region, RoiRef
+from dvhkit.protocols.naming.regions import Region
 from dvhkit.readers.files.digest import file_sha256
 from dvhkit.results.audit import Acceptance, AuditRecord, Curve, InputFile, MetricResult, Provenance
+from dvhkit.results.contours.grades import Approval
+from dvhkit.targets.regions.expression import RoiRef
 
 if TYPE_CHECKING:
     from dvhkit.model.case import Case
     from dvhkit.model.dvh import Dvh
+    from dvhkit.model.tps_dvh import TpsExport
 
 # What a report shows of each structure beside the rules.
 _REPORT_METRICS = ("Volume[cc]", "Min[Gy]", "D95%[Gy]", "Mean[Gy]", "D2%[Gy]", "Max[Gy]")
@@ -81,27 +86,30 @@ def evaluate_metric(
     return numbers.metric(numbers.region(roi), parsed)
 
 
-def audit_case(
-    case: Case,
-    protocol: Protocol | str | Path,
-    *,
-    context: Mapping[str, object] | None = None,
-    engine: str | None = None,
-    uncovered: Uncovered = "refuse",
-    eqd2_alpha_beta_gy: float | None = None,
-    accept_effective: bool = False,
-    accept: Sequence[Acceptance | str] = (),
-    identify: bool = False,
-) -> AuditRecord:
-    """Hold a case against a protocol.
+class Asked(TypedDict, total=False):
+    """How a case is held against a protocol; see `AuditOptions`."""
 
-    Parameters
+    context: Mapping[str, object]
+    engine: str | None
+    uncovered: Uncovered
+    eqd2_alpha_beta_gy: float | None
+    accept_effective: bool
+    accept: Sequence[Acceptance | str]
+    identify: bool
+    tps: Sequence[TpsExport]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditOptions:
+    """What a case is held against, and how: the same for every case of a batch.
+
+    Attributes
     ----------
-    protocol
-        As `dvhkit.load_protocol` returns it, or the ID of a shipped one, or a YAML file.
     context
         The clinical context that rules depend on, by key; see `dvhkit protocol show ID` for the keys. A prescription
         in it overrides the plan's.
+    rx_gy, fractions
+        The prescription by hand, which overrides both.
     eqd2_alpha_beta_gy
         Where a limit is for conventional fractions and the plan has others, measure in EQD2 with this alpha/beta in Gy
         (a rule's own comes first); otherwise such a limit does not apply.
@@ -112,6 +120,38 @@ def audit_case(
         Codes of findings that somebody vouches for: they then withhold nothing, and the record says so.
     identify
         Put the patient's name and ID into the record's `identity`; otherwise they stay out.
+    waivers, approvals
+        What a physician waived, and what was approved of the contours.
+    tps
+        Text exports of the planning system (`dvhkit.readers.tps_text.read.read_tps_export`), to be held against ours
+        beside the DVHs that the RTDOSE stores.
+    """
+
+    protocol: Protocol
+    context: Mapping[str, object] = field(default_factory=dict)
+    rx_gy: float | None = None
+    fractions: int | None = None
+    engine: str | None = None
+    uncovered: Uncovered = "refuse"
+    eqd2_alpha_beta_gy: float | None = None
+    accept_effective: bool = False
+    accept: Sequence[Acceptance | str] = ()
+    identify: bool = False
+    waivers: tuple[Waiver, ...] = ()
+    approvals: tuple[tuple[Approval, ...], ...] = ()
+    tps: Sequence[TpsExport] = ()
+
+
+def audit_case(case: Case, protocol: Protocol | str | Path, **asked: Unpack[Asked]) -> AuditRecord:
+    """Hold a case against a protocol.
+
+    Parameters
+    ----------
+    protocol
+        As `dvhkit.load_protocol` returns it, or the ID of a shipped one, or a YAML file.
+    asked
+        ``context``, ``engine``, ``uncovered``, ``eqd2_alpha_beta_gy``, ``accept_effective``, ``accept``, ``identify``,
+        ``tps``, as of `AuditOptions`.
 
     Returns
     -------
@@ -126,17 +166,24 @@ def audit_case(
         If `accept` names a code that no finding has.
     """
     loaded = protocol if isinstance(protocol, Protocol) else load_protocol(protocol)
-    context = dict(context or {})
+    return record_of(case, AuditOptions(protocol=loaded, **asked))
+
+
+def record_of(case: Case, options: AuditOptions) -> AuditRecord:
+    """Return what a case comes to under a protocol: `audit_case` with everything said."""
+    loaded, context = options.protocol, dict(options.context or {})
     case = _with_context_prescription(case, context.get(PRESCRIPTION))
     case = replace(case, findings=(*case.findings, *prescription_findings(case)))
-    accepted = _acceptances(accept, accept_effective=accept_effective)
+    accepted = _acceptances(options.accept, accept_effective=options.accept_effective)
     codes = {a.code for a in accepted}
-    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accepted=codes)
+    numbers = CaseNumbers(case, engine=options.engine, uncovered=options.uncovered, accepted=codes)
     numbers.add_findings(_name_findings(case, loaded))
-    rules = evaluate_protocol(loaded, numbers, context, eqd2_alpha_beta_gy=eqd2_alpha_beta_gy)
-    regions = _regions_to_report(numbers)
-    numbers.prepare(regions)
+    drawn = [RoiRef(s.number, s.name) for s in case.structures if not s.is_empty]
+    numbers.prepare(drawn)  # side by side; rules and what is plausible draw on them
+    rules = evaluate_protocol(loaded, numbers, context, eqd2_alpha_beta_gy=options.eqd2_alpha_beta_gy)
+    regions = [*drawn, *numbers.made()]
     metrics = [numbers.metric(region, parse_metric(text)) for region in regions for text in _REPORT_METRICS]
+    checked = check_in_audit(numbers, [curve for export in options.tps for curve in export.curves])
     return AuditRecord(
         case=case.label,
         protocol_id=loaded.id,
@@ -150,12 +197,14 @@ def audit_case(
             *numbers.findings(),
             *unused_aliases(loaded, case.structures.names),
             *_context_findings(loaded, context),
+            *text_findings(checked),
         ),
         curves=tuple(_curves(numbers, regions)),
         margin_maps=numbers.margin_maps(),
-        provenance=_provenance(case, loaded, numbers.options.profile),
-        identity=plan_identity(case, identify=identify),
+        provenance=_provenance(case, loaded, numbers.options.profile, options.tps),
+        identity=plan_identity(case, identify=options.identify),
         accepted=accepted,
+        second_check=checked,
     )
 
 
@@ -195,13 +244,6 @@ def _name_findings(case: Case, protocol: Protocol) -> tuple[Finding, ...]:
     return name_findings(recognise(facts, dict(protocol.aliases)), place_structures(case.structures))
 
 
-def _regions_to_report(numbers: CaseNumbers) -> list[Region]:
-    """Return the structures with something drawn, and what rules were judged on beside them."""
-    drawn: list[Region] = [RoiRef(s.number, s.name) for s in numbers.case.structures if not s.is_empty]
-    made = [region for region in numbers._dvhs if not isinstance(region, RoiRef)]
-    return drawn + made
-
-
 def _curves(numbers: CaseNumbers, regions: Sequence[Region]) -> list[Curve]:
     if numbers.case.dose is None:
         return []
@@ -230,7 +272,7 @@ def describe_prescription(case: Case) -> str:
     return "; ".join(dict.fromkeys(parts))
 
 
-def _provenance(case: Case, protocol: Protocol, engine: str) -> Provenance:
+def _provenance(case: Case, protocol: Protocol, engine: str, tps: Sequence[TpsExport]) -> Provenance:
     """Return what the record was made from. The RT objects are fingerprinted; images only lend their geometry."""
     rt_objects = [s for s in case.sources if s.role.startswith("RT")]
     return Provenance(
@@ -239,7 +281,10 @@ def _provenance(case: Case, protocol: Protocol, engine: str) -> Provenance:
         engine=engine,
         protocol_sha256=protocol.sha256,
         libraries={name: _version(name) for name in _LIBRARIES},
-        inputs=tuple(InputFile(role=s.role, path=str(s.path), sha256=file_sha256(s.path)) for s in rt_objects),
+        inputs=(
+            *(InputFile(role=s.role, path=str(s.path), sha256=file_sha256(s.path)) for s in rt_objects),
+            *(InputFile(role=f"DVH export ({e.dialect})", path=e.name, sha256=e.sha256) for e in tps),
+        ),
     )
 
 

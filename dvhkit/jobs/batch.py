@@ -3,44 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dvhkit.errors import DvhkitError, EngineError, InputError
-from dvhkit.jobs.audit import audit_case
+from dvhkit.jobs.audit import AuditOptions, record_of
 from dvhkit.jobs.contours.approvals import with_evidence
-from dvhkit.jobs.numbers import Uncovered
+from dvhkit.jobs.prescription import with_user_prescription
+from dvhkit.jobs.read import read_files
 from dvhkit.model.case import Case
 from dvhkit.protocols.files.load import Protocol
-from dvhkit.protocols.files.waivers import Waiver, apply_waivers
-from dvhkit.readers.case import CaseFiles, find_cases, read_files
-from dvhkit.results.audit import Acceptance, AuditRecord
-from dvhkit.results.contours.grades import Approval
-
-# Findings that ask the user for a prescribed dose, or for a number of fractions.
-_ASKS_FOR_DOSE = frozenset({"no-prescription", "several-prescriptions", "prescription-implausible"})
-_ASKS_FOR_FRACTIONS = frozenset({"no-fractions"})
+from dvhkit.protocols.files.waivers import apply_waivers
+from dvhkit.readers.linking.case_files import CaseFiles
+from dvhkit.readers.linking.choose import find_cases
+from dvhkit.results.audit import AuditRecord
 
 __all__ = ["AuditOptions", "CaseOutcome", "audit_cases", "audit_files", "audit_one", "find_cases"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditOptions:
-    """What is the same for every case of a batch; see `dvhkit.jobs.audit.audit_case`."""
-
-    protocol: Protocol
-    context: Mapping[str, object] = field(default_factory=dict)
-    rx_gy: float | None = None
-    fractions: int | None = None
-    engine: str | None = None
-    uncovered: Uncovered = "refuse"
-    eqd2_alpha_beta_gy: float | None = None
-    accept_effective: bool = False
-    accept: tuple[Acceptance, ...] = ()
-    identify: bool = False
-    waivers: tuple[Waiver, ...] = ()
-    approvals: tuple[tuple[Approval, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,20 +50,10 @@ def audit_cases(
 def audit_one(case: Case, options: AuditOptions, *, root: Path | None = None) -> AuditRecord:
     """Audit a case that was read, with the prescription that the user gave; `root` as in `audit_cases`."""
     case = with_user_prescription(case, rx_gy=options.rx_gy, fractions=options.fractions)
-    context = options.context
     if options.approvals:
-        case, context = with_evidence(case, context, options.approvals)
-    record = audit_case(
-        case,
-        options.protocol,
-        context=context,
-        engine=options.engine,
-        uncovered=options.uncovered,
-        eqd2_alpha_beta_gy=options.eqd2_alpha_beta_gy,
-        accept_effective=options.accept_effective,
-        accept=options.accept,
-        identify=options.identify,
-    )
+        case, context = with_evidence(case, options.context, options.approvals)
+        options = replace(options, context=context)
+    record = record_of(case, options)
     if options.waivers:
         record = replace(record, rules=apply_waivers(record.rules, options.waivers))
     return _below(record, root)
@@ -124,21 +93,6 @@ def audit_files(
 def _failed(files: CaseFiles, options: AuditOptions, error: DvhkitError, root: Path | None) -> CaseOutcome:
     told = str(error) if root is None else told_below(str(error), root)
     return CaseOutcome(record=failed_record(files.label, options.protocol, told), error=error)
-
-
-def with_user_prescription(case: Case, *, rx_gy: float | None, fractions: int | None) -> Case:
-    """Return `case` with the prescribed dose and the number of fractions that the user gave, where given.
-
-    Findings that ask for just that are answered, and leave the case.
-    """
-    answered: set[str] = set()
-    if rx_gy is not None:
-        case = case.with_prescription(rx_gy)
-        answered |= _ASKS_FOR_DOSE
-    if fractions is not None:
-        case = replace(case, fractions=fractions)
-        answered |= _ASKS_FOR_FRACTIONS
-    return replace(case, findings=tuple(f for f in case.findings if f.code not in answered)) if answered else case
 
 
 def failed_record(label: str, protocol: Protocol, message: str) -> AuditRecord:

@@ -11,7 +11,8 @@ from dvhkit.protocols.facts import ContainmentFact, ImageFacts, StructureFact
 
 if TYPE_CHECKING:
     from dvhkit.model.case import Case, SummedDose
-    from dvhkit.targets.achieved.containment import Containment, TargetPair
+    from dvhkit.targets.achieved.containment import Containment
+    from dvhkit.targets.regions.pairing import TargetPair
 
 
 class StatedFacts:

@@ -7,8 +7,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from dvhkit.errors import InputError, NotEvaluable
+from dvhkit.model.roi_kinds import BODY
 from dvhkit.targets.achieved.check import MarginMeasure, measure_margin
-from dvhkit.targets.achieved.containment import Containment, containment_chain, kind_of, pair_targets
+from dvhkit.targets.achieved.containment import Containment, containment_chain
+from dvhkit.targets.regions.pairing import kind_of, pair_targets
 
 if TYPE_CHECKING:
     from dvhkit.model.case import Case
@@ -27,7 +29,7 @@ def check_pair(
     """Return the document of one pair, and what its pictures are drawn from."""
     try:
         measure = measure_margin(
-            inner, outer, expect=expected, others=tuple(case.structures), slice_spacing_mm=slice_spacing_mm(case)
+            inner, outer, expect=expected, others=tuple(case.structures), slice_spacing_mm=case.slice_spacing_mm
         )
     except NotEvaluable as lack:
         return _lacking(inner, outer, lack), []
@@ -44,10 +46,10 @@ def check_every(
     InputError
         If no targets belong together.
     """
-    spacing = slice_spacing_mm(case)
+    spacing = case.slice_spacing_mm
     documents, measures = [], []
     for pair in pair_targets(case.structures, slice_spacing_mm=spacing):
-        if pair.outer is None or kind_of(pair.outer) == "EXTERNAL":
+        if pair.outer is None or kind_of(pair.outer) == BODY:
             continue
         asked = expected if kind_of(pair.outer) == "PTV" else None
         document, found = check_pair(case, pair.inner, pair.outer, asked)
@@ -73,11 +75,6 @@ def worst_verdict(documents: Sequence[dict[str, Any]], links: Sequence[dict[str,
     order = ("fail", "indeterminate", "variation", "pass", "not-evaluable")
     verdicts = {str(d["verdict"]) for d in documents} | {"fail" for link in links if not link["kept"]}
     return next((v for v in order if v in verdicts), "not-evaluable")
-
-
-def slice_spacing_mm(case: Case) -> float | None:
-    """Return the distance of the image's slices; None where it is not known."""
-    return (case.image.grid.plane_spacing_mm or None) if case.image is not None else None
 
 
 def _lacking(inner: Structure, outer: Structure, lack: NotEvaluable) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -12,30 +11,26 @@ from dataclasses import replace
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from dvhkit.errors import GeometryError, NotEvaluable, Reason, UnknownStructureError
 from dvhkit.findings import Finding, Withholds, withholding, withholds
 from dvhkit.jobs.facts import StatedFacts, containment_fact
 from dvhkit.metrics.evaluate import evaluate_metric as metric_of_dvh
 from dvhkit.metrics.expression import Metric
+from dvhkit.metrics.plotted import curve_record
 from dvhkit.metrics.prescribed import prescriptions_for
 from dvhkit.metrics.shape import SHAPE_KINDS
 from dvhkit.metrics.summed import metric_of_sum
-from dvhkit.model.arrays import FloatArray
-from dvhkit.model.dvh import DOSE_EQUALITY_RTOL
 from dvhkit.protocols.evaluate import MarginFact
-from dvhkit.protocols.facts import ContainmentFact
+from dvhkit.protocols.facts import ContainmentFact, PairFact
 from dvhkit.protocols.files.load import Protocol
-from dvhkit.protocols.files.rules import StructureSelector
-from dvhkit.protocols.naming.names import fold
-from dvhkit.protocols.naming.regions import Grown, Region, RoiRef, is_expression, parse_region
+from dvhkit.protocols.naming.regions import Region, parse_region
 from dvhkit.protocols.naming.select import select
-from dvhkit.protocols.verdict import withheld_reason
+from dvhkit.protocols.naming.selector import StructureSelector
+from dvhkit.protocols.verdict import withheld_metric
 from dvhkit.results.audit import Curve, MarginMap, MetricResult, Verdict
+from dvhkit.targets.regions.expression import Evaluation, Leaf, RoiRef, is_expression, leaves_of
 
 if TYPE_CHECKING:
-    from dvhkit.engine.combine import Operator
     from dvhkit.engine.options import EngineOptions
     from dvhkit.model.case import Case
     from dvhkit.model.dose import StoredDvh
@@ -44,10 +39,6 @@ if TYPE_CHECKING:
 
 Uncovered = Literal["refuse", "exclude"]
 
-# A plotted curve: 400 points draw smoothly at any size of page.
-_CURVE_POINTS = 400
-_LEAST_CURVE_POINTS = 200
-_OPERATOR_SIGN: dict[str, Operator] = {"difference": "-", "union": "|", "intersection": "&"}
 # Names are resolved for one expression; a protocol's aliases have no say in it.
 _NO_PROTOCOL = Protocol(id="", version="", title="", rules=())
 
@@ -72,7 +63,7 @@ class CaseNumbers(StatedFacts):
     accepted
         Codes of findings that somebody vouched for: they withhold nothing.
     with_bands
-        Whether each number has its band; without, verdicts go by values alone, at a fraction of the time.
+        Whether numbers have bands; without them a DVH takes less than half the time.
 
     Raises
     ------
@@ -135,19 +126,14 @@ class CaseNumbers(StatedFacts):
     def _make(self, region: Region) -> Structure:
         if isinstance(region, RoiRef):
             return self._by_number(region)
-        if isinstance(region, Grown):
-            from dvhkit.targets.derive.margin import grow, shrink
+        work = Evaluation(self._leaf, image=self.case.image, options=self.options)
+        made = replace(work.value(region.tree), name=str(region))
+        self._findings += work.findings
+        return made
 
-            make = grow if region.sign == "+" else shrink
-            base = self.structure(region.part)
-            made = make(base, region.margins, image=self.case.image, name=str(region), options=self.options)
-            self._findings += made.findings
-            return made.structure
-        from dvhkit.engine.combine import combine
-
-        sign = _OPERATOR_SIGN[region.operator]
-        parts = [self.structure(part) for part in region.parts]
-        return reduce(lambda a, b: combine(sign, a, b, name=str(region)), parts)
+    def _leaf(self, leaf: Leaf) -> Structure:
+        assert isinstance(leaf, RoiRef)  # names were resolved before
+        return self._by_number(leaf)
 
     def _by_number(self, ref: RoiRef) -> Structure:
         """Return the ROI that `ref` means; its name decides where a file gives one number twice."""
@@ -157,9 +143,7 @@ class CaseNumbers(StatedFacts):
     def dvh(self, region: Region) -> Dvh:
         """Return the DVH of a region. Raises `GeometryError` for contours that mean nothing in space."""
         if region not in self._dvhs:
-            self._dvhs[region] = self._compared(
-                self._compute(self.structure(region), with_band=self.with_bands), region
-            )
+            self._dvhs[region] = self._compared(self._compute(self.structure(region)), region)
         return self._dvhs[region]
 
     def _compared(self, dvh: Dvh, region: Region) -> Dvh:
@@ -199,22 +183,29 @@ class CaseNumbers(StatedFacts):
             if stored.roi_number == region.number and once.issuperset(stored.excluded_numbers)
         ]
 
+    def made(self) -> list[Region]:
+        """Return what was measured that is no ROI of the file: expressions, margins."""
+        return [region for region in self._dvhs if not isinstance(region, RoiRef)]
+
     def plain_dvh(self, structure: Structure) -> Dvh:
-        """Return the DVH of contours without its bands, anew: for looking at a structure on the way."""
+        """Return the DVH of contours for looking at them on the way: without bands, unless it is there already."""
+        region = RoiRef(structure.number, structure.name)
+        known = self._dvhs.get(region)
+        if known is not None and self.structure(region) is structure:
+            return known
         return self._compute(structure, with_band=False)
 
     def _compute(self, structure: Structure, *, with_band: bool = True) -> Dvh:
         from dvhkit.engine.dvh import compute_dvh as dvh_of_structure
 
         image = self.case.image
-        spacing_mm = image.grid.plane_spacing_mm if image is not None else 0.0
         return dvh_of_structure(
             structure,
             self.case.dose,
             options=self.options,
-            slice_spacing_mm=spacing_mm or None,
+            slice_spacing_mm=self.case.slice_spacing_mm,
             image=image.grid if image is not None else None,
-            with_band=with_band,
+            with_band=with_band and self.with_bands,
         )
 
     def prepare(self, regions: Sequence[Region]) -> None:
@@ -303,10 +294,8 @@ class CaseNumbers(StatedFacts):
         """Return a number of size or shape: from the contours, whatever the dose."""
         from dvhkit.targets.compare.shape import shape_value
 
-        image = self.case.image
-        spacing = (image.grid.plane_spacing_mm or None) if image is not None else None
         try:
-            value = shape_value(self.structure(roi), metric.kind, slice_spacing_mm=spacing)
+            value = shape_value(self.structure(roi), metric.kind, slice_spacing_mm=self.case.slice_spacing_mm)
         except GeometryError as error:
             return _no_geometry(roi, metric, error)
         except NotEvaluable as lack:
@@ -332,27 +321,42 @@ class CaseNumbers(StatedFacts):
 
     def _body_ref(self) -> RoiRef:
         """Return the ROI that is the body's outline; raises `NotEvaluable` where that is not plain."""
-        drawn = [s for s in self.structures() if not s.is_empty]
-        external = [s for s in drawn if s.rt_roi_type == "EXTERNAL"]
-        found = external or [s for s in drawn if fold(s.name) in ("body", "external")]
+        from dvhkit.targets.regions.bodies import bodies_of
+
+        found = bodies_of(self.case.structures)
         if len(found) != 1:
             reason = Reason.AMBIGUOUS_STRUCTURE if found else Reason.NO_STRUCTURE
             raise NotEvaluable(f"{len(found)} structures are the body's outline; just one is needed.", reason=reason)
         return RoiRef(found[0].number, found[0].name)
+
+    def pairs(self, inners: Sequence[RoiRef], outers: Sequence[RoiRef]) -> tuple[PairFact, ...]:
+        """Return which of `outers` was drawn round each of `inners`, by the rule of a margin check."""
+        from dvhkit.targets.regions.pairing import pair_between
+
+        refs = {id(self._by_number(ref)): ref for ref in (*inners, *outers)}
+        sides = ([self._by_number(ref) for ref in side] for side in (inners, outers))
+        return tuple(
+            PairFact(
+                inner=refs[id(pair.inner)],
+                outer=None if pair.outer is None else refs[id(pair.outer)],
+                how=pair.how,
+                rivals=pair.rivals,
+            )
+            for pair in pair_between(*sides, slice_spacing_mm=self.case.slice_spacing_mm)
+        )
 
     def margin(self, inner: RoiRef, outer: RoiRef, expect: str) -> MarginFact:
         """Return what margin was drawn between two ROIs, held against `expect`; what is lacking is a reason."""
         from dvhkit.targets.achieved.check import describe, measure_margin, worst_margin
         from dvhkit.targets.achieved.margin_map import joined, map_record
 
-        image = self.case.image
         try:
             measure = measure_margin(
                 self._by_number(inner),
                 self._by_number(outer),
                 expect=expect,
                 others=self.case.structures.structures,
-                slice_spacing_mm=(image.grid.plane_spacing_mm or None) if image is not None else None,
+                slice_spacing_mm=self.case.slice_spacing_mm,
                 options=self.options,
             )
         except NotEvaluable as lack:
@@ -371,11 +375,10 @@ class CaseNumbers(StatedFacts):
         """Return how much of each target lies outside the structure that was drawn round it."""
         from dvhkit.targets.achieved.containment import target_links
 
-        image = self.case.image
         links = target_links(
             self.case.structures.structures,
             between=between,
-            slice_spacing_mm=(image.grid.plane_spacing_mm or None) if image is not None else None,
+            slice_spacing_mm=self.case.slice_spacing_mm,
         )
         return tuple(containment_fact(pair, held) for pair, held in links)
 
@@ -396,36 +399,8 @@ class CaseNumbers(StatedFacts):
 
     def curve(self, region: Region) -> Curve:
         """Return the cumulative DVH of a region for tables and plots."""
-        structure, dvh = self.structure(region), self.dvh(region)
-        top_gy = self._top_gy if self.case.dose is not None else dvh.max_gy or 0.0
-        doses, volumes_cc = dvh.curve(step_gy=_curve_step(dvh.max_gy or 0.0, top_gy))
-        percent = volumes_cc * (100.0 / dvh.volume_cc) if dvh.volume_cc > 0 else volumes_cc
-        readings = np.stack([percent, *(_percent_at_least(v, doses) for v in dvh.variants if v.volume_cc > 0)])
-        has_band = len(readings) > 1
-        return Curve(
-            roi=str(region),
-            roi_type=structure.rt_roi_type,
-            color_rgb=structure.color_rgb,
-            volume_cc=dvh.volume_cc,
-            dose_gy=tuple(float(d) for d in doses),
-            volume_pct=tuple(float(v) for v in percent),
-            low_pct=tuple(round(float(v), 4) for v in readings.min(axis=0)) if has_band else (),
-            high_pct=tuple(round(float(v), 4) for v in readings.max(axis=0)) if has_band else (),
-        )
-
-
-def _curve_step(own_top_gy: float, top_gy: float) -> float:
-    """Return the step of a curve's doses: a round one for the whole case, in even parts where a curve ends early."""
-    raw = max(top_gy, 1e-3) / _CURVE_POINTS
-    scale = 10.0 ** math.floor(math.log10(raw))
-    shared = next(f * scale for f in (1, 2, 5, 10) if f * scale >= raw * (1 - 1e-9))
-    return shared / max(1, math.ceil(shared * _LEAST_CURVE_POINTS / max(own_top_gy, shared)))
-
-
-def _percent_at_least(dvh: Dvh, doses: FloatArray) -> FloatArray:
-    below = np.concatenate([[0.0], np.cumsum(dvh.part_cc)])
-    first = np.searchsorted(dvh.dose_gy, doses * (1 - DOSE_EQUALITY_RTOL), side="left")
-    return np.asarray((below[-1] - below[first]) * (100.0 / dvh.volume_cc))
+        top_gy = self._top_gy if self.case.dose is not None else None
+        return curve_record(str(region), self.structure(region), self.dvh(region), top_gy=top_gy)
 
 
 def _threads() -> int:
@@ -442,16 +417,7 @@ def _engine_options(engine: str | None) -> EngineOptions:
 
 def _roi_names(region: Region) -> list[str]:
     """Return the names of the ROIs that a region is made of."""
-    if isinstance(region, RoiRef):
-        return [region.name]
-    parts = (region.part,) if isinstance(region, Grown) else region.parts
-    return [name for part in parts for name in _roi_names(part)]
-
-
-def withheld_metric(row: MetricResult, why: Sequence[Finding]) -> MetricResult:
-    """Return a metric marked as withheld, with the reason beside its value."""
-    codes = tuple(dict.fromkeys(f.code for f in why))
-    return replace(row, reason_code=Reason.WITHHELD.value, reason=withheld_reason(why), withheld=codes)
+    return [leaf.name for leaf in leaves_of(region if isinstance(region, RoiRef) else region.tree)]
 
 
 def _no_geometry(roi: Region, metric: Metric, error: GeometryError) -> MetricResult:

@@ -1,8 +1,9 @@
-"""Whether the prescription that somebody gave is that of the plan."""
+"""The prescription that somebody gave: put into a case, and held against that of the plan."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dvhkit.findings import Finding, Level
@@ -13,6 +14,24 @@ if TYPE_CHECKING:
 
 # Two texts of one dose: 66 and 65.999.
 _SAME_RTOL = 1e-3
+# Findings that ask the user for a prescribed dose, or for a number of fractions.
+_ASKS_FOR_DOSE = frozenset({"no-prescription", "several-prescriptions", "prescription-implausible"})
+_ASKS_FOR_FRACTIONS = frozenset({"no-fractions"})
+
+
+def with_user_prescription(case: Case, *, rx_gy: float | None, fractions: int | None) -> Case:
+    """Return `case` with the prescribed dose and the number of fractions that the user gave, where given.
+
+    Findings that ask for just that are answered, and leave the case.
+    """
+    answered: set[str] = set()
+    if rx_gy is not None:
+        case = case.with_prescription(rx_gy)
+        answered |= _ASKS_FOR_DOSE
+    if fractions is not None:
+        case = replace(case, fractions=fractions)
+        answered |= _ASKS_FOR_FRACTIONS
+    return replace(case, findings=tuple(f for f in case.findings if f.code not in answered)) if answered else case
 
 
 def prescription_findings(case: Case) -> tuple[Finding, ...]:

@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dvhkit.jobs.read import read_case
+from dvhkit.model.roi_kinds import is_body
 from dvhkit.protocols.facts import StructureFact
 from dvhkit.protocols.naming.organs import find_organ
 from dvhkit.protocols.naming.recognise import recognise
-from dvhkit.readers.case import read_case
 from dvhkit.units import number_text
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def protocol_template(path: Path | str, *, name: str) -> tuple[str, int]:
         text += _TARGET_RULE.format(id=_identifier(_asked(row), taken), title=title, name=_quoted(row))
     text += _IMAGE_RULE
     for row in rows:
-        if row.rt_roi_type in (*_TARGET_TYPES, "EXTERNAL") or row in targets:
+        if row.rt_roi_type in _TARGET_TYPES or is_body(row.roi, row.rt_roi_type) or row in targets:
             continue
         organ = find_organ(row.standard) if row.standard else None
         metric = "Mean[Gy]" if organ is not None and organ.parallel else "D0.1cc[Gy]"

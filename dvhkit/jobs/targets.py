@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from dvhkit.engine.options import EngineOptions
 from dvhkit.engine.options import profile as engine_profile
-from dvhkit.jobs.margin_check import slice_spacing_mm
 from dvhkit.targets.achieved.check import achieved_margin
 from dvhkit.targets.achieved.records import AchievedMargin
 from dvhkit.targets.derive.margin import Derived
@@ -74,7 +73,7 @@ def margin_check(
         _region(case, outer),
         expect=expect,
         others=tuple(case.structures),
-        slice_spacing_mm=slice_spacing_mm(case),
+        slice_spacing_mm=case.slice_spacing_mm,
     )
 
 

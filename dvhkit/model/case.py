@@ -74,6 +74,11 @@ class Case:
     sources: tuple[Source, ...] = ()
     summed: SummedDose | None = None
 
+    @property
+    def slice_spacing_mm(self) -> float | None:
+        """The distance of the image's slices, for structures drawn on one; None where it is not known."""
+        return (self.image.grid.plane_spacing_mm or None) if self.image is not None else None
+
     def __repr__(self) -> str:
         return f"<Case {self.label!r}: {', '.join(self._parts())}>"
 

@@ -106,7 +106,6 @@ class StructureSet:
     sop_instance_uid: str = ""
     label: str = ""
     frame_of_reference_uid: str = ""
-    referenced_series_uids: tuple[str, ...] = ()
     path: Path | None = None
 
     def __repr__(self) -> str:

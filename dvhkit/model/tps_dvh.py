@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dvhkit.model.arrays import FloatArray, frozen_array
 
@@ -51,3 +51,13 @@ class TpsDvh:
     def __post_init__(self) -> None:
         object.__setattr__(self, "dose_gy", frozen_array(self.dose_gy))
         object.__setattr__(self, "volume", frozen_array(self.volume))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TpsExport:
+    """A text export of a planning system: its name, its dialect, the SHA-256 of its bytes, and its curves."""
+
+    name: str
+    dialect: str
+    sha256: str
+    curves: tuple[TpsDvh, ...] = field(repr=False, compare=False)

@@ -7,14 +7,17 @@ import math
 import re
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dvhkit.errors import EngineError, InputError
 from dvhkit.results.audit import AUDIT_SCHEMA, METRICS_SCHEMA, AuditRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from pydantic import TypeAdapter
 
     from dvhkit.results.audit import MetricResult
 
@@ -81,8 +84,6 @@ def read_audit(text: str | bytes, *, path: Path | str | None = None) -> tuple[Au
     InputError
         If it is no JSON, has another schema, or a field is missing, unknown, or of another kind.
     """
-    from pydantic import TypeAdapter, ValidationError
-
     try:
         document = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -91,9 +92,15 @@ def read_audit(text: str | bytes, *, path: Path | str | None = None) -> tuple[Au
     cases = document.get("cases") if isinstance(document, dict) else None
     if schema != AUDIT_SCHEMA or not isinstance(cases, list):
         raise InputError(f"The schema is {schema!r}, not {AUDIT_SCHEMA!r}.", path=path, remedy=_REMEDY)
+    return records_of_cases(cases, path=path)
+
+
+def records_of_cases(cases: Sequence[object], *, path: Path | str | None = None) -> tuple[AuditRecord, ...]:
+    """Return the records of the ``cases`` of an ``audit.json``; see `read_audit`."""
+    from pydantic import ValidationError
+
     try:
-        text = json.dumps(cases, allow_nan=False)
-        records: tuple[AuditRecord, ...] = TypeAdapter(tuple[AuditRecord, ...]).validate_json(text, strict=True)
+        records = _adapter().validate_json(json.dumps(cases, allow_nan=False), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = _place(first["loc"])
@@ -106,6 +113,13 @@ def read_audit(text: str | bytes, *, path: Path | str | None = None) -> tuple[Au
                 place = f"cases[{i}].curves[{j}]"
                 raise InputError("There are not as many volumes as doses.", path=path, where=place, remedy=_REMEDY)
     return records
+
+
+@lru_cache(maxsize=1)
+def _adapter() -> TypeAdapter[tuple[AuditRecord, ...]]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(tuple[AuditRecord, ...])
 
 
 def _metric_row(row: MetricResult) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from dvhkit.findings import Finding
 
+_LONGEST_NAME = 64
 _STYLE = {
     Agreement.AGREES: "green",
     Agreement.EXPLAINED: "cyan",
@@ -31,6 +32,28 @@ def check_document(found: SecondCheck, findings: Iterable[Finding] = ()) -> dict
         "rois": rois,
         "findings": [{**asdict(f), "level": f.level.value} for f in findings],
     }
+
+
+def check_lines(rois: Sequence[RoiCheck]) -> list[RenderableType]:
+    """Return what an audit prints of its second check: how many agree, and each that nothing explains."""
+    from rich.text import Text
+
+    from dvhkit.outputs.text import clean, clean_name
+
+    given = [roi for roi in rois if roi.source]
+    if not given:
+        return []
+    counts = ((kind, sum(roi.verdict is kind for roi in given)) for kind in Agreement)
+    words = ", ".join(f"{n} {kind.value}" for kind, n in counts if n)
+    lines: list[RenderableType] = [Text.assemble(("Second check", "bold"), f" of the planning system's DVHs: {words}")]
+    for roi in given:
+        if roi.verdict is Agreement.EXPLAINED:
+            lines.append(Text(f"  {clean_name(roi.roi, longest=_LONGEST_NAME)}: {', '.join(roi.explained_by)}"))
+        elif roi.verdict is Agreement.NOT_EXPLAINED:
+            lines.append(
+                Text(f"  {clean_name(roi.roi, longest=_LONGEST_NAME)}: {clean(roi.reason)}", style=_STYLE[roi.verdict])
+            )
+    return [*lines, Text("")]
 
 
 def check_view(found: SecondCheck) -> Iterator[RenderableType]:

@@ -12,9 +12,6 @@ from typing import Any
 from dvhkit.errors import InputError
 from dvhkit.phantoms.truth_rows import TruthRow
 
-# Differences that Nelms et al. 2015 (doi 10.1118/1.4923175) counted.
-COUNTED_PCT = (2.0, 3.0)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deviation:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -13,45 +12,20 @@ from dvhkit.protocols.checks.applies import (
     why_not_applicable,
     why_other_fractionation,
 )
-from dvhkit.protocols.checks.dose_rules import dose_rows, ladder_rows
 from dvhkit.protocols.checks.joint import with_joint_rows
-from dvhkit.protocols.checks.margins import expected_margin, margin_pairs
-from dvhkit.protocols.checks.plan_words import in_words, judged_words, plan_texts, plan_values
-from dvhkit.protocols.checks.prescription_rules import prescription_rows
-from dvhkit.protocols.checks.properties import dose_value, image_value
 from dvhkit.protocols.facts import (
     CaseFacts,
-    ContainmentFacts,
-    DoseGridFacts,
     DoseKindFacts,
     ImageFacts,
     LinkFacts,
     MarginFact,
     MarginFacts,
-    PlanFacts,
     StructureFact,
     SumFacts,
 )
-from dvhkit.protocols.files.rules import (
-    ContainmentCheck,
-    DoseCheck,
-    LadderCheck,
-    MarginCheck,
-    PropertyCheck,
-    Protocol,
-    Rule,
-)
-from dvhkit.protocols.verdict import (
-    LENGTH_ATOL_MM,
-    decided_row,
-    hold_back,
-    margin_row,
-    plain_row,
-    withheld_reason,
-    withheld_row,
-)
+from dvhkit.protocols.files.rules import Asked, Protocol, Rule
+from dvhkit.protocols.verdict import plain_row, withheld_reason, withheld_row
 from dvhkit.results.audit import RuleResult, Verdict
-from dvhkit.units import number_text
 
 __all__ = ["CaseFacts", "ImageFacts", "MarginFact", "MarginFacts", "StructureFact", "evaluate_protocol"]
 
@@ -163,94 +137,15 @@ class _Judge:
         return here
 
     def _judged(self, rule: Rule, applies: Fraction) -> Iterator[RuleResult]:
-        check = rule.check
-        if isinstance(check, DoseCheck | LadderCheck) and isinstance(self.facts, DoseKindFacts):
+        if rule.check.is_on_dose() and isinstance(self.facts, DoseKindFacts):
             foreign = self.facts.foreign_dose()
-            if foreign and _is_on_dose(check):
+            if foreign:
                 raise NotEvaluable(foreign, reason=Reason.EFFECTIVE_DOSE)
-        if isinstance(check, DoseCheck):
-            convert, why = applies.eqd2_alpha_beta_gy, applies.note
-            yield from dose_rows(rule, check, self.protocol, self.facts, eqd2_alpha_beta_gy=convert, why=why)
-        elif isinstance(check, LadderCheck):
-            yield from ladder_rows(rule, check, self.protocol, self.facts)
-        elif isinstance(check, MarginCheck):
-            yield from self._margin_rows(rule, check)
-        elif isinstance(check, ContainmentCheck):
-            yield from self._containment_rows(rule, check)
-        else:
-            yield from self._property_rows(rule, check)
-
-    def _property_rows(self, rule: Rule, check: PropertyCheck) -> Iterator[RuleResult]:
-        if check.name.startswith("image."):
-            value, note = image_value(check.name, self.facts.image())
-            yield decided_row(rule, value, atol=LENGTH_ATOL_MM, note=note)
-        elif check.name.startswith("dose."):
-            facts = self.facts
-            value, note = dose_value(facts.dose_spacing_mm() if isinstance(facts, DoseGridFacts) else None)
-            yield decided_row(rule, value, atol=LENGTH_ATOL_MM, note=note)
-        elif check.name.startswith("plan."):
-            yield from self._plan_rows(rule, check)
-        elif check.name.startswith("prescription."):
-            yield from prescription_rows(rule, check, self.protocol, self.facts)
-        else:
-            yield decided_row(rule, self._context_number(check))
-
-    def _margin_rows(self, rule: Rule, check: MarginCheck) -> Iterator[RuleResult]:
-        facts = self.facts
-        if not isinstance(facts, MarginFacts):
-            raise NotEvaluable("drawn margins are not yet evaluable.", reason=Reason.NOT_IMPLEMENTED)
-        for inner, outer in margin_pairs(check, self.protocol, facts.structures()):
-            roi = f"{inner} to {outer}"
-            fact = facts.margin(inner, outer, expected_margin(rule.goal, check.direction))
-            if fact.verdict is Verdict.FAIL and rule.variation is not None:
-                allowed = facts.margin(inner, outer, expected_margin(rule.variation, check.direction))
-                if allowed.verdict is Verdict.PASS:
-                    fact = replace(fact, verdict=Verdict.VARIATION)
-            yield hold_back(margin_row(rule, roi, fact), rule)
-
-    def _containment_rows(self, rule: Rule, check: ContainmentCheck) -> Iterator[RuleResult]:
-        """Yield a row for each target; a failure names the pair and the place."""
-        facts = self.facts.containment(check.between) if isinstance(self.facts, ContainmentFacts) else None
-        if facts is None:
-            raise NotEvaluable("how targets lie in each other is not yet evaluable.", reason=Reason.NOT_IMPLEMENTED)
-        if not facts:
-            kind = "target" if check.between is None else check.between[0]
-            raise NotEvaluable(f"no {kind} is drawn.", reason=Reason.NO_STRUCTURE)
-        for fact in facts:
-            if fact.outside_cc is None:
-                yield plain_row(rule, roi=fact.roi, reason_code=fact.reason_code, reason=fact.reason, note=fact.note)
-                continue
-            row = decided_row(rule, fact.outside_cc, roi=fact.roi, note=fact.note)
-            if row.verdict in (Verdict.FAIL, Verdict.VARIATION):
-                inner, _, outer = fact.roi.partition(" in ")
-                said = f"{number_text(fact.outside_cc, digits=3)} cc of {inner} lie outside {outer}, {fact.place}."
-                row = replace(row, reason=said)
-            yield row
-
-    def _plan_rows(self, rule: Rule, check: PropertyCheck) -> Iterator[RuleResult]:
-        plan = self.facts.plan() if isinstance(self.facts, PlanFacts) else None
-        if not check.is_text:
-            for value, note in plan_values(check.name, plan):
-                yield decided_row(rule, value, note=note)
-            return
-        found = plan_texts(check.name, plan)
-        verdict, reason = judged_words(found, rule.goal, rule.variation)
-        code = Reason.NO_PLAN if verdict is Verdict.NOT_EVALUABLE else None
-        note = f"the plan: {in_words(found)}"
-        yield hold_back(plain_row(rule, verdict=verdict, reason_code=code, reason=reason, note=note), rule)
-
-    def _context_number(self, check: PropertyCheck) -> float:
-        key = check.name.removeprefix("context.")
-        stated = self.context.get(key)
-        if isinstance(stated, bool) or not isinstance(stated, int | float) or not math.isfinite(stated):
-            meaning = next((k.meaning for k in self.protocol.context if k.name == key), "")
-            raise NotEvaluable(
-                f"the clinical context does not state {key} as a number ({meaning.rstrip('.')}).",
-                reason=Reason.NO_CONTEXT,
-            )
-        return float(stated)
-
-
-def _is_on_dose(check: DoseCheck | LadderCheck) -> bool:
-    """Whether a check looks at dose at all: a volume is what it is."""
-    return isinstance(check, LadderCheck) or check.metric.kind != "Volume"
+        asked = Asked(
+            protocol=self.protocol,
+            facts=self.facts,
+            context=self.context,
+            eqd2_alpha_beta_gy=applies.eqd2_alpha_beta_gy,
+            why=applies.note,
+        )
+        yield from rule.check.rows(rule, asked)

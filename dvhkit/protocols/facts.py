@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -9,8 +10,9 @@ from dvhkit.findings import Finding
 from dvhkit.metrics.expression import Metric
 from dvhkit.model.case import SummedDose
 from dvhkit.model.plan import Plan, Prescription
-from dvhkit.protocols.naming.regions import Region, RoiRef
+from dvhkit.protocols.naming.regions import Region
 from dvhkit.results.audit import MetricResult, Verdict
+from dvhkit.targets.regions.expression import RoiRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +68,30 @@ class MarginFact:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairFact:
+    """The structure that was drawn round another, and how the two were found to belong together.
+
+    Attributes
+    ----------
+    outer
+        None where no structure could be it.
+    rivals
+        Names of other structures that could be the outer one as well.
+    """
+
+    inner: RoiRef
+    outer: RoiRef | None
+    how: str
+    rivals: tuple[str, ...] = ()
+
+
 @runtime_checkable
 class MarginFacts(Protocol):
     """A case that can also tell drawn margins; where it cannot, rules on margins are not evaluable."""
+
+    def pairs(self, inners: Sequence[RoiRef], outers: Sequence[RoiRef]) -> tuple[PairFact, ...]:
+        """Return which of `outers` was drawn round each of `inners`."""
 
     def margin(self, inner: RoiRef, outer: RoiRef, expect: str) -> MarginFact:
         """Return the margin from one ROI to another.

@@ -8,9 +8,8 @@ from dataclasses import replace
 from dvhkit.errors import Reason
 from dvhkit.findings import Finding
 from dvhkit.protocols.checks.limits import Limit
-from dvhkit.protocols.facts import MarginFact
 from dvhkit.protocols.files.rules import STATUS_MEANING, Rule
-from dvhkit.results.audit import RuleResult, Verdict
+from dvhkit.results.audit import MetricResult, RuleResult, Verdict
 
 # DICOM stores lengths as decimal text: 2.999999 is 3 and 0.9765625 is what it says. 3.04 is not 3.
 LENGTH_ATOL_MM = 1e-3
@@ -99,6 +98,12 @@ def withheld_reason(why: Sequence[Finding]) -> str:
     return f"withheld: {first.gist}{more}; whoever knows it to be right: --accept {first.code}."
 
 
+def withheld_metric(row: MetricResult, why: Sequence[Finding]) -> MetricResult:
+    """Return a metric marked as withheld, with the reason beside its value."""
+    codes = tuple(dict.fromkeys(f.code for f in why))
+    return replace(row, reason_code=Reason.WITHHELD.value, reason=withheld_reason(why), withheld=codes)
+
+
 def withheld_row(row: RuleResult, reason: str | None, codes: tuple[str, ...]) -> RuleResult:
     """Return the row without its verdict, its distance to the goal and its points: what was measured stays."""
     if not codes or row.verdict in (Verdict.NOT_EVALUABLE, Verdict.NOT_APPLICABLE):
@@ -118,19 +123,6 @@ def withheld_row(row: RuleResult, reason: str | None, codes: tuple[str, ...]) ->
 def _in_words(verdict: Verdict) -> str:
     is_noun = verdict in (Verdict.PASS, Verdict.FAIL, Verdict.VARIATION)
     return f"a {verdict.value}" if is_noun else verdict.value
-
-
-def margin_row(rule: Rule, roi: str, fact: MarginFact) -> RuleResult:
-    """Return the row of a drawn margin, whose verdict is that of the margin check: it knows what slices can show."""
-    return replace(
-        plain_row(rule, roi=roi, reason_code=fact.reason_code, reason=fact.reason, note=fact.note),
-        verdict=fact.verdict,
-        value=fact.value_mm,
-        low=fact.low_mm,
-        high=fact.high_mm,
-        margin=None if fact.value_mm is None else rule.goal.margin(fact.value_mm),
-        margin_pct=None if fact.value_mm is None else rule.goal.margin_pct(fact.value_mm),
-    )
 
 
 def with_limits(rule: Rule, goal: Limit, variation: Limit | None) -> Rule:

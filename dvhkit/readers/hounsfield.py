@@ -15,7 +15,7 @@ from dvhkit.readers.files.elements import (
     items,
     number,
 )
-from dvhkit.readers.files.headers import image_header
+from dvhkit.readers.files.headers import slice_header
 from dvhkit.readers.files.pixels import stored_pixels
 
 
@@ -55,7 +55,7 @@ def _read_planes(path: Path, wanted: list[int], image: ImageSeries, values: NDAr
 def _frame_of_plane(data: DataSet, path: Path, wanted: list[int], image: ImageSeries) -> dict[int, int]:
     """Return which frame of a multi-frame file lies on each plane, by its distance along the normal."""
     grid = image.grid
-    positions = np.array([frame.position_mm for frame in image_header(data, path).frames])
+    positions = np.array([frame.position_mm for frame in slice_header(data, path).frames])
     along = (positions - grid.origin_mm) @ grid.normal
     return {plane: int(np.abs(along - grid.offsets_mm[plane]).argmin()) for plane in wanted}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from dvhkit.errors import DicomReadError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.plan import Beam, FractionGroup, Plan, Prescription
-from dvhkit.readers.archive.roles import ION_PLAN_CLASS, Role, require_role
+from dvhkit.readers.archive.roles import Role, require_role
 from dvhkit.readers.equipment import planning_system
 from dvhkit.readers.files.dicom_file import parse, quiet_pydicom, read_bytes, reading
 from dvhkit.readers.files.elements import (
@@ -23,7 +23,7 @@ from dvhkit.readers.files.elements import (
     raw_bytes,
     text,
 )
-from dvhkit.readers.files.headers import references
+from dvhkit.readers.files.headers import is_ion_plan, references
 
 # Permanent implants prescribe up to 160 Gy; more than this is no dose to a target.
 _MUCH_GY = 500.0
@@ -63,7 +63,7 @@ def read_plan(path: Path) -> tuple[Plan, tuple[Finding, ...]]:
         data = parse(read_bytes(path))
         require_role(data, Role.RTPLAN, path)
         charset, read = charset_of(data), _Numbers(path)
-        is_ion = text(data, "SOPClassUID") == ION_PLAN_CLASS or has(data, "IonBeamSequence")
+        is_ion = is_ion_plan(data) or has(data, "IonBeamSequence")
         system, version = planning_system(data)
         plan = Plan(
             sop_instance_uid=text(data, "SOPInstanceUID"),

@@ -10,7 +10,7 @@ import numpy as np
 from dvhkit.errors import DicomReadError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
-from dvhkit.model.slices import with_slices_of_set
+from dvhkit.model.drawn_slices import with_slices_of_set
 from dvhkit.model.structure import Contour, ContourKind, Structure, StructureSet
 from dvhkit.readers.archive.roles import Role, require_role
 from dvhkit.readers.files.dicom_file import parse, quiet_pydicom, read_bytes, reading
@@ -75,13 +75,12 @@ def read_structures(path: Path) -> tuple[StructureSet, tuple[Finding, ...]]:
         charset = charset_of(data)
         members = items(data, "StructureSetROISequence", path=path)
         structures = tuple(_structure(roi, rois, charset, path) for roi in members)
-        frames, series = frames_and_series(data, path)
+        frames, _ = frames_and_series(data, path)
         structure_set = StructureSet(
             structures=with_slices_of_set(structures),
             sop_instance_uid=text(data, "SOPInstanceUID"),
             label=name_text(data, "StructureSetLabel", charset),
             frame_of_reference_uid=text(data, "FrameOfReferenceUID") or next(iter(frames), ""),
-            referenced_series_uids=tuple(text(one, "SeriesInstanceUID") for one in series),
             path=path,
         )
         findings = _findings(
@@ -225,6 +224,7 @@ def _findings(structure_set: StructureSet, rois: _Rois, *, contours_there: bool,
     known = {structure.number for structure in structure_set}
     orphans = sorted(set(rois.contours) - known)
     empty = [s.name for s in structure_set if not s.contours]
+    nameless = [s.name for s in structure_set if s.name == f"#{s.number}"]
     names = [s.name for s in structure_set]
     numbers = [s.number for s in structure_set]
     shared = sorted({name for name in names if names.count(name) > 1})
@@ -249,6 +249,13 @@ def _findings(structure_set: StructureSet, rois: _Rois, *, contours_there: bool,
             Level.INFO,
             "empty-structures",
             f"Nothing is drawn in {counted(len(empty), 'structure')}: {listed(empty)}.",
+        ),
+        (
+            nameless,
+            Level.WARNING,
+            "names-blank",
+            f"{counted(len(nameless), 'ROI')} without a name: some archives blank ROIName where they anonymise. "
+            f"They are called by their numbers: {listed(nameless)}.",
         ),
         (
             shared,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dvhkit.extras import needs_extra
 from dvhkit.findings import Finding, Withholds, withholding, withholds
+from dvhkit.results.second_check import RoiCheck
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -267,7 +268,8 @@ class AuditRecord:
     """One case held against one protocol.
 
     `error` is set, and everything else empty, where the case could not be judged at all. `accepted` is what somebody
-    vouched for, whether or not the case has such a finding.
+    vouched for, whether or not the case has such a finding. `second_check` is
+    the planning system's DVHs beside ours.
     """
 
     case: str
@@ -285,6 +287,7 @@ class AuditRecord:
     error: str | None = None
     identity: PlanIdentity | None = None
     accepted: tuple[Acceptance, ...] = ()
+    second_check: tuple[RoiCheck, ...] = ()
 
     def __repr__(self) -> str:
         counted = ", ".join(f"{n} {verdict.value}" for verdict, n in self.counts().items() if n)

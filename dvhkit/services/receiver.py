@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dvhkit.errors import InputError
-from dvhkit.services.spool import Kept, RefusedError, Spool
+from dvhkit.services.spool import Kept, RefusedError, Spool, key_of
+from dvhkit.services.storing import Offered, leave_reading_to_us, serve
 from dvhkit.services.wire import file_head, study_uid
 
 _log = logging.getLogger(__name__)
@@ -49,7 +50,8 @@ class Receiver:
 
     def __init__(self, spool: Spool, listening: Listening, arrived: Callable[[str, Kept], None]) -> None:
         self._spool, self._arrived = spool, arrived
-        self._server = _start(listening, self._store)
+        most = spool.limits.object_bytes
+        self._server = _start(listening, lambda event: serve(event.assoc, self._keep, most))
 
     @property
     def port(self) -> int:
@@ -60,21 +62,17 @@ class Receiver:
         """End all associations and free the port."""
         self._server.shutdown()
 
-    def _store(self, event: Any) -> int:  # noqa: ANN401 -- pynetdicom's event
-        from dvhkit.services.spool import key_of
-
-        request, syntax = event.request, str(event.context.transfer_syntax)
+    def _keep(self, offered: Offered) -> int:
+        """Keep an object; return the status to answer with."""
         try:
-            body = request.DataSet.getvalue()
-            study = study_uid(body, syntax)
-            instance = str(request.AffectedSOPInstanceUID)
+            study = study_uid(offered.body, offered.transfer_syntax)
             head = file_head(
-                sop_class=str(request.AffectedSOPClassUID),
-                sop_instance=instance,
-                transfer_syntax=syntax,
-                calling=str(event.assoc.requestor.ae_title),
+                sop_class=offered.sop_class,
+                sop_instance=offered.sop_instance,
+                transfer_syntax=offered.transfer_syntax,
+                calling=offered.calling,
             )
-            kept = self._spool.store(head, body, study_uid=study, instance_uid=instance)
+            kept = self._spool.store(head, offered.body, study_uid=study, instance_uid=offered.sop_instance)
         except RefusedError as error:
             _log.warning("refused: %s", error.message)
             return _OUT_OF_RESOURCES if "disk" in error.message or "bytes" in error.message else _CANNOT_UNDERSTAND
@@ -88,14 +86,14 @@ class Receiver:
         return _SUCCESS
 
 
-def _start(listening: Listening, store: Callable[[Any], int]) -> Any:  # noqa: ANN401 -- pynetdicom's server
+def _start(listening: Listening, established: Callable[[Any], None]) -> Any:  # noqa: ANN401 -- pynetdicom's server
     try:
         from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, evt
         from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
     except ImportError as error:
         raise InputError("listening needs pynetdicom.", remedy="Install it with: pip install 'dvhkit[net]'.") from error
     entity = AE(ae_title=listening.ae_title)
-    # Large parts, and no pause between them: a slice comes in one or two.
+    # Large parts: a slice comes in one or two.
     entity.maximum_pdu_size = 0
     entity.maximum_associations = _ASSOCIATIONS_MOST
     entity.require_calling_aet = list(listening.allowed)
@@ -107,7 +105,7 @@ def _start(listening: Listening, store: Callable[[Any], int]) -> Any:  # noqa: A
         return entity.start_server(
             (listening.host, listening.port),
             block=False,
-            evt_handlers=[(evt.EVT_C_STORE, store)],
+            evt_handlers=[(evt.EVT_CONN_OPEN, leave_reading_to_us), (evt.EVT_ESTABLISHED, established)],
             ssl_context=_tls(listening),
         )
     except OSError as error:

@@ -65,7 +65,7 @@ class Spool:
         for rest in (root / "incoming").iterdir():
             rest.unlink()  # never acknowledged: whoever sent it will send it again
 
-    def store(self, head: bytes, body: bytes, *, study_uid: str, instance_uid: str) -> Kept:
+    def store(self, head: bytes, body: bytes | bytearray, *, study_uid: str, instance_uid: str) -> Kept:
         """Keep an object: the bytes of its file, head and data set.
 
         Raises
@@ -116,6 +116,11 @@ class Spool:
     def folder(self, study: str) -> Path:
         """Return where the objects of a study lie."""
         return self.root / "objects" / study
+
+    def conflicts(self, study: str) -> int:
+        """Return how many objects of a study came under a UID that another one has."""
+        folder = self.root / "conflicts" / study
+        return sum(1 for _ in folder.iterdir()) if folder.is_dir() else 0
 
     def fingerprint(self, study: str) -> str:
         """Return a hash of which objects a study has: instances never change once they are kept."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
+import os
 import subprocess
 import sys
 import threading
@@ -18,15 +20,22 @@ from typing import Any
 
 from dvhkit.errors import DvhkitError
 from dvhkit.jobs.clinic.received import is_complete
+from dvhkit.outputs.files import write_text_whole
 from dvhkit.services.spool import Kept, Spool
+
+_log = logging.getLogger(__name__)
 
 # An association may pause that long within one plan set.
 _SETTLED_S = 1.0
 _TICK_S = 0.1
 _AUDIT_MOST_S = 3600.0
 _EXIT_KILLED = 3
-# Studies that one audit takes: the start of a process and the rewriting of the run's files are shared by them.
+# Studies that one audit takes: the start of a process is shared by them.
 _MOST_AT_ONCE = 64
+# Writing the pages of the whole run may take this part of the time while studies are waiting.
+_PAGES_SHARE = 0.05
+# Receiving goes before auditing: whoever sends waits for an answer.
+_NICE = 4
 
 
 class Watch:
@@ -55,13 +64,17 @@ class Watch:
         self._lock = threading.Lock()
         self._last: dict[str, float] = {}
         self._asked: dict[str, Future[bool]] = {}
-        self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+        self._pool = _new_pool()
+        self._pages_due_s = 0.0
+        self._pages_lack = False
         for study in spool.studies():
             if not spool.audited(study):
                 self._last[study] = time.monotonic()
 
     def arrived(self, study: str, kept: Kept) -> None:
-        """Note that a study has a new object."""
+        """Note that a study has a new object, and tell where another one lies that came under a UID that is taken."""
+        if kept is Kept.CONFLICT:
+            _log.warning("study %s: another object under a UID that is taken is in conflicts; the first counts", study)
         if kept is Kept.STORED:
             with self._lock:
                 self._last[study] = time.monotonic()
@@ -72,7 +85,9 @@ class Watch:
         while not stop.wait(_TICK_S):
             due = self._due()
             if due:
-                self._audit(due, stop)
+                self._audit(due[:_MOST_AT_ONCE], stop, more=len(due) > _MOST_AT_ONCE)
+            elif self._pages_lack:
+                self._write_pages(stop)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _due(self) -> list[str]:
@@ -85,7 +100,7 @@ class Watch:
             idle = now - last
             if idle >= self._quiet_s or (idle >= min(_SETTLED_S, self._quiet_s) and self._complete(study)):
                 due.append(study)
-        return due[:_MOST_AT_ONCE]
+        return due
 
     def _complete(self, study: str) -> bool:
         """Whether the links of a study resolve; asked once after each arrival, answered later."""
@@ -95,24 +110,32 @@ class Watch:
                 try:
                     self._asked[study] = self._pool.submit(is_complete, self._spool.folder(study))
                 except (BrokenProcessPool, RuntimeError):
-                    self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+                    self._pool = _new_pool()
                 return False
         try:
             return asked.done() and bool(asked.result())
         except Exception:  # noqa: BLE001 -- then the quiet time decides
             return False
 
-    def _audit(self, due: Sequence[str], stop: threading.Event) -> None:
-        """Audit studies into the one store of the spool, and tell each of their cases."""
+    def _audit(self, due: Sequence[str], stop: threading.Event, *, more: bool) -> None:
+        """Audit studies into the one store of the spool, and tell each of their cases.
+
+        The pages of the run hold every case: while studies come in fast they are not written for each batch.
+        """
         fingerprints = {study: self._spool.fingerprint(study) for study in due}
         with self._lock:
             begun = {study: self._last.get(study) for study in due}
         run = self._spool.root / "run"
         command = [sys.executable, "-m", "dvhkit", "audit", *(str(self._spool.folder(study)) for study in due)]
         words = ["--out", str(run), "--keep-others", "--replace", *self._protocol_options(due)]
-        code = self._wait([*command, *words], stop)
+        began_s = time.monotonic()
+        without_pages = more or began_s < self._pages_due_s
+        code = self._wait([*command, *words, *(("--shard", "1/1") if without_pages else ())], stop)
         if code is None:
             return
+        self._pages_lack = without_pages
+        if not without_pages:
+            self._pages_due_s = time.monotonic() + (time.monotonic() - began_s) / _PAGES_SHARE
         rows = _cases(run)
         for study in due:
             self._spool.mark_audited(study, fingerprints[study])
@@ -123,7 +146,15 @@ class Watch:
             uid = _study_uid(self._spool.folder(study))
             own = {case_id: _exit_of(row) for case_id, row in sorted(rows.items()) if _is_of(case_id, study)}
             for case_id, told in (own or {study: code}).items():
-                self._told({"event": "audited", "study": uid, "case_id": case_id, "exit": told})
+                record = {"event": "audited", "study": uid, "case_id": case_id, "exit": told}
+                apart = self._spool.conflicts(study)
+                self._told({**record, "conflicts": apart} if apart else record)
+
+    def _write_pages(self, stop: threading.Event) -> None:
+        """Write the pages of the run, which lack cases."""
+        self._pages_lack = False
+        if self._wait([sys.executable, "-m", "dvhkit", "index", str(self._spool.root / "run")], stop) is None:
+            self._pages_lack = True
 
     def _protocol_options(self, due: Sequence[str]) -> list[str]:
         """Return the words that say what the studies are held against; numbers alone where nobody said."""
@@ -133,13 +164,15 @@ class Watch:
         rows = _plan_rows(self._plans, set(due))
         if rows is None:
             return ["--protocol", "none"]
-        own.write_text(rows, encoding="utf-8")
+        write_text_whole(own, rows)
         return ["--plans", str(own), "--protocol", "none"]
 
     def _wait(self, command: Sequence[str], stop: threading.Event) -> int | None:
         """Run an audit; None where it was stopped with us, to be done at the next start."""
         # What goes wrong is for whoever watches us; an audit's own folders have hashes for names.
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        with suppress(OSError, AttributeError):
+            os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
         end = time.monotonic() + _AUDIT_MOST_S
         while process.poll() is None:
             if stop.wait(_TICK_S):
@@ -151,6 +184,15 @@ class Watch:
                 process.wait()
                 return _EXIT_KILLED
         return process.returncode if process.returncode >= 0 else _EXIT_KILLED
+
+
+def _new_pool() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_yield_to_others)
+
+
+def _yield_to_others() -> None:
+    with suppress(OSError, AttributeError):
+        os.nice(_NICE)
 
 
 def _study_uid(folder: Path) -> str:

@@ -16,6 +16,7 @@ from site_pages.text import cell, table
 def pages() -> dict[str, str]:
     """Return path and Markdown of a page for each top-level command, and of their index."""
     root: Any = typer.main.get_command(app)
+    root.load_all()
     made = {f"commands/{name}.md": _page(f"dvhkit {name}", command) for name, command in root.commands.items()}
     rows = []
     for name, command in root.commands.items():

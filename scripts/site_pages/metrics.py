@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
 from dvhkit.metrics import expression, registry
 from dvhkit.metrics.registry import Dimension, IndexSpec, MetricSpec
 from dvhkit.units import Unit
@@ -39,6 +43,12 @@ def pages() -> dict[str, str]:
         "program's own table.\n\n" + table(("metric", "answer in", "what it is"), rows)
     )
     return made
+
+
+def formulas() -> dict[str, tuple[str, str]]:
+    """Return formula and edge rules of each metric, from docs/formulas.yml."""
+    rows = YAML(typ="safe").load(Path(__file__).parents[2] / "docs" / "formulas.yml")
+    return {name: (row["formula"], row["edges"]) for name, row in rows.items()}
 
 
 def _first(function: object) -> str:
@@ -81,4 +91,7 @@ def _index(row: IndexSpec) -> str:
 
 
 def _page(name: str, facts: list[tuple[str, str]], function: object, grid: str) -> str:
-    return f"# {name}\n\n{docstring(function)}\n\n{table(('property', 'value'), facts)}\n{_LIMITS.format(grid=grid)}"
+    formula, edges = formulas()[name]
+    words = f"## Formula\n\n    {formula}\n\n{cell(edges)} [What the letters stand for](../metrics.md#formulas).\n"
+    head = f"# {name}\n\n{docstring(function)}\n\n{words}\n"
+    return f"{head}{table(('property', 'value'), facts)}\n{_LIMITS.format(grid=grid)}"

@@ -34,6 +34,16 @@ def run(*words: object) -> tuple[int, str]:
     return done.exit_code, done.stdout
 
 
+@pytest.mark.parametrize("where", ["three_plans_written", "one"])
+def test_dvh_without_bands_gives_the_same_values_and_no_band(three_plans_written, where):
+    plans = three_plans_written if where != "one" else three_plans_written / "case-1"
+    words = ["dvh", plans, "--metric", "D95%", "--metric", "Max", "--metric", "Volume", "--jobs", "1", "--json", "-"]
+    with_bands, bare = (json.loads(run(*words, *more)[1])["rows"] for more in ((), ("--no-band",)))
+    assert [row["value"] for row in bare] == [row["value"] for row in with_bands]
+    assert {(row["low"], row["high"]) for row in bare} == {(None, None)}
+    assert all(row["low"] <= row["value"] <= row["high"] for row in with_bands)
+
+
 def test_dvh_of_an_archive_has_each_plans_own_rows_and_tells_the_broken_one(four_plans, tmp_path):
     words = ["--roi", "PTV", "--metric", "D95%", "--metric", "Volume", "--jobs", "1", "--json", "-"]
     tables = ["--csv", tmp_path / "t.csv", "--parquet", tmp_path / "t.parquet", "--curves", tmp_path / "c.csv"]

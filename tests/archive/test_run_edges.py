@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from small_plans import Audit, write_plan
 from typer.testing import CliRunner
 
 from dvhkit.archive.run import RunOptions
+from dvhkit.archive.run_files import write_run_files
 from dvhkit.archive.storage.store import Store, open_store
 from dvhkit.archive.storage.tables import TABLES
 from dvhkit.cli.app import app
@@ -75,3 +77,23 @@ def test_a_mount_point_without_its_share_loses_nothing(three_plans, tmp_path, au
     with pytest.raises(InputError, match="no files"):
         audit(three_plans, tmp_path / "run")
     assert len(open_store(tmp_path / "run").cases()) == kept
+
+
+def test_a_case_finished_by_an_older_version_and_one_without_its_summary_are_in_every_file(three_plans, audited):
+    store = Store(audited)
+    write_run_files(store, 3)
+    expected = (audited / "summary.csv").read_bytes()
+    assert expected.count(b"\n") == 1 + 3 * 3
+    table = store.read("records").to_pylist()
+    folded = [{"case": row, "document": {}, "structures": [], "run": {}} for row in store.read("cases").to_pylist()]
+    for finished, record in zip(folded, table, strict=True):
+        # As one line, and without the lines of the summary: what was written before both were kept apart.
+        finished["document"] = json.loads(record["document"])
+        path = store.pending_path(finished["case"]["case_id"])
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"{json.dumps(finished['case']['case_id'])}\n{json.dumps(finished)}", encoding="utf-8")
+    for again in range(2):  # as they lie, and folded
+        assert {case: row["status"] for case, row in store.cases().items()} == dict.fromkeys(store.cases(), "audited")
+        write_run_files(store, len(folded))
+        assert (audited / "summary.csv").read_bytes() == expected, again
+        store.fold()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import dvhkit
 from dvhkit.findings import Finding, Level
-from dvhkit.jobs.batch import with_user_prescription
+from dvhkit.jobs.prescription import with_user_prescription
 
 ASKED = ("no-prescription", "no-fractions", "no-image")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dvhkit.cli.many_plans.plans import plan_parts
+from dvhkit.cli.plans import plan_parts
 from dvhkit.errors import InputError
 
 

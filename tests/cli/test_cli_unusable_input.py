@@ -124,7 +124,7 @@ def test_a_fault_in_one_case_of_an_audit_ends_with_3(dvhkit, demo_copy, tmp_path
     def broken(*_args, **_kwargs):
         raise ZeroDivisionError("an invariant broke")
 
-    monkeypatch.setattr(batch, "audit_case", broken)
+    monkeypatch.setattr(batch, "record_of", broken)
     ended = dvhkit("audit", demo_copy, "--protocol", PROTOCOL, "--out", tmp_path / "out")
     assert ended.code == 3
     assert "Traceback" not in ended.err

@@ -4,9 +4,11 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pydicom
 import pytest
 
 from dvhkit.errors import InputError
+from dvhkit.jobs.commission import other_numbers
 from dvhkit.jobs.commission import run as commissioning
 from dvhkit.jobs.commission.compare import changed_numbers, read_record
 from dvhkit.jobs.commission.diagnosis import diagnose
@@ -91,6 +93,51 @@ def test_structures_that_changed_places_are_named(true_answers):
 
     said = diagnose([swapped(a) for a in true_answers], commissioning._gradients())
     assert any("values of Sphere are those of Cone" in text for text in said)
+
+
+def test_structures_of_one_volume_are_told_apart_by_their_doses(true_answers):
+    of_one = [a for a in true_answers if (a.phantom, a.engine) == ("linear-ap-2mm", "solid")]
+    values = {(a.truth.roi, a.truth.metric): a.value for a in of_one}
+    other = {"Cone": "Cone_AP", "Cone_AP": "Cone"}  # the same cone, upright and lying
+    wrong = [
+        replace(a, value=values[other.get(a.truth.roi, a.truth.roi), a.truth.metric])
+        for a in of_one
+        if (other.get(a.truth.roi, a.truth.roi), a.truth.metric) in values
+    ]
+    said = diagnose(wrong, commissioning._gradients())
+    assert sorted(said) == [
+        "Structures swapped (ROI order): the values of Cone are those of Cone_AP (linear-ap-2mm).",
+        "Structures swapped (ROI order): the values of Cone_AP are those of Cone (linear-ap-2mm).",
+    ]
+
+
+def test_phantoms_are_read_with_their_contours_in_another_order_than_their_structures(monkeypatch):
+    from dvhkit.jobs.commission import measured
+
+    written = []
+    monkeypatch.setattr(measured, "through_dicom", written.append)
+    monkeypatch.setattr(measured, "_answers", lambda *_: [])
+    measured.measure("margin-2mm", [("prism", "stack")])
+    assert written[0].contours_reversed
+
+
+def test_contours_in_another_order_stay_with_their_number(tmp_path):
+    from dvhkit.phantoms.dicom.dicom_set import write_set
+    from dvhkit.readers.rtstruct import read_structures
+
+    phantom = make_phantom("margin-2mm").phantom
+    paths = write_set(tmp_path, replace(phantom, image=None, doses=(), contours_reversed=True))
+    (path,) = [p for p in paths if pydicom.dcmread(p, stop_before_pixels=True).Modality == "RTSTRUCT"]
+    numbers = [item.ReferencedROINumber for item in pydicom.dcmread(path).ROIContourSequence]
+    assert numbers == [3, 2, 1]
+    for drawn, found in zip(phantom.structures, read_structures(path)[0].structures, strict=True):
+        assert (found.name, len(found.contours)) == (drawn.name, len(drawn.contours))
+
+
+def test_biology_and_agreement_meet_their_closed_forms():
+    tests = [*other_numbers.biology_tests(), *other_numbers.agreement_tests()]
+    assert {t.id for t in tests if not t.passed} == set()
+    assert len(tests) == 7
 
 
 def test_a_missing_value_is_no_pass(true_answers):

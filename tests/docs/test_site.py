@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 import make_site  # noqa: E402
-from site_pages import limits, outside, requirements  # noqa: E402
+from site_pages import limits, metrics, outside, requirements  # noqa: E402
 
 # What somebody types into the search box, the page that answers, and words of the answer there.
 QUESTIONS = [
@@ -105,6 +105,17 @@ def test_every_command_every_metric_and_every_finding_has_its_place(pages):
     named = [row.name for row in (*registry.specs(), *registry.indices())]
     assert [name for name in named if f"({name}.md)" not in pages["metric/index.md"]] == []
     assert [code for code in KINDS if f"`{code}`" not in pages["findings.md"]] == []
+
+
+def test_every_metric_has_its_formula_and_its_edges(pages):
+    from dvhkit.metrics import registry
+
+    named = {row.name for row in (*registry.specs(), *registry.indices())}
+    formulas = metrics.formulas()
+    assert set(formulas) == named
+    for name, (formula, edges) in formulas.items():
+        assert f"    {formula}\n" in pages[f"metric/{name}.md"]
+        assert edges.endswith("."), name
 
 
 def test_every_requirement_is_shown_by_a_test():

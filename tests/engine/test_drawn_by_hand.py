@@ -16,8 +16,9 @@ from dvhkit.engine.contours.planes import stack_planes
 from dvhkit.engine.dvh import compute_dvh
 from dvhkit.engine.rasterise import volume_on_grid
 from dvhkit.findings import Level
+from dvhkit.model.drawn_slices import with_slices_of_set
 from dvhkit.model.grid import Grid
-from dvhkit.model.slices import slices_of_image, with_slices_of_set
+from dvhkit.model.slices import slices_of_image
 from dvhkit.model.structure import Contour, Structure
 
 # One mesh of cells is not another: the same solid alone and beside another one differs by this share.
@@ -259,3 +260,12 @@ def test_a_set_of_one_says_nothing_and_other_frames_do_not_count():
     dots = drawn([ring(0, 0, 4, z) for z in (0, 6, 12)])
     elsewhere = replace(drawn([ring(0, 0, 50, z) for z in np.arange(0.0, 30, 3)]), frame_of_reference_uid="1.2")
     assert all(s.slices is None for s in with_slices_of_set([dots, elsewhere]))
+
+
+@pytest.mark.parametrize("planes", [(0, 4, 8, 12, 16), (0, 2, 4, 8, 12, 16)])
+def test_slices_at_unlike_distances_keep_the_volume_that_they_bound(planes):
+    # A cylinder: whatever slices are drawn in between, its two ends stay; half of the last distance lies beyond either.
+    rings = [ring(3.0, -2.0, 10.0, z, n=180) for z in planes]
+    area_mm2 = 0.5 * 180 * 100.0 * np.sin(2 * np.pi / 180)
+    volume_cc = compute_dvh(drawn(rings), None, slice_spacing_mm=2.0).volume_cc
+    assert area_mm2 * 16 / 1000 * (1 - MESH) <= volume_cc <= area_mm2 * 20 / 1000 * (1 + MESH)

@@ -46,27 +46,11 @@ LEAST_DOSE = {1: 20.00, 3: 30.00, 4: 32.92, 5: 35.21, 6: 37.08, 8: 40.00, 10: 42
 
 @pytest.mark.parametrize(("n", "dose"), LEAST_DOSE.items())
 def test_least_dose_for_a_bed(n, dose):
-    assert biology.dose_for_bed_gy(60, n, 10) == pytest.approx(dose, abs=0.005)
-
-
-@given(st.floats(1, 100), st.integers(1, 40), st.floats(0.5, 20))
-def test_dose_for_bed_is_the_inverse_of_bed(dose, n, alpha_beta):
-    bed = biology.bed_gy(dose, n, alpha_beta)
-    assert biology.dose_for_bed_gy(bed, n, alpha_beta) == pytest.approx(dose)
-    assert biology.isoeffective_dose_gy(dose, n, 2.0, alpha_beta) == pytest.approx(biology.eqd2_gy(dose, n, alpha_beta))
+    assert biology.bed_gy(dose - 0.005, n, 10) <= 60 <= biology.bed_gy(dose + 0.005, n, 10)
 
 
 def test_two_gray_fractions_are_their_own_eqd2():
     assert biology.eqd2_gy(60, 30, 3) == pytest.approx(60)
-
-
-def test_linear_quadratic_linear_is_smooth_and_below():
-    below, above = (biology.bed_lql_gy(d, 1, 3, 6.0) for d in (6 - 1e-6, 6 + 1e-6))
-    assert above - below == pytest.approx(2e-6 * (1 + 2 * 6 / 3), rel=1e-3)  # the tangent's slope
-    assert biology.bed_lql_gy(54, 3, 10) == pytest.approx(151.2)  # 18 Gy is below 2 alpha/beta = 20 Gy
-    # 24 Gy, alpha/beta 3, transition 6: 6 (1 + 2) + 5 (24 - 6) = 108, against 216 of the quadratic.
-    assert biology.bed_lql_gy(24, 1, 3) == pytest.approx(108)
-    assert biology.bed_gy(24, 1, 3) == pytest.approx(216)
 
 
 @pytest.mark.parametrize(("n", "alpha_beta"), [(0, 10), (2.5, 10), (True, 10), (5, 0), (5, -3), (5, math.inf)])
@@ -129,7 +113,7 @@ def test_lyman_model_is_a_normal_distribution(geud):
 
 def test_outcome_models_pass_one_half_with_their_slope():
     """At D50 each is 1/2, and D50 dP/dD is gamma50."""
-    m = biology.m_from_gamma50(2.0)
+    m = 1 / (2.0 * math.sqrt(2 * math.pi))  # as steep as gamma50 = 2 says
     models = (
         lambda d: biology.ntcp_lkb(d, td50_gy=50, m=m),
         lambda d: biology.probability_logistic(d, d50_gy=50, gamma50=2.0),

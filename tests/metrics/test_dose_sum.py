@@ -12,7 +12,7 @@ import dvhkit
 from dvhkit.cli.app import app
 from dvhkit.engine.dose_sum import on_one_grid
 from dvhkit.errors import GeometryError, InputError, LinkError
-from dvhkit.metrics.radiobiology.courses import Course, eqd2_sum, physical_sum
+from dvhkit.jobs.sums.courses import Course, eqd2_sum, physical_sum
 from dvhkit.model.dose import Dose, DoseType
 from dvhkit.model.grid import Grid
 

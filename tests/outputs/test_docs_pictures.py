@@ -3,11 +3,10 @@
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from dvhkit.outputs.pictures.margin_picture import margin_map_png, margin_map_svg
-from dvhkit.results.surface_map import SurfaceMap
+from dvhkit.results.audit import MarginMap
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,20 +21,18 @@ def test_the_picture_of_the_report_is_made_from_todays_report():
 
 
 def surface_map(margin_mm):
-    margin = np.array(margin_mm, float)
-    columns = margin.shape[1]
-    return SurfaceMap(
-        azimuth_deg=(np.arange(columns) + 0.5) * 360 / columns,
-        height_mm=np.arange(len(margin)) * 3.0,
-        margin_mm=margin,
-        lacking_mm=np.zeros_like(margin),
+    return MarginMap(
+        height_mm=tuple(3.0 * n for n in range(len(margin_mm))),
+        margin_mm=tuple(map(tuple, margin_mm)),
+        lacking_mm=tuple((0.0,) * len(row) for row in margin_mm),
+        caption="",
         title="CTV to PTV",
         limit="5 mm",
     )
 
 
 def test_cells_without_a_surface_are_hatched_and_the_key_says_so():
-    whole, holed = surface_map([[3, 4], [5, 6]]), surface_map([[3, np.nan], [5, 6]])
+    whole, holed = surface_map([[3, 4], [5, 6]]), surface_map([[3, None], [5, 6]])
     assert "hatch" not in margin_map_svg(whole)
     svg = margin_map_svg(holed)
     assert 'fill="url(#hatch-2-2)"' in svg

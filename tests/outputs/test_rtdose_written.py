@@ -1,3 +1,5 @@
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -42,3 +44,27 @@ def test_written_dose_is_sound_dicom_in_the_same_study(tmp_path, numbers):
     tool = Path(sys.executable).with_name("dciodvfy")
     said = subprocess.run([tool, out], capture_output=True, text=True, check=False).stderr
     assert not [line for line in said.splitlines() if line.startswith("Error")], said
+
+
+READ_BY_DICOMPYLER = """
+import json, sys
+from dicompylercore import dicomparser
+curves = dicomparser.DicomParser(sys.argv[1]).GetDVHs()
+print(json.dumps({str(n): [list(map(float, c.bins)), list(map(float, c.counts))] for n, c in curves.items()}))
+"""
+
+
+@pytest.mark.slow
+def test_dicompyler_core_reads_the_same_curves(tmp_path, numbers):
+    peer = Path(os.environ.get("DVHKIT_PEERS_PYTHON", Path(__file__).parents[2] / ".venv-peers" / "bin" / "python"))
+    if not peer.exists():
+        pytest.skip("dicompyler-core needs an environment of its own (`make bench` makes it), for it wants pydicom 2")
+    out = tmp_path / "dose.dcm"
+    write_case_dose(numbers, [numbers.region("PTV"), numbers.region("GTV")], out)
+    done = subprocess.run([peer, "-c", READ_BY_DICOMPYLER, out], capture_output=True, text=True, check=True)
+    curves = json.loads(done.stdout.splitlines()[-1])
+    assert len(curves) == 2
+    for number, (bins, counts) in curves.items():
+        dvh = numbers.dvh(numbers.region(f"#{number}"))
+        ours = [dvh.volume_at_least_cc(dose) if dose > 0 else dvh.volume_cc for dose in bins[: len(counts)]]
+        np.testing.assert_allclose(counts, ours, atol=1e-6 * dvh.volume_cc)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from made_up_records import HOSTILE_NAMES
 
-from dvhkit.outputs.run_index.page import index_html
+from dvhkit.outputs.runs.index_page import index_html
 from dvhkit.results.run_index import IndexedCase, IndexedFinding, IndexedRule
 
 

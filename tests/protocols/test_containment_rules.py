@@ -43,7 +43,14 @@ class Numbers(CaseNumbers):
         structures = SimpleNamespace(structures=drawn)
         super().__init__(
             SimpleNamespace(
-                image=None, structures=structures, prescriptions=(), fractions=None, dose=None, summed=None, findings=()
+                image=None,
+                slice_spacing_mm=None,
+                structures=structures,
+                prescriptions=(),
+                fractions=None,
+                dose=None,
+                summed=None,
+                findings=(),
             )
         )
 

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dvhkit.errors import ProtocolError
+from dvhkit.protocols.checks.dose import DoseCheck
 from dvhkit.protocols.converters.convert import read_any, written_as
 from dvhkit.protocols.converters.own_yaml import protocol_data, protocol_yaml
 from dvhkit.protocols.files.load import load_protocol, protocol_of
-from dvhkit.protocols.files.rules import DoseCheck
 from dvhkit.units import number_text
 from dvhkit.yaml_text import YamlDocument
 

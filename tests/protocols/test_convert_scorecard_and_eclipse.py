@@ -7,14 +7,16 @@ import pytest
 from typer.testing import CliRunner
 
 from dvhkit.cli.rules.protocol import protocol_app
-from dvhkit.errors import ProtocolError
+from dvhkit.errors import InputError, ProtocolError
+from dvhkit.protocols.checks.dose import DoseCheck
 from dvhkit.protocols.converters.convert import read_any, written_as
+from dvhkit.protocols.converters.eclipse_codes import ANSWERS
 from dvhkit.protocols.converters.eclipse_xml import eclipse_xml, read_eclipse
 from dvhkit.protocols.converters.planscorecard_json import planscorecard_json, read_planscorecard
 from dvhkit.protocols.converters.structure_text import can_be_spelled, derived_from, derived_text
 from dvhkit.protocols.files.load import list_protocols, load_protocol
-from dvhkit.protocols.files.rules import DoseCheck
-from dvhkit.protocols.naming.regions import Name, OfType, Operation, parse_region
+from dvhkit.protocols.naming.regions import parse_region
+from dvhkit.targets.regions.expression import Name, with_leaves
 
 SHIPPED = [info.id for info in list_protocols()]
 CARD_KINDS = {
@@ -113,12 +115,9 @@ def test_a_scorecard_holds_scores_titles_derived_structures_and_fractions(tmp_pa
 
 def _by_name(expression):
     """The expression with every bare type word as the name that the form makes of it."""
-    match expression:
-        case OfType(rt_roi_type=word):
-            return Name(word)
-        case Operation(operator=operator, left=left, right=right):
-            return Operation(operator, _by_name(left), _by_name(right))
-    return expression
+    if expression is None:
+        return None
+    return with_leaves(expression, lambda leaf: Name(leaf.name, quoted=leaf.is_type))
 
 
 def card(**item):
@@ -288,6 +287,9 @@ XML = """<?xml version="1.0"?>
 </Protocol>"""
 
 
+AS_WRITTEN = "modifiers=ge-le,types=min-max,levels=mm3,volumes=mm3"
+
+
 def measure(roi, code, modifier, value, level, *, absolute, variation=None, priority=1):
     nil = ' xsi:nil="true"'
     return (
@@ -302,10 +304,10 @@ def measure(roi, code, modifier, value, level, *, absolute, variation=None, prio
 
 @pytest.fixture
 def read_xml(tmp_path):
-    def read(*items, text=XML):
+    def read(*items, text=XML, codes=""):
         path = tmp_path / "p.xml"
         path.write_text(text.format(items="".join(items)), encoding="utf-8")
-        return read_any(path)
+        return read_any(path, eclipse_codes=codes)
 
     return read
 
@@ -326,7 +328,8 @@ def read_xml(tmp_path):
     ],
 )
 def test_measure_items_are_read_with_volumes_in_mm3(read_xml, item, metric, goal, variation):
-    protocol, _ = read_xml(item)
+    protocol, findings = read_xml(item, codes=AS_WRITTEN)
+    assert findings == ()
     (rule,) = protocol.rules
     assert (rule.check.metric.canonical, str(rule.goal)) == (metric, goal)
     assert (str(rule.variation) if rule.variation else None) == variation
@@ -348,7 +351,7 @@ def test_measure_items_are_read_with_volumes_in_mm3(read_xml, item, metric, goal
     ],
 )
 def test_what_cannot_be_read_of_a_clinical_protocol_is_listed_and_left_out(read_xml, item, why):
-    protocol, findings = read_xml(measure("B", 8, 4, 13, None, absolute=True), item)
+    protocol, findings = read_xml(measure("B", 8, 4, 13, None, absolute=True), item, codes=AS_WRITTEN)
     assert len(protocol.rules) == 1
     (serious,) = [f for f in findings if f.level.value == "serious"]
     assert serious.where == "phase 1, measure item 2"
@@ -398,17 +401,70 @@ def test_prescription_items_are_rules_on_their_targets(read_xml, item, metric, g
     ],
 )
 def test_prescription_items_that_are_no_rule_are_listed_and_left_out(read_xml, item, why):
-    protocol, findings = read_xml(measure("B", 8, 4, 13, None, absolute=True), item)
+    protocol, findings = read_xml(measure("B", 8, 4, 13, None, absolute=True), item, codes=AS_WRITTEN)
     assert len(protocol.rules) == 1
     (serious,) = findings
     assert (serious.where, serious.level.value) == ("phase 1, prescription item 1", "serious")
     assert why in serious.message
 
 
-def test_a_query_that_looks_like_cc_in_place_of_mm3_is_pointed_out(read_xml):
-    protocol, findings = read_xml(measure("A", 5, 4, 15, 0.03, absolute=True))
-    assert protocol.rules[0].check.metric.canonical == "D0.00003cc[Gy]"
-    assert any("is it cc?" in f.message for f in findings)
+def test_a_level_below_a_cubic_millimetre_is_in_cc(read_xml):
+    protocol, findings = read_xml(measure("A", 5, 1, 15, 0.03, absolute=True), measure("B", 5, 1, 15, 5, absolute=True))
+    assert [rule.check.metric.canonical for rule in protocol.rules] == ["D0.03cc[Gy]", "D5cc[Gy]"]
+    assert (findings, {rule.status for rule in protocol.rules} & {"X"}) == ((), set())
+
+
+@pytest.mark.parametrize(
+    ("items", "goals"),
+    [
+        # The acceptable variation lies beyond the limit.
+        ([(8, 4, 13, 15), (8, 3, 40, 38)], ["Mean[Gy] <= 13 Gy", "Mean[Gy] >= 40 Gy"]),
+        ([(8, 3, 13, 15), (8, 4, 40, None)], ["Mean[Gy] <= 13 Gy", "Mean[Gy] >= 40 Gy"]),
+        # Maxima are limited above: by a modifier that all read alike, and on from there.
+        ([(6, 1, 54, None), (7, 0, 40, None)], ["Max[Gy] < 54 Gy", "Min[Gy] > 40 Gy"]),
+        ([(7, 1, 54, None), (7, 4, 50, None)], ["Max[Gy] < 54 Gy", "Max[Gy] <= 50 Gy"]),
+        (
+            [(6, 1, 54, None), (6, 3, 50, None), (8, 4, 20, None)],
+            ["Max[Gy] < 54 Gy", "Max[Gy] <= 50 Gy", "Mean[Gy] >= 20 Gy"],
+        ),
+    ],
+)
+def test_codes_that_readers_read_in_two_ways_are_settled_by_the_file(read_xml, items, goals):
+    listed = [measure("A", kind, mod, value, None, absolute=True, variation=v) for kind, mod, value, v in items]
+    protocol, findings = read_xml(*listed)
+    assert [f"{rule.check.metric.canonical} {rule.goal}" for rule in protocol.rules] == goals
+    assert findings == ()
+
+
+@pytest.mark.parametrize(
+    ("item", "question"),
+    [
+        (measure("A", 8, 3, 13, None, absolute=True), "modifiers"),
+        (measure("A", 6, 2, 13, None, absolute=True), "types"),
+        (measure("A", 5, 1, 15, 35, absolute=True), "levels"),
+        (measure("A", 3, 1, 700, 15, absolute=True), "volumes"),
+        # Two that contradict each other decide nothing.
+        (
+            measure("A", 8, 3, 13, None, absolute=True, variation=15)
+            + measure("B", 8, 3, 13, None, absolute=True, variation=11),
+            "modifiers",
+        ),
+    ],
+)
+def test_what_nothing_decides_is_asked_and_judges_nothing(read_xml, item, question):
+    protocol, (asked,) = read_xml(item)
+    assert {rule.status for rule in protocol.rules} == {"X"}
+    assert (asked.level.value, asked.code) == ("serious", "codes-undecided")
+    assert f"--eclipse-codes {question}=" in asked.message
+    for answer in ANSWERS[question]:
+        protocol, findings = read_xml(item, codes=f"{question}={answer}")
+        assert findings == ()
+        assert "X" not in {rule.status for rule in protocol.rules}
+
+
+def test_an_answer_that_there_is_not_is_refused(read_xml):
+    with pytest.raises(InputError, match="no answer about codes"):
+        read_xml(measure("A", 8, 3, 13, None, absolute=True), codes="modifiers=both")
 
 
 @pytest.mark.parametrize(

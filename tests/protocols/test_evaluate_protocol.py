@@ -11,8 +11,8 @@ from dvhkit.protocols.checks.limits import Limit, parse_limit
 from dvhkit.protocols.evaluate import CaseFacts, ImageFacts, StructureFact, evaluate_protocol
 from dvhkit.protocols.files.context import load_context, unknown_keys
 from dvhkit.protocols.files.load import load_protocol
-from dvhkit.protocols.naming.regions import RoiRef
 from dvhkit.results.audit import Verdict
+from dvhkit.targets.regions.expression import RoiRef
 from dvhkit.units import Unit
 
 LIVER_TRIAL = "oligoprogressive-liver-2025"

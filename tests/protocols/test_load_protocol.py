@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dvhkit.errors import ProtocolError
+from dvhkit.protocols.checks.dose import DoseCheck
+from dvhkit.protocols.checks.margin import MarginCheck
+from dvhkit.protocols.checks.properties import PropertyCheck
 from dvhkit.protocols.files.load import list_protocols, load_protocol, shipped_paths
-from dvhkit.protocols.files.rules import DoseCheck, MarginCheck, PropertyCheck
 from dvhkit.units import Unit
 
 HEAD = 'id: mine\nversion: "1"\ntitle: Mine\n'

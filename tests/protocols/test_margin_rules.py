@@ -4,8 +4,9 @@ import pytest
 
 from dvhkit.errors import Reason
 from dvhkit.protocols.checks.limits import parse_limit
-from dvhkit.protocols.checks.margins import expected_margin
+from dvhkit.protocols.checks.margin import expected_margin
 from dvhkit.protocols.evaluate import MarginFact, StructureFact, evaluate_protocol
+from dvhkit.protocols.facts import PairFact
 from dvhkit.protocols.files.load import load_protocol
 from dvhkit.results.audit import Verdict
 from dvhkit.units import Unit
@@ -31,6 +32,17 @@ class Drawn:
 
     def fractions(self):
         return None
+
+    def pairs(self, inners, outers):
+        """By name alone; several without one of their name are rivals."""
+        if len(inners) == len(outers) == 1:
+            return (PairFact(inner=inners[0], outer=outers[0], how="the only two"),)
+        made = []
+        for inner in inners:
+            same = [o for o in outers if o.name[3:] == inner.name[3:]]
+            rest = tuple(o.name for o in outers[1:])
+            made.append(PairFact(inner=inner, outer=(same or outers)[0], how="", rivals=() if same else rest))
+        return tuple(made)
 
     def margin(self, inner, outer, expect):
         self.asked.append((inner.name, outer.name, expect))
@@ -80,7 +92,6 @@ def test_targets_of_one_name_belong_together(judge):
 @pytest.mark.parametrize(
     ("names", "reason"),
     [
-        (("CTV_1", "CTV_2", "PTV"), Reason.AMBIGUOUS_STRUCTURE),
         (("CTV", "PTV_1", "PTV_2"), Reason.AMBIGUOUS_STRUCTURE),
         (("PTV",), Reason.NO_STRUCTURE),
         (("CTV",), Reason.NO_STRUCTURE),

@@ -4,10 +4,12 @@ import pytest
 
 from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.protocols.facts import StructureFact
-from dvhkit.protocols.files.rules import Protocol, StructureSelector
+from dvhkit.protocols.files.rules import Protocol
 from dvhkit.protocols.naming.names import match_name, structures_of_type, suggestions
-from dvhkit.protocols.naming.regions import Combination, Name, OfType, Operation, RoiRef, is_expression, parse_region
+from dvhkit.protocols.naming.regions import Made, parse_region
 from dvhkit.protocols.naming.select import select
+from dvhkit.protocols.naming.selector import StructureSelector
+from dvhkit.targets.regions.expression import Name, Operation, RoiRef, is_expression
 
 
 def facts(*names, types=()):
@@ -77,15 +79,15 @@ REGIONS = [
     ("Liver", Name("Liver")),
     ("Liver-GTV", Name("Liver-GTV")),
     ("Kidney Left", Name("Kidney Left")),
-    ("GTV", OfType("GTV")),
-    ('"GTV"', Name("GTV")),
-    ("Liver - GTV", Operation("difference", Name("Liver"), OfType("GTV"))),
-    ("Lung_L | Lung R", Operation("union", Name("Lung_L"), Name("Lung R"))),
-    ("Lung_L|Lung_R", Operation("union", Name("Lung_L"), Name("Lung_R"))),
-    ("A & B", Operation("intersection", Name("A"), Name("B"))),
-    ("A - B - C", Operation("difference", Operation("difference", Name("A"), Name("B")), Name("C"))),
-    ("A - (B | C)", Operation("difference", Name("A"), Operation("union", Name("B"), Name("C")))),
-    ('"Kidney (left)" - B', Operation("difference", Name("Kidney (left)"), Name("B"))),
+    ("GTV", Name("GTV")),
+    ('"GTV"', Name("GTV", quoted=True)),
+    ("Liver - GTV", Operation("-", Name("Liver"), Name("GTV"))),
+    ("Lung_L | Lung R", Operation("|", Name("Lung_L"), Name("Lung R"))),
+    ("Lung_L|Lung_R", Operation("|", Name("Lung_L"), Name("Lung_R"))),
+    ("A & B", Operation("&", Name("A"), Name("B"))),
+    ("A - B - C", Operation("-", Operation("-", Name("A"), Name("B")), Name("C"))),
+    ("A - (B | C)", Operation("-", Name("A"), Operation("|", Name("B"), Name("C")))),
+    ('"Kidney (left)" - B', Operation("-", Name("Kidney (left)"), Name("B"))),
 ]
 
 
@@ -113,8 +115,8 @@ def test_a_drawn_structure_is_preferred_to_a_derived_one():
 def test_normal_liver_is_the_liver_less_every_gtv():
     structures = facts("Leber", "GTV1", "GTV2", "PTV", types=("ORGAN", "GTV", "GTV", "PTV"))
     (target,) = select(NORMAL_LIVER, PROTOCOL, structures)
-    gtvs = Combination(operator="union", parts=(RoiRef(2, "GTV1"), RoiRef(3, "GTV2")), text="GTV1 | GTV2")
-    assert target.region == Combination(operator="difference", parts=(RoiRef(1, "Leber"), gtvs), text="Liver - GTV")
+    gtvs = Operation("|", RoiRef(2, "GTV1"), RoiRef(3, "GTV2"))
+    assert target.region == Made(Operation("-", RoiRef(1, "Leber"), gtvs), "Liver - GTV")
     assert "Liver-GTV" in target.note
 
 
@@ -157,7 +159,7 @@ def test_empty_gtvs_take_nothing_away_and_empty_ones_only_leave_no_region():
     empty = StructureFact(name="GTV_old", number=2, rt_roi_type="GTV", is_empty=True)
     drawn = StructureFact(name="GTV", number=3, rt_roi_type="GTV")
     (target,) = select(NORMAL_LIVER, PROTOCOL, (liver, empty, drawn))
-    assert target.region.parts == (RoiRef(1, "Liver"), RoiRef(3, "GTV"))
+    assert target.region.tree == Operation("-", RoiRef(1, "Liver"), RoiRef(3, "GTV"))
     assert reason(NORMAL_LIVER, (liver, empty))[0] is Reason.EMPTY_STRUCTURE
 
 
@@ -168,7 +170,7 @@ def test_an_empty_drawn_structure_gives_way_to_the_derived_one():
         StructureFact(name="GTV", number=3, rt_roi_type="GTV"),
     )
     (target,) = select(NORMAL_LIVER, PROTOCOL, structures)
-    assert isinstance(target.region, Combination)
+    assert isinstance(target.region, Made)
 
 
 def test_a_short_name_is_suggested_only_where_it_is_part_of_the_other():

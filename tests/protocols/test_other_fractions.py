@@ -10,9 +10,10 @@ import dvhkit
 from dvhkit.cli.app import app
 from dvhkit.errors import InputError, ProtocolError, Reason
 from dvhkit.jobs.audit import audit_case
+from dvhkit.jobs.sums.cases import course_of, sum_cases
 from dvhkit.metrics.evaluate import evaluate_metric
 from dvhkit.metrics.expression import parse_metric
-from dvhkit.metrics.summed import course_of, metric_of_sum, sum_cases
+from dvhkit.metrics.summed import metric_of_sum
 from dvhkit.model.case import SummedDose
 from dvhkit.model.dvh import Dvh
 from dvhkit.model.plan import Prescription

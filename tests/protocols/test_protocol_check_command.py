@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from dvhkit.cli.rules.protocol import protocol_app
 from dvhkit.errors import ProtocolError
+from dvhkit.protocols.checks.dose import DoseCheck
 from dvhkit.protocols.files.load import load_protocol
-from dvhkit.protocols.files.rules import DoseCheck
 
 
 @pytest.fixture

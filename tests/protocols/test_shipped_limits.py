@@ -4,11 +4,12 @@ import pytest
 
 from dvhkit.findings import Level
 from dvhkit.model.plan import Prescription
+from dvhkit.protocols.checks.dose import DoseCheck
 from dvhkit.protocols.checks.joint import is_joint
 from dvhkit.protocols.evaluate import evaluate_protocol
 from dvhkit.protocols.facts import StructureFact
 from dvhkit.protocols.files.load import list_protocols, load_protocol
-from dvhkit.protocols.files.rules import DoseCheck, Protocol
+from dvhkit.protocols.files.rules import Protocol
 from dvhkit.protocols.lint.protocol import lint_protocol
 from dvhkit.results.audit import MetricResult, Verdict
 

@@ -67,6 +67,7 @@ def test_missing_optional_tags_change_nothing_that_matters(made):
         del roi.ROIName
     structures, codes = read(made, data)
     assert structures.names == ("#3", "#1", "#7")  # its number tells an ROI without a name from others
+    assert "names-blank" in codes
     assert len(structures[3].closed_contours) == 7
     assert structures.frame_of_reference_uid == made.uids.frame
     assert "roi-types-missing" in codes

@@ -151,3 +151,22 @@ def test_a_damaged_file_is_refused_with_its_line_and_a_reason(tmp_path, text, li
         read(tmp_path, text)
     assert caught.value.where == f"line {line}"
     assert "dvh.txt" in caught.value.path
+
+
+def test_a_table_that_ends_short_of_the_stated_greatest_dose_is_cut_off(tmp_path):
+    rows = "\n".join(f"{n}  {50 * n}  {100 - 0.97 * n:.1f}" for n in range(101))
+    text = ECLIPSE[: ECLIPSE.index("                 0 ")] + rows
+    with pytest.raises(InputError, match=r"ends at 50 Gy.*54 Gy"):
+        read(tmp_path, text)
+
+
+def test_a_table_of_one_structure_takes_its_name_from_the_lines_before(tmp_path):
+    text = "#Region of interest: Cord\n#Dose units: cGy\nDose,Volume\n0,100\n3000,98\n6100,0\n"
+    _, (curve,) = read(tmp_path, text, name="dvh.csv")
+    assert (curve.roi, curve.dose_gy[-1]) == ("Cord", 61.0)
+
+
+def test_uncertainty_scenarios_of_one_structure_are_told_apart_from_the_nominal_curve(tmp_path):
+    table = ECLIPSE[ECLIPSE.index("Relative dose") :]
+    _, (nominal, scenario) = read(tmp_path, f"{ECLIPSE}\nUncertainty plan: U1 (X: 0.3 cm)\n\n{table}")
+    assert (nominal.unusable, "U1" in scenario.unusable) == ("", True)

@@ -1,4 +1,4 @@
-"""The loop with a real archive: stored in Orthanc, moved to us, filed back, fetched over DICOMweb, all equal."""
+"""The loop with a real archive: stored in Orthanc, moved to us, audited, filed back, fetched again, all equal."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
@@ -18,10 +20,10 @@ from typer.testing import CliRunner
 
 from dvhkit.cli.app import app
 from dvhkit.outputs.dicom.encapsulated_pdf import write_encapsulated_pdf
-from dvhkit.services.receiver import Listening, Receiver
+from dvhkit.outputs.records import read_audit
 from dvhkit.services.sender import fetch, send
-from dvhkit.services.spool import Kept, Limits, Spool
 
+PROTOCOL = "oligoprogressive-liver-2025"
 _DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 
 
@@ -31,12 +33,34 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
+@dataclass
+class Listener:
+    """A running `dvhkit listen`."""
+
+    process: subprocess.Popen
+    port: int
+    spool: Path
+
+    def told(self) -> dict:
+        """Return the next line that it prints."""
+        return json.loads(self.process.stdout.readline())
+
+
 @pytest.fixture(scope="module")
-def listener(tmp_path_factory) -> Iterator[tuple[Receiver, Spool, list[Kept]]]:
-    spool, arrived = Spool(tmp_path_factory.mktemp("spool"), Limits(free_bytes=0)), []
-    receiver = Receiver(spool, Listening(port=0), lambda _, kept: arrived.append(kept))
-    yield receiver, spool, arrived
-    receiver.stop()
+def listener(tmp_path_factory) -> Iterator[Listener]:
+    spool = tmp_path_factory.mktemp("spool")
+    words = ["--out", spool, "--port", "0", "--quiet-time", "60", "--min-free-mb", "1", "--protocol", PROTOCOL]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dvhkit", "listen", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    port = int(process.stderr.readline().split(":")[1].split()[0])
+    yield Listener(process, port, spool)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +75,7 @@ def orthanc(tmp_path_factory, listener) -> Iterator[tuple[int, int]]:
         "DicomAet": "ORTHANC", "DicomPort": dicom, "HttpPort": http, "RemoteAccessAllowed": False,
         "DicomCheckCalledAet": False, "DicomAlwaysAllowMove": True, "DicomModalitiesInDatabase": False,
         "DicomModalities": {
-            "dvhkit": ["DVHKIT", "127.0.0.1", listener[0].port], "asker": ["ASKER", "127.0.0.1", free_port()],
+            "dvhkit": ["DVHKIT", "127.0.0.1", listener.port], "asker": ["ASKER", "127.0.0.1", free_port()],
         },
         "DicomWeb": {"Enable": True},
     }  # fmt: skip
@@ -100,14 +124,19 @@ def objects(folder: Path) -> dict[str, pydicom.Dataset]:
 
 def test_a_plan_set_and_all_that_is_written_come_back_equal(orthanc, listener, demo_case_dir, tmp_path):
     dicom, http = orthanc
-    _, spool, arrived = listener
     files = sorted(demo_case_dir.rglob("*.dcm"))
     original = objects(demo_case_dir)
     (study,) = {str(ds.StudyInstanceUID) for ds in original.values()}
     assert send(files, "127.0.0.1", dicom, "ORTHANC").sent == len(files)
     assert move(dicom, study) == len(files)
-    assert len(arrived) == len(files)
-    assert objects(spool.root / "objects") == original
+    told = listener.told()
+    assert (told["event"], told["study"]) == ("audited", study)
+    assert told["exit"] in (0, 1)
+    assert objects(listener.spool / "objects") == original
+    (audited,) = read_audit((listener.spool / "run" / "audit.json").read_text())
+    assert audited.protocol_id == PROTOCOL
+    assert audited.rules
+    assert "Verdicts" in (listener.spool / "run" / "report.html").read_text()
 
     made = tmp_path / "made"
     made.mkdir()

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+from io import BytesIO
 from pathlib import Path
+from random import Random
 
 import pydicom
 import pytest
@@ -17,6 +19,7 @@ from typer.testing import CliRunner
 
 from dvhkit.archive.storage.store import open_store
 from dvhkit.cli.app import app
+from dvhkit.errors import InputError
 from dvhkit.services.sender import send
 from dvhkit.services.spool import Kept, Limits, Spool, key_of
 from dvhkit.services.watch import Watch
@@ -155,3 +158,47 @@ def test_four_senders_at_once_a_kill_and_a_clean_end(tmp_path, protocol):
     assert listener.returncode == 0
     assert {line["study"] for line in lines} == {study_of(plan) for plan in plans}
     assert len(open_store(tmp_path / "spool" / "run").cases()) == 8
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_moments_lose_nothing_that_was_acknowledged(tmp_path):
+    """A sender notes each object that is acknowledged; the listener is killed under it, and started again."""
+    plans = [small_plans.write_plan(tmp_path / "plans" / f"case-{n}", dose_gy=44.0 + n) for n in range(40)]
+    files = [path for plan in plans for path in sorted(plan.iterdir())]
+    words = ["--out", tmp_path / "spool", "--quiet-time", "3600", "--min-free-mb", "1"]
+    random = Random(18)
+    acknowledged: set[Path] = set()
+    for _ in range(20):
+        listener = subprocess.Popen(
+            [sys.executable, "-m", "dvhkit", "listen", *map(str, words), "--port", "0"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        port = int(listener.stderr.readline().split(":")[1].split()[0])
+        killer = threading.Timer(random.uniform(0.02, 0.8), listener.kill)
+        killer.start()
+        _store_until_it_dies([f for f in files if f not in acknowledged] or files, port, acknowledged)
+        killer.join()
+        listener.communicate()
+        _assert_kept(tmp_path / "spool", acknowledged)
+    assert acknowledged
+    assert list((tmp_path / "spool" / "conflicts").iterdir()) == []
+
+
+def _store_until_it_dies(files: list[Path], port: int, acknowledged: set[Path]) -> None:
+    for file in files:
+        try:
+            if send([file], "127.0.0.1", port, "DVHKIT").sent:
+                acknowledged.add(file)
+        except InputError:
+            return
+
+
+def _assert_kept(spool: Path, acknowledged: set[Path]) -> None:
+    kept = {p.stem: p.read_bytes() for p in (spool / "objects").rglob("*.dcm")}
+    for file in acknowledged:
+        sent, stored = file.read_bytes(), kept[key_of(str(pydicom.dcmread(file).SOPInstanceUID))]
+        assert stored[data_set_offset(stored[:4096]) :] == sent[data_set_offset(sent[:4096]) :]
+    for stored in kept.values():  # what was not acknowledged is whole, too, or not there
+        pydicom.dcmread(BytesIO(stored))

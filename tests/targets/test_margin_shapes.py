@@ -19,7 +19,8 @@ from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import Contour, Structure
 from dvhkit.phantoms.sets.phantom_set import axial_grid
 from dvhkit.phantoms.shapes import ring_area_mm2
-from dvhkit.targets.derive.margin import Margins, grow, shrink
+from dvhkit.targets.derive.margin import grow, shrink
+from dvhkit.targets.derive.margin_sizes import Margins
 
 TILTED = rotated((1, 0.3, 0), 35)
 LYING = rotated((0, 1, 0), 90)

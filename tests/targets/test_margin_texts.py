@@ -3,7 +3,7 @@
 import pytest
 
 from dvhkit.errors import InputError
-from dvhkit.targets.derive.margin import Margins, margins_text, parse_margins
+from dvhkit.targets.derive.margin_sizes import Margins, margins_text, parse_margins
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from dvhkit.model.structure import Contour, Structure
 from dvhkit.phantoms.sets.phantom_set import axial_grid
 from dvhkit.phantoms.shapes import ring_area_mm2, structure
 from dvhkit.phantoms.solids import Box, Cylinder, Ellipsoid, sphere
-from dvhkit.targets.derive.margin import Margins, grow, shrink
+from dvhkit.targets.derive.margin import grow, shrink
+from dvhkit.targets.derive.margin_sizes import Margins
 
 SPACING_MM = 2.0
 SIX = Margins(left_mm=5, right_mm=7, posterior_mm=8, anterior_mm=6, superior_mm=9, inferior_mm=10)

@@ -10,9 +10,8 @@ from dvhkit.errors import InputError, UnknownStructureError
 from dvhkit.model.structure import StructureSet
 from dvhkit.phantoms.shapes import structure
 from dvhkit.phantoms.solids import Box, sphere
-from dvhkit.protocols.naming.regions import Name as RuleName
-from dvhkit.protocols.naming.regions import OfType, parse_region
-from dvhkit.targets.derive.margin import Margins, parse_margins
+from dvhkit.protocols.naming.regions import parse_region
+from dvhkit.targets.derive.margin_sizes import Margins, parse_margins
 from dvhkit.targets.regions.expression import Margin, Name, Operation, evaluate, is_expression, parse_expression
 
 PLANES = np.arange(-30, 31) * 2.0 + 1.0
@@ -154,8 +153,8 @@ def test_a_type_word_alone_is_the_structure_of_that_name_and_in_an_expression_al
     assert "type-united" in {f.code for f in made.findings}
     assert volume_cc('Body & "GTV"', both) == pytest.approx(2.0, rel=1e-3)
     # Rules mean the same.
-    assert parse_region("GTV", known=both.names) == RuleName("GTV")
-    assert parse_region("Body & GTV", known=both.names).right == OfType("GTV")
+    assert parse_region("GTV", known=both.names) == Name("GTV", quoted=True)
+    assert parse_region("Body & GTV", known=both.names).right == Name("GTV")
 
 
 def test_a_type_word_that_is_no_structures_type_is_a_name():

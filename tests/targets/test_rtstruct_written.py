@@ -14,8 +14,9 @@ import SimpleITK
 from dvhkit.engine.combine import combine
 from dvhkit.engine.dvh import compute_dvh
 from dvhkit.engine.options import profile
-from dvhkit.errors import InputError, OutputError
+from dvhkit.errors import EngineError, InputError, OutputError
 from dvhkit.model.structure import Structure
+from dvhkit.outputs.dicom.consistent import require_consistent
 from dvhkit.outputs.rtstruct.write import NewRoi, write_rtstruct
 from dvhkit.phantoms.dicom.dicom_set import write_set
 from dvhkit.phantoms.sets.phantom_set import PhantomImage, PhantomSet, axial_grid
@@ -228,3 +229,49 @@ def test_holes_that_common_readers_lose_are_told(case, rois, folder, tmp_path):
         written = write_rtstruct(tmp_path / f"{holes}.dcm", rois, source=folder / "RTSTRUCT.dcm", holes=holes)
         told = [f.where for f in written.findings if f.code == "holes-xor"]
         assert told == (["Shell"] if holes == "xor" else [])
+
+
+def test_contours_refer_to_listed_images_alone_and_items_hold_their_type_2_attributes(case, rois, folder, tmp_path):
+    partial = pydicom.dcmread(folder / "RTSTRUCT.dcm")
+    (frame,) = partial.ReferencedFrameOfReferenceSequence
+    series = frame.RTReferencedStudySequence[0].RTReferencedSeriesSequence[0]
+    series.ContourImageSequence = series.ContourImageSequence[:2]
+    for item in partial.StructureSetROISequence:
+        del item.ROIGenerationAlgorithm
+    del partial.RTROIObservationsSequence[0].ROIInterpreter
+    partial.save_as(tmp_path / "partial.dcm")
+    for image in (case.image, None):
+        out = tmp_path / "made.dcm"
+        write_rtstruct(out, rois, source=tmp_path / "partial.dcm", image=image, keep_existing=True)
+        made = pydicom.dcmread(out)
+        series = made.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0].RTReferencedSeriesSequence[0]
+        listed = {item.ReferencedSOPInstanceUID for item in series.ContourImageSequence}
+        drawn = [c for roi in made.ROIContourSequence for c in roi.ContourSequence]
+        assert {i.ReferencedSOPInstanceUID for c in drawn for i in c.get("ContourImageSequence", [])} <= listed
+        assert all("ROIGenerationAlgorithm" in item for item in made.StructureSetROISequence)
+        assert all("ROIInterpreter" in item for item in made.RTROIObservationsSequence)
+        assert "PositionReferenceIndicator" in made
+        assert "FrameOfReferenceUID" in made
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "words"),
+    [
+        ("GridFrameOffsetVector", [0, 3, 2], "one way"),
+        ("GridFrameOffsetVector", [5, 6, 7], "begin at 0"),
+        ("GridFrameOffsetVector", [0, 1], "2 plane offsets for 3"),
+        ("DoseGridScaling", "-0.1", "DoseGridScaling"),
+        ("PixelSpacing", [1, -1], "PixelSpacing"),
+        ("PixelData", bytes(10), "10 bytes of pixels where 24"),
+        ("ImageOrientationPatient", [1, 0, 0, 0.1, 1, 0], "orthonormal"),
+    ],
+)
+def test_a_dose_that_contradicts_itself_is_not_written(keyword, value, words):
+    made = pydicom.Dataset()
+    made.Modality, made.NumberOfFrames, made.Rows, made.Columns, made.BitsAllocated = "RTDOSE", 3, 2, 2, 16
+    made.GridFrameOffsetVector, made.DoseGridScaling, made.PixelSpacing = [0, 1, 2], "0.01", [1, 2]
+    made.ImageOrientationPatient, made.PixelData = [1, 0, 0, 0, 1, 0], bytes(24)
+    require_consistent(made)
+    setattr(made, keyword, value)
+    with pytest.raises(EngineError, match=words):
+        require_consistent(made)

@@ -7,7 +7,8 @@ import pytest
 from drawn_pairs import ellipsoid_pair, planes, sphere, structure, traced
 
 from dvhkit.readers.case import read_case
-from dvhkit.targets.achieved.containment import containment_chain, kind_of, label_of, pair_targets
+from dvhkit.targets.achieved.containment import containment_chain
+from dvhkit.targets.regions.pairing import kind_of, label_of, pair_targets
 
 
 def target(name, number, radius, centre=(0, 0, 0), kind=""):

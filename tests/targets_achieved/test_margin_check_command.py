@@ -12,10 +12,10 @@ from dvhkit.cli.targets.margin_check import check
 from dvhkit.errors import InputError
 from dvhkit.jobs.audit import audit_case
 from dvhkit.jobs.numbers import CaseNumbers
-from dvhkit.protocols.naming.regions import RoiRef
 from dvhkit.readers.case import read_case
 from dvhkit.results.audit import Verdict
 from dvhkit.targets.achieved.check import achieved_margin
+from dvhkit.targets.regions.expression import RoiRef
 
 
 @pytest.fixture(scope="module")

@@ -98,6 +98,19 @@ def test_a_single_plane_has_the_thickness_that_the_file_states(tmp_path):
     assert grid.plane_spacing_mm == pytest.approx(3.0)
 
 
+@pytest.mark.parametrize("stated", ["7.5", "1.0"])
+def test_frames_lie_where_their_positions_say_whatever_their_thickness(tmp_path, stated):
+    mask = np.zeros(AXIAL.shape_zyx, dtype=bool)
+    mask[4:9, 20:30, 40:60] = True
+    data = seg.seg_object(AXIAL, {1: ("L3", mask)})
+    measures = data.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    measures.SliceThickness = stated
+    measures.pop("SpacingBetweenSlices", None)
+    labels, grid = read_segmentation(seg.save(data, tmp_path / "seg.dcm")).labels({1: 1})
+    assert grid.plane_spacing_mm == pytest.approx(3.0)
+    assert int((labels > 0).sum()) == int(mask.sum())
+
+
 def fault_class(data):
     data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
 

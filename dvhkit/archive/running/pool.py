@@ -10,7 +10,7 @@ import multiprocessing as mp
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection, wait
@@ -18,7 +18,7 @@ from typing import Any
 
 from dvhkit.errors import DvhkitError
 
-# Threads of the libraries that a worker loads: as many workers as cores, so one each.
+# Threads of the libraries that a worker loads.
 _ONE_THREAD = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # A worker of clinical size takes 0.4 GB; what is kept free for it.
 WORKER_BYTES = 1 << 30
@@ -62,6 +62,7 @@ def run_isolated(
     timeout_s: float | None = None,
     setup: Callable[[Any], None] | None = None,
     given: Any = None,  # noqa: ANN401 -- whatever `setup` takes
+    all_threads: bool = False,
 ) -> Iterator[Outcome]:
     """Yield the outcome of each task as it is done, in no set order.
 
@@ -75,13 +76,16 @@ def run_isolated(
         Longest time for one task; the worker is then killed.
     setup, given
         What each worker calls once, before its first task.
+    all_threads
+        Whether a worker may use every core; otherwise it has one thread, as many workers being meant as cores.
 
     Notes
     -----
     Workers are spawned, never forked, and end when the pipe to this process does. A script that calls this needs the
     usual ``if __name__ == "__main__":``.
     """
-    pool = _Pool(work, jobs, timeout_s, setup, given)
+    threads = {} if all_threads else dict.fromkeys(_ONE_THREAD, "1")
+    pool = _Pool(work, jobs, timeout_s, (setup, given), threads)
     try:
         yield from pool.run(iter(tasks))
     finally:
@@ -94,12 +98,13 @@ class _Pool:
         work: Callable[[Any], Any],
         jobs: int,
         timeout_s: float | None,
-        setup: Callable[[Any], None] | None,
-        given: Any,  # noqa: ANN401
+        prepared: tuple[Callable[[Any], None] | None, Any],
+        threads: Mapping[str, str],
     ) -> None:
         self._context = mp.get_context("spawn")
-        self._about = (work, setup, given, memory_limit(jobs))
+        self._about = (work, *prepared, memory_limit(jobs))
         self._jobs = jobs
+        self._threads = threads
         self._timeout_s = timeout_s
         self._workers: list[_Worker] = []
         # A worker that dies before its first task has no case to blame: three in a row, and the fault is ours.
@@ -117,7 +122,7 @@ class _Pool:
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        with _environment(dict.fromkeys(_ONE_THREAD, "1") if self._jobs > 1 else {}):
+        with _environment(self._threads):
             process = self._context.Process(target=_serve, args=(theirs, *self._about), daemon=True)
             process.start()
         theirs.close()
@@ -288,7 +293,7 @@ def automatic_jobs(n_tasks: int) -> int:
 
 
 @contextlib.contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
     """Set variables that a process about to start inherits."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)

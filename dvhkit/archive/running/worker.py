@@ -15,6 +15,7 @@ from dvhkit.archive.storage.store import Store
 from dvhkit.engine.numerics import NUMERICS_VERSION
 from dvhkit.errors import EngineError, OutputError
 from dvhkit.jobs.batch import AuditOptions, CaseOutcome, audit_files, failed_record
+from dvhkit.outputs.csv_text import summary_csv
 from dvhkit.outputs.records import audit_document
 from dvhkit.results.audit import AuditRecord, Verdict
 
@@ -168,6 +169,7 @@ def case_document(
         },
         "document": cases[0],
         "structures": list(structures),
+        "summary": summary_csv([record]).removeprefix(summary_csv([])),
         "run": {
             "finished_utc": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(seconds, 3),

@@ -53,7 +53,7 @@ def key_of(files: CaseFiles, options: AuditOptions, hashes: FileHashes) -> Key:
     RT objects count by content, the image by its geometry alone: its pixels take part in no number.
     """
     files_of = {
-        "contours": [files.rtstruct] if files.rtstruct else [],
+        "contours": list(files.drawn_in),
         "dose": [*files.rtdose, *files.beam_doses],
         "plan": [files.rtplan] if files.rtplan else [],
         "links": list(files.registrations),

@@ -100,8 +100,10 @@ class Store:
     def put(self, document: Document) -> None:
         """Write a finished case, whole or not at all."""
         case_id = document["case"]["case_id"]
-        # The ID alone on the first line: a fold looks at it before it reads the rest.
-        text = f"{json.dumps(case_id)}\n{json.dumps(document, ensure_ascii=False, allow_nan=False)}"
+        # The ID alone on the first line, and the record, by far the largest, on the last: who needs less reads less.
+        head = {key: value for key, value in document.items() if key != "document"}
+        parts = (case_id, head, document["document"])
+        text = "\n".join(json.dumps(part, ensure_ascii=False, allow_nan=False) for part in parts)
         write_bytes_whole(self.pending_path(case_id), text.encode("utf-8", "replace"))
 
     def pending(self) -> list[Path]:
@@ -156,8 +158,18 @@ class Store:
         found = {}
         if self.parts("cases"):
             found = {str(row["case_id"]): row for row in self.read("cases").to_pylist()}
-        found |= {row["case_id"]: row for row in (_document(path)["case"] for path in self.pending())}
+        found |= {row["case_id"]: row for row in (_head(path)["case"] for path in self.pending())}
         return dict(sorted(found.items()))
+
+    def summaries(self) -> Iterator[tuple[str, str | None]]:
+        """Yield each case's lines of ``summary.csv``; None for one of a dvhkit that did not keep them."""
+        new = {_case_id(path): path for path in self.pending()}
+        if self.parts("records"):
+            found = self.read("records", ["case_id", "summary"])
+            for case_id, text in zip(*(column.to_pylist() for column in found.columns), strict=True):
+                if case_id not in new:
+                    yield case_id, text
+        yield from ((case_id, _head(path).get("summary")) for case_id, path in new.items())
 
     def verdicts(self) -> Iterator[tuple[str, str, str]]:
         """Yield case ID, rule ID and verdict of each row of a rule."""
@@ -202,33 +214,34 @@ class Store:
 
     def _fold(self, pending: list[Path], gone: set[str]) -> int:
         new = {_case_id(path): path for path in pending}
-        replaced, kept = self._touched({*new, *gone})
+        replaced, kept = self._touched({*new, *gone})  # which cases stay, and in which part each is now
         names = sorted({*kept, *new})
         added = []
         for start in range(0, len(names), _CASES_PER_PART):
             chunk = names[start : start + _CASES_PER_PART]
             documents = [_document(new[name]) for name in chunk if name in new]
-            old = [name for name in chunk if name not in new]
-            added.append(self._write_part(documents, old, replaced))
+            old = {name: kept[name] for name in chunk if name not in new}
+            added.append(self._write_part(documents, old))
         self._commit(added, [name for name in replaced if name not in added], pending)
         return len(new)
 
-    def _touched(self, changed: set[str]) -> tuple[list[str], list[str]]:
-        """Return the parts that must be written anew, and the cases of theirs that stay.
+    def _touched(self, changed: set[str]) -> tuple[list[str], dict[str, str]]:
+        """Return the parts that must be written anew, and by case of theirs that stays its part.
 
         Small parts go along, so that many short runs do not leave many small files.
         """
         import pyarrow.parquet as pq
 
-        replaced, kept = [], []
+        replaced: list[str] = []
+        kept: dict[str, str] = {}
         for part in self.parts("cases"):
             ids = [str(v) for v in pq.read_table(part, columns=["case_id"]).column("case_id").to_pylist()]
             if len(ids) < _CASES_PER_PART // 2 or not changed.isdisjoint(ids):
                 replaced.append(part.name)
-                kept += [name for name in ids if name not in changed]
+                kept |= {name: part.name for name in ids if name not in changed}
         return replaced, kept
 
-    def _write_part(self, documents: Sequence[Document], old: list[str], replaced: list[str]) -> str:
+    def _write_part(self, documents: Sequence[Document], old: Mapping[str, str]) -> str:
         """Write one part of every table under a name that no reader takes; return the name that it will have."""
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -238,8 +251,8 @@ class Store:
         for table in TABLES:
             found = table_of(documents, table)
             if old:
-                earlier = _read([self.folder / table / name for name in replaced], table)
-                earlier = earlier.filter(pc.is_in(earlier["case_id"], value_set=pa.array(old)))
+                earlier = _read([self.folder / table / name for name in sorted(set(old.values()))], table)
+                earlier = earlier.filter(pc.is_in(earlier["case_id"], value_set=pa.array(list(old))))
                 found = pa.concat_tables([earlier, found])
             found = found.take(pc.sort_indices(found, sort_keys=[("case_id", "ascending")]))
             write_bytes_whole(self.folder / table / f".{part}.new", _parquet(found))
@@ -333,9 +346,20 @@ def _case_id(path: Path) -> str:
         return str(json.loads(file.readline()))
 
 
+def _head(path: Path) -> dict[str, Any]:
+    """Return a finished case without its record."""
+    with path.open("rb") as file:
+        file.readline()
+        found: dict[str, Any] = json.loads(file.readline())
+    return found
+
+
 def _document(path: Path) -> dict[str, Any]:
-    _, _, text = path.read_bytes().partition(b"\n")
-    found: dict[str, Any] = json.loads(text)
+    """Return a finished case, and under ``text`` its record as it is written."""
+    _, head, *record = path.read_bytes().split(b"\n")
+    found: dict[str, Any] = json.loads(head)
+    if record:  # an older dvhkit wrote everything on one line
+        found |= {"document": json.loads(record[0]), "text": record[0].decode("utf-8")}
     return found
 
 

@@ -1,7 +1,8 @@
 """The tables of a store: their columns, and the rows that one finished case gives.
 
-A finished case is a document: ``{"case": {...}, "document": {...}, "structures": [...], "run": {...}}``, whose
-`document` is the case as ``audit.json`` holds it. All rows come of it.
+A finished case is a document: ``{"case": {...}, "document": {...}, "structures": [...], "run": {...}, "summary": ""}``,
+whose `document` is the case as ``audit.json`` holds it, and whose `summary` its lines of ``summary.csv``. All rows come
+of it.
 """
 
 from __future__ import annotations
@@ -54,9 +55,10 @@ TABLES: dict[str, tuple[str, ...]] = {
     "findings": ("case_id", "finding_code", "level", "message", "roi"),
     "curves": ("case_id", "roi", "roi_type", "volume_cc", "dose_gy", "volume_pct"),
     "structures": ("case_id", "roi", "roi_number", "roi_type", "n_contours", "contours"),
-    "records": ("case_id", "document"),
+    "records": ("case_id", "document", "summary"),
     "provenance": ("case_id", "finished_utc", "seconds", "dvhkit_version", "engine", "libraries", "inputs"),
 }  # fmt: skip
+_NUMERIC = {int, float}
 OBJECTS = ("path", "role", "n_files", "case_id", "reason")
 
 
@@ -84,7 +86,8 @@ def rows_of(document: Document, table: str) -> Iterator[Row]:
     if table == "cases":
         yield dict(case)
     elif table == "records":
-        yield {"case_id": case_id, "document": json.dumps(record, ensure_ascii=False)}
+        text = document.get("text") or json.dumps(record, ensure_ascii=False)
+        yield {"case_id": case_id, "document": text, "summary": document.get("summary")}
     elif table == "provenance":
         yield {"case_id": case_id, **document["run"]}
     elif table == "structures":
@@ -115,7 +118,7 @@ def _finding(case_id: str, finding: Document) -> Row:
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 -- JSON has no narrower type
     """Return a value that a column of texts or numbers can hold."""
-    if isinstance(value, dict) or (isinstance(value, list) and not all(isinstance(v, int | float) for v in value)):
+    if isinstance(value, dict) or (isinstance(value, list) and not {*map(type, value)} <= _NUMERIC):
         return json.dumps(value, ensure_ascii=False)
     return value
 

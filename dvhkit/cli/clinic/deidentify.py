@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from dvhkit.cli.options import PlainJsonOption
 from dvhkit.cli.streams import note_console, write_json
 from dvhkit.errors import InputError
 
@@ -26,7 +27,7 @@ def deidentify(
             "--key", metavar="FILE", help="Secret that makes new UIDs; made if missing. The same key, the same UIDs."
         ),
     ] = None,
-    json: Annotated[Optional[str], typer.Option("--json", metavar="FILE|-")] = None,  # noqa: UP045
+    json: PlainJsonOption = None,
 ) -> None:
     """Write copies of DICOM objects without identity (PS3.15, table E.1-1).
 
@@ -55,6 +56,8 @@ def deidentify(
 def _key(path: Path | None) -> bytes:
     import secrets
 
+    from dvhkit.outputs.files import write_bytes_whole
+
     if path is None:
         return secrets.token_bytes(_KEY_BYTES)
     if path.exists():
@@ -65,5 +68,5 @@ def _key(path: Path | None) -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True)
     made = secrets.token_hex(_KEY_BYTES).encode("ascii")
     path.touch(mode=0o600)
-    path.write_bytes(made + b"\n")
+    write_bytes_whole(path, made + b"\n")  # which keeps the mode
     return made

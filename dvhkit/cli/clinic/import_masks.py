@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Optional
 
 import typer
 
+from dvhkit.cli.options import DoneJsonOption
 from dvhkit.cli.streams import STDOUT, note_console, out_console, write_json
 
 
@@ -45,10 +46,7 @@ def import_(
     same_frame: Annotated[
         bool, typer.Option("--same-frame", help="Vouch that SEG and image share a frame although their UIDs differ.")
     ] = False,
-    json: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--json", metavar="FILE|-", help="Write what was done as JSON."),
-    ] = None,
+    json: DoneJsonOption = None,
 ) -> None:
     """Turn masks into contours on the slices of their image, and write them as RTSTRUCT.
 

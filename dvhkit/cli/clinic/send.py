@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from dvhkit.cli.options import PlainJsonOption
 from dvhkit.cli.streams import EXIT_NOT_MET, note_console, write_json
 from dvhkit.errors import InputError
 
@@ -25,7 +26,7 @@ def send(
         typer.Option("--tls-cert", metavar="FILE", help="Our certificate, where the receiver asks for one."),
     ] = None,
     tls_key: Annotated[Optional[Path], typer.Option("--tls-key", metavar="FILE", help="Its key.")] = None,  # noqa: UP045
-    json: Annotated[Optional[str], typer.Option("--json", metavar="FILE|-")] = None,  # noqa: UP045
+    json: PlainJsonOption = None,
 ) -> None:
     """Send DICOM files to an archive or planning system. Exit code 1 where one was not taken.
 
@@ -59,7 +60,7 @@ def fetch(
     study: Annotated[str, typer.Option("--study", metavar="UID", help="StudyInstanceUID.")],
     dicomweb: Annotated[str, typer.Option("--dicomweb", metavar="URL", help="Root of the archive's DICOMweb service.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the files; made if missing.")],
-    json: Annotated[Optional[str], typer.Option("--json", metavar="FILE|-")] = None,  # noqa: UP045
+    json: PlainJsonOption = None,
 ) -> None:
     """Fetch a study over DICOMweb. Exit code 1 where fewer objects came than the archive says it has.
 

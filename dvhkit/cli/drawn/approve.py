@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from dvhkit.cli.one_plan.metric_output import JsonOption, put_out
+from dvhkit.cli.put_out import JsonOption, put_out
 from dvhkit.cli.streams import EXIT_NOT_MET
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from dvhkit.cli.one_plan.metric_output import CsvOption, JsonOption, put_out
-from dvhkit.cli.options import RegistrationOption, SameFrameOption
+from dvhkit.cli.options import PageOption, RegistrationOption, SameFrameOption
+from dvhkit.cli.put_out import CsvOption, JsonOption, put_out
 
 
 def consensus(
@@ -30,6 +30,9 @@ def consensus(
         Optional[Path],  # noqa: UP045
         typer.Option("--out", metavar="FILE", help="Write majority and STAPLE contours as RTSTRUCT."),
     ] = None,
+    add: Annotated[
+        bool, typer.Option("--add", help="With --out: a copy of the first structure set with the result added to it.")
+    ] = False,
     levels: Annotated[
         bool, typer.Option("--levels", help="With --out: also what at least 1, 2, … observers took in.")
     ] = False,
@@ -37,10 +40,7 @@ def consensus(
     same_frame: SameFrameOption = False,
     json: JsonOption = None,
     csv: CsvOption = None,
-    report: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--report", metavar="FILE", help="Write a page of HTML with all tables."),
-    ] = None,
+    report: PageOption = None,
 ) -> None:
     """Say what several observers agree upon: majority vote beside STAPLE, kappa with its interval, each against others.
 
@@ -57,6 +57,7 @@ def consensus(
         tolerance_mm=tolerance,
         out=out,
         levels=levels,
+        add=add,
         registration=registration,
         same_frame=same_frame,
     )

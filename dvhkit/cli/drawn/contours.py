@@ -7,17 +7,42 @@ from typing import Annotated, Optional
 
 import typer
 
-from dvhkit.cli.one_plan.metric_output import CsvOption, put_out
-from dvhkit.cli.options import FractionsOption, RegistrationOption, RxOption, SameFrameOption
+from dvhkit.cli.lazy import Entry, lazy_group
+from dvhkit.cli.options import (
+    ContextOption,
+    FractionsOption,
+    PageOption,
+    RegistrationOption,
+    ResultsJsonOption,
+    RxOption,
+    SameFrameOption,
+)
+from dvhkit.cli.put_out import CsvOption, put_out
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run
 
-contours_app = typer.Typer(name="contours", help="Compare, check and agree on contours.", no_args_is_help=True)
+_ELSEWHERE = {
+    "consensus": Entry(
+        "dvhkit.cli.drawn.consensus:consensus",
+        "Say what several observers agree upon: majority vote beside STAPLE, kappa with its interval, each against "
+        "others.",
+    ),
+    "approve": Entry(
+        "dvhkit.cli.drawn.approve:approve",
+        "Add a reviewer's approval to a record: who, when, which object, a hash of each contour, the grades.",
+    ),
+    "approvals": Entry(
+        "dvhkit.cli.drawn.approve:approvals",
+        "Tell whether a record of approvals holds for a structure set, and how its reviewers agree.",
+    ),
+}
+contours_app = typer.Typer(
+    name="contours",
+    cls=lazy_group(_ELSEWHERE),
+    help="Compare, check and agree on contours.",
+    no_args_is_help=True,
+)
 
 DrawnPath = Annotated[Path, typer.Argument(help="RTSTRUCT file, or a folder that holds one.")]
-ContoursJson = Annotated[
-    Optional[str],  # noqa: UP045 -- typer reads it
-    typer.Option("--json", metavar="FILE|-", help="Write the results as JSON."),
-]
 
 
 @contours_app.command()
@@ -44,10 +69,7 @@ def compare(
         Optional[str],  # noqa: UP045
         typer.Option("--protocol", metavar="ID|FILE", help="Whose metrics, and whether a verdict flips."),
     ] = None,
-    context: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--context", metavar="FILE", help="Clinical context (YAML) that rules depend on."),
-    ] = None,
+    context: ContextOption = None,
     criteria: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--criteria", metavar="FILE", help="Grade B's contours by these limits (YAML; shipped: example)."),
@@ -56,12 +78,9 @@ def compare(
     fractions: FractionsOption = None,
     registration: RegistrationOption = None,
     same_frame: SameFrameOption = False,
-    json: ContoursJson = None,
+    json: ResultsJsonOption = None,
     csv: CsvOption = None,
-    report: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--report", metavar="FILE", help="Write a page of HTML with all tables."),
-    ] = None,
+    report: PageOption = None,
 ) -> None:
     r"""Compare two structure sets: overlap, distances, lines to draw anew, and what it does to the dose metrics.
 
@@ -121,7 +140,7 @@ def check(
         Optional[Path],  # noqa: UP045
         typer.Option("--cohort", metavar="BANDS.json", help="Usual ranges, as `dvhkit contours bands` writes them."),
     ] = None,
-    json: ContoursJson = None,
+    json: ResultsJsonOption = None,
     csv: CsvOption = None,
 ) -> None:
     """Look for what is wrong with the contours of one structure set: each finding with its slice and its place.

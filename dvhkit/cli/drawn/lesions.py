@@ -7,15 +7,11 @@ from typing import Annotated, Optional
 
 import typer
 
-from dvhkit.cli.one_plan.metric_output import CsvOption, put_out
+from dvhkit.cli.options import ResultsJsonOption
+from dvhkit.cli.put_out import CsvOption, put_out
 from dvhkit.cli.streams import announce_first_run
 
 lesions_app = typer.Typer(name="lesions", help="Measure lesions, and judge response over time.", no_args_is_help=True)
-
-LesionsJson = Annotated[
-    Optional[str],  # noqa: UP045 -- typer reads it
-    typer.Option("--json", metavar="FILE|-", help="Write the results as JSON."),
-]
 
 
 @lesions_app.command()
@@ -48,7 +44,7 @@ def measure(
         Optional[Path],  # noqa: UP045
         typer.Option("--sr", metavar="OUT.dcm", help="Also write a DICOM structured report (TID 1500)."),
     ] = None,
-    json: LesionsJson = None,
+    json: ResultsJsonOption = None,
     csv: CsvOption = None,
 ) -> None:
     """Measure lesions as RECIST 1.1 does: longest axial diameter inside the lesion, short axis perpendicular to it.
@@ -93,7 +89,7 @@ def respond(
     readers: Annotated[
         str, typer.Option("--readers", metavar="two|same", help="Whose variability the band shows.")
     ] = "two",
-    json: LesionsJson = None,
+    json: ResultsJsonOption = None,
     csv: CsvOption = None,
     report: Annotated[
         Optional[Path],  # noqa: UP045

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from dvhkit.cli.many_plans.query import RunArgument
+from dvhkit.cli.options import CaseInBandsOption, RunArgument
 from dvhkit.cli.streams import out_console, write_json
 from dvhkit.errors import InputError
 
@@ -27,10 +27,7 @@ def cohort(
         Optional[Path],  # noqa: UP045
         typer.Option("--reference", metavar="FILE", help="Draw bands that another centre shared, too."),
     ] = None,
-    case: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--case", metavar="ID", help="Draw the DVHs of this case into the bands."),
-    ] = None,
+    case: CaseInBandsOption = None,
 ) -> None:
     """Show DVH bands, metrics, pass rates, outliers and excluded cases of a run.
 

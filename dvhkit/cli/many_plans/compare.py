@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
-from dvhkit.cli.one_plan.report_form import Form
-from dvhkit.cli.options import AcceptOption, EngineOption, FractionsOption, RxOption, SiteOption, acceptances
+from dvhkit.cli.options import (
+    AcceptOption,
+    AliasesOption,
+    ContextOption,
+    EngineOption,
+    FractionsOption,
+    PdfOption,
+    RxOption,
+    SiteOption,
+    acceptances,
+)
+from dvhkit.cli.report_form import Form
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run, out_console, reading_progress
 
 
@@ -19,20 +29,14 @@ def compare(
         str, typer.Option("--protocol", metavar="ID|FILE", help="A shipped protocol's ID, or a YAML file.")
     ],
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder for the results; made if missing.")],
-    context: Annotated[
-        Optional[Path],  # noqa: UP045 -- typer reads it
-        typer.Option("--context", metavar="FILE", help="Clinical context (YAML) that rules depend on."),
-    ] = None,
-    aliases: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--aliases", metavar="FILE", help="The clinic's own spellings of structure names (YAML)."),
-    ] = None,
+    context: ContextOption = None,
+    aliases: AliasesOption = None,
     accept: AcceptOption = None,
     site: SiteOption = None,
     rx: RxOption = None,
     fractions: FractionsOption = None,
     engine: EngineOption = None,
-    pdf: Annotated[bool, typer.Option("--pdf", help="Print report.html to report.pdf, too.")] = False,
+    pdf: PdfOption = False,
 ) -> None:
     """Hold two plans of one patient against one protocol, and show them side by side.
 
@@ -43,6 +47,7 @@ def compare(
     """
     from dvhkit.jobs.batch import AuditOptions
     from dvhkit.jobs.compare_plans import compare_plans
+    from dvhkit.jobs.read import read_case
     from dvhkit.outputs import records, tables
     from dvhkit.outputs.files import require_writable_folder, write_text_whole
     from dvhkit.outputs.report.compared import compared_page
@@ -50,7 +55,6 @@ def compare(
     from dvhkit.protocols.files.context import load_context
     from dvhkit.protocols.files.load import load_protocol
     from dvhkit.protocols.naming.aliases import load_aliases, with_aliases
-    from dvhkit.readers.case import read_case
 
     Form(pdf=pdf).require_printer()
     loaded = load_protocol(protocol)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Optional
 
 import typer
 
-from dvhkit.cli.many_plans.query import RunArgument
+from dvhkit.cli.options import RunArgument
 from dvhkit.cli.streams import EXIT_NOT_MET, STDOUT, out_console, write_json, write_text
 
 

@@ -1,4 +1,4 @@
-"""`dvhkit index`: the index of a run as a page."""
+"""`dvhkit index`: the pages of a run, written anew."""
 
 from __future__ import annotations
 
@@ -17,14 +17,19 @@ def index(
         typer.Option("--out", metavar="FILE", help="Where to write it; RUN/index.html if not named."),
     ] = None,
 ) -> None:
-    """Write the index of a run anew: cases by rules on one page, to sort, filter and search.
+    """Write the pages of a run anew: its index (cases by rules, to sort, filter and search) and what stands beside it.
 
-    `dvhkit audit` writes it, too; this is for runs whose last part was a shard, or that another dvhkit made.
+    `dvhkit audit` writes them, too; this is for runs whose last part was a shard, or that another dvhkit made. With
+    --out the index alone.
 
     [dim]Example:[/dim]  dvhkit index results
     """
-    from dvhkit.archive.run_index import write_index
+    from dvhkit.archive.run_files import write_run_files
+    from dvhkit.archive.run_index import INDEX, write_index
     from dvhkit.archive.storage.store import open_store
 
-    path = write_index(open_store(run), out)
+    store = open_store(run)
+    if out is None:
+        write_run_files(store, len(store.cases()))
+    path = write_index(store, out) if out is not None else run / INDEX
     out_console().print(f"  {path}", markup=False, highlight=False, soft_wrap=True)

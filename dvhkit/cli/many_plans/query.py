@@ -7,10 +7,10 @@ from typing import Annotated, Optional
 
 import typer
 
+from dvhkit.cli.options import RunArgument
 from dvhkit.cli.streams import STDOUT, out_console, write_json_list, write_text
 from dvhkit.errors import InputError
 
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Folder that `dvhkit audit --out` wrote.")]
 _MOST_ROWS = 200
 
 

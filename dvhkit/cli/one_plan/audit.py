@@ -8,22 +8,28 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, Optional
 import typer
 
 from dvhkit.cli.one_plan import audit_run
-from dvhkit.cli.one_plan.report_form import Form
 from dvhkit.cli.options import (
     AcceptOption,
+    AliasesOption,
+    ContextOption,
     EngineOption,
     FractionsOption,
     ImageOption,
+    MaskOption,
+    PdfOption,
     RegistrationOption,
     RtdoseOption,
     RtplanOption,
     RtstructOption,
     RxOption,
     SameFrameOption,
+    SegOption,
     SiteOption,
     UncoveredOption,
+    UnlikeFractionsOption,
     acceptances,
 )
+from dvhkit.cli.report_form import Form
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run, note_console, reading_progress
 from dvhkit.errors import InputError
 
@@ -33,7 +39,7 @@ if TYPE_CHECKING:
     from dvhkit.archive.work_list import WorkList
     from dvhkit.jobs.batch import AuditOptions, CaseOutcome
     from dvhkit.protocols.files.load import Protocol
-    from dvhkit.readers.case import DoseNeed
+    from dvhkit.readers.linking.choose import DoseNeed
 
 
 def positive_alpha_beta(alpha_beta_gy: float | None) -> float | None:
@@ -65,10 +71,7 @@ def audit(
         Optional[Path],  # noqa: UP045
         typer.Option("--out", metavar="RUN", help="Folder for the results; made if missing, gone on with if there."),
     ] = None,
-    context: Annotated[
-        Optional[Path],  # noqa: UP045 -- typer reads it
-        typer.Option("--context", metavar="FILE", help="Clinical context (YAML) that rules depend on."),
-    ] = None,
+    context: ContextOption = None,
     approvals: Annotated[
         Optional[list[Path]],  # noqa: UP045
         typer.Option(
@@ -77,10 +80,13 @@ def audit(
             help="Record of contour approvals: answers context.contour_approvers by evidence; repeatable.",
         ),
     ] = None,
-    aliases: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--aliases", metavar="FILE", help="The clinic's own spellings of structure names (YAML)."),
+    tps: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(
+            "--tps", metavar="FILE", help="The planning system's DVHs as text, for the second check of one plan."
+        ),
     ] = None,
+    aliases: AliasesOption = None,
     waivers: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--waivers", metavar="FILE", help="Waivers of failed rules (YAML), for one plan."),
@@ -120,9 +126,7 @@ def audit(
             help="Add the plans in EQD2 with this alpha/beta in Gy, voxel by voxel; else in physical dose.",
         ),
     ] = None,
-    unlike_fractions: Annotated[
-        bool, typer.Option("--unlike-fractions", help="Add physical doses although the doses per fraction differ.")
-    ] = False,
+    unlike_fractions: UnlikeFractionsOption = False,
     accept_effective: Annotated[
         bool, typer.Option("--accept-effective", help="Vouch that limits are meant in a dose of type EFFECTIVE.")
     ] = False,
@@ -137,6 +141,8 @@ def audit(
     image: ImageOption = None,
     registration: RegistrationOption = None,
     same_frame: SameFrameOption = False,
+    mask: MaskOption = None,
+    seg: SegOption = None,
     rx: RxOption = None,
     fractions: FractionsOption = None,
     engine: EngineOption = None,
@@ -155,7 +161,7 @@ def audit(
         ),
     ] = None,
     short: Annotated[bool, typer.Option("--short", help="Make report.html one page a case, to print.")] = False,
-    pdf: Annotated[bool, typer.Option("--pdf", help="Print report.html to report.pdf, too.")] = False,
+    pdf: PdfOption = False,
     encapsulate: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--encapsulate", metavar="FILE", help="File one plan's report as DICOM (Encapsulated PDF), too."),
@@ -206,6 +212,7 @@ def audit(
     """
     from dvhkit.jobs.batch import AuditOptions
     from dvhkit.jobs.contours.approvals import read_record
+    from dvhkit.jobs.second_check.matching import read_exports
     from dvhkit.outputs.files import require_writable_folder
     from dvhkit.protocols.files.context import load_context
     from dvhkit.protocols.files.waivers import load_waivers
@@ -238,8 +245,9 @@ def audit(
         identify=identify,
         waivers=waived,
         approvals=tuple(read_record(path) for path in approvals or ()),
+        tps=read_exports(tps or ()),
     )
-    named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame)
+    named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame, tuple(mask or ()), seg)
     if any(named) and add:
         raise InputError("files are named for one plan, not for a sum.", remedy="Leave out --add, or the files.")
     if len(paths) > 1 and (add or any(named) or encapsulate):
@@ -304,12 +312,14 @@ class NamedFiles(NamedTuple):
     image: Path | None
     registration: Path | None
     same_frame: bool
+    masks: tuple[str, ...] = ()
+    seg: Path | None = None
 
 
 def _named_work(path: Path, named: NamedFiles) -> WorkList:
     """Return the one plan under a folder that the named files make, as there is to do."""
     from dvhkit.archive.work_list import list_files
-    from dvhkit.readers.case import choose_files
+    from dvhkit.readers.linking.choose import choose_files
 
     need: DoseNeed = "required" if named.rtdose is not None else "if usable"
     with reading_progress() as progress:
@@ -322,7 +332,7 @@ def _named_work(path: Path, named: NamedFiles) -> WorkList:
 def _plan_file(work: WorkList) -> Path:
     """Return the object that a plan's report is about."""
     (files,) = work.cases.values()
-    return files.rtplan or files.rtstruct or files.rtdose[0]
+    return files.rtplan or (*files.drawn_in, *files.rtdose)[0]
 
 
 def _encapsulate(out: Path, about: Path, target: Path) -> None:
@@ -337,8 +347,9 @@ def _of_sum(
     plans: list[str], options: AuditOptions, *, eqd2_alpha_beta_gy: float | None, allow_unlike: bool
 ) -> CaseOutcome:
     """Audit the dose of several plans together."""
-    from dvhkit.cli.many_plans.plans import summed_case
-    from dvhkit.jobs.batch import CaseOutcome, audit_one, with_user_prescription
+    from dvhkit.cli.plans import summed_case
+    from dvhkit.jobs.batch import CaseOutcome, audit_one
+    from dvhkit.jobs.prescription import with_user_prescription
 
     if options.fractions is not None:
         raise InputError("--fractions is for one plan.", remedy="Say those of each plan: PLAN@FRACTIONS.")

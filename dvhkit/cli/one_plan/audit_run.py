@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dvhkit.cli.one_plan.report_form import Form
 from dvhkit.cli.options import worker_count
+from dvhkit.cli.report_form import Form
 from dvhkit.cli.streams import (
     EXIT_FAULT,
     EXIT_NOT_MET,
@@ -57,6 +57,8 @@ class Asked:
         """Return options by name, and the name for each case."""
         if self.options.waivers and len(case_ids) != 1:
             raise InputError(f"waivers are for one plan; here are {len(case_ids)}.", remedy="Audit that plan alone.")
+        if self.options.tps and len(case_ids) != 1:
+            raise InputError(f"--tps is for one plan; here are {len(case_ids)}.", remedy="Audit that plan alone.")
         if self.plans is None:
             return {"": self.options}, dict.fromkeys(case_ids, "")
         from dvhkit.archive.plans_csv import options_for, read_plans

@@ -58,8 +58,6 @@ def check_dvh(
         image=image,
         registration=registration,
         same_frame=same_frame,
-        rx_gy=None,
-        fractions=None,
     )
     announce_first_run()
     found = compare(case, tps or (), engine=engine)

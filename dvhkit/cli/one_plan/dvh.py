@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from dvhkit.cli.one_plan.metric_output import CsvOption, JsonOption, MetricOption, put_out, with_findings
+from dvhkit.cli.one_plan import profile_view
+from dvhkit.cli.one_plan.dvh_archive import Targets, asked_of, measure_archive, write_rows
 from dvhkit.cli.one_plan.rtdose_out import BitsOption, RtdoseOutOption, file_dose
 from dvhkit.cli.options import (
     AcceptOption,
@@ -15,6 +16,8 @@ from dvhkit.cli.options import (
     FractionsOption,
     ImageOption,
     JobsOption,
+    MaskOption,
+    NoBandOption,
     ParquetOption,
     RegistrationOption,
     RtdoseOption,
@@ -22,13 +25,23 @@ from dvhkit.cli.options import (
     RtstructOption,
     RxOption,
     SameFrameOption,
+    SegOption,
     UncoveredOption,
     acceptances,
     look_at,
     open_case,
 )
+from dvhkit.cli.put_out import CsvOption, JsonOption, MetricOption, put_out, with_findings
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run
 from dvhkit.errors import InputError, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dvhkit.jobs.numbers import CaseNumbers
+    from dvhkit.metrics.expression import Metric
+    from dvhkit.model.case import Case
+    from dvhkit.protocols.naming.regions import Region
 
 
 def dvh(
@@ -52,12 +65,15 @@ def dvh(
     image: ImageOption = None,
     registration: RegistrationOption = None,
     same_frame: SameFrameOption = False,
+    mask: MaskOption = None,
+    seg: SegOption = None,
     rx: RxOption = None,
     fractions: FractionsOption = None,
     engine: EngineOption = None,
     compare_profiles: Annotated[
         bool, typer.Option("--compare-profiles", help="Compute with every engine profile and show the spread.")
     ] = False,
+    no_band: NoBandOption = False,
     uncovered: UncoveredOption = "refuse",
     accept: AcceptOption = None,
     rtdose_out: RtdoseOutOption = None,
@@ -73,32 +89,19 @@ def dvh(
 
     [dim]Example:[/dim]  dvhkit dvh plans/case7 --roi PTV --metric 'D95%\[Gy]' --metric 'V20Gy\[%]' --csv ptv.csv
     """
-    from dvhkit.cli.vertebra import profile_view
-    from dvhkit.jobs.numbers import CaseNumbers
     from dvhkit.metrics.expression import DEFAULT_METRICS, parse_metric
-    from dvhkit.outputs import records, tables
-    from dvhkit.outputs.terminal.metric_grid import metric_view
 
     if compare_profiles:
         profile_view.refuse_with_profiles(engine=engine, csv=csv, curves=curves)
     metrics = [parse_metric(text) for text in (metric or DEFAULT_METRICS)]
-    looked = look_at(path, named=(rtstruct, rtdose, rtplan, image, registration, same_frame))
+    targets = Targets(json=json, csv=csv, curves=curves, parquet=parquet)
+    looked = look_at(path, named=(rtstruct, rtdose, rtplan, image, registration, same_frame, mask, seg))
     if looked.plans is not None:
-        from dvhkit.cli.many_plans import dvh_archive
-
         looked.refuse(("--rtdose-out", rtdose_out), ("--compare-profiles", compare_profiles))
-        asked = dvh_archive.asked_of(
-            metrics,
-            rois=roi,
-            rx_gy=rx,
-            fractions=fractions,
-            engine=engine,
-            uncovered=uncovered,
-            accept=accept,
-            curves=curves,
-        )
-        targets = dvh_archive.Targets(json=json, csv=csv, curves=curves, parquet=parquet)
-        raise typer.Exit(dvh_archive.measure_archive(looked.plans, asked, jobs, targets))
+        given = {"rx_gy": rx, "fractions": fractions, "engine": engine}
+        how = {"uncovered": uncovered, "with_bands": not no_band}
+        asked = asked_of(metrics, rois=roi, accept=accept, curves=curves, **given, **how)
+        raise typer.Exit(measure_archive(looked.plans, asked, jobs, targets))
     case = open_case(
         path,
         rtstruct=rtstruct,
@@ -107,6 +110,8 @@ def dvh(
         image=image,
         registration=registration,
         same_frame=same_frame,
+        masks=mask,
+        seg=seg,
         rx_gy=rx,
         fractions=fractions,
         dose="if usable",
@@ -116,26 +121,47 @@ def dvh(
     if compare_profiles:
         profile_view.show_profiles(profile_view.compare_profiles(case, roi, metrics, uncovered=uncovered), json)
         return
-    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accepted=[a.code for a in acceptances(accept)])
+    accepted = [a.code for a in acceptances(accept)]
+    numbers, regions = _measured(
+        case, roi, engine=engine, uncovered=uncovered, accepted=accepted, with_bands=not no_band
+    )
+    if rtdose_out is not None:
+        file_dose(numbers, regions, rtdose_out, bits=bits, resampled=resampled)
+    if _put_out(numbers, regions, metrics, targets):
+        raise typer.Exit(EXIT_NOT_MET)
+
+
+def _measured(
+    case: Case,
+    roi: Sequence[str] | None,
+    **options: Any,  # noqa: ANN401 -- as `CaseNumbers` has them
+) -> tuple[CaseNumbers, Sequence[Region]]:
+    """Return the numbers of the regions asked for, or of every ROI, their DVHs computed side by side."""
+    from dvhkit.jobs.numbers import CaseNumbers
+
+    numbers = CaseNumbers(case, **options)
     regions = [numbers.region(name) for name in roi] if roi else numbers.every_roi()
     if not regions:
         raise InputError(
             "the structure set holds no structure.", remedy="Export it again, or name another: --rtstruct."
         )
     numbers.prepare(regions)
+    return numbers, regions
+
+
+def _put_out(numbers: CaseNumbers, regions: Sequence[Region], metrics: Sequence[Metric], targets: Targets) -> bool:
+    """Show and write the metrics, and the curves where they are asked for; say whether a metric lacked its dose."""
+    from dvhkit.outputs import records, tables
+    from dvhkit.outputs.terminal.metric_grid import metric_view
+
     rows = [numbers.metric(region, m) for region in regions for m in metrics]
     findings = numbers.findings()
-    drawn = tables.curves_csv([numbers.curve(region) for region in regions]) if curves else ""
-    if rtdose_out is not None:
-        file_dose(numbers, regions, rtdose_out, bits=bits, resampled=resampled)
-    if parquet is not None:
-        from dvhkit.cli.many_plans.dvh_archive import write_rows
-
-        write_rows(parquet, [(case.label, row) for row in rows])
+    drawn = tables.curves_csv([numbers.curve(region) for region in regions]) if targets.curves else ""
+    if targets.parquet is not None:
+        write_rows(targets.parquet, [(numbers.case.label, row) for row in rows])
     put_out(
         (*metric_view(rows), *tables.findings_panels(findings)),
-        json=(json, with_findings(records.metrics_document(rows), findings)),
-        texts=[(csv, tables.metrics_csv(rows)), (curves, drawn)],
+        json=(targets.json, with_findings(records.metrics_document(rows), findings)),
+        texts=[(targets.csv, tables.metrics_csv(rows)), (targets.curves, drawn)],
     )
-    if any(row.reason_code == Reason.NO_DOSE for row in rows):
-        raise typer.Exit(EXIT_NOT_MET)
+    return any(row.reason_code == Reason.NO_DOSE for row in rows)

@@ -66,8 +66,6 @@ def export(
         rtdose=rtdose,
         rtplan=rtplan,
         image=image,
-        rx_gy=None,
-        fractions=None,
         dose="required" if dose or on == "dose" else "not needed",
     )
     announce_first_run()

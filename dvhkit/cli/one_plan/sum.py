@@ -6,9 +6,17 @@ from typing import Annotated, Optional
 
 import typer
 
-from dvhkit.cli.one_plan.metric_output import CsvOption, JsonOption, MetricOption, put_out, with_findings
 from dvhkit.cli.one_plan.rtdose_out import BitsOption, RtdoseOutOption, file_dose
-from dvhkit.cli.options import AcceptOption, EngineOption, RtstructOption, RxOption, UncoveredOption, acceptances
+from dvhkit.cli.options import (
+    AcceptOption,
+    EngineOption,
+    RtstructOption,
+    RxOption,
+    UncoveredOption,
+    UnlikeFractionsOption,
+    acceptances,
+)
+from dvhkit.cli.put_out import CsvOption, JsonOption, MetricOption, put_out, with_findings
 from dvhkit.cli.streams import announce_first_run
 
 
@@ -30,9 +38,7 @@ def sum_(
         Optional[float],  # noqa: UP045
         typer.Option("--eqd2", metavar="ALPHA_BETA", help="Sum in EQD2 with this alpha/beta in Gy, voxel by voxel."),
     ] = None,
-    unlike_fractions: Annotated[
-        bool, typer.Option("--unlike-fractions", help="Add physical doses although the doses per fraction differ.")
-    ] = False,
+    unlike_fractions: UnlikeFractionsOption = False,
     json: JsonOption = None,
     csv: CsvOption = None,
     rtstruct: RtstructOption = None,
@@ -52,9 +58,9 @@ def sum_(
     """
     from dataclasses import replace
 
-    from dvhkit.cli.many_plans.plans import summed_case
-    from dvhkit.jobs.batch import with_user_prescription
+    from dvhkit.cli.plans import summed_case
     from dvhkit.jobs.numbers import CaseNumbers
+    from dvhkit.jobs.prescription import with_user_prescription
     from dvhkit.metrics.expression import DEFAULT_METRICS, parse_metric
     from dvhkit.outputs import records, tables
     from dvhkit.outputs.terminal.metric_grid import metric_view

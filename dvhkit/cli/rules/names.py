@@ -65,10 +65,10 @@ def show(
     """
     from dataclasses import asdict
 
+    from dvhkit.jobs.read import read_case
     from dvhkit.protocols.naming.placed import place_structures
     from dvhkit.protocols.naming.recognise import name_findings, recognise
     from dvhkit.protocols.naming.tg263 import load_tg263
-    from dvhkit.readers.case import read_case
 
     known = _aliases(aliases, learn or [])
     case = read_case(path, dose="not needed")
@@ -106,10 +106,10 @@ def learn(
 
     [dim]Example:[/dim]  dvhkit names learn plans/case7 --file clinic.yaml 'SpinalCord=Medulla'
     """
+    from dvhkit.jobs.read import read_case
     from dvhkit.outputs.text import clean
     from dvhkit.protocols.facts import StructureFact
     from dvhkit.protocols.naming.recognise import Recognition, name_findings, recognise
-    from dvhkit.readers.case import read_case
 
     if file is None:
         raise InputError("learning needs the file to write to.", remedy="Name it with --file FILE.")

@@ -82,6 +82,10 @@ def convert(
         Optional[str],  # noqa: UP045 -- typer reads it
         typer.Option("--format", help="yaml, csv, proknow, planscorecard or eclipse; else by the ending of OUT."),
     ] = None,
+    eclipse_codes: Annotated[
+        str,
+        typer.Option("--eclipse-codes", metavar="ANSWERS", help="How an Eclipse file is meant, where it is asked."),
+    ] = "",
 ) -> None:
     """Convert a protocol between our YAML, constraint tables and other systems' files.
 
@@ -97,7 +101,7 @@ def convert(
     from dvhkit.outputs.text import clean
     from dvhkit.protocols.converters.convert import read_any, written_as
 
-    protocol, unread = read_any(source)
+    protocol, unread = read_any(source, eclipse_codes=eclipse_codes)
     text, lost = written_as(protocol, target, form)
     write_text_whole(target, text)
     for finding in (*unread, *lost):

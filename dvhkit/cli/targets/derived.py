@@ -53,10 +53,6 @@ HolesOption = Annotated[
     Literal["keyhole", "xor", "nested"],
     typer.Option("--holes", help="How holes are stored; every system reads keyholes."),
 ]
-JsonOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--json", metavar="FILE|-", help="Write what was done as JSON."),
-]
 
 
 def opened(path: Path | None, rtstruct: Path | None, image: Path | None, roi: str) -> tuple[Case, Derived]:
@@ -66,7 +62,7 @@ def opened(path: Path | None, rtstruct: Path | None, image: Path | None, roi: st
 
     if not roi.strip():
         raise InputError("no structure is named.", remedy="Name it with --roi.")
-    case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
+    case = open_case(path, rtstruct=rtstruct, rtdose=None, image=image)
     announce_first_run()
     source = evaluate(roi, case.structures, image=case.image)
     if source.structure.is_empty:
@@ -76,7 +72,7 @@ def opened(path: Path | None, rtstruct: Path | None, image: Path | None, roi: st
 
 def margins_of(text: str) -> Any:  # noqa: ANN401 -- Margins, imported where it is needed
     """Return the margins that a text spells."""
-    from dvhkit.targets.derive.margin import parse_margins
+    from dvhkit.targets.derive.margin_sizes import parse_margins
 
     return parse_margins(text)
 
@@ -104,7 +100,7 @@ def limits_of(
 
 def _with_distance(case: Case, text: str) -> tuple[str, float]:
     """Split ``ROI:MM``; a name that holds a colon is a name."""
-    from dvhkit.targets.derive.margin import parse_margins
+    from dvhkit.targets.derive.margin_sizes import parse_margins
 
     roi, colon, distance = text.rpartition(":")
     if not colon or text in case.structures:
@@ -167,7 +163,7 @@ def write_derived(
         keep_existing=add,
         holes=holes,
     )
-    spacing_mm = case.image.grid.plane_spacing_mm if case.image is not None else 0.0
+    spacing_mm = case.slice_spacing_mm or 0.0
     rows = [_row(d, spacing_mm) for d in source_structures]
     rows += [_row(d, spacing_mm) | {"name": n, "how": d.how} for d, n in zip(made, written.names, strict=True)]
     found = dict.fromkeys([f for d in made for f in d.findings] + list(written.findings))

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from dvhkit.cli.options import CasePath, ImageOption, RtstructOption
+from dvhkit.cli.lazy import Entry, lazy_group
+from dvhkit.cli.options import CasePath, DoneJsonOption, ImageOption, RtstructOption
 from dvhkit.cli.targets.derived import (
     AddOption,
     AwayOption,
     BarrierOption,
     HolesOption,
     InsideOption,
-    JsonOption,
     MarginOption,
     NameOption,
     OutOption,
@@ -25,14 +25,19 @@ from dvhkit.cli.targets.derived import (
     margins_of,
     opened,
 )
-from dvhkit.cli.targets.margin_check import check
 
+_ELSEWHERE = {
+    "check": Entry(
+        "dvhkit.cli.targets.margin_check:check",
+        "Say which margin was drawn between two structures, where it falls short or exceeds, and why.",
+    ),
+}
 margin_app = typer.Typer(
     name="margin",
+    cls=lazy_group(_ELSEWHERE),
     help="Grow and shrink structures, make rings and walls; check margins that were drawn.",
     no_args_is_help=True,
 )
-margin_app.command()(check)
 
 
 @margin_app.command()
@@ -48,7 +53,7 @@ def grow(
     barrier: BarrierOption = None,
     add: AddOption = False,
     holes: HolesOption = "keyhole",
-    json: JsonOption = None,
+    json: DoneJsonOption = None,
     rtstruct: RtstructOption = None,
     image: ImageOption = None,
 ) -> None:
@@ -80,7 +85,7 @@ def shrink(
     rt_type: TypeOption = "",
     add: AddOption = False,
     holes: HolesOption = "keyhole",
-    json: JsonOption = None,
+    json: DoneJsonOption = None,
     rtstruct: RtstructOption = None,
     image: ImageOption = None,
 ) -> None:
@@ -110,7 +115,7 @@ def ring(
     away_from: AwayOption = None,
     add: AddOption = False,
     holes: HolesOption = "keyhole",
-    json: JsonOption = None,
+    json: DoneJsonOption = None,
     rtstruct: RtstructOption = None,
     image: ImageOption = None,
 ) -> None:
@@ -138,7 +143,7 @@ def wall(
     rt_type: TypeOption = "",
     add: AddOption = False,
     holes: HolesOption = "keyhole",
-    json: JsonOption = None,
+    json: DoneJsonOption = None,
     rtstruct: RtstructOption = None,
     image: ImageOption = None,
 ) -> None:

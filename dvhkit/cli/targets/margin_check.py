@@ -11,9 +11,11 @@ from dvhkit.cli.options import (
     CasePath,
     ImageOption,
     JobsOption,
+    MaskOption,
     ParquetOption,
     RtdoseOption,
     RtstructOption,
+    SegOption,
     look_at,
     open_case,
 )
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from dvhkit.model.case import Case
     from dvhkit.model.structure import Structure
-    from dvhkit.readers.case import DoseNeed
+    from dvhkit.readers.linking.choose import DoseNeed
     from dvhkit.targets.achieved.check import MarginMeasure
     from dvhkit.targets.achieved.containment import Containment
     from dvhkit.targets.achieved.expect import Expectation
@@ -74,6 +76,8 @@ def check(
     rtstruct: RtstructOption = None,
     rtdose: RtdoseOption = None,
     image: ImageOption = None,
+    mask: MaskOption = None,
+    seg: SegOption = None,
 ) -> None:
     """Say which margin was drawn between two structures, where it falls short or exceeds, and why.
 
@@ -88,9 +92,9 @@ def check(
         raise InputError("a margin has two structures.", remedy="Give both --inner and --outer, or neither.")
     expected = parse_expectation(expect) if expect is not None else None
     errors = _setup_errors(systematic, random, min_d98)
-    looked = look_at(path, named=(rtstruct, rtdose, image))
+    looked = look_at(path, named=(rtstruct, rtdose, image, mask, seg))
     if looked.plans is not None:
-        from dvhkit.cli.many_plans.margin_archive import check_archive
+        from dvhkit.cli.targets.margin_archive import check_archive
 
         looked.refuse(("--out", out), ("--systematic and --random", errors))
         pair = (inner, outer) if inner is not None and outer is not None else None
@@ -100,10 +104,9 @@ def check(
         path,
         rtstruct=rtstruct,
         rtdose=rtdose,
-        rtplan=None,
         image=image,
-        rx_gy=None,
-        fractions=None,
+        masks=mask,
+        seg=seg,
         dose=need,
         index=looked.index,
     )
@@ -113,7 +116,7 @@ def check(
     if json is not None:
         write_json(json, document)
     if csv is not None or parquet is not None:
-        from dvhkit.cli.many_plans.margin_archive import write_tables
+        from dvhkit.cli.targets.margin_archive import write_tables
 
         write_tables([{"case_id": case.label, **pair} for pair in pairs], [], csv=csv, parquet=parquet)
     if out is not None:
@@ -168,7 +171,6 @@ def _setup_view(
     """Return the van Herk margin and, where a dose and a limit are given, how likely D98% keeps it."""
     from dataclasses import asdict
 
-    from dvhkit.jobs.margin_check import slice_spacing_mm
     from dvhkit.targets.derive.setup_error import setup_error, van_herk_margin_mm
 
     x, y, z = van_herk_margin_mm(*errors).tolist()
@@ -184,7 +186,7 @@ def _setup_view(
             limit_gy=min_d98,
             systematic_mm=errors[0],
             random_mm=errors[1],
-            slice_spacing_mm=slice_spacing_mm(case),
+            slice_spacing_mm=case.slice_spacing_mm,
         )
     except NotEvaluable as lack:
         return {**view, "reason": lack.message}
@@ -195,7 +197,7 @@ def _write_folder(out: Path, document: dict[str, Any], measures: Sequence[Margin
     from dvhkit.outputs.files import write_bytes_whole
     from dvhkit.outputs.pictures.margin_picture import margin_map_png, margin_map_svg
     from dvhkit.outputs.records import json_text
-    from dvhkit.targets.achieved.margin_map import surface_map
+    from dvhkit.targets.achieved.margin_map import map_record
 
     out.mkdir(parents=True, exist_ok=True)
     written = ["margin.json"]
@@ -203,7 +205,7 @@ def _write_folder(out: Path, document: dict[str, Any], measures: Sequence[Margin
     for n, measure in enumerate(measures, start=1):
         # Numbered, not named: structure names come out of DICOM and are no file names.
         stem = "margin" if len(measures) == 1 else f"margin-{n}"
-        picture = surface_map(measure)
+        picture = map_record(measure)
         write_text(str(out / f"{stem}.svg"), margin_map_svg(picture))
         write_bytes_whole(out / f"{stem}.png", margin_map_png(picture))
         written += [f"{stem}.svg", f"{stem}.png"]

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from dvhkit.cli.options import CasePath, ImageOption, RtstructOption, open_case
+from dvhkit.cli.options import CasePath, DoneJsonOption, ImageOption, RtstructOption, open_case
 from dvhkit.cli.streams import announce_first_run, out_console
 from dvhkit.cli.targets.derived import (
     AddOption,
     HolesOption,
-    JsonOption,
     NameOption,
     OutOption,
     TypeOption,
@@ -103,7 +102,7 @@ def make(
     out: OutOption = Path("RTSTRUCT_targets.dcm"),
     add: AddOption = False,
     holes: HolesOption = "keyhole",
-    json: JsonOption = None,
+    json: DoneJsonOption = None,
     rtstruct: RtstructOption = None,
     image: ImageOption = None,
 ) -> None:
@@ -120,7 +119,7 @@ def make(
         raise InputError("no recipe is named.", remedy="Name it with --recipe; `dvhkit target list` shows them.")
     found = load_recipe(recipe)
     chosen = _numbers(settings or [])
-    case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
+    case = open_case(path, rtstruct=rtstruct, rtdose=None, image=image)
     announce_first_run()
     lesions = [_drawn(case, name) for name in gtv or ()]
     roles = {key: _region(case, name) for key, name in _pairs(role or [], "--role", "bone=Femur_L")}
@@ -154,7 +153,7 @@ def derive(
     out: OutOption = Path("RTSTRUCT_derived.dcm"),
     add: AddOption = False,
     holes: HolesOption = "keyhole",
-    json: JsonOption = None,
+    json: DoneJsonOption = None,
     rtstruct: RtstructOption = None,
     image: ImageOption = None,
 ) -> None:
@@ -194,7 +193,7 @@ def _drawn(case: Case, text: str) -> Structure:
 
 
 def _numbers(settings: Sequence[str]) -> dict[str, float]:
-    from dvhkit.targets.derive.margin import parse_margins
+    from dvhkit.targets.derive.margin_sizes import parse_margins
 
     return {name: parse_margins(value).greatest_mm for name, value in _pairs(settings, "--set", "margin=5")}
 

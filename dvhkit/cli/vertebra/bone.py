@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from dvhkit.cli.options import CasePath, ImageOption, RtstructOption, open_case
 from dvhkit.cli.streams import EXIT_NOT_MET, out_console, write_json
+from dvhkit.cli.vertebra.options import AddOption, CtvOption, GtvOption, JsonOption, NameOption, OutOption
 
 BONE_SCHEMA = "dvhkit/ctv-bone/1"
 
-GtvOption = Annotated[str, typer.Option("--gtv", metavar="ROI", help="The GTV, by name or '#number'.")]
 BoneOption = Annotated[str, typer.Option("--bone", metavar="ROI", help="The bone that holds the GTV.")]
-JsonOption = Annotated[
-    Optional[str],  # noqa: UP045 -- typer reads it
-    typer.Option("--json", metavar="FILE", help="Write the result as JSON to FILE, or - for standard output."),
-]
 
 
 def bone(
@@ -29,11 +24,9 @@ def bone(
     extra: Annotated[
         float, typer.Option("--extra", metavar="MM", help="Margin beyond the bone where the GTV has left it.")
     ] = 5.0,
-    name: Annotated[str, typer.Option("--name", help="Name of the new structure.")] = "CTV_bone",
-    out: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--out", metavar="FILE.dcm", help="Write the CTV as a new RTSTRUCT; the old one stays as it is."),
-    ] = None,
+    name: NameOption = "CTV_bone",
+    out: OutOption = None,
+    add: AddOption = False,
     json_target: JsonOption = None,
     rtstruct: RtstructOption = None,
     image: ImageOption = None,
@@ -45,7 +38,7 @@ def bone(
     from dvhkit.outputs.text import clean
     from dvhkit.targets.derive.bone import bone_ctv
 
-    case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
+    case = open_case(path, rtstruct=rtstruct, rtdose=None, image=image)
     made = bone_ctv(
         case.structures[gtv], case.structures[bone], intra_mm=intra, extra_mm=extra, image=case.image, name=name
     )
@@ -67,7 +60,8 @@ def bone(
         source = case.structures.path
         assert source is not None  # it was read from a file
         how = f"{gtv} + {intra:g} mm along {bone}" + ("" if made.extra_mm is None else f", {extra:g} mm beyond")
-        written = write_rtstruct(out, [NewRoi(structure=made.structure, how=how)], source=source, image=case.image)
+        roi = NewRoi(structure=made.structure, how=how)
+        written = write_rtstruct(out, [roi], source=source, image=case.image, keep_existing=add)
         document["written"] = {"path": str(written.path), "names": list(written.names)}
     if json_target is not None:
         write_json(json_target, document)
@@ -82,7 +76,7 @@ def bone(
 
 def check_bone(
     gtv: GtvOption,
-    ctv: Annotated[str, typer.Option("--ctv", metavar="ROI", help="The CTV to check, by name or '#number'.")],
+    ctv: CtvOption,
     bone: BoneOption,
     path: CasePath = None,
     least: Annotated[float, typer.Option("--least", metavar="MM", help="Least margin along the bone.")] = 5.0,
@@ -97,7 +91,7 @@ def check_bone(
     from dvhkit.outputs.text import clean
     from dvhkit.targets.derive.bone import check_bone_ctv
 
-    case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
+    case = open_case(path, rtstruct=rtstruct, rtdose=None, image=image)
     found = check_bone_ctv(
         case.structures[gtv], case.structures[ctv], case.structures[bone], least_mm=least, image=case.image
     )

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from dvhkit.cli.options import CasePath, ImageOption, RtstructOption
-from dvhkit.cli.streams import EXIT_NOT_MET, out_console, write_json
-from dvhkit.cli.vertebra.bone import bone, check_bone
+from dvhkit.cli.lazy import Entry, lazy_group
+from dvhkit.cli.options import CasePath, ImageOption, RtstructOption, open_case
+from dvhkit.cli.streams import EXIT_NOT_MET, note_console, out_console, write_json
+from dvhkit.cli.vertebra.options import AddOption, CtvOption, GtvOption, JsonOption, NameOption, OutOption
+from dvhkit.outputs.text import clean
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from dvhkit.jobs.vertebra.run import CtvRun
+    from dvhkit.outputs.rtstruct.write import Written
     from dvhkit.targets.vertebra.rules import Compartment, Extent, RuleOutcome
 
-ctv_app = typer.Typer(name="ctv", help="Clinical target volumes by rule.", no_args_is_help=True)
-ctv_app.command()(bone)
-ctv_app.command("check-bone")(check_bone)
+_ELSEWHERE = {
+    "bone": Entry(
+        "dvhkit.cli.vertebra.bone:bone",
+        "Make the CTV of a metastasis in a bone other than the spine: a margin along the bone, beyond it after a "
+        "breach.",
+    ),
+    "check-bone": Entry(
+        "dvhkit.cli.vertebra.bone:check_bone",
+        "Check the margin of a bone CTV along the bone: exit code 1 if it falls short.",
+    ),
+}
+ctv_app = typer.Typer(
+    name="ctv", cls=lazy_group(_ELSEWHERE), help="Clinical target volumes by rule.", no_args_is_help=True
+)
 
 ProfileOption = Annotated[
     str, typer.Option("--profile", metavar="ID|FILE", help="A shipped decision table, or a YAML file of your own.")
@@ -27,11 +42,6 @@ IncludeOption = Annotated[
     Optional[str],  # noqa: UP045 -- typer reads it
     typer.Option("--include", metavar="PARTS", help="Optional compartments to take in, separated by commas."),
 ]
-JsonOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--json", metavar="FILE", help="Write the result as JSON to FILE, or - for standard output."),
-]
-GtvOption = Annotated[str, typer.Option("--gtv", metavar="ROI", help="The GTV, by name or '#number'.")]
 VertebraOption = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option(
@@ -74,11 +84,9 @@ def vertebra(
     label_table: TableOption = None,
     profile: ProfileOption = "wang2025-lamina",
     include: IncludeOption = None,
-    name: Annotated[str, typer.Option("--name", help="Name of the new structure.")] = "CTV_vertebra",
-    out: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--out", metavar="FILE.dcm", help="Write the CTV as a new RTSTRUCT; the old one stays as it is."),
-    ] = None,
+    name: NameOption = "CTV_vertebra",
+    out: OutOption = None,
+    add: AddOption = False,
     compartments: Annotated[bool, typer.Option("--compartments", help="Write the compartments too.")] = False,
     json_target: JsonOption = None,
     picture: PictureOption = None,
@@ -90,9 +98,9 @@ def vertebra(
 
     [dim]Example:[/dim]  dvhkit ctv vertebra plan/ --gtv GTV --vertebra L3 --name CTV_L3 --out ctv.dcm
     """
-    from dvhkit.cli.vertebra.run import plan_from_files, print_plan, write_ctv, write_picture, write_report
+    from dvhkit.jobs.vertebra.files import write_ctv
 
-    run = plan_from_files(
+    run = _planned(
         path,
         gtv=gtv,
         levels=vertebra or [],
@@ -100,26 +108,21 @@ def vertebra(
         subregions=subregions,
         label_table=label_table,
         profile=profile,
-        include=_involvement(include or "", extent=False)[0],
+        include=include,
         rtstruct=rtstruct,
         image=image,
         name=name,
     )
-    written = write_ctv(run, out, name=name, compartments=compartments) if out is not None else None
-    if json_target is not None:
-        write_json(json_target, run.document(written=written))
-    if picture is not None:
-        write_picture(run, picture)
-    if report is not None:
-        write_report(run, report, written=written)
-    if json_target != "-":
-        print_plan(run, written=written)
+    written = write_ctv(run, out, name=name, compartments=compartments, add=add) if out is not None else None
+    for finding in written.findings if written is not None else ():
+        note_console().print(clean(str(finding)), markup=False)
+    _put_out(run, json_target, picture, report, written)
 
 
 @ctv_app.command()
 def check(
     gtv: GtvOption,
-    ctv: Annotated[str, typer.Option("--ctv", metavar="ROI", help="The CTV to check, by name or '#number'.")],
+    ctv: CtvOption,
     path: CasePath = None,
     vertebra: VertebraOption = None,
     labels: LabelsOption = None,
@@ -140,9 +143,7 @@ def check(
 
     [dim]Example:[/dim]  dvhkit ctv check plan/ --gtv GTV --ctv CTV --vertebra L3
     """
-    from dvhkit.cli.vertebra.run import plan_from_files, print_plan, write_picture, write_report
-
-    run = plan_from_files(
+    run = _planned(
         path,
         gtv=gtv,
         ctv=ctv,
@@ -151,20 +152,44 @@ def check(
         subregions=subregions,
         label_table=label_table,
         profile=profile,
-        include=_involvement(include or "", extent=False)[0],
+        include=include,
         rtstruct=rtstruct,
         image=image,
     )
+    _put_out(run, json_target, picture, report)
+    if not run.passes:
+        raise typer.Exit(EXIT_NOT_MET)
+
+
+def _planned(
+    path: Path | None,
+    *,
+    rtstruct: Path | None,
+    image: Path | None,
+    include: str | None,
+    **options: Any,  # noqa: ANN401 -- as plan_case has them
+) -> CtvRun:
+    """Read the case and apply the rules, as `dvhkit.jobs.vertebra.run.plan_case` has the options."""
+    from dvhkit.jobs.vertebra.run import plan_case
+
+    case = open_case(path, rtstruct=rtstruct, rtdose=None, image=image)
+    return plan_case(case, include=_involvement(include or "", extent=False)[0], **options)
+
+
+def _put_out(
+    run: CtvRun, json_target: str | None, picture: Path | None, report: Path | None, written: Written | None = None
+) -> None:
+    from dvhkit.cli.vertebra.plan_view import print_plan
+    from dvhkit.jobs.vertebra.files import write_picture, write_report
+
     if json_target is not None:
-        write_json(json_target, run.document())
+        write_json(json_target, run.document(written=written))
     if picture is not None:
         write_picture(run, picture)
     if report is not None:
-        write_report(run, report)
+        write_report(run, report, written=written)
     if json_target != "-":
-        print_plan(run)
-    if not run.passes:
-        raise typer.Exit(EXIT_NOT_MET)
+        print_plan(run, written=written)
 
 
 @ctv_app.command()

@@ -12,7 +12,8 @@ def is_complete(folder: Path) -> bool:
 
     A plan set without any of these may be meant, too; nobody can tell it from one that is still on its way.
     """
-    from dvhkit.readers.case import find_cases, read_files
+    from dvhkit.jobs.read import read_files
+    from dvhkit.readers.linking.choose import find_cases
 
     try:
         cases = find_cases(folder)

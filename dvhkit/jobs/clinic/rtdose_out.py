@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from dvhkit.engine.dose_sum import onto_grid
 from dvhkit.errors import InputError
 from dvhkit.jobs.numbers import CaseNumbers
-from dvhkit.protocols.naming.regions import Region, RoiRef
+from dvhkit.protocols.naming.regions import Region
+from dvhkit.targets.regions.expression import RoiRef
 
 if TYPE_CHECKING:
     from dvhkit.model.dose import Dose

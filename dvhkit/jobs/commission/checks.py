@@ -36,7 +36,7 @@ def margin_tests(margin_mm: int = 5) -> Iterator[CommissionTest]:
 
     made = make_phantom(f"margin-{margin_mm}mm")
     case = through_dicom(made.phantom)
-    spacing_mm = case.image.grid.plane_spacing_mm if case.image is not None else None
+    spacing_mm = case.slice_spacing_mm
     for margin in (2.0, 5.0, 10.0):
         grown = grow(case.structures["GTV"], margin, image=case.image).structure
         numbers = CaseNumbers(replace(case, structures=replace(case.structures, structures=(grown,)), dose=None))
@@ -90,6 +90,7 @@ def _other_forms(made: CataloguePhantom) -> Iterator[tuple[str, str, PhantomSet]
     yield "absolute-offsets", "absolute frame offsets", replace(phantom, doses=(absolute,))
     descending = replace(dose, frames_descending=True)
     yield "frames-descending", "dose planes from head to feet", replace(phantom, doses=(descending,))
+    yield "contour-order", "contours in another order than their structures", replace(phantom, contours_reversed=True)
     coarse = replace(dose, bits=16)
     yield "16-bit", "doses of 16 bit", replace(phantom, doses=(coarse,))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -108,15 +109,24 @@ def _swapped(answers: Sequence[Answer]) -> list[str]:
     """Return which structures bear the values of another one."""
     found: dict[str, None] = {}
     for phantom, engine in dict.fromkeys((a.phantom, a.engine) for a in answers):
-        of_one = [a for a in answers if (a.phantom, a.engine) == (phantom, engine)]
-        values = {a.truth.roi: a.value for a in of_one if a.truth.metric == "Volume[cc]" and a.value is not None}
-        truths = {a.truth.roi: a.truth.value for a in of_one if a.truth.metric == "Volume[cc]"}
-        for roi, value in values.items():
-            own = abs(value / truths[roi] - 1.0)
-            others = {other: abs(value / true - 1.0) for other, true in truths.items() if other != roi}
+        of_one = [a for a in answers if (a.phantom, a.engine) == (phantom, engine) and a.value is not None]
+        truths: dict[str, dict[tuple[str, str], float]] = {}
+        for a in of_one:
+            truths.setdefault(a.truth.roi, {})[a.truth.reading, a.truth.metric] = a.truth.value
+        for roi, own_truths in truths.items():
+            values = {(a.truth.reading, a.truth.metric): a.value or 0.0 for a in of_one if a.truth.roi == roi}
+            own = _apart_frac(values, own_truths)
+            others = {other: _apart_frac(values, true) for other, true in truths.items() if other != roi}
             if not others or own < _SWAP_FRAC * 4:
                 continue
             best = min(others, key=lambda other: others[other])
             if others[best] < min(_SWAP_FRAC, own / 10):
-                found[f"The values of {roi} are those of {best} ({phantom})."] = None
+                found[f"Structures swapped (ROI order): the values of {roi} are those of {best} ({phantom})."] = None
     return list(found)
+
+
+def _apart_frac(values: Mapping[tuple[str, str], float], truths: Mapping[tuple[str, str], float]) -> float:
+    """Return the greatest relative difference of what both have: structures of one volume differ in their doses."""
+    usual = ("Volume[cc]", "Mean[Gy]", "D95%[Gy]", "D50%[Gy]", "D5%[Gy]")
+    shared = [key for key in values if key in truths and key[1] in usual and truths[key] > 0]
+    return max((abs(values[key] / truths[key] - 1.0) for key in shared), default=math.inf)

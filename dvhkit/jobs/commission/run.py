@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from dvhkit.errors import DvhkitError
-from dvhkit.jobs.commission import checks
+from dvhkit.jobs.commission import checks, other_numbers
 from dvhkit.jobs.commission.compare import changed_numbers
 from dvhkit.jobs.commission.diagnosis import diagnose
 from dvhkit.jobs.commission.installation import build_sha256, libraries, machine
@@ -46,7 +46,7 @@ _NOT_TESTED = (
     "Whether contours, doses and prescriptions that a planning system exports are what it shows: "
     "load a phantom there (dvhkit phantom write), and grade what comes back (dvhkit phantom grade).",
     "Images: CT numbers take no part in any number here.",
-    "Models of outcome (NTCP, TCP), biologically effective doses, sums of plans and registrations.",
+    "Models of outcome beyond one NTCP and EQD2, indices of conformity, sums of plans and registrations.",
     "Whether the limits of a protocol are right: see the source and status that each limit bears.",
 )
 
@@ -128,6 +128,8 @@ def _dvh_tests(answers: list[Answer], say: Progress) -> Iterator[CommissionTest]
 def _other_tests(say: Progress) -> list[CommissionTest]:
     groups: tuple[tuple[str, str, Callable[[], list[CommissionTest]]], ...] = (
         ("margin", "Margins", lambda: list(checks.margin_tests())),
+        ("biology", "Biology", lambda: list(other_numbers.biology_tests())),
+        ("contours", "Agreement of contours", lambda: list(other_numbers.agreement_tests())),
         ("storage", "Forms of storage", lambda: list(checks.position_tests())),
         ("verdict", "Verdicts", lambda: [checks.verdict_test()]),
         ("repeat", "Repeats", lambda: [checks.repeat_test()]),

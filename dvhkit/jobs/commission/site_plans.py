@@ -6,8 +6,9 @@ from pathlib import Path
 
 from dvhkit.errors import DvhkitError
 from dvhkit.jobs.numbers import CaseNumbers
+from dvhkit.jobs.read import read_files
 from dvhkit.metrics.expression import parse_metric
-from dvhkit.readers.case import find_cases, read_files
+from dvhkit.readers.linking.choose import find_cases
 from dvhkit.results.commission import CommissionNumber
 
 _KEPT = ("Volume[cc]", "Min[Gy]", "D98%[Gy]", "D95%[Gy]", "Mean[Gy]", "D50%[Gy]", "D2%[Gy]", "Max[Gy]")

@@ -13,6 +13,7 @@ from dvhkit.errors import GeometryError, NotEvaluable
 from dvhkit.findings import Level
 from dvhkit.jobs.contours.bands import against_cohort, read_bands
 from dvhkit.jobs.contours.structure_sets import DrawnSet, read_drawn
+from dvhkit.model.roi_kinds import is_body
 from dvhkit.protocols.facts import StructureFact
 from dvhkit.protocols.naming.organs import find_organ, is_target
 from dvhkit.protocols.naming.recognise import NameRow, Recognition, name_findings, recognise
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from dvhkit.targets.compare.checks.neighbours import Member
 
 _COUCH = re.compile(r"(?i)couch|table(top)?$|tisch|support")
-_BODY = re.compile(r"(?i)^(body|external|skin|outline|patient)$")
 _RISK = re.compile(r"(?i)prv")
 # Sides are told apart by findings of names; these are about place.
 _NAME_CODES = {
@@ -100,7 +100,7 @@ def _findings(drawn_set: DrawnSet, bands: ContourBands | None = None) -> Iterato
 
 def _role(structure: Structure, row: NameRow) -> str:
     kind, name = structure.rt_roi_type, structure.name.strip()
-    if kind == "EXTERNAL" or _BODY.match(name):
+    if is_body(name, kind):
         return "body"
     if kind == "SUPPORT" or _COUCH.search(name):
         return "couch"
@@ -144,8 +144,8 @@ def _emptiness(structure: Structure, drawn: Drawn) -> Iterator[ContourFinding]:
 
 def _targets(members: Sequence[Member]) -> Iterator[ContourFinding]:
     """Yield where a target lies outside the next larger one that was drawn round it."""
-    from dvhkit.targets.achieved.containment import pair_targets
     from dvhkit.targets.compare.checks.neighbours import outside_of
+    from dvhkit.targets.regions.pairing import pair_targets
 
     by_structure = {id(m.drawn.structure): m.drawn for m in members}
     drawn = [m.drawn.structure for m in members if m.drawn.levels and not m.drawn.problem]

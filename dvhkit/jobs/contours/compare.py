@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from dvhkit.errors import InputError
 from dvhkit.jobs.contours.structure_sets import DrawnSet, Pair, into_frame_of, pair_structures, read_drawn, wanted
 from dvhkit.jobs.numbers import CaseNumbers
+from dvhkit.jobs.prescription import with_user_prescription
 from dvhkit.metrics.expression import parse_metric
 from dvhkit.protocols.evaluate import evaluate_protocol
 from dvhkit.protocols.files.context import PRESCRIPTION
 from dvhkit.protocols.files.load import Protocol, load_protocol
-from dvhkit.protocols.naming.regions import RoiRef
 from dvhkit.results.audit import MetricResult, RuleResult, Verdict
 from dvhkit.results.contours.comparison import Comparison, DoseEffect, PairComparison
+from dvhkit.targets.regions.expression import RoiRef
 
 if TYPE_CHECKING:
     from dvhkit.findings import Finding
@@ -175,8 +176,7 @@ def _with_dose(
 
 
 def _case_of(path_a: Path, first: DrawnSet, question: DoseQuestion) -> Case:
-    from dvhkit.jobs.batch import with_user_prescription
-    from dvhkit.readers.case import read_case
+    from dvhkit.jobs.read import read_case
 
     stored = first.structures.path
     case = read_case(path_a) if question.dose is None else read_case(question.dose, rtstruct=stored)

@@ -48,6 +48,7 @@ def consensus_of(
     tolerance_mm: float = TOLERANCE_MM,
     out: Path | None = None,
     levels: bool = False,
+    add: bool = False,
     registration: Path | None = None,
     same_frame: bool = False,
 ) -> Consensus:
@@ -88,7 +89,7 @@ def consensus_of(
         found, made = _one(group, sets[0], margin_mm, tolerance_mm, levels=levels if out else None)
         rois.append(found)
         to_write += made
-    written = _write(out, to_write, sets[0]) if out is not None else ()
+    written = _write(out, to_write, sets[0], add=add) if out is not None else ()
     return Consensus(
         observers=tuple(Observer(observer=_letter(n), file=Path(p).name) for n, p in enumerate(paths)),
         rois=tuple(rois),
@@ -331,12 +332,18 @@ def _at_least(k: int) -> Callable[[int], bool]:
     return lambda pattern: pattern.bit_count() >= k
 
 
-def _write(out: Path, rois: Sequence[NewRoi], first: DrawnSet) -> tuple[str, ...]:
+def _write(out: Path, rois: Sequence[NewRoi], first: DrawnSet, *, add: bool) -> tuple[str, ...]:
     from dvhkit.outputs.rtstruct.write import write_rtstruct
 
     if not rois:
         raise InputError("there is no consensus to write.")
     written = write_rtstruct(
-        out, rois, source=first.structures.path, image=first.image, label="consensus", name_longest=64
+        out,
+        rois,
+        source=first.structures.path,
+        image=first.image,
+        keep_existing=add,
+        label="consensus",
+        name_longest=64,
     )
     return written.names

@@ -112,7 +112,7 @@ def _slices_measured(table: LesionTable, drawn: DrawnSet) -> list[Path | None]:
 
 def _case(path: Path, dose: Path | None) -> Case | None:
     """Return the case with its dose; None where `path` is a lone file and no dose was named."""
-    from dvhkit.readers.case import read_case
+    from dvhkit.jobs.read import read_case
 
     if dose is not None:
         return read_case(dose, rtstruct=path) if path.is_file() else read_case(path, rtdose=dose)
@@ -206,7 +206,7 @@ def _irradiated(row: Lesion, structure: Structure, case: Case, least_gy: float) 
     """Return the lesion with the dose that it has in this plan."""
     from dvhkit.jobs.numbers import CaseNumbers
     from dvhkit.metrics.expression import parse_metric
-    from dvhkit.protocols.naming.regions import RoiRef
+    from dvhkit.targets.regions.expression import RoiRef
 
     numbers = CaseNumbers(case, uncovered="exclude")
     region = RoiRef(structure.number, structure.name)

@@ -58,7 +58,7 @@ def read_drawn(path: Path) -> DrawnSet:
 
         structures, findings = read_structures(path)
         return DrawnSet(structures=structures, findings=findings)
-    from dvhkit.readers.case import read_case
+    from dvhkit.jobs.read import read_case
 
     # What is wrong with a dose is no reason to leave contours unread.
     case = read_case(path, dose="not needed")

@@ -14,7 +14,7 @@ from dvhkit.outputs.figures.dvh import dvh_figure
 from dvhkit.outputs.figures.margin import margin_figure
 from dvhkit.outputs.figures.slice import slice_figure
 from dvhkit.outputs.text import clean
-from dvhkit.protocols.naming.regions import RoiRef
+from dvhkit.targets.regions.expression import RoiRef
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -74,7 +74,7 @@ def gather_scene(case: Case, record: AuditRecord | None = None, *, engine: str |
 
 def read_again(paths: Sequence[Path]) -> Case:
     """Return the one case under `paths`; raises a `DvhkitError` where there is not one, or it cannot be read."""
-    from dvhkit.readers.case import read_case
+    from dvhkit.jobs.read import read_case
 
     if len(paths) != 1:
         raise InputError("several folders are named.")

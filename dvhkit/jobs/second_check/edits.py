@@ -17,6 +17,7 @@ from dvhkit.model.arrays import FloatArray
 _REACH_MM = 14.0
 _SIZES_MM = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0)
 _SHIFTS_MM = (3.0, 6.0, 10.0)
+_FACTORS = (0.4, 0.6, 0.8, 1.2, 1.4, 1.6)
 _RUN_MOST = 3
 _SLICES_LEAST = 4
 _DOSES = 80
@@ -29,14 +30,15 @@ _REFINED = 5
 class Edit:
     """One contour, or a few neighbours, drawn otherwise.
 
-    `first`, `count`: which slices, from below. `grown_mm`, `moved_mm`: how the contours differ; `absent`: they are
-    missing in the other version.
+    `first`, `count`: which slices, from below. `grown_mm`, `moved_mm`, `factor` (of size, about the centroid): how the
+    contours differ; `absent`: they are missing in the other version.
     """
 
     first: int
     count: int = 1
     grown_mm: float = 0.0
     moved_mm: tuple[float, float] = (0.0, 0.0)
+    factor: float = 1.0
     absent: bool = False
     bridged: bool = False
 
@@ -104,6 +106,9 @@ class _Search:
             if 0 < k < len(planes) - 1:
                 bridged = Edit(first=k, absent=True, bridged=True)
                 yield bridged, *self._change(bridged, self._doses)
+            for factor in _FACTORS:
+                scaled = Edit(first=k, factor=factor)
+                yield scaled, *self._change(scaled, self._doses)
             for reach in _SHIFTS_MM:
                 for angle in np.arange(8) * np.pi / 4:
                     moved = Edit(first=k, moved_mm=(reach * float(np.cos(angle)), reach * float(np.sin(angle))))
@@ -138,6 +143,13 @@ class _Search:
         if edit.moved_mm != (0.0, 0.0):
             u, v = cloud.uvw[mine, 0] - edit.moved_mm[0], cloud.uvw[mine, 1] - edit.moved_mm[1]
             return contains(self._slabs.sections[k], u, v)
+        if edit.factor != 1.0:
+            section = self._slabs.sections[k]
+            if section.is_empty:
+                return np.zeros(len(mine), dtype=bool)
+            middle = np.array([section.centroid.x, section.centroid.y])
+            u, v = (middle + (cloud.uvw[mine, :2] - middle) / edit.factor).T
+            return contains(section, u, v)
         return np.asarray(cloud.inside_mm[mine] > -edit.grown_mm)
 
     def refined(self, base: Curve, edit: Edit) -> tuple[float, Edit]:
@@ -168,6 +180,9 @@ class _Search:
 def _neighbours(edit: Edit, step: float) -> list[Edit]:
     from dataclasses import replace
 
+    if edit.factor != 1.0:
+        factors = (edit.factor - 0.1 * step, edit.factor + 0.1 * step)
+        return [replace(edit, factor=f) for f in factors if f > 0.1 and f != 1.0]
     if edit.grown_mm:
         sizes = [s for s in (edit.grown_mm - step, edit.grown_mm + step) if s and abs(s) < _REACH_MM]
         return [replace(edit, grown_mm=s) for s in sizes]
@@ -190,4 +205,6 @@ def _words(slabs: Slabs, edit: Edit) -> str:
     if edit.grown_mm:
         way = "larger" if edit.grown_mm > 0 else "smaller"
         return f"in their version the {what} about {abs(edit.grown_mm):.2g} mm {way} all round at {place}"
+    if edit.factor != 1.0:
+        return f"in their version the {what} about {edit.factor:.2g} times as wide at {place}"
     return f"in their version the {what} moved by about {np.hypot(*edit.moved_mm):.2g} mm at {place}"

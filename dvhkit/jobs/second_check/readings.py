@@ -44,9 +44,12 @@ SCALED = "scaled dose"
 EDITED = "edited contour"
 DOSE_EDGE = "dose edge"
 
+_COARSE_GY = 0.5
+_COARSE_FRAC = 0.01
+_FINE_GY = 0.05
 # Points of a curve that are compared: as many as a screen shows.
 _POINTS = 300
-_CLOUD_POINTS = 12_000
+_CLOUD_POINTS = 30_000
 # Of more voxels than these the surface is a trifle, and with it where voxels are counted.
 _VOXELS_MOST = 250_000
 # Beyond this volume smooth and upright walls give one curve.
@@ -67,6 +70,8 @@ class Target:
         What its volumes are parts of; None where only percent of an unknown volume are known: shapes are compared.
     bin_gy
         Usual distance between its points.
+    printed_gy, printed_share : (k,)
+        All of its points; `round_frac` is half of the last digit of their volumes.
     """
 
     dose_gy: FloatArray
@@ -78,6 +83,14 @@ class Target:
     scale_gy: float
     bin_gy: float
     step_frac: float
+    printed_gy: FloatArray
+    printed_share: FloatArray
+    round_frac: float
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether its points lie so far apart that what happens between them is not known."""
+        return self.bin_gy >= _COARSE_GY or self.bin_gy >= max(_COARSE_FRAC * self.scale_gy, _FINE_GY)
 
     def residual(self, curve: Curve, *, fine: bool = False, dose_shift_gy: float = 0.0) -> float:
         """Return the distance of the printed points (or of the lines between them) from `curve`, in percent."""
@@ -128,7 +141,18 @@ def target_of(theirs: TpsDvh, ours: Dvh) -> Target:
         scale_gy=scale,
         bin_gy=bin_gy,
         step_frac=step,
+        printed_gy=dose,
+        printed_share=share,
+        round_frac=_rounding(np.asarray(theirs.volume)) * float(share[0]) / max(top, 1e-12),
     )
+
+
+def _rounding(volume: FloatArray) -> float:
+    """Return half of the last decimal that volumes were printed with; 0 where they were not rounded to decimals."""
+    for decimals in range(5):
+        if np.allclose(volume, np.round(volume, decimals), rtol=0.0, atol=1e-9):
+            return 0.5 * float(10.0**-decimals)
+    return 0.0
 
 
 class Readings:
@@ -139,7 +163,7 @@ class Readings:
         self.structure, self.ours = structure, ours
         self.dose: Dose = case.dose
         self._image = case.image.grid if case.image is not None else None
-        self._spacing = (case.image.grid.plane_spacing_mm or None) if case.image is not None else None
+        self._spacing = case.slice_spacing_mm
         self._known: dict[tuple[Between, EndCap], Dvh] = {}
 
     def dvh(self, between: Between, cap: EndCap) -> Dvh:
@@ -181,11 +205,14 @@ class Readings:
         """Return the ways to count what lies outside the dose grid."""
         if self.ours.uncovered_frac < 1e-4 or not self.ours.covered_cc > 0:
             return []
-        atoms = curve_of_atoms(np.asarray(self.ours.dose_gy), np.asarray(self.ours.part_cc))
-        return [
-            ((DOSE_EDGE,), atoms),
-            ((DOSE_EDGE,), _scaled_volume(atoms, self.ours.volume_cc / self.ours.covered_cc)),
-        ]
+        found: list[tuple[tuple[str, ...], Curve]] = []
+        ends = ((HALF_CAP, EndCap.HALF_SLICE), (NO_CAP, EndCap.NONE))
+        for dvh, extra in ((self.ours, ()), *((self.dvh(Between.PRISM, cap), (name,)) for name, cap in ends)):
+            if dvh.covered_cc > 0:
+                atoms = curve_of_atoms(np.asarray(dvh.dose_gy), np.asarray(dvh.part_cc))
+                found.append(((DOSE_EDGE, *extra), atoms))
+                found.append(((DOSE_EDGE, *extra), _scaled_volume(atoms, dvh.volume_cc / dvh.covered_cc)))
+        return found
 
     def centres(self) -> list[tuple[tuple[str, ...], Curve]]:
         """Return the ways to count whole voxels by their centres."""
@@ -260,14 +287,7 @@ def scaled_dose(curve: Curve, factor: float) -> Curve:
     return lambda doses: curve(np.asarray(doses) / factor)
 
 
-def interpolated(curve: Curve, step_gy: float, start_gy: float = 0.0) -> Curve:
-    """Return the curve as somebody has it who knows it at steps of dose only, and draws lines between."""
-
-    def at_least_cc(doses: FloatArray) -> FloatArray:
-        doses = np.asarray(doses, dtype=np.float64)
-        below = np.floor((doses - start_gy) / step_gy) * step_gy + start_gy
-        share = (doses - below) / step_gy
-        first, second = curve(np.maximum(below, 0.0)), curve(below + step_gy)
-        return first * (1 - share) + second * share
-
-    return at_least_cc
+def interpolated(curve: Curve, knots_gy: FloatArray) -> Curve:
+    """Return the curve as somebody has it who knows it at some doses only, and draws lines between."""
+    known = curve(knots_gy)
+    return lambda doses: np.interp(np.maximum(doses, 0.0), knots_gy, known)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 
 import numpy as np
@@ -17,12 +17,15 @@ _MOST_VOXELS = 1.05
 _SEEDS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 _SEEDS_REFINED = 3
 _FINEST_VOXELS = 0.02
+_AXES = tuple(np.array(d, dtype=float) for d in product((-1, 0, 1), repeat=3) if sum(map(abs, d)) == 1)
+_DIAGONALS = tuple(np.array(d, dtype=float) for d in product((-1, 0, 1), repeat=3) if sum(map(abs, d)) > 1)
 _ROIS_MOST = 5
 # One curve that no shift explains must not pull the others' shift.
 _CAPPED_FRAC = 0.05
 # The search looks at a few doses and points; what it finds is measured with all.
 _DOSES = 48
-_EVERY = 4
+_EVERY = 10
+_POLISH_VOXELS = 0.125
 
 
 def find_shift(parts: Sequence[tuple[Readings, Target, list[Curve]]]) -> FloatArray | None:
@@ -36,32 +39,34 @@ def find_shift(parts: Sequence[tuple[Readings, Target, list[Curve]]]) -> FloatAr
     def to_mm(voxels: FloatArray) -> FloatArray:
         return np.asarray((voxels * voxel) @ grid.axes)
 
-    quick = [_Quick(*part) for part in parts]
+    def distance(of: list[_Quick]) -> Callable[[FloatArray], float]:
+        return lambda voxels: sum(min(_CAPPED_FRAC, one.left(to_mm(voxels))) for one in of) / len(of)
 
-    def left(voxels: FloatArray) -> float:
-        return sum(min(_CAPPED_FRAC, one.left(to_mm(voxels))) for one in quick) / len(quick)
+    left = distance([_Quick(*part, every=_EVERY) for part in parts])
 
     seeds = sorted(((left(np.array(seed)), seed) for seed in product(_SEEDS, repeat=3)), key=lambda row: row[0])
     refined = [_refine(left, np.array(seed), value) for value, seed in seeds[:_SEEDS_REFINED]]
     _, voxels = min(refined, key=lambda row: row[0])
+    whole = distance([_Quick(*part, every=1) for part in parts])
+    _, voxels = _refine(whole, voxels, whole(voxels), step=_POLISH_VOXELS)
     return to_mm(voxels)
 
 
 class _Quick:
     """One structure's curve at a few doses, and how far theirs is from it under a shift."""
 
-    def __init__(self, readings: Readings, target: Target, curves: list[Curve]) -> None:
+    def __init__(self, readings: Readings, target: Target, curves: list[Curve], *, every: int) -> None:
         assert readings.cloud is not None
         slabs, cloud, before = readings.cloud
         self._slabs, self._dose = slabs, readings.dose
-        self._uvw, self._part = cloud.uvw[::_EVERY], cloud.part_cc[::_EVERY]
+        self._uvw, self._part = cloud.uvw[::every], cloud.part_cc[::every]
         self._part = self._part * (cloud.part_cc.sum() / max(float(self._part.sum()), 1e-12))
         self._doses = np.linspace(0.0, target.scale_gy * 1.02, _DOSES)[1:]
         self._theirs = np.interp(self._doses, target.fine_gy, target.fine_share)
         wholes = [target.whole_cc or float(curve(np.zeros(1))[0]) for curve in curves]
         self._ours = [curve(self._doses) / whole for curve, whole in zip(curves, wholes, strict=True)]
         self._whole = wholes[0]
-        self._before = self._at_least(before[::_EVERY])
+        self._before = self._at_least(before[::every])
 
     def _at_least(self, gy: FloatArray) -> FloatArray:
         # What has no dose counts below the least one.
@@ -84,20 +89,20 @@ def left_after(part: tuple[Readings, Target, list[Curve]], shift_mm: FloatArray)
     return min(target.residual(change(curve)) for curve in curves)
 
 
-def _refine(left: object, voxels: FloatArray, value: float) -> tuple[float, FloatArray]:
-    """Follow the slope from a seed with steps that halve."""
-    assert callable(left)
-    step = 0.25
+def _refine(
+    left: Callable[[FloatArray], float], voxels: FloatArray, value: float, step: float = 0.25
+) -> tuple[float, FloatArray]:
+    """Follow the slope from a seed with steps that halve; diagonals, too, since valleys lie aslant to the axes."""
     while step > _FINEST_VOXELS:
-        improved = False
-        for axis, sign in product(range(3), (-1.0, 1.0)):
-            other = voxels.copy()
-            other[axis] += sign * step
-            if abs(other[axis]) > _MOST_VOXELS:
-                continue
-            found = left(other)
-            if found < value - 1e-7:
-                voxels, value, improved = other, found, True
-        if not improved:
+        found = None
+        for ways in (_AXES, _DIAGONALS):
+            near = [other for other in (voxels + step * way for way in ways) if np.abs(other).max() <= _MOST_VOXELS]
+            best = min(((left(other), n) for n, other in enumerate(near)), default=(np.inf, 0))
+            if best[0] < value - 1e-7:
+                found = (best[0], near[best[1]])
+                break
+        if found is None:
             step /= 2
+        else:
+            value, voxels = found
     return value, voxels

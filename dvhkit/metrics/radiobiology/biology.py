@@ -62,39 +62,6 @@ def eqd2_gy(dose_gy: float | FloatArray, fractions: int, alpha_beta_gy: float) -
     return bed_gy(dose_gy, fractions, alpha_beta_gy) / (1 + 2 / alpha_beta_gy)
 
 
-def isoeffective_dose_gy(
-    dose_gy: float, fractions: int, new_dose_per_fraction_gy: float, alpha_beta_gy: float
-) -> float:
-    """Return the total dose in fractions of another size that has the same effect (Withers 1983, Cancer 51:1738)."""
-    return bed_gy(dose_gy, fractions, alpha_beta_gy) / (1 + new_dose_per_fraction_gy / alpha_beta_gy)
-
-
-def dose_for_bed_gy(bed: float, fractions: int, alpha_beta_gy: float) -> float:
-    """Return the total dose in `fractions` that comes to the BED: the positive root of ``D + D^2/(n alpha/beta)``.
-
-    Five fractions need 35.21 Gy for a BED of 60 Gy at 10 Gy.
-    """
-    _check(fractions, alpha_beta_gy)
-    half = fractions * alpha_beta_gy / 2
-    return half * (math.sqrt(1 + 2 * bed / half) - 1)
-
-
-def bed_lql_gy(dose_gy: float, fractions: int, alpha_beta_gy: float, transition_gy: float | None = None) -> float:
-    """Return the BED of the linear-quadratic-linear model: linear above `transition_gy` per fraction.
-
-    The line continues the tangent at the transition, which by default is ``2 alpha/beta``, so BED is smooth
-    (Astrahan 2008, Med Phys 35:4161).
-    """
-    _check(fractions, alpha_beta_gy)
-    transition_gy = 2 * alpha_beta_gy if transition_gy is None else transition_gy
-    per_fraction = dose_gy / fractions
-    if per_fraction <= transition_gy:
-        return bed_gy(dose_gy, fractions, alpha_beta_gy)
-    slope = 1 + 2 * transition_gy / alpha_beta_gy
-    at_transition = transition_gy * (1 + transition_gy / alpha_beta_gy)
-    return fractions * (at_transition + slope * (per_fraction - transition_gy))
-
-
 def eqd2_dvh(dvh: Dvh, fractions: int, alpha_beta_gy: float) -> Dvh:
     """Return the DVH in EQD2: each dose is converted by its own dose per fraction, volumes stay.
 
@@ -255,11 +222,6 @@ def ntcp_relative_seriality(dvh: Dvh, *, d50_gy: float, gamma50: float, s: float
     with np.errstate(divide="ignore"):  # P = 1 gives log 0 = -inf, and the product 0
         spared = float(np.exp(np.sum(share * np.log1p(-(each**s)), where=share > 0)))
     return float((1 - spared) ** (1 / s))
-
-
-def m_from_gamma50(gamma50: float) -> float:
-    """Return the m of a Lyman model that is as steep at TD50 as `gamma50` says: ``1 / (gamma50 sqrt(2 pi))``."""
-    return 1 / (gamma50 * math.sqrt(2 * math.pi))
 
 
 def _check(fractions: int, alpha_beta_gy: float) -> None:

@@ -19,6 +19,7 @@ from pydicom.valuerep import format_number_as_ds
 from dvhkit.errors import InputError, OutputError
 from dvhkit.model.dose import Dose, DoseType
 from dvhkit.model.dvh import DOSE_EQUALITY_RTOL, Dvh
+from dvhkit.outputs.dicom.consistent import require_consistent
 from dvhkit.outputs.dicom.in_study import encoded, put_in_study
 from dvhkit.outputs.files import write_bytes_whole
 
@@ -70,6 +71,7 @@ def write_rtdose(
     _add_references(found, origin, dose, structure_set_uid)
     if dvhs:
         found.DVHSequence = [_dvh_item(number, dvh) for number, dvh in sorted(dvhs.items())]
+    require_consistent(found)
     write_bytes_whole(path, encoded(found))
     return str(found.SOPInstanceUID)
 

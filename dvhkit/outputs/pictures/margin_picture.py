@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dvhkit.outputs.pictures.letters import ADVANCE, LINE, draw_words
 from dvhkit.outputs.pictures.png import png_bytes
 from dvhkit.outputs.text import clean
-from dvhkit.results.surface_map import SurfaceMap
+from dvhkit.results.audit import MarginMap
 
 _CELL_W, _ROW_H_MM = 9, 3.0
 _LEFT, _TOP, _RIGHT, _BOTTOM = 64, 46, 18, 78
@@ -35,11 +35,23 @@ _LEAST_LACK_MM = 0.3
 _FULL_LACK_MM = 4.0
 
 
-def margin_map_svg(picture: SurfaceMap, *, tips: bool = True) -> str:
+class _Table:
+    """A margin map as arrays, (rows, columns); NaN where there is no surface."""
+
+    def __init__(self, one: MarginMap) -> None:
+        self.title, self.limit, self.height_mm = one.title, one.limit, one.height_mm
+        self.margin_mm, self.lacking_mm = (np.array(rows, np.float64) for rows in (one.margin_mm, one.lacking_mm))
+        columns = self.margin_mm.shape[1]
+        # 0 is the patient's left, 90 posterior, 180 right, 270 anterior.
+        self.azimuth_deg = (np.arange(columns) + 0.5) * (360.0 / columns)
+
+
+def margin_map_svg(one: MarginMap, *, tips: bool = True) -> str:
     """Return the map as a self-contained SVG; names out of DICOM are escaped.
 
     Without `tips`, only cells that fall short tell their numbers, which makes the text a fifth as long.
     """
+    picture = _Table(one)
     rows, columns = picture.margin_mm.shape
     height = _row_height(picture)
     width = _LEFT + columns * _CELL_W + _RIGHT
@@ -60,8 +72,9 @@ def margin_map_svg(picture: SurfaceMap, *, tips: bool = True) -> str:
     return "\n".join(parts) + "\n"
 
 
-def margin_map_png(picture: SurfaceMap) -> bytes:
+def margin_map_png(one: MarginMap) -> bytes:
     """Return the map as a PNG, superior up, from the patient's left over posterior, right and anterior."""
+    picture = _Table(one)
     bare = _map_pixels(picture)
     high, wide = bare.shape[:2]
     key = _key(picture)
@@ -81,7 +94,7 @@ def margin_map_png(picture: SurfaceMap) -> bytes:
     return png_bytes(sheet)
 
 
-def _png_axes(sheet: NDArray[np.uint8], picture: SurfaceMap, high: int, wide: int) -> None:
+def _png_axes(sheet: NDArray[np.uint8], picture: _Table, high: int, wide: int) -> None:
     for degrees, name in _TICKS:
         x = _PNG_LEFT + wide * degrees // 360
         sheet[_PNG_TOP + high : _PNG_TOP + high + 6, min(x, sheet.shape[1] - 1)] = _INK
@@ -94,7 +107,7 @@ def _png_axes(sheet: NDArray[np.uint8], picture: SurfaceMap, high: int, wide: in
     draw_words(sheet, "mm", x=_PNG_LEFT - 8 - 2 * ADVANCE, y=_PNG_TOP - LINE, colour=_INK)
 
 
-def _map_pixels(picture: SurfaceMap) -> NDArray[np.uint8]:
+def _map_pixels(picture: _Table) -> NDArray[np.uint8]:
     colours = _colours(picture)[::-1]
     pixels = np.repeat(np.repeat(colours, _row_height(picture), axis=0), _CELL_W, axis=1)
     missing = np.isnan(picture.margin_mm)[::-1]
@@ -104,13 +117,13 @@ def _map_pixels(picture: SurfaceMap) -> NDArray[np.uint8]:
     return pixels
 
 
-def _row_height(picture: SurfaceMap) -> int:
+def _row_height(picture: _Table) -> int:
     rows = len(picture.height_mm)
     step = float(picture.height_mm[1]) - float(picture.height_mm[0]) if rows > 1 else _ROW_H_MM
     return int(max(3, min(round(min(max(4 * step, 0.0), 24.0)), _MOST_HEIGHT // rows)))
 
 
-def _colours(picture: SurfaceMap) -> NDArray[np.uint8]:
+def _colours(picture: _Table) -> NDArray[np.uint8]:
     """Return an RGB colour for each cell."""
     margin, lacking = np.nan_to_num(picture.margin_mm), np.nan_to_num(picture.lacking_mm)
     widest = max(_widest(picture), 1e-6)
@@ -126,11 +139,11 @@ def _blend(a: tuple[int, int, int], b: tuple[int, int, int], t: NDArray[np.float
     return np.asarray((1 - share) * np.array(a) + share * np.array(b))
 
 
-def _widest(picture: SurfaceMap) -> float:
+def _widest(picture: _Table) -> float:
     return float(np.nanmax(picture.margin_mm)) if np.isfinite(picture.margin_mm).any() else 1.0
 
 
-def _missing(picture: SurfaceMap, height: int) -> list[str]:
+def _missing(picture: _Table, height: int) -> list[str]:
     """Return the hatching of cells that hold no surface, so that they are not taken for a margin of nothing."""
     rows, columns = picture.margin_mm.shape
     holes = [
@@ -148,7 +161,7 @@ def _missing(picture: SurfaceMap, height: int) -> list[str]:
     ]
 
 
-def _cells(picture: SurfaceMap, height: int, *, tips: bool) -> list[str]:
+def _cells(picture: _Table, height: int, *, tips: bool) -> list[str]:
     colours = _colours(picture)
     rows, columns = picture.margin_mm.shape
     out = []
@@ -174,7 +187,7 @@ def _cells(picture: SurfaceMap, height: int, *, tips: bool) -> list[str]:
     return [*drawn, *out]
 
 
-def _axes(picture: SurfaceMap, height: int) -> list[str]:
+def _axes(picture: _Table, height: int) -> list[str]:
     rows, columns = picture.margin_mm.shape
     bottom, wide = _TOP + rows * height, columns * _CELL_W
     out = [f'<rect x="{_LEFT}" y="{_TOP}" width="{wide}" height="{rows * height}" fill="none" stroke="#444"/>']
@@ -189,7 +202,7 @@ def _axes(picture: SurfaceMap, height: int) -> list[str]:
     return out
 
 
-def _key(picture: SurfaceMap) -> list[tuple[tuple[int, int, int], str]]:
+def _key(picture: _Table) -> list[tuple[tuple[int, int, int], str]]:
     """Return what colours mean: a colour and words each."""
     words = [
         (_NARROW, "0 mm"),
@@ -203,7 +216,7 @@ def _key(picture: SurfaceMap) -> list[tuple[tuple[int, int, int], str]]:
     return words
 
 
-def _legend(picture: SurfaceMap, y: float) -> list[str]:
+def _legend(picture: _Table, y: float) -> list[str]:
     out, x = [], float(_LEFT)
     for (red, green, blue), word in _key(picture):
         fill = f"#{red:02x}{green:02x}{blue:02x}"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 from markupsafe import Markup
 
-from dvhkit.model.arrays import FloatArray
 from dvhkit.outputs.pictures.margin_picture import margin_map_svg
 from dvhkit.outputs.text import clean, sentence_case
-from dvhkit.results.surface_map import SurfaceMap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,25 +36,13 @@ def map_views(maps: Iterable[MarginMap]) -> list[MapView]:
     return [
         MapView(
             # Made here of numbers and of texts that are cleaned and escaped on the way.
-            svg=Markup(margin_map_svg(as_surface_map(one), tips=False).replace(_NAMESPACE, "", 1)),
+            svg=Markup(margin_map_svg(_shortened(one), tips=False).replace(_NAMESPACE, "", 1)),
             caption=sentence_case(clean(one.caption, longest=_LONGEST_CAPTION)),
         )
         for one in maps
     ]
 
 
-def as_surface_map(one: MarginMap) -> SurfaceMap:
-    """Return a margin map as the picture takes it."""
-    columns = len(one.margin_mm[0])
-    return SurfaceMap(
-        azimuth_deg=np.asarray((np.arange(columns) + 0.5) * (360.0 / columns)),
-        height_mm=np.array(one.height_mm),
-        margin_mm=_table(one.margin_mm),
-        lacking_mm=_table(one.lacking_mm),
-        title=clean(one.title, longest=_LONGEST_TITLE),
-        limit=clean(one.limit, longest=_LONGEST_LIMIT),
-    )
-
-
-def _table(rows: tuple[tuple[float | None, ...], ...]) -> FloatArray:
-    return np.array(rows, dtype=np.float64)  # None becomes NaN
+def _shortened(one: MarginMap) -> MarginMap:
+    """Return a map whose words are clean and fit over the picture."""
+    return replace(one, title=clean(one.title, longest=_LONGEST_TITLE), limit=clean(one.limit, longest=_LONGEST_LIMIT))

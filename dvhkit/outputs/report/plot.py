@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dvhkit.model.roi_kinds import is_body
 from dvhkit.outputs.number_format import number
 from dvhkit.outputs.pictures.colours import Ink, inks
 from dvhkit.outputs.pictures.polyline import Point, simplified
@@ -25,8 +26,6 @@ LEFT, RIGHT, TOP, BOTTOM = 56.0, 10.0, 10.0, 50.0
 # Finer than any screen or printer shows at this size; it leaves a tenth of the points.
 _TOLERANCE = 0.04
 _BAND_TOLERANCE = 0.3
-# Of a step: curves whose doses are less even than this are read off the drawn line.
-_EVEN_ATOL = 1e-3
 _MOST_X_TICKS = 12
 # Beyond any dose; only a broken record has more, and still has to be drawn.
 _HIGHEST_GY = 1e9
@@ -132,7 +131,7 @@ def plot_curves(curves: Sequence[Curve], rules: Sequence[RuleResult] = ()) -> Dv
 
 def _drawn(curve: Curve, name: str, line: list[Point], ink: Ink, *, top_gy: float, step_gy: float) -> DrawnCurve:
     is_target = _is_target(curve)
-    organ_width = _OUTLINE_WIDTH if curve.roi_type.upper() == "EXTERNAL" else _ORGAN_WIDTH
+    organ_width = _OUTLINE_WIDTH if is_body(curve.roi, curve.roi_type) else _ORGAN_WIDTH
     return DrawnCurve(
         roi=name,
         full_name=clean(curve.roi, longest=200),
@@ -218,4 +217,4 @@ def _is_target(curve: Curve) -> bool:
 def _rank(curve: Curve) -> int:
     if _is_target(curve):
         return 0
-    return 2 if curve.roi_type.upper() == "EXTERNAL" else 1
+    return 2 if is_body(curve.roi, curve.roi_type) else 1

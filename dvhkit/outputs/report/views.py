@@ -16,6 +16,7 @@ from dvhkit.outputs.report.maps import MapView, map_views
 from dvhkit.outputs.report.metrics import MetricsView, metrics_view
 from dvhkit.outputs.report.numbers import NumberView, rule_margin, rule_value
 from dvhkit.outputs.report.plot import DvhPlot, plot_curves
+from dvhkit.outputs.report.second_check import SecondCheckView, second_check_view
 from dvhkit.outputs.text import clean, clean_name, sentence_case
 from dvhkit.outputs.verdict_words import (
     Headline,
@@ -178,6 +179,7 @@ class CaseView:
     plot: DvhPlot | None
     maps: list[MapView]
     metrics: MetricsView | None
+    second_check: SecondCheckView | None
     provenance: ProvenanceView | None
     shots: list[ShotView]
     viewer: bool
@@ -213,6 +215,7 @@ def case_view(record: AuditRecord, *, anchor: str, scene: Scene | None = None, r
         plot=plot_curves(record.curves, record.rules),
         maps=map_views(record.margin_maps),
         metrics=metrics_view(record.metrics),
+        second_check=second_check_view(record.second_check),
         provenance=_provenance_view(record.provenance) if record.provenance else None,
         shots=_shot_views(record, scene) if scene is not None else [],
         viewer=scene is not None,

@@ -10,11 +10,10 @@ import shapely
 from shapely.geometry.polygon import orient
 
 from dvhkit.model.arrays import FloatArray
+from dvhkit.model.slices import SAME_PLANE_MM
 from dvhkit.model.structure import Contour, ContourKind, Structure
 
 Holes = Literal["keyhole", "xor", "nested"]
-# Contours whose planes differ by less lie on one slice.
-_SAME_PLANE_MM = 0.01
 
 
 def stored_rings(structure: Structure, holes: Holes) -> list[tuple[FloatArray, ContourKind]]:
@@ -42,7 +41,7 @@ def _planes(contours: Sequence[Contour]) -> list[list[Contour]]:
     planes: list[list[Contour]] = []
     last = -np.inf
     for n in np.argsort(heights, kind="stable"):
-        if heights[n] - last > _SAME_PLANE_MM:
+        if heights[n] - last > SAME_PLANE_MM:
             planes.append([])
         planes[-1].append(contours[n])
         last = heights[n]

@@ -117,3 +117,34 @@ def _series_of(frame: Dataset) -> list[str]:
         for study in frame.get("RTReferencedStudySequence", None) or []
         for series in study.get("RTReferencedSeriesSequence", None) or []
     ]
+
+
+def list_referred_images(found: Dataset, new: int) -> None:
+    """List every image that contours refer to; the last `new` structures refer to no image that is not listed.
+
+    What contours refer to beside the listed images joins the series that is listed, where there is one alone.
+    """
+    series = [
+        series
+        for frame in found.get("ReferencedFrameOfReferenceSequence", None) or []
+        for study in frame.get("RTReferencedStudySequence", None) or []
+        for series in study.get("RTReferencedSeriesSequence", None) or []
+    ]
+    listed = {str(i.ReferencedSOPInstanceUID) for s in series for i in s.get("ContourImageSequence", None) or []}
+    unlisted: dict[str, Dataset] = {}
+    holders: list[Dataset] = []
+    for place, roi in enumerate(found.ROIContourSequence):
+        for contour in roi.get("ContourSequence", None) or []:
+            for image in contour.get("ContourImageSequence", None) or []:
+                if str(image.get("ReferencedSOPInstanceUID", "")) not in listed:
+                    unlisted[str(image.get("ReferencedSOPInstanceUID", ""))] = image
+                    holders += [contour] if place >= len(found.ROIContourSequence) - new else []
+    if not unlisted:
+        return
+    if len(series) == 1:
+        images = [*(series[0].get("ContourImageSequence", None) or []), *map(copy.deepcopy, unlisted.values())]
+        series[0].ContourImageSequence = images
+        return
+    for contour in holders:
+        if "ContourImageSequence" in contour:
+            del contour.ContourImageSequence

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dvhkit.model.structure import Structure
+from dvhkit.outputs.dicom.consistent import require_consistent
 from dvhkit.outputs.files import write_bytes_whole
-from dvhkit.outputs.rtstruct.references import Slices
+from dvhkit.outputs.rtstruct.references import Slices, list_referred_images
 from dvhkit.outputs.rtstruct.write import contour_item, encoded, read_source, refuse_overwriting, stamp
 
 
@@ -39,4 +40,6 @@ def write_repaired(path: Path | str, changed: Mapping[int, Structure], *, source
         structure = by_number.get(int(item.ReferencedROINumber))
         if structure is not None:
             item.ContourSequence = [contour_item(c.points_mm, c.kind, slices) for c in structure.contours]
+    list_referred_images(found, 0)
+    require_consistent(found)
     write_bytes_whole(path, encoded(found))

@@ -21,10 +21,11 @@ from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import ContourKind, Structure
+from dvhkit.outputs.dicom.consistent import require_consistent
 from dvhkit.outputs.dicom.in_study import PATIENT_AND_STUDY, put_in_study
 from dvhkit.outputs.files import write_bytes_whole
 from dvhkit.outputs.rtstruct.keyhole import Holes, stored_rings
-from dvhkit.outputs.rtstruct.references import Slices, complete_references
+from dvhkit.outputs.rtstruct.references import Slices, complete_references, frame_uid, list_referred_images
 from dvhkit.outputs.rtstruct.roi_types import DEFINED_TYPES, colour_of
 
 RTSTRUCT_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
@@ -34,6 +35,12 @@ _NAME_VR_LONGEST = 64
 # An explicit VR of DS counts its length in 16 bits.
 _DS_BYTES_MAX = 65534
 _FIRST_ITEMS = ("StudyDescription", "FrameOfReferenceUID", "PositionReferenceIndicator", "SpecificCharacterSet")
+_TYPE_2_OF_ITEMS = (
+    ("StructureSetROISequence", "ROIName"),
+    ("StructureSetROISequence", "ROIGenerationAlgorithm"),
+    ("RTROIObservationsSequence", "RTROIInterpretedType"),
+    ("RTROIObservationsSequence", "ROIInterpreter"),
+)
 _APPROVAL = ("ReviewDate", "ReviewTime", "ReviewerName")
 
 
@@ -114,6 +121,8 @@ def write_rtstruct(
     stamp(found, origin, label)
     taken = {str(item.get("ROIName", "")) for item in found.get("StructureSetROISequence", [])}
     complete_references(found, image)
+    if not found.get("FrameOfReferenceUID"):
+        found.FrameOfReferenceUID = frame_uid(found, image)
     slices = Slices(origin, image)
     names = []
     for roi in rois:
@@ -128,6 +137,8 @@ def write_rtstruct(
             findings.append(_odd_type(name, roi.structure.rt_roi_type))
         _append(found, roi, name, slices, holes)
     findings += _unread_holes(found, names) if holes == "xor" else []
+    list_referred_images(found, len(names))
+    require_consistent(found)
     write_bytes_whole(path, encoded(found))
     return Written(path=path, names=tuple(names), sop_instance_uid=str(found.SOPInstanceUID), findings=tuple(findings))
 
@@ -204,6 +215,10 @@ def stamp(found: Dataset, origin: Dataset, label: str) -> None:
     for keyword in ("SeriesNumber", "OperatorsName", "Manufacturer", "PositionReferenceIndicator"):
         if keyword not in found:
             setattr(found, keyword, 1 if keyword == "SeriesNumber" else "")
+    for sequence, keyword in _TYPE_2_OF_ITEMS:
+        for item in found.get(sequence, None) or []:
+            if keyword not in item:
+                setattr(item, keyword, "")
     found.ApprovalStatus = "UNAPPROVED"
     for keyword in _APPROVAL:
         if keyword in found:

@@ -17,6 +17,7 @@ from rich.text import Text
 from dvhkit.findings import Level
 from dvhkit.outputs.identity_words import accepted_words, plan_words
 from dvhkit.outputs.number_format import limit_text, number, signed, signed_pct, with_unit
+from dvhkit.outputs.second_check import check_lines
 from dvhkit.outputs.terminal.rule_lines import rule_lines
 from dvhkit.outputs.text import clean, clean_name, sentence_case
 from dvhkit.outputs.verdict_words import count_phrases, headline, idle_groups, look_of, points_text, score_text
@@ -235,7 +236,8 @@ def audit_summary_table(records: Iterable[AuditRecord]) -> RenderableType:
 def audit_view(record: AuditRecord) -> list[RenderableType]:
     """Return what to print of one record, from top to bottom: its name, verdicts and findings, or its error."""
     verdicts = [] if record.error is not None else [verdict_table(record)]
-    return [CaseHeading(record), *verdicts, *findings_panels(record.findings)]
+    checked = check_lines(record.second_check)
+    return [CaseHeading(record), *verdicts, *checked, *findings_panels(record.findings)]
 
 
 def _table() -> Table:

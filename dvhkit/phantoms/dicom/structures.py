@@ -44,7 +44,8 @@ def build_structure_set(phantom: PhantomSet, uids: SetUids) -> Dataset:
     grid = phantom.image.grid if phantom.image else None
     ds.ReferencedFrameOfReferenceSequence = items([_referenced_frame(uids, grid)])
     ds.StructureSetROISequence = items(_roi_item(s, uids) for s in phantom.structures)
-    ds.ROIContourSequence = items(_contours_item(s, phantom, uids, grid) for s in phantom.structures)
+    drawn = phantom.structures[::-1] if phantom.contours_reversed else phantom.structures
+    ds.ROIContourSequence = items(_contours_item(s, phantom, uids, grid) for s in drawn)
     ds.RTROIObservationsSequence = items(_observation_item(s) for s in phantom.structures)
     if _longest_contour_bytes(ds) > EXPLICIT_DS_LIMIT_BYTES:
         ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian

@@ -167,6 +167,8 @@ class PhantomSet:
         Any number: a plan dose, doses a beam, another grid.
     contour_decimals
         Decimals of contour coordinates, mm; None keeps all that 16 characters can hold.
+    contours_reversed
+        Whether ROIContourSequence runs the other way than StructureSetROISequence: only the ROI number joins the two.
     """
 
     label: str
@@ -177,6 +179,7 @@ class PhantomSet:
     patient_name: str = "DEMO^PHANTOM"
     patient_id: str = "DEMO-0000"
     contour_decimals: int | None = None
+    contours_reversed: bool = False
 
 
 def arc_plan(

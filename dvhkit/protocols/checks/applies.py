@@ -9,7 +9,7 @@ from dvhkit.errors import MetricSyntaxError, NotEvaluable, Reason
 from dvhkit.metrics.expression import Metric, parse_metric
 from dvhkit.model.case import SummedDose
 from dvhkit.model.plan import Prescription
-from dvhkit.protocols.files.rules import Condition, DoseCheck, Fractionation, Protocol, Rule
+from dvhkit.protocols.files.rules import Condition, Fractionation, Protocol, Rule
 from dvhkit.protocols.naming.names import nearest
 from dvhkit.units import number_text
 
@@ -119,11 +119,11 @@ def is_convertible(rule: Rule) -> bool:
 
     A limit for a number of fractions, or one on percent of the prescription, does not.
     """
-    wanted, check = rule.fractionation, rule.check
-    if wanted is None or wanted.counts or wanted.dose_per_fraction_gy is None or not isinstance(check, DoseCheck):
+    wanted = rule.fractionation
+    if wanted is None or wanted.counts or wanted.dose_per_fraction_gy is None or rule.metric is None:
         return False
     low, high = wanted.dose_per_fraction_gy
-    return low <= _CONVENTIONAL_GY <= high and can_be_in_eqd2(check.metric)
+    return low <= _CONVENTIONAL_GY <= high and can_be_in_eqd2(rule.metric)
 
 
 def can_be_in_eqd2(metric: Metric) -> bool:

@@ -1,55 +1,55 @@
-"""What rules look at beside structures: the planning image and the prescription."""
+"""What the rules on image, plan, prescription and clinical context share: they look at a property by its name."""
 
 from __future__ import annotations
 
-from dvhkit.errors import NotEvaluable, Reason
-from dvhkit.metrics.radiobiology.biology import bed_gy, eqd2_gy
-from dvhkit.protocols.facts import ImageFacts
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from dvhkit.protocols.files.parts import RuleParts
+from dvhkit.protocols.files.rules import Built, Check
+from dvhkit.units import Unit
+from dvhkit.yaml_text import Place
+
+if TYPE_CHECKING:
+    from dvhkit.protocols.files.shapes import RuleShape
 
 
-def image_value(name: str, image: ImageFacts | None) -> tuple[float, str]:
-    """Return a length of the planning image in mm, and a note.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PropertyCheck(Check):
+    """Look at a property of image, dose, plan, prescription or clinical context, such as ``image.slice_spacing``.
 
-    ``image.slice_spacing`` is the larger of slice thickness and real distance between slices; ``image.pixel_spacing``
-    the larger of the two distances between pixels. Raises `NotEvaluable` without an image.
+    Each kind says what its properties are called (`PATTERN`), and the unit that they come in.
     """
-    if image is None:
-        raise NotEvaluable("there is no planning image beside the structures.", reason=Reason.NO_IMAGE)
-    if name == "image.slice_spacing":
-        if image.slice_spacing_mm is None:
-            raise NotEvaluable(
-                "only one image slice is at hand, so the distance between slices is not known; "
-                "its SliceThickness alone does not tell it.",
-                reason=Reason.NO_IMAGE,
-            )
-        return image.slice_spacing_mm, ""
-    columns_mm, rows_mm = image.pixel_spacing_mm
-    return max(columns_mm, rows_mm), f"{columns_mm:.5g} x {rows_mm:.5g} mm"
 
+    KEY = "property"
+    PATTERN: ClassVar[str]
+    name: str
 
-def dose_value(spacing_mm: tuple[float, float, float] | None) -> tuple[float, str]:
-    """Return ``dose.grid_spacing``: the largest distance between neighbouring dose voxels in mm, and a note."""
-    if spacing_mm is None:
-        raise NotEvaluable("there is no dose grid whose spacing is known.", reason=Reason.NO_DOSE)
-    return max(spacing_mm), " x ".join(f"{side:.5g}" for side in spacing_mm) + " mm"
+    @classmethod
+    def claims(cls, value: object) -> bool:
+        return isinstance(value, str) and re.fullmatch(cls.PATTERN, value) is not None
 
+    @classmethod
+    def shape(cls) -> Any:
+        from dvhkit.protocols.files.shapes import Name
 
-def prescription_value(name: str, dose_gy: float, fractions: int | None) -> float:
-    """Return a property of one prescription: Gy, or the number of fractions.
+        return Name
 
-    ``bedN`` and ``eqd2_N`` are by the linear-quadratic model with an alpha/beta of N Gy. Raises `NotEvaluable` where
-    the number of fractions is needed and not known.
-    """
-    what = name.removeprefix("prescription.")
-    if what == "dose":
-        return dose_gy
-    if fractions is None or fractions < 1:
-        raise NotEvaluable("nobody states the number of fractions.", reason=Reason.NO_FRACTIONS)
-    if what == "fractions":
-        return float(fractions)
-    if what == "dose_per_fraction":
-        return dose_gy / fractions
-    if what.startswith("eqd2_"):
-        alpha_beta_gy = float(what.removeprefix("eqd2_"))
-        return eqd2_gy(dose_gy, fractions, alpha_beta_gy)
-    return bed_gy(dose_gy, fractions, float(what.removeprefix("bed")))
+    @classmethod
+    def build(cls, place: Place, model: RuleShape, parts: RuleParts) -> Built | None:
+        name = getattr(model, cls.KEY)
+        return Built(check=cls(name=name), unit=cls.unit_of(name))
+
+    @classmethod
+    def unit_of(cls, name: str) -> Unit:
+        """Return the unit of a property."""
+        return Unit.NONE
+
+    @property
+    def quantity(self) -> str:
+        """The property's name."""
+        return self.name
+
+    def data(self) -> dict[str, Any]:
+        return {"property": self.name}

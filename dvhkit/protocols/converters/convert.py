@@ -48,10 +48,15 @@ FORMATS: dict[str, Format] = {
 }
 
 
-def read_any(id_or_path: str | Path) -> Read:
-    """Return a protocol in any of the formats, or a shipped one by ID, and what could not be read of it."""
+def read_any(id_or_path: str | Path, *, eclipse_codes: str = "") -> Read:
+    """Return a protocol in any of the formats, or a shipped one by ID, and what could not be read of it.
+
+    `eclipse_codes` says how Eclipse's ambiguous codes are meant; see `read_eclipse`.
+    """
     path = Path(id_or_path)
     ending = path.suffix.lower()
+    if ending == ".xml":
+        return read_eclipse(path, eclipse_codes)
     if ending == ".json":
         _, data = read_json(path)
         is_scorecard = isinstance(data, dict) and "ScoreTemplates" in data

@@ -1,7 +1,7 @@
 """Clinical protocols of Eclipse as XML: measure items of phases, each with a structure, a type and a limit.
 
-Volumes in absolute units are mm³ there, both as query and as value: 700 cc is written 700000. Doses are in Gy. A phase
-has a number of fractions, which its limits are for.
+Doses are in Gy. A phase has a number of fractions, which its limits are for. What some codes mean, and whether volumes
+are in mm³ or cc, is settled by `eclipse_codes`; we write mm³, so that 700 cc is 700000, and say so in a comment.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dvhkit.errors import MetricSyntaxError, ProtocolError
 from dvhkit.findings import Finding
 from dvhkit.metrics.expression import Metric, parse_metric
 from dvhkit.protocols.checks.limits import Limit
+from dvhkit.protocols.converters.eclipse_codes import OWN, Codes, is_absolute, question_text, said_codes, settled
 from dvhkit.protocols.converters.eclipse_items import (
     NIL,
     XSI,
@@ -35,10 +36,11 @@ from dvhkit.protocols.converters.remarks import (
     not_held,
     not_read,
     protocol_made,
+    undecided,
     why_not,
 )
 from dvhkit.protocols.converters.shape import NOWHERE, bound, one_name, plain_check
-from dvhkit.protocols.files.rules import DoseCheck, Protocol, Rule
+from dvhkit.protocols.files.rules import Protocol, Rule
 from dvhkit.protocols.naming.tg263 import fma_code
 from dvhkit.units import Unit, number_text
 from dvhkit.yaml_text import MAX_BYTES
@@ -65,7 +67,7 @@ _TYPES = {
     3: _Type("V", Unit.GY),
     4: _Type("D", Unit.PERCENT),
     5: _Type("D", Unit.CC),
-    6: _Type("Min"),
+    6: _Type("Min"),  # as we write it; how a file means 6 and 7 is settled from the file
     7: _Type("Max"),
     8: _Type("Mean"),
 }
@@ -76,8 +78,11 @@ _UNKNOWN_TYPES = {
 _MODIFIERS = {0: ">", 1: "<", 2: "==", 3: ">=", 4: "<="}
 
 
-def read_eclipse(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]]:
+def read_eclipse(path: Path | str, codes: str = "") -> tuple[Protocol, tuple[Finding, ...]]:
     """Return the protocol in a clinical protocol, and what could not be read of it.
+
+    `codes` says how codes are meant that public readers read in two ways, as ``modifiers=ge-le,levels=cc``. Where
+    neither it nor the file decides, rules bear the status X: they are measured and judge nothing.
 
     Raises
     ------
@@ -88,6 +93,8 @@ def read_eclipse(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]]:
     raw, root = _parse(path)
     rules: list[dict[str, Any]] = []
     findings: list[Finding] = []
+    measured = [item for phase, _ in _phases(root) for item in all_down(phase, "Prescription", "MeasureItem")]
+    meant = settled(raw, measured, said_codes(codes))
     for phase, where in _phases(root):
         fractions = whole(text_down(phase, "PlanTemplate", "FractionCount"))
         for_fractions = {"fractions": str(fractions)} if fractions and 1 <= fractions <= 100 else {}
@@ -95,11 +102,14 @@ def read_eclipse(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]]:
             for count, item in enumerate(all_down(phase, "Prescription", kind), start=1):
                 place = f"{where}, {word} {count}"
                 try:
-                    made = prescription_item(item, fractions) if kind == "Item" else _rule(item, findings, place)
+                    made = prescription_item(item, fractions) if kind == "Item" else _rule(item, meant, findings, place)
                 except (MetricSyntaxError, ValueError) as bad:
                     findings.append(not_read(why_not(bad), place))
                     continue
                 rules.append({"id": f"R{len(rules) + 1:03d}"} | made | for_fractions)
+    asked = {question for item in measured for question in meant.doubts(item)}
+    if asked and any("status" in rule for rule in rules):
+        findings.append(undecided(f"{question_text(asked)}."))
     if not rules:
         raise ProtocolError("there is no measure item and no prescription item that can be read.", path=path)
     name, title, site = _head(root, path)
@@ -128,7 +138,9 @@ def eclipse_xml(protocol: Protocol) -> tuple[str, tuple[Finding, ...]]:
         findings += [not_held(rule, lost)] if lost else []
     findings += file_not_held(protocol, "version", "sources", "notes", "groups")
     ET.indent(root)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n", tuple(findings)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n<!-- {OWN} -->\n' + ET.tostring(
+        root, encoding="unicode"
+    ) + "\n", tuple(findings)
 
 
 def _parse(path: Path) -> tuple[bytes, ET.Element]:
@@ -166,59 +178,57 @@ def _head(root: ET.Element, path: Path) -> tuple[str, str, str]:
     return name, title, given.get("TreatmentSite", "").strip()[:200]
 
 
-def _rule(item: ET.Element, findings: list[Finding], where: str) -> dict[str, Any]:
+def _rule(item: ET.Element, meant: Codes, findings: list[Finding], where: str) -> dict[str, Any]:
     """Return one rule in the shape of a protocol file; ValueError, in words, if it cannot be read."""
     name = item.get("ID", "").strip()
     if not name:
         raise ValueError("it names no structure")
-    metric = _metric(item, findings, where)
-    operator = _MODIFIERS.get(code(item, "Modifier"))
+    metric = _metric(item, meant)
+    operator = meant.modifiers.get(code(item, "Modifier"))
     if operator is None:
         raise ValueError(f"its modifier {text_down(item, 'Modifier')!r:.40} is not known")
     value = number(text_down(item, "Value"))
     if value is None:
         raise ValueError("it states no limit")
     rule: dict[str, Any] = {"structure": {"name": name}, "metric": metric.canonical}
-    rule["goal"] = f"{operator} {_ours(value, metric.unit)}"
+    mm3 = meant.mm3("volumes")
+    rule["goal"] = f"{operator} {_ours(value, metric.unit, mm3=mm3)}"
     variation = text_down(item, "VariationAcceptable")
     if variation:
         accepted = number(variation)
         if accepted is None or operator == "==":
             findings.append(doubt(f"the acceptable variation {variation!r:.40} is not read.", where))
         else:
-            rule["variation"] = f"{operator} {_ours(accepted, metric.unit)}"
+            rule["variation"] = f"{operator} {_ours(accepted, metric.unit, mm3=mm3)}"
     priority = whole(text_down(item, "Priority"))
     if priority is not None and 1 <= priority <= 9:
         rule["priority"] = priority
     elif text_down(item, "Priority"):
         findings.append(doubt(f"the priority {text_down(item, 'Priority')!r:.40} is taken as 1.", where))
+    if doubts := meant.doubts(item):
+        rule |= {"status": "X", "note": f"Eclipse codes that can be read in two ways: {', '.join(doubts)}."}
     return rule
 
 
-def _metric(item: ET.Element, findings: list[Finding], where: str) -> Metric:
+def _metric(item: ET.Element, meant: Codes) -> Metric:
     asked = code(item, "Type")
     if asked in _UNKNOWN_TYPES:
         raise ValueError(f"it asks for {_UNKNOWN_TYPES[asked]}")
-    kind = _TYPES.get(asked)
+    kind = _Type(meant.extremes[asked]) if asked in meant.extremes else _TYPES.get(asked)
     if kind is None:
         raise ValueError(f"its type {text_down(item, 'Type')!r:.40} is not known")
-    absolute = text_down(item, "ReportDQPValueInAbsoluteUnits").lower() in ("true", "1")
-    unit = kind.gives(absolute=absolute)
+    unit = kind.gives(absolute=is_absolute(item))
     if kind.query is None:
         return parse_metric(f"{kind.kind}[{unit.value}]")
     level = number(text_down(item, "TypeSpecifier"))
     if level is None:
         raise ValueError("it does not say at which level")
-    if kind.query is Unit.CC and 0 < level < 1:
-        findings.append(
-            doubt(f"it asks for {number_text(level)} mm³, less than any voxel: is it cc? Read as mm³.", where)
-        )
-    return parse_metric(f"{kind.kind}{_ours(level, kind.query)}[{unit.value}]")
+    return parse_metric(f"{kind.kind}{_ours(level, kind.query, mm3=meant.mm3('levels'))}[{unit.value}]")
 
 
-def _ours(value: float, unit: Unit) -> str:
+def _ours(value: float, unit: Unit, *, mm3: bool) -> str:
     """Return a number of theirs with the unit that it has for us: mm³ become cc."""
-    return f"{number_text(value / _MM3_PER_CC if unit is Unit.CC else value)}{unit.value}"
+    return f"{number_text(value / _MM3_PER_CC if unit is Unit.CC and mm3 else value)}{unit.value}"
 
 
 def _holds(rule: Rule) -> bool:
@@ -256,9 +266,8 @@ def _phase(phases: ET.Element, fractions: int | None) -> ET.Element:
 
 
 def _measure_item(prescription: ET.Element, rule: Rule) -> None:
-    check = rule.check
-    assert isinstance(check, DoseCheck)
-    metric = check.metric
+    metric = rule.metric
+    assert metric is not None  # it holds nothing else
     item = ET.SubElement(prescription, "MeasureItem", {"ID": _name(rule)})
     _leaf(item, "StructureCode", fma_code(_name(rule)) or None)
     _leaf(item, "Type", str(_type_of(metric)))

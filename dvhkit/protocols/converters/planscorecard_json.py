@@ -35,7 +35,7 @@ from dvhkit.protocols.converters.structure_text import (
     is_type,
 )
 from dvhkit.protocols.files.load import Protocol
-from dvhkit.protocols.files.rules import DoseCheck, Rule
+from dvhkit.protocols.files.rules import Rule
 from dvhkit.protocols.naming.tg263 import fma_code
 from dvhkit.units import number_text
 
@@ -44,7 +44,6 @@ _LABEL = re.compile(r"(goal|variation) ((?:[<>]=?|==) [-+]?\d+(?:\.\d*)?(?: \S+)
 _GREEN, _YELLOW, _RED = [18, 191, 0], [255, 216, 0], [255, 0, 0]
 # What a rule without a score is worth as one.
 _WITHOUT_SCORE = "no score"
-_PRESCRIPTION_PCT = 100.0
 
 
 def read_planscorecard(path: Path | str) -> tuple[Protocol, tuple[Finding, ...]]:
@@ -239,7 +238,7 @@ def _stand_in(rule: Rule) -> tuple[tuple[float, float], ...]:
 
 def _common_fractions(protocol: Protocol) -> int | None:
     """Return the number of fractions that every dose rule is for, if there is one."""
-    asked = [rule.fractionation for rule in protocol.rules if isinstance(rule.check, DoseCheck)]
+    asked = [rule.fractionation for rule in protocol.rules if rule.metric is not None]
     counts = {one.counts if one is not None else frozenset() for one in asked}
     only = next(iter(counts)) if len(counts) == 1 else frozenset()
     return next(iter(only)) if len(only) == 1 else None

@@ -34,6 +34,12 @@ def doubt(what: str, where: str) -> Finding:
     return Finding(level=Level.WARNING, code="look-at-it", message=what, where=where)
 
 
+def undecided(what: str) -> Finding:
+    """Return the question about something that can be read in two ways: nothing that depends on it is judged."""
+    message = f"{what} Until then the rules that depend on it are measured and judge nothing (status X)."
+    return Finding(level=Level.SERIOUS, code="codes-undecided", message=message)
+
+
 def file_not_held(protocol: Protocol, *names: str) -> list[Finding]:
     """Return one remark on what of the file as a whole is not held, out of `names` of its fields."""
     lost = [name for name in names if getattr(protocol, name)]

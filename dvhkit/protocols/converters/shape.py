@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dvhkit.protocols.checks.dose import DoseCheck
 from dvhkit.protocols.checks.limits import Limit
-from dvhkit.protocols.files.rules import DoseCheck, Rule, StructureSelector
+from dvhkit.protocols.files.rules import Rule
+from dvhkit.protocols.naming.selector import StructureSelector
 
 # Fields of a rule that none of the formats of others has.
 NOWHERE = ("when", "waivable", "source", "status", "note", "group", "alpha_beta_gy", "per_course")

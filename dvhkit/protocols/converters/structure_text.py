@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dvhkit.protocols.naming.regions import TARGET_TYPES, Expression, Margin, Name, OfType, Operation
+from dvhkit.model.roi_kinds import TARGET_KINDS
+from dvhkit.targets.regions.expression import Expression, Margin, Name, Operation, leaves_of
 from dvhkit.units import number_text
 
 if TYPE_CHECKING:
-    from dvhkit.targets.derive.margin import Margins
+    from dvhkit.targets.derive.margin_sizes import Margins
 
-_WORDS = {"difference": "SUB", "union": "OR", "intersection": "AND"}
+_WORDS = {"-": "SUB", "|": "OR", "&": "AND"}
 _SIGNS = {"SUB": "-", "OR": "|", "AND": "&"}
 _CLOSING = {"(": ")", "{": "}"}
 _TOKEN = re.compile(
@@ -45,7 +46,7 @@ def _side(expression: Expression, *, in_chain: bool = False) -> str:
         inner = base if isinstance(expression.base, Operation) else base[:-1]
         margin = f"|{_margin_text(expression)}"
         return f"{inner}{margin}" if isinstance(expression.base, Operation) else f"{inner}{margin}}}"
-    return f"{{<{expression.name if isinstance(expression, Name) else expression.rt_roi_type}>}}"
+    return f"{{<{expression.name}>}}"
 
 
 def _margin_text(expression: Margin) -> str:
@@ -165,7 +166,7 @@ def _bare(text: str) -> str:
 
 def _quoted(name: str) -> str:
     """Return a name as our expressions spell it; in quotes where a bare word would mean more than that name."""
-    plain = name not in TARGET_TYPES and not re.search(r'[|&()"]|\s[-+]\s', name)
+    plain = name not in TARGET_KINDS and not re.search(r'[|&()"]|\s[-+]\s', name)
     return name if plain else f'"{name}"'
 
 
@@ -179,14 +180,9 @@ def can_be_spelled(expression: Expression) -> bool:
         round_mm = expression.margins.is_isotropic and expression.margins.left_mm == int(expression.margins.left_mm)
         fits = not isinstance(expression.base, Margin) and (not of_group or round_mm)
         return fits and can_be_spelled(expression.base)
-    name = expression.name if isinstance(expression, Name) else expression.rt_roi_type
-    return not re.search(r"[<>{}|]", name)
+    return not re.search(r"[<>{}|]", expression.name)
 
 
 def is_type(expression: Expression) -> bool:
     """Whether an expression speaks of all structures of a type, which the form cannot say."""
-    if isinstance(expression, Operation):
-        return is_type(expression.left) or is_type(expression.right)
-    if isinstance(expression, Margin):
-        return is_type(expression.base)
-    return isinstance(expression, OfType)
+    return any(isinstance(leaf, Name) and leaf.is_type for leaf in leaves_of(expression))

@@ -2,47 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dvhkit.metrics.expression import Metric, parse_metric
 from dvhkit.protocols.checks.applies import is_convertible
-from dvhkit.protocols.checks.limits import Limit, parse_by_volume, parse_limit, parse_words
-from dvhkit.protocols.checks.plan_words import WORDS
+from dvhkit.protocols.checks.kinds import KEYS, KINDS, kind_at, names_at
 from dvhkit.protocols.checks.score import ScoreCurve
-from dvhkit.protocols.files.build_ladder import ladder_check, ladder_goal
 from dvhkit.protocols.files.fraction_text import parse_dose_range, parse_fractions
-from dvhkit.protocols.files.problems import Problem, Problems
+from dvhkit.protocols.files.parts import RuleParts
+from dvhkit.protocols.files.problems import Problem
 from dvhkit.protocols.files.rules import (
-    Check,
+    Built,
     Condition,
-    ContainmentCheck,
     ContextKey,
     ContextValue,
-    DoseCheck,
     Fractionation,
     Group,
-    LadderCheck,
-    MarginCheck,
-    PropertyCheck,
     Protocol,
     Rule,
     Source,
-    StructureSelector,
 )
 from dvhkit.protocols.naming.names import nearest
-from dvhkit.protocols.naming.regions import parse_region
-from dvhkit.units import Unit, parse_unit
 from dvhkit.yaml_text import Place
 
 if TYPE_CHECKING:
-    from dvhkit.protocols.files.schema import ProtocolModel, RuleModel, StructureModel
+    from dvhkit.protocols.files.schema import ProtocolModel, RuleModel
 
-# What may be drawn round each kind of target.
-OUTER_KINDS = {"GTV": ("CTV", "ITV", "PTV"), "CTV": ("ITV", "PTV"), "ITV": ("PTV",), "PTV": ("EXTERNAL",)}
 _CONTEXT_TYPES: dict[str, type | tuple[type, ...]] = {"bool": bool, "number": (int, float), "text": str}
 
 
@@ -72,12 +59,15 @@ def build_protocol(
     return protocol, []
 
 
-@dataclass(slots=True)
+@dataclass
 class _Builder:
     model: ProtocolModel
     line_of: Callable[[Place], int]
-    problems: Problems = field(default_factory=Problems)
     ids: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.parts = RuleParts(self.model.context)
+        self.problems = self.parts.problems
 
     def rule(self, index: int, model: RuleModel) -> Rule | None:
         place: Place = ("rules", index)
@@ -86,17 +76,14 @@ class _Builder:
         self.ids.add(model.id)
         when = self._conditions(place, model)
         fractionation = self._fractionation(place, model)
-        made = self._check(place, model)
-        if made is None:
+        built = self._built(place, model)
+        limits = None if built is None else built.check.limits(place, model, self.parts, built)
+        if built is None or limits is None:
             return None
-        check, unit, bare_ok = made
-        limits = self._limits(place, model, check, unit, bare_ok=bare_ok)
-        if limits is None:
-            return None
-        goal, variation = limits
+        check, (goal, variation) = built.check, limits
         rule = Rule(
             id=model.id,
-            title=model.title or _default_title(check, goal),
+            title=model.title or check.title(goal),
             check=check,
             goal=goal,
             variation=variation,
@@ -118,21 +105,6 @@ class _Builder:
             self.problems.add((*place, "alpha_beta_gy"), message)
         return rule
 
-    def _limits(
-        self, place: Place, model: RuleModel, check: Check, unit: Unit, *, bare_ok: bool
-    ) -> tuple[Limit, Limit | None] | None:
-        """Return goal and variation."""
-        if isinstance(check, LadderCheck):
-            return ladder_goal(place, model, self.problems)
-        if model.by_volume_cc is not None:
-            rows = model.by_volume_cc
-            return self.problems.attempt((*place, "by_volume_cc"), lambda: parse_by_volume(model.goal, rows, unit=unit))
-        goal = self._goal((*place, "goal"), model, check, unit, bare_ok=bare_ok)
-        if goal is None:
-            return None
-        text = model.variation
-        return goal, None if text is None else self._variation((*place, "variation"), text, goal, bare_ok=bare_ok)
-
     def check_groups(self) -> None:
         """Note groups without a title or without rules, and rule IDs that are taken by a group."""
         used = {rule.group: i for i, rule in enumerate(self.model.rules) if rule.group}
@@ -152,123 +124,31 @@ class _Builder:
         knots = tuple((float(value), float(points)) for value, points in model.score)
         return self.problems.attempt((*place, "score"), lambda: ScoreCurve(knots))
 
-    def _goal(self, place: Place, model: RuleModel, check: Check, unit: Unit, *, bare_ok: bool) -> Limit | None:
-        if not (isinstance(check, PropertyCheck) and check.is_text):
-            return self.problems.attempt(place, lambda: parse_limit(model.goal, unit=unit, bare_ok=bare_ok))
-        if model.score is not None:
-            self.problems.add((*place[:-1], "score"), f"{check.name} is a text, and points are for numbers")
-        goal = self.problems.attempt(place, lambda: parse_words(model.goal))
-        known = WORDS.get(check.name, ())
-        for word in goal.words if goal is not None and known else ():
-            if word.casefold() not in {k.casefold() for k in known}:
-                self.problems.add(place, f"{check.name} is never {word!r}; it is one of {', '.join(known)}")
-        return goal
-
-    def _variation(self, place: Place, text: str, goal: Limit, *, bare_ok: bool) -> Limit | None:
-        if goal.words:
-            return self.problems.attempt(place, lambda: parse_words(text))
-        return self.problems.attempt(place, lambda: parse_limit(text, unit=goal.unit, like=goal, bare_ok=bare_ok))
-
-    def _check(self, place: Place, model: RuleModel) -> tuple[Check, Unit, bool] | None:
-        """Return what is measured, its unit, and whether a limit may leave the unit out."""
-        if model.metric is not None and model.structure is not None:
-            return self._dose(place, model.metric, model.structure)
-        if model.margin is not None:
-            inner = self._structure((*place, "margin", "from"), model.margin.from_)
-            outer = self._structure((*place, "margin", "to"), model.margin.to)
-            check: Check | None = None
-            if inner is not None and outer is not None:
-                check = MarginCheck(inner=inner, outer=outer, direction=model.margin.direction or "")
-            return None if check is None else (check, Unit.MM, True)
-        if model.ladder is not None:
-            structure = self._structure((*place, "structure"), model.structure) if model.structure else None
-            check = ladder_check(place, model, structure, self.problems)
-            return None if check is None else (check, Unit.GY, True)
-        if model.target is not None:
-            return self._containment((*place, "target"), model.target), Unit.CC, True
-        return self._property(place, model)
-
-    def _dose(self, place: Place, text: str, asked: StructureModel) -> tuple[Check, Unit, bool] | None:
-        metric = self.problems.attempt((*place, "metric"), lambda: parse_metric(text))
-        structure = self._structure((*place, "structure"), asked)
-        if metric is None or structure is None:
-            return None
-        return DoseCheck(structure=structure, metric=metric), metric.unit, _is_in_own_unit(text, metric)
-
-    def _containment(self, place: Place, text: str) -> ContainmentCheck:
-        inner, _, outer = text.partition(" in ")
-        if outer and outer not in OUTER_KINDS[inner]:
-            self.problems.add(place, f"{text!r}: what is drawn round a {inner} is {' or '.join(OUTER_KINDS[inner])}")
-        return ContainmentCheck(between=(inner, outer) if outer else None)
-
-    def _property(self, place: Place, model: RuleModel) -> tuple[Check, Unit, bool] | None:
-        assert model.property is not None  # the schema lets nothing else through
-        unit = self._property_unit((*place, "property"), model.property)
-        target = None
-        if model.structure is not None:
-            target = self._structure((*place, "structure"), model.structure)
-            if target is None:
-                return None
-        return None if unit is None else (PropertyCheck(name=model.property, target=target), unit, True)
-
-    def _property_unit(self, place: Place, name: str) -> Unit | None:
-        from dvhkit.protocols.files.schema import PROPERTIES, PROPERTY
-
-        if not PROPERTY.fullmatch(name):
-            near = nearest(name, PROPERTIES)
-            self.problems.add(place, f"there is no property {name!r}" + (f". Did you mean {near!r}?" if near else ""))
-            return None
-        if name.startswith("context."):
-            key = self._context_key(place, name.removeprefix("context."))
-            if key is not None and key != "number":
-                self.problems.add(place, f"{name} is declared as {key}; only a number can be held against a limit")
-            return Unit.NONE
-        if name == "prescription.fractions" or name.startswith("plan."):
-            return Unit.NONE
-        return Unit.MM if name.startswith(("image.", "dose.")) else Unit.GY
-
-    def _structure(self, place: Place, model: StructureModel) -> StructureSelector | None:
-        derived = None
-        if model.derived is not None:
-            text = model.derived
-            derived = self.problems.attempt(place, lambda: parse_region(text))
-            if derived is None:
-                return None
-        return StructureSelector(
-            name=model.name or "",
-            aliases=tuple(model.aliases),
-            any_of=tuple(model.any_of),
-            need_one=model.need == "one",
-            rt_roi_type=model.type or "",
-            each=model.each,
-            derived=derived,
-            derived_text=model.derived or "",
-        )
+    def _built(self, place: Place, model: RuleModel) -> Built | None:
+        """Return what is measured; the schema lets just one thing through."""
+        key, value = next((key, v) for key in KEYS if (v := getattr(model, key)) is not None)
+        kind = kind_at(key, value)
+        if kind is not None:
+            return kind.build(place, model, self.parts)
+        near = nearest(value, names_at(key))
+        message = f"there is no {key} {value!r}" + (f". Did you mean {near!r}?" if near else "")
+        self.problems.add((*place, key), message)
+        return None
 
     def _conditions(self, place: Place, model: RuleModel) -> tuple[Condition, ...]:
         made = []
         for key, value in model.when.items():
             at = (*place, "when", key)
-            kind = self._context_key(at, key)
+            kind = self.parts.context_type(at, key)
             if kind is not None and not _fits(value, kind):
                 self.problems.add(at, f"{key} is declared as {kind}, and {value!r} is none")
             made.append(Condition(key=key, value=value))
         return tuple(made)
 
-    def _context_key(self, place: Place, key: str) -> str | None:
-        """Return the declared type of a context key."""
-        declared = self.model.context.get(key)
-        if declared is not None:
-            return declared.type
-        near = nearest(key, self.model.context)
-        hint = f". Did you mean {near!r}?" if near else "; declare it under `context:`"
-        self.problems.add(place, f"the context key {key!r} is not declared{hint}")
-        return None
-
     def _fractionation(self, place: Place, model: RuleModel) -> Fractionation | None:
         counts, text = model.fractions, model.dose_per_fraction_gy
         place_of_counts: Place = (*place, "fractions")
-        if counts is None and (model.metric is not None or model.ladder is not None):
+        if counts is None and any(kind.BY_FRACTIONS and getattr(model, kind.KEY) is not None for kind in KINDS):
             counts, place_of_counts = self.model.fractions, ("fractions",)
         if counts is None and text is None:
             return None
@@ -289,21 +169,3 @@ class _Builder:
 
 def _fits(value: ContextValue, kind: str) -> bool:
     return isinstance(value, _CONTEXT_TYPES[kind]) and (kind == "bool" or not isinstance(value, bool))
-
-
-def _is_in_own_unit(text: str, metric: Metric) -> bool:
-    """Whether the metric's result unit is written as dvhkit prints it, so that a bare number is in it too."""
-    match = re.search(r"(?:\[|_)\s*([^\[\]_]*?)\s*\]?\s*$", text)
-    parsed = parse_unit(match[1]) if match else None
-    return parsed is None or parsed == (metric.unit, 1.0)
-
-
-def _default_title(check: Check, goal: Limit) -> str:
-    if isinstance(check, LadderCheck):
-        return f"{check.structure} {check.quantity}"
-    if isinstance(check, DoseCheck):
-        return f"{check.structure} {check.quantity} {goal}"
-    if isinstance(check, ContainmentCheck):
-        return f"{check.link}: {check.quantity} {goal}"
-    of_target = f"{check.target} " if isinstance(check, PropertyCheck) and check.target is not None else ""
-    return f"{of_target}{check.quantity} {goal}"

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from dvhkit.findings import Level
 from dvhkit.metrics.expression import Metric
 from dvhkit.protocols.checks.limits import Limit
 from dvhkit.protocols.checks.score import ScoreCurve
-from dvhkit.protocols.naming.regions import Expression
-from dvhkit.units import number_text
+from dvhkit.protocols.facts import CaseFacts
+from dvhkit.protocols.files.parts import RuleParts
+from dvhkit.protocols.naming.selector import StructureSelector
+from dvhkit.results.audit import RuleResult
+from dvhkit.units import Unit, number_text
+from dvhkit.yaml_text import Place
+
+if TYPE_CHECKING:
+    from dvhkit.protocols.files.shapes import RuleShape
 
 # How far a limit has been checked against its source.
 STATUS_MEANING = {
@@ -70,143 +81,117 @@ class Fractionation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StructureSelector:
-    """Which structure, or structures, a rule is about.
+class Asked:
+    """What a rule is judged with.
 
     Attributes
     ----------
-    name, aliases
-        By name; empty where `rt_roi_type` or only `derived` is given.
-    any_of
-        By several names: each of them that the case has is judged, such as both sides of a paired organ.
-    need_one
-        Whether it is enough that one of them keeps to the limit, such as one spared parotid.
-    rt_roi_type
-        By RTROIInterpretedType.
-    each
-        Whether several matches are judged one by one; otherwise several are ambiguous.
-    derived
-        How to make the structure from others where none has the name.
+    context
+        What the clinical context says, by key.
+    eqd2_alpha_beta_gy
+        Measure in EQD2 with this alpha/beta: the limit is for conventional fractions and the plan has others.
+    why
+        What to say beside a value, such as why it is converted.
     """
 
-    name: str = ""
-    aliases: tuple[str, ...] = ()
-    any_of: tuple[str, ...] = ()
-    need_one: bool = False
-    rt_roi_type: str = ""
-    each: bool = False
-    derived: Expression | None = None
-    derived_text: str = ""
-
-    def __str__(self) -> str:
-        if self.name:
-            return self.name
-        if self.any_of:
-            return f"one of {', '.join(self.any_of)}" if self.need_one else " or ".join(self.any_of)
-        if self.rt_roi_type:
-            return f"each {self.rt_roi_type}" if self.each else f"the {self.rt_roi_type}"
-        return self.derived_text
+    protocol: Protocol
+    facts: CaseFacts
+    context: Mapping[str, object]
+    eqd2_alpha_beta_gy: float | None = None
+    why: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoseCheck:
-    """Measure a metric on a structure."""
+class Check(ABC):
+    """What a rule measures. Each kind is one file in `protocols/checks` and one line in `checks.kinds`.
 
-    structure: StructureSelector
-    metric: Metric
+    Attributes
+    ----------
+    KEY
+        The key of a rule in a protocol file that asks for this kind; several kinds may share one (`claims`).
+    NAMES
+        What may stand there, where that is one of a list.
+    STRUCTURE
+        Whether the rule names a structure beside it.
+    BY_FRACTIONS
+        Whether the fractions that the whole protocol is for are those of the rule, too.
+    """
+
+    __slots__ = ()
+    KEY: ClassVar[str]
+    NAMES: ClassVar[tuple[str, ...]] = ()
+    STRUCTURE: ClassVar[Literal["must", "may", "no"]] = "no"
+    BY_FRACTIONS: ClassVar[bool] = False
+
+    @classmethod
+    def claims(cls, value: object) -> bool:
+        """Whether what stands at `KEY` asks for this kind."""
+        return True
+
+    @classmethod
+    @abstractmethod
+    def shape(cls) -> Any:  # noqa: ANN401 -- a type, as pydantic reads it
+        """Return the type of what stands at `KEY`, as the schema of protocol files has it."""
+
+    @classmethod
+    @abstractmethod
+    def build(cls, place: Place, model: RuleShape, parts: RuleParts) -> Built | None:
+        """Return the check that a rule asks for; None after noting in `parts.problems` what is wrong."""
 
     @property
+    @abstractmethod
     def quantity(self) -> str:
         """What is measured, in canonical form."""
-        return self.metric.canonical
+
+    @abstractmethod
+    def data(self) -> dict[str, Any]:
+        """Return the keys of a rule in a protocol file that ask for this."""
+
+    @abstractmethod
+    def rows(self, rule: Rule, asked: Asked) -> Iterator[RuleResult]:
+        """Yield the rows of a rule that applies; `NotEvaluable` becomes a row with its reason."""
+
+    @classmethod
+    def limits(
+        cls, place: Place, model: RuleShape, parts: RuleParts, built: Built
+    ) -> tuple[Limit, Limit | None] | None:
+        """Return goal and variation; None after noting what is wrong."""
+        return parts.limits(place, model, unit=built.unit, bare_ok=built.bare_ok)
+
+    def judged(self) -> StructureSelector | None:
+        """Return the structure that rows are about, where there is one."""
+        return None
+
+    def selectors(self) -> tuple[StructureSelector, ...]:
+        """Return every structure that is asked for by name."""
+        return () if (one := self.judged()) is None else (one,)
+
+    def measured(self) -> Metric | None:
+        """Return the metric that is held against the limit; None where that is none."""
+        return None
+
+    def is_on_dose(self) -> bool:
+        """Whether a dose that limits are not meant in makes it void."""
+        return False
+
+    def title(self, goal: Limit) -> str:
+        """Return how a rule without a title is called."""
+        return f"{self.quantity} {goal}"
+
+    def lint(self, rule: Rule) -> Iterator[Slip]:
+        """Yield what looks wrong in a rule of this kind: level, code, message."""
+        yield from ()
+
+
+Slip = tuple[Level, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PropertyCheck:
-    """Look at a property of image, dose, plan, prescription or clinical context, such as ``image.slice_spacing``.
+class Built:
+    """A check, the unit that it comes in, and whether a limit may leave the unit out."""
 
-    `target` narrows a property of the prescription to that of certain structures; None takes every prescription.
-    """
-
-    name: str
-    target: StructureSelector | None = None
-
-    @property
-    def quantity(self) -> str:
-        """The property's name."""
-        return self.name
-
-    @property
-    def is_text(self) -> bool:
-        """Whether it is a text, which must be one of certain words."""
-        return self.name in ("plan.technique", "plan.machine", "plan.approval")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarginCheck:
-    """Measure the margin that was drawn between two structures, all round or along one axis of the patient.
-
-    `direction` is AP, LR or CC (cranio-caudal), each way by itself; empty for all round.
-    """
-
-    inner: StructureSelector
-    outer: StructureSelector
-    direction: str = ""
-
-    @property
-    def quantity(self) -> str:
-        """What is measured, in words."""
-        along = f" along {self.direction}" if self.direction else ""
-        return f"margin from {self.inner} to {self.outer}{along}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainmentCheck:
-    """Measure how much of each target lies outside the structure that was drawn round it.
-
-    `between` is the kinds of inner and outer, such as ``("GTV", "CTV")``; None takes the whole chain, up to the body.
-    """
-
-    between: tuple[str, str] | None = None
-
-    @property
-    def link(self) -> str:
-        """What is asked for, as protocols write it."""
-        return "containment" if self.between is None else " in ".join(self.between)
-
-    @property
-    def quantity(self) -> str:
-        """What is measured, in words."""
-        return "outside volume"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rung:
-    """One step of a ladder: the limits, a metric each, that a plan with this prescription must keep to."""
-
-    prescription_gy: float
-    limits: tuple[tuple[Metric, Limit], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LadderCheck:
-    """Find the highest prescription of a ladder whose limits a structure keeps to; the highest rung comes first."""
-
-    structure: StructureSelector
-    rungs: tuple[Rung, ...]
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """What is measured, the same on each rung."""
-        return tuple(metric for metric, _ in self.rungs[0].limits)
-
-    @property
-    def quantity(self) -> str:
-        """What is found, in words."""
-        return "highest prescription by " + " and ".join(metric.canonical for metric in self.metrics)
-
-
-Check = DoseCheck | PropertyCheck | MarginCheck | ContainmentCheck | LadderCheck
+    check: Check
+    unit: Unit
+    bare_ok: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,12 +242,23 @@ class Rule:
     @property
     def structure(self) -> StructureSelector | None:
         """The structure it is about, where it is about one."""
-        return self.check.structure if isinstance(self.check, DoseCheck | LadderCheck) else None
+        return self.check.judged()
+
+    @property
+    def metric(self) -> Metric | None:
+        """The metric that is held against the limit; None where that is none."""
+        return self.check.measured()
 
     @property
     def quantity(self) -> str:
         """What is measured."""
         return self.check.quantity
+
+    @property
+    def bounds(self) -> list[float]:
+        """The numbers of goal and variation."""
+        limits = (self.goal,) if self.variation is None else (self.goal, self.variation)
+        return [bound for limit in limits for bound in (limit.low, limit.high) if bound is not None]
 
     @property
     def where(self) -> str:
@@ -272,7 +268,7 @@ class Rule:
     @property
     def weakest_status(self) -> str:
         """The status of the limit or, where that is weaker, of the outcome model that it is a limit on."""
-        model = self.check.metric.outcome_model if isinstance(self.check, DoseCheck) else None
+        model = self.metric.outcome_model if self.metric is not None else None
         return model.status if model is not None and model.status in UNVERIFIED else self.status
 
     @property

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dvhkit.findings import Finding, Level
-from dvhkit.protocols.files.rules import DoseCheck, LadderCheck, MarginCheck, Protocol, Rule, StructureSelector
+from dvhkit.protocols.files.rules import Protocol, Rule
 from dvhkit.protocols.naming.names import fold, nearest
 from dvhkit.protocols.naming.organs import find_organ, is_target, known_names, side_of
-from dvhkit.protocols.naming.regions import Expression, Margin, Name, Operation
+from dvhkit.targets.regions.expression import Name, leaves_of
 
 _LONGEST_NAME = 16
 
@@ -61,34 +61,17 @@ def _all_aliases(protocol: Protocol) -> Iterator[tuple[str, str, str]]:
     for name, spellings in protocol.aliases:
         yield from ((name, alias, "aliases") for alias in spellings)
     for rule in protocol.rules:
-        for selector in _selectors(rule):
+        for selector in rule.check.selectors():
             yield from ((selector.name, alias, rule.where) for alias in selector.aliases)
-
-
-def _selectors(rule: Rule) -> tuple[StructureSelector, ...]:
-    if isinstance(rule.check, DoseCheck | LadderCheck):
-        return (rule.check.structure,)
-    return (rule.check.inner, rule.check.outer) if isinstance(rule.check, MarginCheck) else ()
 
 
 def names_of(rule: Rule) -> Iterator[str]:
     """Yield the names of structures that a rule asks for, those in expressions too."""
-    for selector in _selectors(rule):
-        if selector.name:
-            yield selector.name
-        yield from selector.any_of
+    for selector in rule.check.selectors():
+        yield from selector.names
         if selector.derived is not None:
-            yield from _names_in(selector.derived)
-
-
-def _names_in(expression: Expression) -> Iterator[str]:
-    if isinstance(expression, Name):
-        yield expression.name
-    elif isinstance(expression, Operation):
-        yield from _names_in(expression.left)
-        yield from _names_in(expression.right)
-    elif isinstance(expression, Margin):
-        yield from _names_in(expression.base)
+            leaves = leaves_of(selector.derived)
+            yield from (leaf.name for leaf in leaves if not (isinstance(leaf, Name) and leaf.is_type))
 
 
 CHECKS = (unknown_names, aliases, sides)

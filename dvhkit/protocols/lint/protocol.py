@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 
 from dvhkit.findings import Finding, Level
-from dvhkit.protocols.files.rules import STATUS_MEANING, DoseCheck, Protocol, Rule
+from dvhkit.protocols.files.rules import STATUS_MEANING, Protocol, Rule
 from dvhkit.protocols.lint import limits as lint_limits
 from dvhkit.protocols.lint import names as lint_names
-from dvhkit.protocols.lint import tables as lint_tables
 
 Check = Callable[[Protocol], Iterator[Finding]]
 
@@ -79,7 +78,7 @@ def fractionations(protocol: Protocol) -> Iterator[Finding]:
     """Find limits that may be applied to a fractionation that they are not for."""
     some_have = any(rule.fractionation for rule in protocol.rules)
     for rule in protocol.rules:
-        if not isinstance(rule.check, DoseCheck) or rule.check.metric.effect is not None:
+        if rule.metric is None or rule.metric.effect is not None:
             continue  # a limit in EQD2 or BED holds for any fractionation
         if rule.fractionation is None:
             if some_have:
@@ -120,7 +119,7 @@ def context_keys(protocol: Protocol) -> Iterator[Finding]:
 
 
 def _is_upper_dose(rule: Rule) -> bool:
-    return isinstance(rule.check, DoseCheck) and rule.goal.is_upper and rule.check.metric.kind in ("D", "DC", "Max")
+    return rule.metric is not None and rule.goal.is_upper and rule.metric.kind in ("D", "DC", "Max")
 
 
 def _fewest(rule: Rule) -> int:
@@ -143,5 +142,4 @@ CHECKS: tuple[Check, ...] = (
     context_keys,
     *lint_limits.CHECKS,
     *lint_names.CHECKS,
-    *lint_tables.CHECKS,
 )

@@ -12,6 +12,7 @@ from itertools import pairwise
 from rapidfuzz import fuzz, process
 
 from dvhkit.findings import Finding, Level
+from dvhkit.model.roi_kinds import is_body
 from dvhkit.protocols.facts import StructureFact
 from dvhkit.protocols.naming.anatomy_names import segmented_as
 from dvhkit.protocols.naming.names import fold
@@ -250,7 +251,7 @@ def _sides(rows: Sequence[NameRow], where: Mapping[str, Placed]) -> list[Finding
 
 def _beyond_the_middle(by_name: Mapping[str, Placed]) -> list[Finding]:
     """Return structures of one side, drawn without the other, that lie well on the other side of the body's middle."""
-    body = by_name.get("Body") or by_name.get("External")
+    body = next((place for name, place in by_name.items() if is_body(name)), None)
     found = []
     for name, place in by_name.items():
         side, other = name[-2:], {"_L": "_R", "_R": "_L"}.get(name[-2:])

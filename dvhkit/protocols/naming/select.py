@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dvhkit.errors import NotEvaluable, Reason
 from dvhkit.protocols.facts import StructureFact
-from dvhkit.protocols.files.rules import Protocol, StructureSelector
+from dvhkit.protocols.files.rules import Protocol
 from dvhkit.protocols.naming.names import Match, match_name, structures_of_type, suggestions
-from dvhkit.protocols.naming.regions import Combination, Expression, Grown, Margin, Name, OfType, Region, RoiRef
-from dvhkit.targets.derive.margin import margins_text
+from dvhkit.protocols.naming.regions import Made, Region
+from dvhkit.protocols.naming.selector import StructureSelector
+from dvhkit.targets.regions.expression import Expression, Leaf, Operation, RoiRef, with_leaves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,36 +64,30 @@ def _any_of(selector: StructureSelector, protocol: Protocol, structures: Sequenc
 
 def _derive(selector: StructureSelector, protocol: Protocol, structures: Sequence[StructureFact]) -> Target:
     assert selector.derived is not None
-    region = _resolve(selector.derived, protocol, structures)
-    if not isinstance(region, RoiRef):
-        region = replace(region, text=selector.derived_text)
+    tree = with_leaves(selector.derived, lambda leaf: _resolved(leaf, protocol, structures))
+    region = tree if isinstance(tree, RoiRef) else Made(tree, selector.derived_text)
     note = f"no structure {selector.name!r}; made as {selector.derived_text}" if selector.name else ""
     return Target(region=region, note=note)
 
 
-def _resolve(expression: Expression, protocol: Protocol, structures: Sequence[StructureFact]) -> Region:
-    if isinstance(expression, Name):
-        numbered = [s for s in structures if expression.name == f"#{s.number}"]
-        if len(numbered) == 1:
-            return RoiRef(numbered[0].number, numbered[0].name)
-        match = match_name(expression.name, structures, protocol.aliases_of(expression.name))
-        if not match.found:
-            raise _missing(expression.name, structures, is_type=False)
-        if len(match.found) > 1:
-            raise _ambiguous(expression.name, match.found)
-        return RoiRef(match.found[0].number, match.found[0].name)
-    if isinstance(expression, OfType):
-        return _all_of_type(expression.rt_roi_type, structures)
-    if isinstance(expression, Margin):
-        part = _resolve(expression.base, protocol, structures)
-        text = f"({part} {expression.sign} {margins_text(expression.margins)})"
-        return Grown(part, expression.sign, expression.margins, text)
-    left = _resolve(expression.left, protocol, structures)
-    right = _resolve(expression.right, protocol, structures)
-    return Combination(operator=expression.operator, parts=(left, right), text=f"({left}, {right})")
+def _resolved(leaf: Leaf, protocol: Protocol, structures: Sequence[StructureFact]) -> Expression:
+    """Return what a name comes to in this case: an ROI, or all of a type together."""
+    if isinstance(leaf, RoiRef):
+        return leaf
+    if leaf.is_type:
+        return _all_of_type(leaf.name, structures)
+    numbered = [s for s in structures if leaf.name == f"#{s.number}"]
+    if len(numbered) == 1:
+        return RoiRef(numbered[0].number, numbered[0].name)
+    match = match_name(leaf.name, structures, protocol.aliases_of(leaf.name))
+    if not match.found:
+        raise _missing(leaf.name, structures, is_type=False)
+    if len(match.found) > 1:
+        raise _ambiguous(leaf.name, match.found)
+    return RoiRef(match.found[0].number, match.found[0].name)
 
 
-def _all_of_type(rt_roi_type: str, structures: Sequence[StructureFact]) -> Region:
+def _all_of_type(rt_roi_type: str, structures: Sequence[StructureFact]) -> Expression:
     """Return the union of all structures of a type; those with nothing drawn add nothing."""
     found = structures_of_type(rt_roi_type, structures).found
     drawn = [RoiRef(s.number, s.name) for s in found if not s.is_empty]
@@ -100,9 +95,10 @@ def _all_of_type(rt_roi_type: str, structures: Sequence[StructureFact]) -> Regio
         raise _missing(rt_roi_type, structures, is_type=True)
     if not drawn:
         raise NotEvaluable(f"every structure of type {rt_roi_type} is empty.", reason=Reason.EMPTY_STRUCTURE)
-    if len(drawn) == 1:
-        return drawn[0]
-    return Combination(operator="union", parts=tuple(drawn), text=" | ".join(ref.name for ref in drawn))
+    together: Expression = drawn[0]
+    for ref in drawn[1:]:
+        together = Operation("|", together, ref)
+    return together
 
 
 def _missing(wanted: str, structures: Sequence[StructureFact], *, is_type: bool) -> NotEvaluable:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dvhkit.errors import DicomReadError, DvhkitError, InputError
 from dvhkit.readers.archive.person import Person, person_of
-from dvhkit.readers.archive.roles import ION_PLAN_CLASS, Role, role_of
+from dvhkit.readers.archive.roles import HEADER_TAGS, OBJECT_OF, Role, last_for, role_of
 from dvhkit.readers.files.dicom_file import quiet_pydicom, reading
 from dvhkit.readers.files.elements import (
     DataSet,
@@ -20,32 +20,21 @@ from dvhkit.readers.files.elements import (
     name_text,
     text,
 )
-from dvhkit.readers.files.header_file import HeaderRead, read_header
+from dvhkit.readers.files.header_file import read_header
 from dvhkit.readers.files.headers import (
-    HEADER_TAGS,
     DoseHeader,
     Header,
     ImageHeader,
     PlanHeader,
     RegistrationHeader,
     StructureSetHeader,
-    dose_header,
-    image_header,
-    plan_header,
-    registration_header,
-    structure_set_header,
 )
-from dvhkit.readers.files.tags import tag_of
 
 # Waiting for a network drive overlaps; parsing holds the interpreter's lock, so few files are read faster in turn.
 _THREADS = 4
 _MANY_FILES = 400
 _CHUNK = 32
-_PIXELS = tag_of("PixelData")
-_SOP_CLASS_TAG = b"\x08\x00\x16\x00"
-_STRUCTURE_SET_CLASS = b"1.2.840.10008.5.1.4.1.1.481.3\x00"
 _DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
-_PLAIN_SYNTAXES = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 _EXPORT_AGAIN = "Copy or export the file again: it is cut short."
 
 Progress = Callable[[int], None]
@@ -237,7 +226,7 @@ def _try_entry(path: Path) -> FileEntry | DvhkitError | None:
 def read_entry(path: Path) -> FileEntry | None:
     """Return a file's entry, or None if it is no DICOM file. Raises `DicomReadError` if it is a broken one."""
     with reading(path):
-        read = read_header(path, specific_tags=HEADER_TAGS, last_for=_last_for)
+        read = read_header(path, specific_tags=HEADER_TAGS, last_for=last_for)
         if read is None:
             return None
         data = read.data
@@ -258,35 +247,9 @@ def read_entry(path: Path) -> FileEntry | None:
             frame_of_reference_uid=text(data, "FrameOfReferenceUID"),
             description=name_text(data, "SeriesDescription", charset_of(data)),
             patient_key=_patient_key(data),
-            header=_header(read, role, sop_class, path),
+            header=OBJECT_OF[role].header(read, path) if role in OBJECT_OF else None,
             person=person_of(data),
         )
-
-
-def _last_for(start: bytes) -> int:
-    """Stop a structure set at its contours, anything else at its pixels."""
-    value = start.find(_SOP_CLASS_TAG) + 8  # the same place in implicit and explicit encoding
-    is_structure_set = start[value : value + 64].startswith(_STRUCTURE_SET_CLASS)
-    return tag_of("ROIContourSequence") if is_structure_set else _PIXELS
-
-
-def _header(read: HeaderRead, role: Role, sop_class: str, path: Path) -> Header | None:
-    data = read.data
-    match role:
-        case Role.IMAGE:
-            # Compressed pixels may be of any length.
-            plain = read.syntax in _PLAIN_SYNTAXES and read.ends_at is not None
-            return image_header(data, path, room=path.stat().st_size - (read.ends_at or 0) if plain else None)
-        case Role.RTSTRUCT:
-            return structure_set_header(data, path)
-        case Role.RTPLAN:
-            return plan_header(data, path, is_ion=sop_class == ION_PLAN_CLASS)
-        case Role.RTDOSE:
-            return dose_header(data, path)
-        case Role.REG:
-            return registration_header(data, path)
-        case _:
-            return None
 
 
 def _patient_key(data: DataSet) -> str:

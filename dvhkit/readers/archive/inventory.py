@@ -158,28 +158,13 @@ def _series(uid: str, entries: list[FileEntry]) -> SeriesRecord:
             ObjectRecord(
                 role=e.role.value,
                 modality=e.modality,
-                description=_describe(e),
+                description=e.header.summary if e.header is not None else "",
                 sop_instance_uid=e.sop_instance_uid,
                 path=str(e.path),
             )
             for e in entries
         ),
     )
-
-
-def _describe(entry: FileEntry) -> str:
-    match entry.role:
-        case Role.RTSTRUCT:
-            return f"{entry.structures().label or 'no label'}, {entry.structures().n_rois} ROIs"
-        case Role.RTPLAN:
-            kind = "ion plan" if entry.plan().is_ion else "plan"
-            return f"{entry.plan().label or 'no label'}, {kind}, {len(entry.plan().groups)} fraction groups"
-        case Role.RTDOSE:
-            dose = entry.dose()
-            size = f"{dose.n_frames} × {dose.n_rows} × {dose.n_columns}"
-            return f"{dose.summation_type or 'no summation type'}, {dose.units or 'no units'}, {size}"
-        case _:
-            return ""
 
 
 def _triple(case: CaseFiles, read: Callable[[CaseFiles], Case] | None) -> TripleRecord:

@@ -26,6 +26,8 @@ class Lookup:
         Image slices by series; series by frame of reference. Localizers are left out.
     registrations_of
         Registrations by each frame that they join.
+    segmentations_in
+        Segmentations by frame of reference.
     unreadable_under, copies_under
         Broken files, and the number of copies, by each folder above them (absolute).
     conflicts_of
@@ -45,6 +47,8 @@ class Lookup:
             self.series_in.setdefault(members[0].frame_of_reference_uid, []).append(uid)
         registrations = index.of_role(Role.REG)
         self.registrations_of = _grouped((uid, e) for e in registrations for uid in e.registration().frame_uids)
+        segmentations = index.of_role(Role.SEG)
+        self.segmentations_in = _grouped((entry.frame_of_reference_uid, entry) for entry in segmentations)
         self.unreadable_under: dict[Path, list[Unreadable]] = {}
         for item in index.unreadable:
             for folder in item.path.absolute().parents:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dvhkit.readers.files.elements import (
     DataSet,
@@ -17,17 +16,24 @@ from dvhkit.readers.files.elements import (
     numbers,
     text,
 )
-from dvhkit.readers.files.tags import tag_of
-
-if TYPE_CHECKING:
-    from pydicom.tag import BaseTag
+from dvhkit.readers.files.header_file import HeaderRead
 
 # Beams that deliver treatment; the others (SETUP, portal films) have no dose.
 _TREATING = ("", "TREATMENT", "CONTINUATION")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageHeader:
+class Header:
+    """What linking needs to know of an object."""
+
+    @property
+    def summary(self) -> str:
+        """What an inventory says of the object; empty where that is nothing."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageHeader(Header):
     """Geometry of one slice; None or empty where the header does not say.
 
     An enhanced multi-frame image has its geometry in `frames`, one header a frame in stored order. `is_cut` tells
@@ -50,7 +56,7 @@ class ImageHeader:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StructureSetHeader:
+class StructureSetHeader(Header):
     """What a structure set refers to."""
 
     label: str
@@ -59,9 +65,14 @@ class StructureSetHeader:
     image_uids: frozenset[str]
     n_rois: int
 
+    @property
+    def summary(self) -> str:
+        """Its label, and how many ROIs it has."""
+        return f"{self.label or 'no label'}, {self.n_rois} ROIs"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanHeader:
+class PlanHeader(Header):
     """What a plan refers to, and the beams that must have dose: per fraction group, its treatment beams."""
 
     label: str
@@ -70,9 +81,15 @@ class PlanHeader:
     dose_uids: tuple[str, ...]
     groups: tuple[tuple[int, tuple[int, ...]], ...]
 
+    @property
+    def summary(self) -> str:
+        """Its label, and whether it is one of ions."""
+        kind = "ion plan" if self.is_ion else "plan"
+        return f"{self.label or 'no label'}, {kind}, {len(self.groups)} fraction groups"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DoseHeader:
+class DoseHeader(Header):
     """What a dose grid is, refers to, and where it lies."""
 
     summation_type: str
@@ -90,18 +107,22 @@ class DoseHeader:
     orientation: tuple[float, ...]
     comment: str = ""
 
+    @property
+    def summary(self) -> str:
+        """What it is the sum of, and its size."""
+        size = f"{self.n_frames} × {self.n_rows} × {self.n_columns}"
+        return f"{self.summation_type or 'no summation type'}, {self.units or 'no units'}, {size}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegistrationHeader:
+class RegistrationHeader(Header):
     """The frames that a spatial registration joins."""
 
     frame_uids: tuple[str, ...]
 
 
-Header = ImageHeader | StructureSetHeader | PlanHeader | DoseHeader | RegistrationHeader
-
 # Everything that the functions below look at; all else is skipped unread.
-_KEYWORDS = (
+KEYWORDS = (
     "SpecificCharacterSet",
     "ImageType",
     "SOPClassUID",
@@ -143,14 +164,25 @@ _KEYWORDS = (
     "ReferencedRTPlanSequence",
     "RegistrationSequence",
 )
-HEADER_TAGS: list[BaseTag | int] = [tag_of(keyword) for keyword in _KEYWORDS]
+_ION_PLAN_CLASS = "1.2.840.10008.5.1.4.1.1.481.8"
+_PLAIN_SYNTAXES = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 
 
-def image_header(data: DataSet, path: Path, *, room: int | None = None) -> ImageHeader:
-    """Return the geometry of an image slice, or of each frame of a multi-frame image.
+def is_ion_plan(data: DataSet) -> bool:
+    """Whether a plan is one of ions, by its SOP class."""
+    return text(data, "SOPClassUID") == _ION_PLAN_CLASS
 
-    `room` is the number of bytes that the file has for its pixels, where they are not compressed.
-    """
+
+def image_header(read: HeaderRead, path: Path) -> ImageHeader:
+    """Return the geometry of an image slice, or of each frame of a multi-frame image."""
+    data = read.data
+    # Compressed pixels may be of any length.
+    plain = read.syntax in _PLAIN_SYNTAXES and read.ends_at is not None
+    return slice_header(data, path, room=path.stat().st_size - (read.ends_at or 0) if plain else None)
+
+
+def slice_header(data: DataSet, path: Path, *, room: int | None = None) -> ImageHeader:
+    """Return the geometry of an image; `room` is the number of bytes that the file has for pixels in plain encoding."""
     n_rows, n_columns = integer(data, "Rows", path=path), integer(data, "Columns", path=path)
     n_frames = integer(data, "NumberOfFrames", path=path) or 1
     bits = (n_rows or 0) * (n_columns or 0) * n_frames * (integer(data, "BitsAllocated", path=path) or 0)
@@ -198,8 +230,9 @@ def _acquisition(data: DataSet) -> int | None:
     return int(stated) if stated.isdecimal() and len(stated) <= 12 else None
 
 
-def structure_set_header(data: DataSet, path: Path) -> StructureSetHeader:
+def structure_set_header(read: HeaderRead, path: Path) -> StructureSetHeader:
     """Return what a structure set refers to."""
+    data = read.data
     frames, series = frames_and_series(data, path)
     return StructureSetHeader(
         label=name_text(data, "StructureSetLabel", charset_of(data)),
@@ -226,8 +259,9 @@ def frames_and_series(data: DataSet, path: Path) -> tuple[tuple[str, ...], list[
     return _unique(frames), series
 
 
-def plan_header(data: DataSet, path: Path, *, is_ion: bool) -> PlanHeader:
+def plan_header(read: HeaderRead, path: Path) -> PlanHeader:
     """Return what a plan refers to."""
+    data, is_ion = read.data, is_ion_plan(read.data)
     return PlanHeader(
         label=name_text(data, "RTPlanLabel", charset_of(data)),
         is_ion=is_ion,
@@ -252,8 +286,9 @@ def _groups(data: DataSet, path: Path, *, is_ion: bool) -> tuple[tuple[int, tupl
     return tuple(groups)
 
 
-def dose_header(data: DataSet, path: Path) -> DoseHeader:
+def dose_header(read: HeaderRead, path: Path) -> DoseHeader:
     """Return what a dose grid is and refers to."""
+    data = read.data
     plans = items(data, "ReferencedRTPlanSequence", path=path)
     groups = [group for plan in plans for group in items(plan, "ReferencedFractionGroupSequence", path=path)]
     beams = [beam for group in groups for beam in items(group, "ReferencedBeamSequence", path=path)]
@@ -277,8 +312,9 @@ def dose_header(data: DataSet, path: Path) -> DoseHeader:
     )
 
 
-def registration_header(data: DataSet, path: Path) -> RegistrationHeader:
+def registration_header(read: HeaderRead, path: Path) -> RegistrationHeader:
     """Return the frames that a spatial registration joins: its own and those it maps from."""
+    data = read.data
     mapped = [text(item, "FrameOfReferenceUID") for item in items(data, "RegistrationSequence", path=path)]
     return RegistrationHeader(frame_uids=_unique([text(data, "FrameOfReferenceUID"), *mapped]))
 

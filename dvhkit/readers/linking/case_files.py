@@ -39,6 +39,8 @@ class CaseFiles:
         The user vouches that dose and structures share a frame of reference, whatever their UIDs say.
     dose_comment
         DoseComment, which may be all that tells the doses of one plan apart.
+    segmentations, masks
+        DICOM SEG files, and ``NAME=FILE`` of other masks, that become structures beside those of `rtstruct`.
     image_entries, beam_doses
         Headers of the image slices; doses to compare with `rtdose`, never to add.
     """
@@ -59,6 +61,16 @@ class CaseFiles:
     image_entries: tuple[FileEntry, ...] = field(default=(), repr=False)
     beam_doses: tuple[Path, ...] = field(default=(), repr=False)
     dose_comment: str = ""
+    segmentations: tuple[Path, ...] = ()
+    masks: tuple[str, ...] = ()
+
+    @property
+    def drawn_in(self) -> tuple[Path, ...]:
+        """The files that the structures come from: structure set, segmentations, masks."""
+        from dvhkit.readers.masks.label_maps import parse_mask_option
+
+        own = (self.rtstruct,) if self.rtstruct is not None else ()
+        return (*own, *self.segmentations, *(parse_mask_option(text)[1] for text in self.masks))
 
     def without_dose(self) -> CaseFiles:
         """Return the files less a dose that cannot be used, and a finding that says so; as they are where it can."""
@@ -75,7 +87,8 @@ class CaseFiles:
 
     def describe(self) -> str:
         """Return the files in one line, as candidates are listed."""
-        parts = [f"structures {self.rtstruct.name}" if self.rtstruct else "no structures"]
+        drawn_in = " + ".join(path.name for path in self.drawn_in[:3])
+        parts = [f"structures {drawn_in}" if drawn_in else "no structures"]
         comment = f" ({self.dose_comment[:_LONGEST_COMMENT]!r})" if self.dose_comment else ""
         doses = "dose " + " + ".join(path.name for path in self.rtdose[:3]) + comment
         parts.append(doses if self.rtdose else "no dose")
@@ -101,6 +114,7 @@ class Draft:
     structures: FileEntry | None = None
     image: tuple[FileEntry, ...] = ()
     registrations: tuple[FileEntry, ...] = ()
+    segmentations: tuple[FileEntry, ...] = ()
     same_frame: bool = False
     links: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -110,9 +124,9 @@ class Draft:
 
     @property
     def entries(self) -> list[FileEntry]:
-        """The RT objects: dose files, plan, structure set."""
+        """The objects but for the image: dose files, plan, segmentations, structure set."""
         doses = self.dose.entries if self.dose else ()
-        return [entry for entry in (*doses, self.plan, self.structures) if entry is not None]
+        return [e for e in (*doses, self.plan, *self.segmentations, self.structures) if e is not None]
 
     def note(self, level: Level, code: str, message: str, where: str = "") -> None:
         """Add a finding."""
@@ -131,14 +145,14 @@ def label_cases(cases: list[CaseFiles], root: Path) -> tuple[CaseFiles, ...]:
     count = Counter(folders)
     named = []
     for case, folder in zip(cases, folders, strict=True):
-        owner = case.rtdose[0] if case.rtdose else case.rtplan or case.rtstruct
-        assert owner is not None
+        owner = next(p for p in (*case.rtdose[:1], case.rtplan, *case.drawn_in, *case.image[:1], root) if p is not None)
         named.append(replace(case, label=folder if count[folder] == 1 else f"{folder}/{owner.stem}"))
-    return tuple(sorted(named, key=lambda c: (c.label, c.rtdose, str(c.rtstruct))))
+    return tuple(sorted(named, key=lambda c: (c.label, c.rtdose, c.drawn_in)))
 
 
 def _label(case: CaseFiles, root: Path) -> str:
-    files = [p for p in (case.rtstruct, *case.rtdose, case.rtplan, *case.image) if p is not None]
+    own = (case.rtstruct, *case.segmentations)
+    files = [p for p in (*own, *case.rtdose, case.rtplan, *case.image) if p is not None] or [root / "none"]
     common = Path(os.path.commonpath([path.absolute().parent for path in files]))
     base = root.absolute() if root.is_dir() else root.absolute().parent
     if common != base and base in common.parents:
@@ -151,7 +165,7 @@ def territories(drafts: list[Draft], root: Path) -> list[Path]:
 
     Folders decide nothing about what belongs together, but a broken file has no UID to go by.
     """
-    homes = [draft.entries[-1].path.absolute().parent for draft in drafts]
+    homes = [draft.entries[-1].path.absolute().parent if draft.entries else root for draft in drafts]
     count = Counter(folder for home in homes for folder in (home, *home.parents))
     found = []
     for home in homes:

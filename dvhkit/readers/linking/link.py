@@ -14,12 +14,12 @@ from dvhkit.errors import DicomReadError, LinkError
 from dvhkit.findings import Level
 from dvhkit.readers.archive.index import DicomIndex, FileEntry
 from dvhkit.readers.archive.lookup import Lookup
-from dvhkit.readers.archive.person import unlike
 from dvhkit.readers.archive.roles import Role
 from dvhkit.readers.linking.case_files import CaseFiles, Draft, frames_of, label_cases, territories
 from dvhkit.readers.linking.dose_sets import Assembly, DoseSet, chosen_dose, dose_sets
 from dvhkit.readers.linking.link_image import add_image
-from dvhkit.readers.wording import counted, listed, shown
+from dvhkit.readers.linking.oddities import note_missing, note_oddities
+from dvhkit.readers.wording import listed, shown
 
 _CHOOSE_STRUCTURES = "Choose the structure set with --rtstruct."
 
@@ -28,7 +28,8 @@ _CHOOSE_STRUCTURES = "Choose the structure set with --rtstruct."
 class Choice:
     """Files that the user chose by hand; they override what the UIDs say.
 
-    `same_frame` vouches that dose and structures share a frame of reference although their UIDs differ.
+    `same_frame` vouches that dose and structures share a frame of reference although their UIDs differ. `bare`: the
+    structures come from elsewhere, and no structure set is looked for.
     """
 
     rtstruct: FileEntry | None = None
@@ -36,6 +37,7 @@ class Choice:
     rtplan: FileEntry | None = None
     image: tuple[FileEntry, ...] | None = None
     same_frame: bool = False
+    bare: bool = False
 
 
 def link(index: DicomIndex, choice: Choice | None = None) -> tuple[CaseFiles, ...]:
@@ -61,8 +63,8 @@ class _Linker:
         homes = territories(drafts, self.index.root.absolute())
         for draft, folder in zip(drafts, homes, strict=True):
             add_image(draft, self.lookup, self.choice.image, root=self.index.root)
-            self._note_missing(draft)
-            self._note_oddities(draft, folder)
+            note_missing(draft)
+            note_oddities(draft, folder, self.lookup, self.index.root)
             self._blame_unreadable(draft, folder)
         return label_cases([self._finish(draft) for draft in drafts], self.index.root)
 
@@ -88,9 +90,13 @@ class _Linker:
     def _from_dose(self, dose: DoseSet) -> Draft:
         draft = Draft(dose=dose, dose_fault=dose.problem, findings=list(dose.findings))
         self._add_plan(draft)
-        self._add_structures(draft)
+        if not self.choice.bare:
+            self._add_structures(draft)
         if draft.structures is not None:
             self._require_one_frame(draft)
+        else:  # the image may need one
+            frame = dose.entries[0].frame_of_reference_uid
+            draft.registrations = tuple(self.lookup.registrations_of.get(frame, ()))
         return draft
 
     def _add_plan(self, draft: Draft) -> None:
@@ -197,6 +203,10 @@ class _Linker:
             )
             draft.note(Level.WARNING, "linked-by-frame", message, dose.path.name)
             return
+        segmentations = [] if near else self.lookup.segmentations_in.get(frame, [])
+        if segmentations:
+            self._take_segmentations(draft, segmentations)
+            return
         names = ", ".join(self._shown(entry) for entry in near[:8]) + (", ..." if len(near) > 8 else "")
         if near:
             reason = f"{why}, and {len(near)} structure sets share its frame of reference: {names}."
@@ -211,6 +221,14 @@ class _Linker:
         )
         problem = LinkError(f"the dose has no structures: {reason}", path=dose.path, remedy=remedy)
         draft.problem = draft.problem or problem
+
+    def _take_segmentations(self, draft: Draft, found: Sequence[FileEntry]) -> None:
+        """Let segmentations stand for the structure set that is not there."""
+        draft.segmentations = tuple(found)
+        for entry in found:
+            draft.links.append(f"segmentation {entry.path.name}: there is no structure set in its frame of reference")
+        message = "There is no structure set: the segments of the DICOM SEG are the structures."
+        draft.note(Level.INFO, "structures-from-segmentation", message, found[0].path.name)
 
     def _require_one_frame(self, draft: Draft) -> None:
         assert draft.dose is not None
@@ -266,6 +284,8 @@ class _Linker:
     # -- structure sets that have no dose
 
     def _without_dose(self, drafts: list[Draft]) -> list[Draft]:
+        if self.choice.bare:
+            return [] if drafts else [Draft()]
         if self.choice.rtdose is not None:
             return []
         used = {id(d.structures) for d in drafts if d.structures}
@@ -285,6 +305,18 @@ class _Linker:
             if not siblings:
                 added += self._plans_without_dose(entry)
         self._note_unused_plans(drafts)
+        return added + self._segmentations_alone(drafts)
+
+    def _segmentations_alone(self, drafts: list[Draft]) -> list[Draft]:
+        """Return a case for the segmentations of each frame of a patient without a structure set, where no dose is."""
+        drawn = {entry.patient_key for entry in self.index.of_role(Role.RTSTRUCT)}
+        taken = {entry.path for draft in drafts for entry in draft.segmentations}
+        added = []
+        for entries in self.lookup.segmentations_in.values():
+            found = [e for e in entries if e.patient_key not in drawn and e.path not in taken]
+            if found and self.choice.rtstruct is None:
+                added.append(draft := Draft())
+                self._take_segmentations(draft, found)
         return added
 
     def _plans_without_dose(self, structures: FileEntry) -> list[Draft]:
@@ -313,47 +345,13 @@ class _Linker:
 
     # -- the end
 
-    def _note_missing(self, draft: Draft) -> None:
-        if draft.dose is None:
-            message = "There is no dose: only volumes can be told."
-            draft.note(Level.WARNING, "no-dose", message)
-        if draft.plan is None:
-            message = "There is no plan: prescription, fractions and beams are unknown."
-            draft.note(Level.INFO, "no-plan", message)
-        if not draft.image and not any(f.code == "image-ambiguous" for f in draft.findings):
-            message = "There is no image: slice spacing is taken from the contours."
-            draft.note(Level.INFO, "no-image", message)
-
-    def _note_oddities(self, draft: Draft, folder: Path) -> None:
-        """Note what is odd about the files of a case, and about those under its `folder` that were left out."""
-        mine = draft.entries
-        if len({entry.patient_key for entry in (*mine, *draft.image)} - {""}) > 1:
-            message = "The files name different patients (PatientID). Make sure that they belong together."
-            draft.note(Level.SERIOUS, "patients-differ", message)
-        elif differing := unlike(entry.person for entry in (*mine, *draft.image)):
-            message = f"The files have one PatientID, but differ in {' and '.join(differing)} of the patient."
-            message += " Make sure that they belong together."
-            level = Level.WARNING if differing == ("name",) else Level.SERIOUS
-            draft.note(level, "patients-differ", message)
-        pairs = [pair for entry in mine for pair in self.lookup.conflicts_of.get(entry.path, [])]
-        for first, other in dict.fromkeys(pairs):
-            one, two = shown(first, self.index.root), shown(other, self.index.root)
-            message = f"{one} and {two} claim to be the same object, but differ."
-            draft.note(Level.SERIOUS, "same-uid-differs", message, other.name)
-        if broken := self.lookup.unreadable_under.get(folder):
-            names = listed([shown(item.path, self.index.root) for item in broken])
-            why = f"{broken[0].path.name}: {broken[0].reason} {broken[0].remedy or 'Export the file again.'}"
-            message = f"{counted(len(broken), 'DICOM file')} left out, unreadable: {names}. {why}"
-            draft.note(Level.WARNING, "unreadable-files", message, broken[0].path.name)
-        if copies := self.lookup.copies_under[folder]:
-            message = f"{counted(copies, 'file')} left out, byte for byte the same as another."
-            draft.note(Level.INFO, "duplicate-files", message)
-
     def _blame_unreadable(self, draft: Draft, folder: Path) -> None:
         """Name a broken file beside a case that lacks its dose, its structures or its plan as the likely reason."""
         plan_lost = draft.dose is not None and draft.plan is None and len(draft.dose.header.plan_uids) == 1
         near = self.lookup.unreadable_under.get(folder)
-        if near and (draft.structures is None or draft.dose is None or plan_lost):
+        bare = self.choice.bare or bool(draft.segmentations)
+        lacking = draft.dose is None or (draft.structures is None and not bare)
+        if near and (lacking or plan_lost):
             draft.problem = DicomReadError(
                 near[0].reason,
                 path=near[0].path,
@@ -363,10 +361,12 @@ class _Linker:
     def _finish(self, draft: Draft) -> CaseFiles:
         doses = draft.dose.entries if draft.dose else ()
         # Where the files do not go together for other reasons, too, leaving the dose out would not help.
-        dose_fault = draft.dose_fault if draft.problem is None and draft.structures is not None else None
+        whole = draft.structures is not None or bool(draft.segmentations) or self.choice.bare
+        dose_fault = draft.dose_fault if draft.problem is None and whole else None
         return CaseFiles(
             label="",
             rtstruct=draft.structures.path if draft.structures else None,
+            segmentations=tuple(entry.path for entry in draft.segmentations),
             rtdose=tuple(entry.path for entry in doses),
             dose_comment=draft.dose.header.comment if draft.dose else "",
             rtplan=draft.plan.path if draft.plan else None,

@@ -9,6 +9,7 @@ from dvhkit.readers.archive.index import FileEntry
 from dvhkit.readers.archive.lookup import Lookup
 from dvhkit.readers.linking.case_files import Draft, frames_of
 from dvhkit.readers.linking.own_slices import own_slices
+from dvhkit.readers.masks.segmentation import SegmentationHeader
 from dvhkit.readers.wording import counted, shown
 
 
@@ -21,14 +22,13 @@ def add_image(draft: Draft, lookup: Lookup, chosen: tuple[FileEntry, ...] | None
         draft.findings += findings
         draft.links.append("image: chosen by the user")
         return
-    if draft.structures is None:
-        return
-    series = lookup.series
-    named = [uid for uid in draft.structures.structures().series_uids if uid in series]
+    series, drawn = lookup.series, draft.structures
+    referring = drawn.structures().series_uids if drawn is not None else _series_of_segmentations(draft)
+    named = [uid for uid in referring if uid in series]
     by_reference = bool(named)
     if not named:
-        frames = dict.fromkeys(frames_of(draft.structures))
-        named = [uid for frame in frames for uid in lookup.series_in.get(frame, [])]
+        frames = frames_of(drawn) if drawn is not None else _frames_here(draft, lookup)
+        named = [uid for frame in dict.fromkeys(frames) for uid in lookup.series_in.get(frame, [])]
     if len(named) > 1:
         named = _narrowed(named, series, draft)
     if len(named) == 1:
@@ -39,7 +39,18 @@ def add_image(draft: Draft, lookup: Lookup, chosen: tuple[FileEntry, ...] | None
             f"{len(named)} image series could belong to the structure set: {found}. Choose one with --image, which "
             "takes the folder of its slices."
         )
-        draft.note(Level.WARNING, "image-ambiguous", message, draft.structures.path.name)
+        draft.note(Level.WARNING, "image-ambiguous", message, drawn.path.name if drawn is not None else "")
+
+
+def _frames_here(draft: Draft, lookup: Lookup) -> tuple[str, ...]:
+    """Return the frames of dose and segmentations that have images; else every frame that has."""
+    own = {entry.frame_of_reference_uid for entry in draft.entries} & set(lookup.series_in)
+    return tuple(own or lookup.series_in)
+
+
+def _series_of_segmentations(draft: Draft) -> tuple[str, ...]:
+    headers = [entry.header for entry in draft.segmentations]
+    return tuple(dict.fromkeys(uid for h in headers if isinstance(h, SegmentationHeader) for uid in h.series_uids))
 
 
 def _described(slices: list[FileEntry], root: Path) -> str:
@@ -48,20 +59,21 @@ def _described(slices: list[FileEntry], root: Path) -> str:
 
 def _narrowed(uids: list[str], series: dict[str, list[FileEntry]], draft: Draft) -> list[str]:
     """Prefer the series in the dose's frame of reference, then CT, then those whose slices are named."""
-    assert draft.structures is not None
     frame = draft.dose.entries[0].frame_of_reference_uid if draft.dose else ""
-    images = draft.structures.structures().image_uids
+    images = draft.structures.structures().image_uids if draft.structures is not None else frozenset()
     in_frame = [uid for uid in uids if frame and series[uid][0].frame_of_reference_uid == frame] or uids
     of_ct = [uid for uid in in_frame if series[uid][0].modality == "CT"] or in_frame
     return [uid for uid in of_ct if any(entry.sop_instance_uid in images for entry in series[uid])] or of_ct
 
 
 def _take(draft: Draft, slices: list[FileEntry], lookup: Lookup, *, by_reference: bool) -> None:
-    assert draft.structures is not None
-    wanted = draft.structures.structures().image_uids
+    wanted = draft.structures.structures().image_uids if draft.structures is not None else frozenset()
     slices, findings = own_slices(slices, wanted)
     draft.findings += findings
     draft.image = tuple(slices)
+    if draft.structures is None:
+        draft.links.append(f"image series of {len(slices)} {slices[0].modality} files: the only one that fits")
+        return
     how = "referenced by the structure set" if by_reference else "the only one in the structure set's frame"
     draft.links.append(f"image series of {len(slices)} {slices[0].modality} files: {how}")
     if not by_reference:

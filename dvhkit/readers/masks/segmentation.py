@@ -24,6 +24,8 @@ from dvhkit.readers.files.elements import (
     text,
     where,
 )
+from dvhkit.readers.files.header_file import HeaderRead
+from dvhkit.readers.files.headers import Header
 from dvhkit.readers.files.pixels import stored_pixels
 from dvhkit.readers.geometry import along_patient_axes
 from dvhkit.readers.masks.segment_frames import FramePlaces, frame_places
@@ -34,6 +36,28 @@ _UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.
 # Two bytes a voxel are allocated: 1 GiB, twice a whole body in millimetres.
 _MOST_VOXELS = 1 << 29
 _REMEDY = "Export the segmentation again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentationHeader(Header):
+    """What a segmentation is of: the image series that it refers to, and how many segments it has."""
+
+    series_uids: tuple[str, ...]
+    n_segments: int
+
+    @property
+    def summary(self) -> str:
+        """How many segments it has."""
+        return f"{self.n_segments} segments"
+
+
+def segmentation_header(read: HeaderRead, path: Path) -> SegmentationHeader:
+    """Return what a segmentation is of."""
+    series = items(read.data, "ReferencedSeriesSequence", path=path)
+    return SegmentationHeader(
+        series_uids=tuple(text(one, "SeriesInstanceUID") for one in series),
+        n_segments=len(items(read.data, "SegmentSequence", path=path)),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,10 @@ _MEDIAN = re.compile(r"median|médian|modal|mod[ae]\b|std|dev|abweich|écart|eca
 _DOSE = re.compile(r"dos[ei]|線量", re.I)
 _PLAN = re.compile(r"^\s*(plan( sum)?|plansumme|somme de plans?|piano)\s*$", re.I)
 _VOLUME = re.compile(r"vol|体積", re.I)
+# A greatest dose in percent is printed with one decimal.
+_MAX_ROUNDING = 1e-3
+# Less than this is left for rounding.
+_LEFT_FRAC = 1e-3
 
 
 @dataclass
@@ -215,7 +219,24 @@ def _curve(path: Path, block: _Block, table: _Table) -> TpsDvh:
     elif block.header.differential:
         dose_gy, volume = cumulative_of_density(dose_gy, volume / np.gradient(dose_gy))
     dose_gy, volume = checked_curve(path, table.numbers[0], block.roi, dose_gy, volume)
+    if not table.scenario:
+        _require_end(path, table, block, dose_gy, volume)
     return TpsDvh(dose_gy=dose_gy, volume=volume, in_cc=unit == "cc", unusable=why, **rest)  # type: ignore[arg-type]
+
+
+def _require_end(path: Path, table: _Table, block: _Block, dose_gy: np.ndarray, volume: np.ndarray) -> None:
+    """Refuse a table that ends with volume left, over two of its bins short of the greatest dose that is stated."""
+    most_gy = _stated_gy(block, "max")
+    if float(volume[-1]) <= _LEFT_FRAC * float(volume[0]):
+        return
+    allowed_gy = 2.0 * float(np.diff(dose_gy[-3:]).max()) + _MAX_ROUNDING * float(dose_gy[-1])
+    if most_gy is not None and float(dose_gy[-1]) < most_gy - allowed_gy:
+        raise damaged(
+            path,
+            table.numbers[-1],
+            f"the table of {block.roi!r} ends at {dose_gy[-1]:.4g} Gy, but the greatest dose is stated as "
+            f"{most_gy:.4g} Gy; the file may be cut off.",
+        )
 
 
 def _columns(path: Path, table: _Table) -> list[tuple[str, str]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dvhkit.model.tps_dvh import TpsDvh
+from dvhkit.model.tps_dvh import TpsDvh, TpsExport
+from dvhkit.readers.files.digest import file_sha256
 from dvhkit.readers.tps_text.eclipse import is_eclipse, read_eclipse
 from dvhkit.readers.tps_text.lines import damaged, read_lines
 from dvhkit.readers.tps_text.monaco import is_monaco, read_monaco
@@ -38,3 +39,9 @@ def read_tps_dvhs(path: Path | str) -> tuple[str, list[TpsDvh]]:
             return name, read(path, lines)
     remedy = "Known are Eclipse, RayStation, Monaco, and tables of dose and volume (ProKnow, Pinnacle)."
     raise damaged(path, 1, "this is no DVH export of a known planning system.", remedy)
+
+
+def read_tps_export(path: Path | str) -> TpsExport:
+    """Return a text export with what tells it from others; raises as `read_tps_dvhs` does."""
+    dialect, curves = read_tps_dvhs(path)
+    return TpsExport(name=Path(path).name, dialect=dialect, sha256=file_sha256(Path(path)), curves=tuple(curves))

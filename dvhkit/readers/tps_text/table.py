@@ -58,7 +58,7 @@ def read_table(path: Path, lines: list[str]) -> list[TpsDvh]:
     facts = _facts(lines[:at], delimiter)
     columns = _columns(path, at + 1, _cells(lines[at], delimiter))
     rows = [(n, _cells(line, delimiter)) for n, line in enumerate(lines[at + 1 :], start=at + 2) if line.strip(" ,;\t")]
-    curves = _long(path, rows, columns) if columns.roi is not None else _wide(path, rows, columns)
+    curves = _long(path, rows, columns) if columns.roi is not None else _wide(path, rows, columns, _named(facts))
     if not curves:
         raise damaged(path, at + 1, "no row follows the column titles; the file may be cut off.")
     return [_curve(path, columns, facts, *curve) for curve in curves]
@@ -171,14 +171,20 @@ def _long_volume(rows: list[tuple[int, list[str]]], columns: _Columns) -> int:
     return volume
 
 
-def _wide(path: Path, rows: list[tuple[int, list[str]]], columns: _Columns) -> list[Points]:
+def _named(facts: dict[str, str]) -> str:
+    """Return the structure that the lines before the titles name, for a table of one."""
+    keys = ("roi", "roiname", "regionofinterest", "structure", "structurename", "organ")
+    return next((facts[key] for key in keys if facts.get(key)), "")
+
+
+def _wide(path: Path, rows: list[tuple[int, list[str]]], columns: _Columns, facts_roi: str) -> list[Points]:
     found: list[Points] = []
     for volume in columns.volume:
         # The dose of a pair stands just before its volume; one dose serves all otherwise.
         dose = max((n for n in columns.dose if n < volume), default=columns.dose[0])
         title = columns.names[volume]
         roi = re.sub(_UNITS, "", title).strip(" -_:,[(")
-        roi = re.sub(r"[\s_-]*volume$", "", roi, flags=re.I).strip() or title
+        roi = re.sub(r"[\s_-]*volume$", "", roi, flags=re.I).strip() or facts_roi or title
         points = []
         for at, cells in rows:
             if len(cells) <= max(dose, volume):

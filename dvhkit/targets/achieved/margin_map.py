@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from dvhkit.model.arrays import FloatArray
 from dvhkit.results.audit import MarginMap
-from dvhkit.results.surface_map import SurfaceMap
 
 if TYPE_CHECKING:
     from dvhkit.targets.achieved.check import MarginMeasure
@@ -21,8 +20,8 @@ _STEP_DEG = 5.0
 _DIGITS = 2
 
 
-def surface_map(measure: MarginMeasure) -> SurfaceMap:
-    """Return the unrolled map of a check."""
+def map_record(measure: MarginMeasure, caption: str = "") -> MarginMap:
+    """Return the unrolled map of a check; `caption`: what was found, in words."""
     reach = measure.reach
     points = reach.points_mm
     # Each height has its own middle, so that a bent target unrolls as a straight one does.
@@ -41,13 +40,14 @@ def surface_map(measure: MarginMeasure) -> SurfaceMap:
         if check.expected
         else f"recovered: {check.recipe}"
     )
-    return SurfaceMap(
-        azimuth_deg=np.asarray((np.arange(n_columns) + 0.5) * _STEP_DEG),
-        height_mm=low + (np.arange(n_rows) + 0.5) * step,
-        margin_mm=_extreme(reach.distance_mm, cell, (n_rows, n_columns), least=True),
-        lacking_mm=_extreme(measure.lacking_mm, cell, (n_rows, n_columns), least=False),
+    shape = (n_rows, n_columns)
+    return MarginMap(
         title=f"Margin from {check.inner} to {check.outer}",
         limit=asked,
+        caption=caption,
+        height_mm=tuple(round(float(low + (n + 0.5) * step), _DIGITS) for n in range(n_rows)),
+        margin_mm=_rows(_extreme(reach.distance_mm, cell, shape, least=True)),
+        lacking_mm=_rows(_extreme(measure.lacking_mm, cell, shape, least=False)),
     )
 
 
@@ -56,19 +56,6 @@ def _extreme(values: FloatArray, cell: NDArray[np.int64], shape: tuple[int, int]
     (np.minimum if least else np.maximum).at(out, cell, values)
     out[~np.isfinite(out)] = np.nan
     return out.reshape(shape)
-
-
-def map_record(measure: MarginMeasure, caption: str) -> MarginMap:
-    """Return the unrolled map of a check as a record keeps it."""
-    picture = surface_map(measure)
-    return MarginMap(
-        title=picture.title,
-        limit=picture.limit,
-        caption=caption,
-        height_mm=tuple(round(float(z), _DIGITS) for z in picture.height_mm),
-        margin_mm=_rows(picture.margin_mm),
-        lacking_mm=_rows(picture.lacking_mm),
-    )
 
 
 def joined(first: MarginMap, second: MarginMap) -> MarginMap:

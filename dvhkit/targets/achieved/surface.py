@@ -65,12 +65,6 @@ class Surface:
         """Volume of its solid: that of its DVH."""
         return self.solid.volume_cc
 
-    def ends_mm(self) -> tuple[float, float]:
-        """Return where it closes at its lower and upper end along `slice_axis`, in plane offsets."""
-        low = min(self.stack.offsets_mm[c.plane] - c.height_mm for c in self.caps if not c.upward)
-        high = max(self.stack.offsets_mm[c.plane] + c.height_mm for c in self.caps if c.upward)
-        return float(low), float(high)
-
     def signed(self, points_mm: FloatArray) -> FloatArray:
         """Return a value negative inside and positive outside; near the surface about the distance in the plane."""
         return self.field.at(self.stack.frame.to_frame(points_mm))

@@ -13,6 +13,7 @@ from dvhkit.engine.contours.repair import rings_of
 from dvhkit.engine.kernels.line_distance import count_beyond, farther_length, line_hausdorff
 from dvhkit.engine.kernels.outline import fill_inside
 from dvhkit.model.arrays import FloatArray
+from dvhkit.model.slices import SAME_PLANE_MM
 from dvhkit.results.contours.comparison import SliceAgreement
 from dvhkit.targets.compare.flat import flat_rings
 from dvhkit.targets.compare.skin import Skin, polygons_of
@@ -20,7 +21,6 @@ from dvhkit.targets.compare.skin import Skin, polygons_of
 # Where a line crosses the tolerance is known to this length.
 _RESOLUTION_MM = 0.001
 _ROUNDED_MM = 1e-3
-_SAME_PLANE_MM = 0.1
 # Steps along a line between which its distance from another changes by no more than they are long.
 _STEP_MM = 0.5
 _VOXEL_MM = 1.0
@@ -67,7 +67,7 @@ def _lines_of_b(b: Skin, heights_mm: Sequence[float]) -> list[Sequence[FloatArra
     found: list[Sequence[FloatArray]] = []
     for w in heights_mm:
         near = int(np.abs(levels - w).argmin())
-        if abs(levels[near] - w) <= _SAME_PLANE_MM:
+        if abs(levels[near] - w) <= SAME_PLANE_MM:
             found.append(b.sections.drawn[near].rings)
         else:
             found.append(rings_of(b.cut(w)) if low + _ROUNDED_MM < w < high - _ROUNDED_MM else ())

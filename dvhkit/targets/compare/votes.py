@@ -11,11 +11,11 @@ import shapely
 from numpy.typing import NDArray
 
 from dvhkit.model.arrays import FloatArray
+from dvhkit.model.slices import SAME_PLANE_MM
 from dvhkit.model.structure import Contour, ContourKind, Structure
 from dvhkit.targets.compare.overlap import quadrature
 from dvhkit.targets.compare.skin import Skin, areas_of
 
-_SAME_PLANE_MM = 0.1
 # Slices closer than this share of the usual distance are those of observers on other images.
 _BETWEEN_FRAC = 0.6
 # Faces smaller than this come of lines that should be one.
@@ -108,7 +108,7 @@ def faces_at(skins: Sequence[Skin], w_mm: float) -> tuple[NDArray[np.int64], NDA
 def common_slices_mm(skins: Sequence[Skin]) -> FloatArray:
     """Return the slices of all observers; where they drew on different images, those of the finest, carried on."""
     heights = np.sort(np.concatenate([[s.w_mm for s in skin.sections.drawn] for skin in skins]))
-    heights = heights[np.append(True, np.diff(heights) > _SAME_PLANE_MM)]
+    heights = heights[np.append(True, np.diff(heights) > SAME_PLANE_MM)]
     finest = min(skins, key=lambda skin: skin.sections.gap_mm)
     gap = finest.sections.gap_mm
     if len(heights) < 2 or np.diff(heights).min() > _BETWEEN_FRAC * gap:

@@ -17,8 +17,9 @@ from dvhkit.findings import Finding, Level
 from dvhkit.model.grid import Grid
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import Contour, ContourKind, Structure
-from dvhkit.targets.derive.margin import Derived, grow, margins_text, shrink
-from dvhkit.targets.derive.margin import Margins as _Margins
+from dvhkit.targets.derive.margin import Derived, grow, shrink
+from dvhkit.targets.derive.margin_sizes import Margins as _Margins
+from dvhkit.targets.derive.margin_sizes import margins_text
 
 # Less than this of a source structure cut off by a crop is rounding of outlines.
 _ROUNDING_FRAC = 1e-3

@@ -19,17 +19,15 @@ from dvhkit.errors import GeometryError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.image import ImageSeries
+from dvhkit.model.slices import SAME_PLANE_MM
 from dvhkit.model.structure import Contour, ContourKind, Structure
-from dvhkit.targets.derive.margin_sizes import Margins, margins_text, parse_margins
-
-__all__ = ["Derived", "Margins", "grow", "margins_text", "parse_margins", "shrink", "to_contours"]
+from dvhkit.targets.derive.margin_sizes import Margins, margins_text
 
 # Axes that lie off the patient's by less than a quarter of a degree are those axes, rounded.
 _ALONG = 0.99999
 # A margin smaller than this is finer than the grid on which results are traced.
 _FINE_MM = 1.0
 _SLIVER_MM2 = 0.01
-_SAME_PLANE_MM = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -222,7 +220,7 @@ def _own_heights(own: FloatArray, usual: float, bottom: float, top: float) -> Fl
 def _kept_true(section: Section, stack: PlaneStack, *, shrinks: bool) -> Section:
     """Put right what tracing costs where a side has no margin: growing loses nothing, shrinking wins nothing."""
     plane = int(np.abs(stack.offsets_mm - section.w_mm).argmin())
-    if abs(stack.offsets_mm[plane] - section.w_mm) > _SAME_PLANE_MM:
+    if abs(stack.offsets_mm[plane] - section.w_mm) > SAME_PLANE_MM:
         return section
     shape, own = compose(section.rings, xor=True), stack.section(plane)
     joined = shapely.intersection(shape, own) if shrinks else shapely.union(shape, own)

@@ -12,7 +12,8 @@ from dvhkit.findings import Finding, Level
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import Structure
 from dvhkit.targets.derive.crop import crop, inside
-from dvhkit.targets.derive.margin import Derived, Margins, grow
+from dvhkit.targets.derive.margin import Derived, grow
+from dvhkit.targets.derive.margin_sizes import Margins
 from dvhkit.targets.derive.recipe_file import Recipe, Setting, Step
 from dvhkit.units import number_text
 

@@ -9,7 +9,8 @@ from dvhkit.errors import InputError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import Structure
-from dvhkit.targets.derive.margin import Derived, Margins, grow, margins_text, shrink
+from dvhkit.targets.derive.margin import Derived, grow, shrink
+from dvhkit.targets.derive.margin_sizes import Margins, margins_text
 
 
 def ring(

@@ -21,23 +21,25 @@ In quotes they are names like any other; where nothing has the type they are nam
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Literal
 
 from dvhkit.errors import InputError, UnknownStructureError
 from dvhkit.findings import Finding, Level
+from dvhkit.model.roi_kinds import TARGET_KINDS
 
 if TYPE_CHECKING:
+    from dvhkit.engine.options import EngineOptions
     from dvhkit.model.image import ImageSeries
     from dvhkit.model.structure import Structure, StructureSet
-    from dvhkit.targets.derive.margin import Derived, Margins
+    from dvhkit.targets.derive.margin import Derived
+    from dvhkit.targets.derive.margin_sizes import Margins
 
 Operator = Literal["-", "|", "&"]
 # Far longer than any expression that is meant, and short enough for nested parentheses.
 _LONGEST = 500
-TARGET_TYPES = ("GTV", "CTV", "ITV", "PTV")
 _BLANKS = re.compile(r"\s*")
 _QUOTED = re.compile(r'"([^"]*)"')
 # A bare name ends at a sign with blanks round it, and at |, &, parentheses and quotes.
@@ -56,8 +58,24 @@ class Name:
     name: str
     quoted: bool = False
 
+    @property
+    def is_type(self) -> bool:
+        """Whether it is a bare type word, which stands for all structures of that type."""
+        return not self.quoted and self.name in TARGET_KINDS
+
     def __str__(self) -> str:
         return f'"{self.name}"' if self.quoted else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class RoiRef:
+    """One ROI of a case: what a name came to."""
+
+    number: int
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +100,35 @@ class Margin:
     margins: Margins
 
     def __str__(self) -> str:
-        from dvhkit.targets.derive.margin import margins_text
+        from dvhkit.targets.derive.margin_sizes import margins_text
 
         base = f"({self.base})" if isinstance(self.base, Operation) else str(self.base)
         return f"{base} {self.sign} {margins_text(self.margins)}"
 
 
-Expression = Name | Operation | Margin
+Leaf = Name | RoiRef
+Expression = Leaf | Operation | Margin
+
+
+def leaves_of(expression: Expression) -> Iterator[Leaf]:
+    """Yield the names, or the ROIs, that an expression is made of, from left to right."""
+    if isinstance(expression, Operation):
+        yield from leaves_of(expression.left)
+        yield from leaves_of(expression.right)
+    elif isinstance(expression, Margin):
+        yield from leaves_of(expression.base)
+    else:
+        yield expression
+
+
+def with_leaves(expression: Expression, change: Callable[[Leaf], Expression]) -> Expression:
+    """Return an expression with each of its leaves replaced."""
+    if isinstance(expression, Operation):
+        left, right = with_leaves(expression.left, change), with_leaves(expression.right, change)
+        return Operation(expression.operator, left, right)
+    if isinstance(expression, Margin):
+        return Margin(with_leaves(expression.base, change), expression.sign, expression.margins)
+    return change(expression)
 
 
 def parse_expression(text: str) -> Expression:
@@ -171,7 +211,7 @@ class _Parser:
 
     def margins(self) -> Margins | None:
         """Read a length or six margins; None if there is none."""
-        from dvhkit.targets.derive.margin import parse_margins
+        from dvhkit.targets.derive.margin_sizes import parse_margins
 
         six = _SIX.match(self.text, self.at)
         found = six or _LENGTH.match(self.text, self.at)
@@ -231,45 +271,78 @@ def evaluate(
     text = str(expression)
     if isinstance(expression, str):
         expression = Name(text, quoted=True) if text in structures else parse_expression(text)
-    work = _Evaluation(structures, image)
+    named = _Named(structures)
+    work = Evaluation(named, image=image)
     result = work.value(expression)
     if isinstance(expression, Name):
         # '#3' and 'ptv' are ways to spell a name that stands in the set.
         text = result.name
-    findings = list(work.findings)
+    findings = [*named.findings, *work.findings]
     if result.is_empty and not isinstance(expression, Name):
         findings.append(_nothing_left(name or text))
     unique = tuple(dict.fromkeys(findings))
     return Derived(structure=replace(result, name=name or text), how=text, findings=unique)
 
 
-class _Evaluation:
-    def __init__(self, structures: StructureSet, image: ImageSeries | None) -> None:
-        self.structures, self.image = structures, image
+class Evaluation:
+    """What expressions come to, each part computed once.
+
+    Attributes
+    ----------
+    findings
+        What was odd about margins so far.
+    """
+
+    def __init__(
+        self,
+        leaf: Callable[[Leaf], Structure],
+        *,
+        image: ImageSeries | None = None,
+        options: EngineOptions | None = None,
+    ) -> None:
+        self.leaf, self.image, self.options = leaf, image, options
         self.findings: list[Finding] = []
         self._known: dict[Expression, Structure] = {}
 
     def value(self, expression: Expression) -> Structure:
+        """Return the structure that an expression comes to; raises `GeometryError` where parts do not fit together."""
         if expression not in self._known:
             self._known[expression] = self._compute(expression)
         return self._known[expression]
 
     def _compute(self, expression: Expression) -> Structure:
-        if isinstance(expression, Name):
-            return self._named(expression)
         if isinstance(expression, Margin):
             return self._with_margin(expression)
+        if not isinstance(expression, Operation):
+            return self.leaf(expression)
         from dvhkit.engine.combine import combine
 
         left = self.value(expression.left)
         if left.is_empty and expression.operator != "|":
             # Nothing without something, or shared with it, is nothing; but a name that is wrong must not go unseen.
-            _require_names(expression.right, self._named)
+            for leaf in leaves_of(expression.right):
+                self.leaf(leaf)
             return left
         return combine(expression.operator, left, self.value(expression.right), name=str(expression))
 
-    def _named(self, name: Name) -> Structure:
-        if name.quoted or name.name not in TARGET_TYPES:
+    def _with_margin(self, expression: Margin) -> Structure:
+        from dvhkit.targets.derive.margin import grow, shrink
+
+        make: Callable[..., Derived] = grow if expression.sign == "+" else shrink
+        made = make(self.value(expression.base), expression.margins, image=self.image, options=self.options)
+        self.findings += made.findings
+        return made.structure
+
+
+class _Named:
+    """Leaves by name in one structure set; a bare type word is all structures of that type together."""
+
+    def __init__(self, structures: StructureSet) -> None:
+        self.structures = structures
+        self.findings: list[Finding] = []
+
+    def __call__(self, name: Leaf) -> Structure:
+        if isinstance(name, RoiRef) or not name.is_type:
             return self.structures[name.name]
         of_type = [s for s in self.structures if s.rt_roi_type == name.name and not s.is_empty]
         if not of_type and name.name in self.structures:
@@ -285,24 +358,6 @@ class _Evaluation:
         if len(of_type) > 1:
             self.findings.append(_several(name.name, [s.name for s in of_type]))
         return reduce(lambda a, b: combine("|", a, b, name=name.name), of_type)
-
-    def _with_margin(self, expression: Margin) -> Structure:
-        from dvhkit.targets.derive.margin import grow, shrink
-
-        make: Callable[..., Derived] = grow if expression.sign == "+" else shrink
-        made = make(self.value(expression.base), expression.margins, image=self.image)
-        self.findings += made.findings
-        return made.structure
-
-
-def _require_names(expression: Expression, named: Callable[[Name], Structure]) -> None:
-    if isinstance(expression, Name):
-        named(expression)
-    elif isinstance(expression, Margin):
-        _require_names(expression.base, named)
-    else:
-        _require_names(expression.left, named)
-        _require_names(expression.right, named)
 
 
 def _several(type_name: str, names: list[str]) -> Finding:

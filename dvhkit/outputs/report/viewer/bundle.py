@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dvhkit.model.roi_kinds import is_body
 from dvhkit.model.structure import ContourKind
 from dvhkit.outputs.pictures.colours import screen_colours
 from dvhkit.outputs.report.viewer.codec import deflate, letters, pack_counts, pack_image
@@ -162,7 +163,7 @@ def _roi(structure: Structure, colour: str, grid: Grid, arrays: _Arrays, remarks
         "number": structure.number,
         "color": colour,
         "type": clean(kind, longest=20),
-        "group": "target" if kind in _TARGETS else "outline" if kind == "EXTERNAL" else "organ",
+        "group": "target" if kind in _TARGETS else "outline" if is_body(structure.name, kind) else "organ",
         "axis": [axis for axis, _, _, _ in flat],
         "at": [at for _, at, _, _ in flat],
         "closed": [int(closed) for _, _, closed, _ in flat],

@@ -14,9 +14,8 @@ from dvhkit.engine.contours.frame import Frame, find_frame
 from dvhkit.engine.contours.repair import compose
 from dvhkit.errors import GeometryError
 from dvhkit.model.arrays import FloatArray
+from dvhkit.model.slices import SAME_PLANE_MM
 from dvhkit.model.structure import Structure
-
-SAME_PLANE_MM = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

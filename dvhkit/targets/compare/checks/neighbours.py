@@ -11,6 +11,7 @@ import numpy as np
 from dvhkit.findings import Level as Severity
 from dvhkit.results.contours.checks import ContourFinding
 from dvhkit.targets.compare.checks.drawn import Drawn, Level
+from dvhkit.targets.regions.bodies import bodies_of
 
 # Outlines of two organs that touch are drawn across each other by about a millimetre.
 _DEEP_MM = 2.0
@@ -44,7 +45,8 @@ class Member:
 def check_neighbours(members: Sequence[Member]) -> Iterator[ContourFinding]:
     """Yield what is wrong between the structures of one set."""
     drawn = [m for m in members if m.drawn.levels]
-    bodies = [m for m in drawn if m.role == "body"]
+    surest = {id(s) for s in bodies_of(m.drawn.structure for m in drawn)}
+    bodies = [m for m in drawn if id(m.drawn.structure) in surest]
     couches = [m for m in drawn if m.role == "couch"]
     yield from _copies(drawn)
     yield from _overlaps([m for m in drawn if m.role == "organ"])

@@ -1,0 +1,133 @@
+"""One curve of a planning system with all that is found out about it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dvhkit.jobs.second_check.readings import Readings, Target, target_of
+from dvhkit.metrics.curve_distance import Curve, curve_of
+from dvhkit.model.tps_dvh import TpsDvh
+
+if TYPE_CHECKING:
+    from dvhkit.model.arrays import FloatArray
+    from dvhkit.model.case import Case
+    from dvhkit.model.dvh import Dvh
+    from dvhkit.model.structure import Structure
+
+# Curves of programs that read alike differ by sampling and by bins of 1 cGy: within this they agree.
+TOLERANCE_PCT = 1.0
+# Structures below 1 cc consist of fewer samples: the tolerance grows as their surface by volume does.
+_TOLERANCE_MOST_PCT = 2.5
+# A reading with free parameters bends to noise: it may leave a fifth of the difference that it explains, within these
+# parts of the tolerance.
+_FREE_PART = 0.2
+_FREE_MOST_PART = 0.4
+# Of what agrees as it is only a reading that leaves nothing is told.
+_FREE_NEAR_PCT = 0.12
+_FREE_PART_NEAR = 0.3
+_FREE_SHARE = (0.3, 0.6)
+_VOLUME_APART_PCT = 1.5
+_SHAPE_ALIKE_PCT = 0.4
+
+# An explanation must be worth its words: each costs this much, in percent, before it is preferred to none.
+COST_PCT = 0.15
+COST_FREE_PCT = 0.2
+# What the words for a difference cost at least, as a part of their price at the tolerance.
+_PRICE_LEAST = 0.25
+# Below this a curve is as near as another program's sampling lets it be.
+NEAR_PCT = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """One way to bring ours to theirs: the words for it, what it leaves, and what it costs."""
+
+    names: tuple[str, ...]
+    left_pct: float
+    cost_pct: float
+    free: bool = False
+    note: str = ""
+    curve: Curve | None = None
+
+
+@dataclass(slots=True)
+class Compared:
+    """One curve of theirs with all that was found out about it."""
+
+    roi: str
+    theirs: TpsDvh
+    ours: Dvh
+    readings: Readings
+    target: Target
+    base_pct: float
+    tolerance_pct: float
+    solids: list[tuple[tuple[str, ...], Curve]] = field(default_factory=list)
+    found: list[Explained] = field(default_factory=list)
+
+    def limit_pct(self, free: bool) -> float:
+        """Return what a reading may leave."""
+        if not free:
+            return self.tolerance_pct
+        if self.base_pct <= self.tolerance_pct:
+            return min(_FREE_NEAR_PCT, _FREE_PART_NEAR * self.base_pct)
+        low, high = (share * self.tolerance_pct for share in _FREE_SHARE)
+        return min(high, max(low, _FREE_PART * self.base_pct), _FREE_MOST_PART * self.base_pct)
+
+    @property
+    def best(self) -> Explained:
+        """The cheapest that leaves no more than it may; where none does, the cheapest of all.
+
+        Of a small difference words cost less: they need explain less.
+        """
+        fit = [e for e in self.found if e.left_pct <= self.limit_pct(e.free)]
+        price = min(1.0, max(_PRICE_LEAST, self.base_pct / self.tolerance_pct))
+        return min(fit or self.found, key=lambda e: e.left_pct + price * e.cost_pct)
+
+    @property
+    def volume_ratio(self) -> float | None:
+        """Their volume by ours; None where theirs is not known."""
+        if self.target.own_cc is None or not self.ours.volume_cc > 0:
+            return None
+        return self.target.own_cc / self.ours.volume_cc
+
+    @property
+    def shape_left_pct(self) -> float:
+        """What is left where each curve is taken by its own volume; infinite where the volumes are the same."""
+        apart = self.volume_ratio
+        if apart is None or abs(apart - 1.0) * 100.0 < _VOLUME_APART_PCT:
+            return math.inf
+        shape = replace(self.target, share=self.target.share / self.target.share[0], whole_cc=None, own_cc=None)
+        return shape.residual(curve_of(self.ours))
+
+    @property
+    def is_volume_alone(self) -> bool:
+        """Whether theirs is our curve with another volume."""
+        return self.shape_left_pct <= _SHAPE_ALIKE_PCT
+
+
+def begin(theirs: TpsDvh, structure: Structure, ours: Dvh, case: Case) -> Compared:
+    """Return a curve with ours beside it, as they are."""
+    target, own = target_of(theirs, ours), curve_of(ours)
+    base = target.residual(own, fine=True)
+    # Inside a coarse bin the curve says nothing: that it agrees there is an accident.
+    cost = COST_PCT + COST_FREE_PCT if target.is_coarse else 0.0
+    small = min(_TOLERANCE_MOST_PCT, max(1.0, ours.volume_cc ** (-1 / 3)))
+    return Compared(
+        roi=structure.name,
+        theirs=theirs,
+        ours=ours,
+        readings=Readings(case, structure, ours),
+        target=target,
+        base_pct=base,
+        tolerance_pct=TOLERANCE_PCT * small,
+        found=[Explained(names=(), left_pct=base, cost_pct=cost, curve=own)],
+    )
+
+
+def dose_at_share(dose: FloatArray, share: FloatArray, wanted: FloatArray) -> FloatArray:
+    """Return the dose at which a falling curve passes each share."""
+    return np.asarray(np.interp(-wanted, -share, dose))

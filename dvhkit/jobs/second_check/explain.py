@@ -1,0 +1,138 @@
+"""Readings of one structure by itself: ends and walls, bins, dose edges, a factor on the dose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dvhkit.jobs.second_check import readings as words
+from dvhkit.jobs.second_check.compared import COST_FREE_PCT, COST_PCT, NEAR_PCT, Compared, Explained, dose_at_share
+from dvhkit.jobs.second_check.readings import Target, interpolated, scaled_dose
+from dvhkit.metrics.curve_distance import Curve
+from dvhkit.model.arrays import FloatArray
+
+# A scale nearer to 1 than this is rounding; beyond these no unit is mistaken for another.
+_SCALE_LEAST = 0.003
+_SCALE_RANGE = (0.005, 200.0)
+# What a straight line may miss by, beyond rounding; a smooth curve needs some eighty lines or more for that.
+_STRAIGHT_FRAC = 2e-5
+_KNOTS_MOST = 80
+_POINTS_A_KNOT = 3
+# The readings that are tried together with an interpolated curve.
+_SIMPLE = ((), (words.HALF_CAP, words.PRISM), (words.NO_CAP, words.PRISM))
+
+
+def explain(row: Compared) -> None:
+    """Try every reading without regard to the other structures."""
+    coarse = row.target.is_coarse
+    if row.base_pct <= NEAR_PCT and not coarse:
+        row.solids = row.readings.prisms()
+        return
+    row.solids = row.readings.solids()
+    for names, curve in (*row.solids, *row.readings.outside(), *row.readings.centres()):
+        row.found += _with_bins(row.target, names, curve, coarse=coarse)
+    if min(e.left_pct for e in row.found) > NEAR_PCT:
+        for names, curve in row.solids:
+            row.found += _with_scale(row.target, names, curve)
+
+
+def _with_bins(target: Target, names: tuple[str, ...], curve: Curve, *, coarse: bool) -> Iterator[Explained]:
+    """Yield a reading as it is, and with each way of bins."""
+    cost = COST_PCT if names else 0.0
+    said = names[:1]
+    note = f"with {names[1]}" if len(names) > 1 else ""
+    if names:
+        yield Explained(names=said, left_pct=target.residual(curve, fine=True), cost_pct=cost, note=note, curve=curve)
+    if coarse:
+        # On which side of its bin a volume is printed is told by the fit alone.
+        for offset in (0.0, 0.5, -0.5, 1.0, -1.0):
+            shift = offset * target.bin_gy
+            extra = 0.1 if offset == 0.0 else 0.2
+            left = target.residual(curve, dose_shift_gy=shift)
+            bins = f"bins of {target.bin_gy:.3g} Gy" + (
+                "" if not shift else f", volumes printed {shift:+.3g} Gy from where they hold"
+            )
+            yield Explained(
+                names=(*said, words.COARSE),
+                left_pct=left,
+                cost_pct=cost + extra,
+                note="; ".join(filter(None, (note, bins))),
+                curve=curve,
+            )
+        return
+    knots = _knots(target) if names in _SIMPLE else None
+    if knots is not None:
+        yield Explained(
+            names=(*said, words.INTERPOLATED),
+            left_pct=target.residual(interpolated(curve, knots), fine=True),
+            cost_pct=cost + COST_PCT,
+            note="; ".join(filter(None, (note, f"straight lines between {len(knots)} points"))),
+            curve=curve,
+        )
+
+
+def _knots(target: Target) -> FloatArray | None:
+    """Return the doses at which a finely printed curve bends, where it is straight between few of them; else None.
+
+    Bends are sought by halving at the farthest point (Ramer 1972, Douglas and Peucker 1973), to what printing rounds.
+    """
+    dose, share = target.printed_gy, target.printed_share
+    end = min(len(dose), int(np.flatnonzero(share > 0)[-1]) + 2)
+    dose, share = dose[:end], share[:end]
+    allowed = max(_STRAIGHT_FRAC, 1.01 * target.round_frac)
+    most = min(_KNOTS_MOST, len(dose) // _POINTS_A_KNOT)
+    bends, waiting = {0, len(dose) - 1}, [(0, len(dose) - 1)]
+    while waiting:
+        a, b = waiting.pop()
+        line = share[a] + (dose[a : b + 1] - dose[a]) * (share[b] - share[a]) / (dose[b] - dose[a])
+        off = np.abs(share[a : b + 1] - line)
+        at = a + int(off.argmax())
+        if off[at - a] > allowed:
+            bends.add(at)
+            waiting += [(a, at), (at, b)]
+        if len(bends) > most:
+            return None
+    return np.asarray(dose[sorted(bends)])
+
+
+def _with_scale(target: Target, names: tuple[str, ...], curve: Curve) -> Iterator[Explained]:
+    """Yield a reading with all doses scaled by the factor that fits."""
+    factor = _factor(target, curve)
+    if factor is None:
+        return
+    tried = [(target.residual(scaled_dose(curve, f)), f) for f in factor * (1.0 + np.linspace(-0.01, 0.01, 21))]
+    left, best = min(tried)
+    if abs(best - 1.0) < _SCALE_LEAST:
+        return
+    note = f"their doses are {best:.4g} times those of the grid"
+    cost = COST_FREE_PCT + (COST_PCT if names else 0.0)
+    yield Explained(
+        names=(*names[:1], words.SCALED),
+        left_pct=left,
+        cost_pct=cost,
+        free=True,
+        note=note,
+        curve=scaled_dose(curve, best),
+    )
+
+
+def _factor(target: Target, curve: Curve) -> float | None:
+    """Return the ratio of their doses to ours at equal volumes."""
+    doses = np.linspace(0.0, target.scale_gy / _SCALE_RANGE[0], 20) if target.scale_gy <= 0 else None
+    if doses is not None:
+        return None
+    shares = np.linspace(0.95, 0.05, 19)
+    own = target.fine_share / max(float(target.fine_share[0]), 1e-12)
+    theirs = dose_at_share(target.fine_gy, own, shares)
+    top = target.scale_gy * 2
+    while float(curve(np.array([top]))[0]) > 0 and top < 1e6:
+        top *= 2
+    grid = np.linspace(0.0, top, 4000)
+    ours_curve = curve(grid)
+    ours = dose_at_share(grid, ours_curve / max(float(ours_curve[0]), 1e-12), shares)
+    usable = (ours > 0) & (theirs > 0)
+    if usable.sum() < 5:
+        return None
+    factor = float(np.median(theirs[usable] / ours[usable]))
+    return factor if _SCALE_RANGE[0] <= factor <= _SCALE_RANGE[1] else None

@@ -1,0 +1,1 @@
+"""The dose of several courses together."""

@@ -1,0 +1,1 @@
+"""CTVs of vertebral metastases by rule: planned, checked, drawn, reported, written."""

@@ -1,1 +1,0 @@
-"""The index of a run: cases by rules on one page."""
