@@ -69,29 +69,20 @@ def _drawn(number: int) -> pydicom.Dataset:
 
 
 def hashes(root: Path) -> dict[str, str]:
-    """Return the hash of each object under a folder by its instance UID.
+    """Return the hash of each object's values under a folder by its instance UID.
 
-    Of every element's bytes without padding: DCMTK writes padding and lengths of sequences anew before it sends.
+    Of values and not of bytes: DCMTK writes padding and lengths of sequences anew before it sends.
     """
     found = {}
     for path in root.rglob("*"):
         if path.is_file():
             ds = pydicom.dcmread(path)
-            digest = hashlib.sha256()
-            _add(digest, ds)
+            digest = hashlib.sha256(ds.get("PixelData", b""))
+            for element in ds.iterall():
+                if element.VR not in ("SQ", "OW"):
+                    digest.update(f"{element.tag}{element.value!r}".encode())
             found[str(ds.SOPInstanceUID)] = digest.hexdigest()
     return found
-
-
-def _add(digest: object, ds: pydicom.Dataset) -> None:
-    for tag in sorted(ds.keys()):
-        raw = ds.get_item(tag)
-        digest.update(f"{tag}".encode())  # type: ignore[attr-defined]
-        if raw.VR == "SQ":
-            for item in ds[tag].value:
-                _add(digest, item)
-        else:
-            digest.update((raw.value or b"").strip(b" \x00"))  # type: ignore[attr-defined]
 
 
 def free_port() -> int:

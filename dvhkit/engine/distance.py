@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvhkit.engine.contours.planes import PlaneStack
-from dvhkit.engine.kernels.envelope import across_planes
-from dvhkit.engine.kernels.gauge import gauge_field
+from dvhkit.engine.kernels.surface.envelope import across_planes
+from dvhkit.engine.kernels.surface.gauge import gauge_field
 from dvhkit.engine.solid import Solid
 from dvhkit.engine.solid.sampled import Section, all_sections
 from dvhkit.engine.trace import Tracer
@@ -178,7 +178,7 @@ def _across(
 
     def carry(first: int) -> None:
         stop = min(first + _BAND_ROWS, window.n_rows)
-        across_planes(fields, heights, targets, between, weight, *across, near, sign, first, stop, out)
+        across_planes(fields, heights, targets, between, weight, across, near, sign, (first, stop), out)
 
     # Each plane, and each band of rows, is its own: the result is the same for any number of threads.
     list(pool.map(carry, range(0, window.n_rows, _BAND_ROWS)))

@@ -6,14 +6,14 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import groupby
 
 import numpy as np
 
-from dvhkit.engine.field.accumulate import Reading, accumulated, same_cells
-from dvhkit.engine.field.bounds import ends_cc, hull, rounded
+from dvhkit.engine.field.accumulate import accumulated
+from dvhkit.engine.field.bounds import ends_cc, hull
 from dvhkit.engine.field.faces import greatest_on_faces_gy
 from dvhkit.engine.field.joined import joined
+from dvhkit.engine.field.layers import ending_frac
 from dvhkit.engine.options import DoseEnd, EngineOptions, admissible
 from dvhkit.engine.solid.solid import Solid, make_islands
 from dvhkit.findings import Finding
@@ -27,6 +27,8 @@ from dvhkit.model.structure import Structure
 _ENDS_MATTER_CC = 1000.0
 # Less outside the dose grid is the rounding of contours and grids.
 MUCH_UNCOVERED_FRAC = 1e-6
+# Where more than this of a structure lies in gaps in which rings end, its readings share too little.
+_MUCH_ENDING_FRAC = 0.4
 _OTHER_END = {DoseEnd.FACES: DoseEnd.CENTRES, DoseEnd.CENTRES: DoseEnd.FACES}
 
 
@@ -82,40 +84,36 @@ def compute_dvh(
 
 
 def _plainly(solid: Solid, options: EngineOptions, dose: Dose | None) -> Dvh:
-    return accumulated(solid, [Reading(options=options, dose=dose)])[1][0]
+    return accumulated(solid, [options], dose)[1][0]
 
 
 def _with_band(drawn: Solid, options: EngineOptions, dose: Dose | None, *, ends_matter: bool) -> Dvh:
-    main = Reading(options=options, dose=dose, bounds=True)
-    others = admissible(options)
-    coarse = EngineOptions(cells_target=others[-1].cells_target, subdivision_max=options.subdivision_max)
-    if not ends_matter:
-        others, coarse = others[:1], options
-    elif same_cells(drawn, (options, coarse), dose):
-        # As fine as the value's cells are those of the dose anyway: what fills them is there already.
-        coarse = options
-    variants = [Reading(options=other, dose=dose) for other in others]
-    smooth = Reading(options=coarse, dose=rounded(dose), bounds=True) if dose is not None else None
-    if smooth is not None:
-        variants.insert(0 if coarse is options else len(variants), smooth)
-    found: dict[Reading, Dvh] = {}
-    # What is of one kind is computed side by side.
-    for _, alike in groupby([main, *variants], key=lambda r: (r.options.between, r.options.cells_target)):
-        readings = list(alike)
-        drawn, dvhs = accumulated(drawn, readings)
-        found |= dict(zip(readings, dvhs, strict=True))
-    if found[main].volume_cc <= 0:
-        return found[main]
-    named = ((found[v], PEAKS if v is smooth else v.options.profile) for v in variants)
-    dvh = replace(found[main], variants=tuple(replace(variant, reading=name) for variant, name in named))
+    prism, *others = admissible(options)
+    peaks = [PEAKS] * (dose is not None)
+    # What differs only at the ends is booked with the value, and its ends alone; where there is little but ends, on
+    # fewer cells.
+    together = ends_matter and drawn.links is not None and ending_frac(drawn) <= _MUCH_ENDING_FRAC
+    first = [prism, *others] if together else [prism] * (drawn.links is not None)
+    drawn, (dvh, *variants) = accumulated(drawn, [options, *first], dose, rounds=True)
+    if dvh.volume_cc <= 0:
+        return dvh
+    found = dict(zip([*(o.profile for o in first), *peaks], variants, strict=True))
+    if not first or (ends_matter and not together):
+        smooth = replace(others[-1], profile="reference", flat_scale=(1.0, 1.0))
+        rest = [prism, *others] if ends_matter else [prism]
+        _, (_, *coarse) = accumulated(drawn, [smooth, *rest], dose)
+        found = dict(zip((o.profile for o in rest), coarse, strict=True)) | found
+    order = [prism.profile, *peaks, *(o.profile for o in others)]
+    names = [name for name in order if name in found]
+    dvh = replace(dvh, variants=tuple(replace(found[name], reading=name) for name in names))
     if not ends_matter:
         dvh = replace(dvh, ends_cc=ends_cc(drawn))
-    if smooth is None:
+    if not peaks:
         return dvh
     return replace(
         dvh,
-        min_bounds_gy=hull(dvh.min_bounds_gy, found[smooth].min_bounds_gy),
-        max_bounds_gy=hull(dvh.max_bounds_gy, found[smooth].max_bounds_gy),
+        min_bounds_gy=hull(dvh.min_bounds_gy, found[PEAKS].min_bounds_gy),
+        max_bounds_gy=hull(dvh.max_bounds_gy, found[PEAKS].max_bounds_gy),
     )
 
 

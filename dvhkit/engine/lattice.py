@@ -71,18 +71,18 @@ def dose_lattice(
     grid: Grid,
     options: EngineOptions,
     *,
+    reach_mm: tuple[float, float],
     margin_mm: float = 0.0,
 ) -> Lattice:
     """Return a lattice whose cell borders run through the dose voxels' centres, where trilinear dose has its kinks.
 
     Where the frame is not that of the dose grid, cells of about the same size in the structure's own planes. `lo_mm`,
-    `hi_mm`: where the slab of each plane begins and ends, (planes,), or (n, planes) for several solids at once.
+    `hi_mm` (planes,): where the slab of each plane begins and ends. `reach_mm`: between what any reading of the
+    contours lies along w.
     """
-    ends = np.concatenate([_ends(lo, hi) for lo, hi in zip(np.atleast_2d(lo_mm), np.atleast_2d(hi_mm), strict=True)])
-    lo_mm, hi_mm = np.atleast_2d(lo_mm).min(axis=0), np.atleast_2d(hi_mm).max(axis=0)
     box_lo = stack.points_mm.min(axis=0) - margin_mm
     box_hi = stack.points_mm.max(axis=0) + margin_mm
-    bottom, top = float(lo_mm.min()), float(hi_mm.max())
+    bottom, top = reach_mm
     axes = [_axis(stack, grid, a) for a in range(3)]
     volume_mm3 = float(np.dot(stack.sizes_mm2(), hi_mm - lo_mm))
     parts = _parts(axes, np.append(box_lo, bottom), np.append(box_hi, top), max(volume_mm3, 1e-6), options)
@@ -99,7 +99,7 @@ def dose_lattice(
         step_mm=step,
         n_rows=size[1],
         n_columns=size[0],
-        layer_edges_mm=_layers(nodes, parts[2], ends),
+        layer_edges_mm=_layers(nodes, parts[2], _ends(lo_mm, hi_mm)),
         nodes_mm=nodes,
     )
 
@@ -118,11 +118,16 @@ def _require_few_cells(stack: PlaneStack, size: list[int], height_mm: float, lay
 
 
 def volume_lattice(
-    stack: PlaneStack, lo_mm: FloatArray, hi_mm: FloatArray, options: EngineOptions, *, margin_mm: float = 0.0
+    stack: PlaneStack,
+    lo_mm: FloatArray,
+    hi_mm: FloatArray,
+    options: EngineOptions,
+    *,
+    reach_mm: tuple[float, float],
+    margin_mm: float = 0.0,
 ) -> Lattice:
     """Return a lattice for the volume alone, of cubes as many as `options` ask for; see `dose_lattice`."""
-    heights = np.concatenate([np.ravel(lo_mm), np.ravel(hi_mm)])
-    lo_mm, hi_mm = np.atleast_2d(lo_mm).min(axis=0), np.atleast_2d(hi_mm).max(axis=0)
+    heights = np.concatenate([lo_mm, hi_mm, reach_mm])
     box_lo, box_hi = stack.points_mm.min(axis=0) - margin_mm, stack.points_mm.max(axis=0) + margin_mm
     volume_mm3 = max(float(np.dot(stack.sizes_mm2(), hi_mm - lo_mm)), 1e-6)
     size = (volume_mm3 / options.cells_target) ** (1 / 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dvhkit.engine.field.layers import fill
-from dvhkit.engine.kernels.book import book_field
+from dvhkit.engine.kernels.field.book import book_field
 from dvhkit.engine.lattice import Lattice, end_halves_mm
 from dvhkit.engine.options import EngineOptions
 from dvhkit.engine.solid.solid import Solid, make_islands, mended
@@ -78,8 +78,8 @@ def _field(solid: Solid, grid: Grid) -> tuple[FloatArray, FloatArray]:
     )
     part = np.zeros((len(layers) - 1, v1 - v0, u1 - u0))
     excess = np.zeros(solid.stack.n_planes)
-    for _, filled in fill((solid,), lattice, excess):
-        book_field(filled.layers, filled.begin, filled.stop, layers, part)
+    for filled in fill((solid,), lattice, excess):
+        book_field(filled.layers[0], filled.begin, filled.stop, layers, part)
     nu, nv = len(edges[0]) - 1, len(edges[1]) - 1
     field: FloatArray = np.zeros((part.shape[0], nv, nu))
     au, bu, av, bv = max(u0, 0), min(u1, nu), max(v0, 0), min(v1, nv)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dvhkit.engine.kernels.trace import link_crossings, touches_border, walk_rings
+from dvhkit.engine.kernels.drawn.trace import link_crossings, touches_border, walk_rings
 from dvhkit.model.arrays import FloatArray
 
 # Rings of less area than this many cells are noise of the field.

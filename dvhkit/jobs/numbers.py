@@ -13,21 +13,19 @@ from typing import TYPE_CHECKING, Literal
 
 from dvhkit.errors import GeometryError, NotEvaluable, Reason, UnknownStructureError
 from dvhkit.findings import Finding, Withholds, withholding, withholds
-from dvhkit.jobs.facts import StatedFacts, containment_fact
+from dvhkit.jobs.drawn_facts import DrawnFacts
 from dvhkit.metrics.evaluate import evaluate_metric as metric_of_dvh
 from dvhkit.metrics.expression import Metric
 from dvhkit.metrics.plotted import curve_record
 from dvhkit.metrics.prescribed import prescriptions_for
 from dvhkit.metrics.shape import SHAPE_KINDS
 from dvhkit.metrics.summed import metric_of_sum
-from dvhkit.protocols.evaluate import MarginFact
-from dvhkit.protocols.facts import ContainmentFact, PairFact
 from dvhkit.protocols.files.load import Protocol
 from dvhkit.protocols.naming.regions import Region, parse_region
 from dvhkit.protocols.naming.select import select
 from dvhkit.protocols.naming.selector import StructureSelector
 from dvhkit.protocols.verdict import withheld_metric
-from dvhkit.results.audit import Curve, MarginMap, MetricResult, Verdict
+from dvhkit.results.audit import Curve, MetricResult
 from dvhkit.targets.regions.expression import Evaluation, Leaf, RoiRef, is_expression, leaves_of
 
 if TYPE_CHECKING:
@@ -43,7 +41,7 @@ Uncovered = Literal["refuse", "exclude"]
 _NO_PROTOCOL = Protocol(id="", version="", title="", rules=())
 
 
-class CaseNumbers(StatedFacts):
+class CaseNumbers(DrawnFacts):
     """All numbers of one case: each DVH is computed once, when it is first asked for.
 
     This is what protocols see of a case (`dvhkit.protocols.facts.CaseFacts`), so that they need neither DICOM nor
@@ -81,14 +79,13 @@ class CaseNumbers(StatedFacts):
         accepted: Collection[str] = (),
         with_bands: bool = True,
     ) -> None:
-        super().__init__(case, accept_effective=accept_effective or "dose-effective" in accepted)
+        effective = accept_effective or "dose-effective" in accepted
+        super().__init__(case, accept_effective=effective, options=_engine_options(engine))
         self.accepted = frozenset(accepted) | ({"dose-effective"} if accept_effective else frozenset())
-        self.options = _engine_options(engine)
         self.uncovered = uncovered
         self.with_bands = with_bands
         self._structures: dict[Region, Structure] = {}
         self._dvhs: dict[Region, Dvh] = {}
-        self._margin_maps: dict[tuple[RoiRef, RoiRef], MarginMap] = {}
         self._findings: list[Finding] = []
         self._dose_findings: tuple[Finding, ...] | None = None
         self._why_no_dose = next((f.message for f in case.findings if f.code == "dose-unusable"), "")
@@ -134,11 +131,6 @@ class CaseNumbers(StatedFacts):
     def _leaf(self, leaf: Leaf) -> Structure:
         assert isinstance(leaf, RoiRef)  # names were resolved before
         return self._by_number(leaf)
-
-    def _by_number(self, ref: RoiRef) -> Structure:
-        """Return the ROI that `ref` means; its name decides where a file gives one number twice."""
-        same = [s for s in self.case.structures if s.number == ref.number]
-        return next((s for s in same if s.name == ref.name), same[0])
 
     def dvh(self, region: Region) -> Dvh:
         """Return the DVH of a region. Raises `GeometryError` for contours that mean nothing in space."""
@@ -314,77 +306,6 @@ class CaseNumbers(StatedFacts):
     def _body(self) -> Dvh:
         """Return the DVH of the whole body; raises `NotEvaluable` where it is not plain which ROI that is."""
         return self.dvh(self._body_ref())
-
-    def body_structure(self) -> Structure:
-        """Return the body's outline; raises `NotEvaluable` where it is not plain which ROI that is."""
-        return self._by_number(self._body_ref())
-
-    def _body_ref(self) -> RoiRef:
-        """Return the ROI that is the body's outline; raises `NotEvaluable` where that is not plain."""
-        from dvhkit.targets.regions.bodies import bodies_of
-
-        found = bodies_of(self.case.structures)
-        if len(found) != 1:
-            reason = Reason.AMBIGUOUS_STRUCTURE if found else Reason.NO_STRUCTURE
-            raise NotEvaluable(f"{len(found)} structures are the body's outline; just one is needed.", reason=reason)
-        return RoiRef(found[0].number, found[0].name)
-
-    def pairs(self, inners: Sequence[RoiRef], outers: Sequence[RoiRef]) -> tuple[PairFact, ...]:
-        """Return which of `outers` was drawn round each of `inners`, by the rule of a margin check."""
-        from dvhkit.targets.regions.pairing import pair_between
-
-        refs = {id(self._by_number(ref)): ref for ref in (*inners, *outers)}
-        sides = ([self._by_number(ref) for ref in side] for side in (inners, outers))
-        return tuple(
-            PairFact(
-                inner=refs[id(pair.inner)],
-                outer=None if pair.outer is None else refs[id(pair.outer)],
-                how=pair.how,
-                rivals=pair.rivals,
-            )
-            for pair in pair_between(*sides, slice_spacing_mm=self.case.slice_spacing_mm)
-        )
-
-    def margin(self, inner: RoiRef, outer: RoiRef, expect: str) -> MarginFact:
-        """Return what margin was drawn between two ROIs, held against `expect`; what is lacking is a reason."""
-        from dvhkit.targets.achieved.check import describe, measure_margin, worst_margin
-        from dvhkit.targets.achieved.margin_map import joined, map_record
-
-        try:
-            measure = measure_margin(
-                self._by_number(inner),
-                self._by_number(outer),
-                expect=expect,
-                others=self.case.structures.structures,
-                slice_spacing_mm=self.case.slice_spacing_mm,
-                options=self.options,
-            )
-        except NotEvaluable as lack:
-            return MarginFact(verdict=Verdict.NOT_EVALUABLE, reason_code=lack.reason.value, reason=lack.message)
-        except GeometryError as error:
-            return MarginFact(verdict=Verdict.NOT_EVALUABLE, reason_code=Reason.NO_VOLUME.value, reason=error.message)
-        check, note = measure.check, describe(measure.check)
-        drawn = map_record(measure, note)
-        known = self._margin_maps.get((inner, outer))
-        self._margin_maps[inner, outer] = drawn if known is None else joined(known, drawn)
-        value, low, high = worst_margin(check)
-        reason = None if check.verdict is Verdict.PASS else "; ".join(check.reasons)
-        return MarginFact(verdict=check.verdict, value_mm=value, low_mm=low, high_mm=high, reason=reason, note=note)
-
-    def containment(self, between: tuple[str, str] | None) -> tuple[ContainmentFact, ...]:
-        """Return how much of each target lies outside the structure that was drawn round it."""
-        from dvhkit.targets.achieved.containment import target_links
-
-        links = target_links(
-            self.case.structures.structures,
-            between=between,
-            slice_spacing_mm=self.case.slice_spacing_mm,
-        )
-        return tuple(containment_fact(pair, held) for pair, held in links)
-
-    def margin_maps(self) -> tuple[MarginMap, ...]:
-        """Return a map of each pair of structures whose margin was asked for so far."""
-        return tuple(self._margin_maps.values())
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what is odd about the case and about each DVH computed so far, without repeats."""

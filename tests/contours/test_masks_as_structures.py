@@ -141,5 +141,5 @@ def test_what_cannot_be_meant_is_refused(demo_case_dir, with_seg, nifti, demo, b
 def test_a_margin_check_takes_masks(demo_case_dir, nifti):
     words = ["margin", "check", str(demo_case_dir), "--mask", f"GTVm={nifti}", "--inner", "GTV", "--outer", "GTVm"]
     ended = CliRunner().invoke(app, [*words, "--json", "-"])
-    (pair,) = json.loads(ended.stdout)["pairs"]
+    pair = json.loads(ended.stdout)
     assert (pair["inner"], pair["outer"]) == ("GTV", "GTVm")

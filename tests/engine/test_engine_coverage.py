@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from skimage.draw import polygon2mask
 
 from dvhkit.engine.dvh import compute_dvh, compute_dvhs
-from dvhkit.engine.kernels import book, coverage, rings
+from dvhkit.engine.kernels.drawn import coverage, rings
+from dvhkit.engine.kernels.field import book
 from dvhkit.engine.options import PROFILES, profile
 from dvhkit.engine.rasterise import volume_on_grid
 from dvhkit.errors import GeometryError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import shapely
 
-from dvhkit.engine.kernels.line_distance import count_beyond, farther_length, line_hausdorff
+from dvhkit.engine.kernels.drawn.line_distance import count_beyond, farther_length, line_hausdorff
 from dvhkit.targets.compare.flat import flat_rings
 
 

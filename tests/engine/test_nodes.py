@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import RegularGridInterpolator
 
-from dvhkit.engine.kernels.nodes import sign_changes, slopes_at, values_at
+from dvhkit.engine.kernels.solid.nodes import sign_changes, slopes_at, values_at
 from dvhkit.targets.achieved.cloud import gauge_to, nearest_mm, sorted_cloud
 
 

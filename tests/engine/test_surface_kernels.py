@@ -7,8 +7,8 @@ import pytest
 import shapely
 from numpy.typing import NDArray
 
-from dvhkit.engine.kernels.stitch import straighten
-from dvhkit.engine.kernels.triangle_tree import fill_boxes, sides
+from dvhkit.engine.kernels.surface.stitch import straighten
+from dvhkit.engine.kernels.surface.triangle_tree import fill_boxes, sides
 
 LEAF = 2
 

@@ -54,11 +54,16 @@ def test_coarse_bins_are_named():
     assert "coarse bins" in found.explained_by
 
 
-@pytest.mark.slow
-def test_an_interpolated_curve_is_named():
-    coarse = half_cap_curve(planted.dose(), bin_gy=6.0)
-    fine = np.arange(0.0, coarse.dose_gy[-1], 0.1)
-    verdict, found = checked(planted.stored(fine, np.interp(fine, coarse.dose_gy, coarse.volume_cc)))
+@pytest.mark.parametrize("levels_pct", [None, (100, 98, 90, 75, 50, 25, 10, 5, 0)], ids=["even", "by volume"])
+def test_an_interpolated_curve_is_named_wherever_its_points_lie(levels_pct):
+    known = half_cap_curve(planted.dose(), bin_gy=6.0 if levels_pct is None else 0.05)
+    dose, volume = known.dose_gy, known.volume_cc
+    if levels_pct is not None:
+        wanted = np.array(levels_pct) / 100.0 * volume[0]
+        dose = np.concatenate([[0.0], np.interp(-wanted, -volume, dose)])
+        volume = np.concatenate([[volume[0]], wanted])
+    fine = np.arange(0.0, dose[-1], 0.1)
+    verdict, found = checked(planted.stored(fine, np.interp(fine, dose, volume)))
     assert verdict == "explained", found
     assert "interpolated curve" in found.explained_by
 
@@ -79,6 +84,15 @@ def test_a_scaled_dose_is_named(factor):
     assert "scaled dose" in found.explained_by
 
 
+def _bulging(k, x, y, r):
+    inside = (x / r) ** 2 + (y / (0.8 * r)) ** 2 <= 1
+    return inside | ((x - r) ** 2 + y**2 <= 100.0) if k == 3 else None
+
+
+def _scaled(k, x, y, r):
+    return (x / (1.5 * r)) ** 2 + (y / (1.2 * r)) ** 2 <= 1 if k == 8 else None
+
+
 def _moved(k, x, y, r):
     return ((x - 11) / r) ** 2 + (y / (0.8 * r)) ** 2 <= 1 if k == 4 else None
 
@@ -88,7 +102,7 @@ def _grown(k, x, y, r):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("edit", [_moved, _grown])
+@pytest.mark.parametrize("edit", [_moved, _grown, _bulging, _scaled])
 def test_an_edited_contour_is_named_with_its_slice(edit):
     given = planted.dose()
     points, part = planted.samples(edit=edit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dvhkit.engine.kernels.repeats import mark_repeats
+from dvhkit.engine.kernels.drawn.repeats import mark_repeats
 from dvhkit.model.arrays import FloatArray
 
 # Both sides of a channel are drawn through the same points; texts of three decimals round them alike.

@@ -12,7 +12,7 @@ from dvhkit.engine.contours.frame import Frame, find_frame
 from dvhkit.engine.contours.heights import SAME_PLANE_FRAC, Along, along, placed
 from dvhkit.engine.contours.keyholes import open_rings
 from dvhkit.engine.contours.repair import compose, rings_of
-from dvhkit.engine.kernels.rings import orient
+from dvhkit.engine.kernels.drawn.rings import orient
 from dvhkit.errors import GeometryError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from dvhkit.engine.contours.planes import PlaneStack, next_in_ring
-from dvhkit.engine.kernels.peaks import round_peaks
+from dvhkit.engine.kernels.field.peaks import round_peaks
 from dvhkit.engine.solid.links import gaps_mm
 from dvhkit.engine.solid.sampled import linked
 from dvhkit.engine.solid.solid import Solid
@@ -73,7 +73,7 @@ def bounded(dvh: Dvh, solid: Solid, met_gy: FloatArray, inside_gy: FloatArray) -
     """Return the DVH with bounds of its extremes: what was drawn for certain, and where outlines meet if carried on.
 
     `met_gy` (planes, 2): least and greatest dose on each plane's outlines; inf and -inf where there is none.
-    `inside_gy`: the same of each plane's sections, outlines included.
+    `inside_gy` (2,): the same of all sections together, outlines included.
     """
     if dvh.min_gy is None or dvh.max_gy is None:
         return dvh
@@ -82,8 +82,8 @@ def bounded(dvh: Dvh, solid: Solid, met_gy: FloatArray, inside_gy: FloatArray) -
     lowest = min(-_highest_ridge(z[run], -met_gy[run, 0]) for run in runs)
     highest = max(_highest_ridge(z[run], met_gy[run, 1]) for run in runs)
     # A section belongs to the structure: what it meets bounds the extremes, as exactly as it was drawn.
-    drawn_low = min(float(inside_gy[:, 0].min()) + dvh.dose_error_gy, dvh.max_gy)
-    drawn_high = max(float(inside_gy[:, 1].max()) - dvh.dose_error_gy, dvh.min_gy)
+    drawn_low = min(float(inside_gy[0]) + dvh.dose_error_gy, dvh.max_gy)
+    drawn_high = max(float(inside_gy[1]) - dvh.dose_error_gy, dvh.min_gy)
     return replace(
         dvh,
         min_bounds_gy=(max(0.0, min(lowest, dvh.min_gy - error)), max(dvh.min_gy, drawn_low)),

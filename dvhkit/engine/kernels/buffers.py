@@ -180,3 +180,63 @@ class Rules(NamedTuple):
     bend: float
     far: float
     all_step: bool
+
+
+class Cells(NamedTuple):
+    """A lattice as the booking kernels take it: where layers begin and end along w, its corner, and a cell's size."""
+
+    edges_mm: FloatArray
+    origin_mm: FloatArray
+    step_mm: FloatArray
+
+
+class Field(NamedTuple):
+    """A dose as the kernels take it.
+
+    Attributes
+    ----------
+    values, rounded
+        In Gy, [k, j, i]; and with its peaks and valleys as round as they may be: a single value where not asked for.
+    offsets, half_end
+        Where its planes lie along their normal, and how far the outermost reach beyond their centres, in mm.
+    to_dose : (3, 4)
+        From (u, v, w, 1) to column, row, and place along the normal.
+    rim
+        Least and greatest u, least and greatest v: where the outermost voxels end; a cell across it has dose in its
+        share within.
+    low, high
+        Bounds for any dose that is met, in Gy.
+    """
+
+    values: FloatArray
+    rounded: FloatArray
+    offsets: FloatArray
+    half_end: FloatArray
+    to_dose: FloatArray
+    rim: FloatArray
+    low: float
+    high: float
+
+
+class Sums(NamedTuple):
+    """What booking writes, one of each for every share of a solid that is counted by itself.
+
+    Attributes
+    ----------
+    hist : (shares, bins, 9)
+        As `_deposit` of kernel `book` says.
+    totals : (shares, 3)
+        Volume, volume with dose (mm3), and volume times dose gradient (Gy mm2).
+    extremes : (shares, 2)
+        Least and greatest dose met.
+    shifts : (groups, 2)
+        Of doses in equal steps from the least to the greatest: volume, and what the rounded dose has more, times it.
+    rounded_extremes : (2,)
+        Least and greatest rounded dose met.
+    """
+
+    hist: FloatArray
+    totals: FloatArray
+    extremes: FloatArray
+    shifts: FloatArray
+    rounded_extremes: FloatArray

@@ -13,7 +13,14 @@ from itertools import pairwise
 import numpy as np
 import shapely
 
-from dvhkit.engine.kernels.support import bend_between, edge_normals, is_convex, merge_normals, reaches, shared_polygon
+from dvhkit.engine.kernels.solid.support import (
+    bend_between,
+    edge_normals,
+    is_convex,
+    merge_normals,
+    reaches,
+    shared_polygon,
+)
 from dvhkit.engine.options import Between
 from dvhkit.engine.solid.solid import Solid
 from dvhkit.model.arrays import FloatArray

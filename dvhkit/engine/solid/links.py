@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dvhkit.engine.contours.planes import PlaneStack, next_in_ring
 from dvhkit.engine.contours.runs import Runs
-from dvhkit.engine.kernels.links import link, reach, ring_shapes
+from dvhkit.engine.kernels.solid.links import link, reach, ring_shapes
 from dvhkit.engine.options import EndCap, EngineOptions
 from dvhkit.engine.solid.ends import cap_mm
 from dvhkit.model.arrays import FloatArray

@@ -11,8 +11,9 @@ import shapely
 from numpy.typing import NDArray
 
 from dvhkit.engine.contours.planes import PlaneStack
-from dvhkit.engine.kernels.coverage import plane_excess
-from dvhkit.engine.kernels.reconstruct import sample_intervals
+from dvhkit.engine.kernels.buffers import Layers, Slabs
+from dvhkit.engine.kernels.drawn.coverage import plane_excess
+from dvhkit.engine.kernels.solid.reconstruct import fill_intervals
 from dvhkit.engine.lattice import Lattice
 from dvhkit.engine.options import Between
 from dvhkit.engine.solid.convex import convex_outlines, convex_rings, stepped_mm
@@ -44,6 +45,13 @@ _END_NODES = 160_000
 _SLIVER_MM = 1e-9
 # Intervals farther apart than this share few planes.
 _AFAR = 8
+# Sampling fills none.
+_NO_LAYERS = Layers(
+    part=np.zeros((1, 1, 1)),
+    moment=np.zeros((1, 1, 1, 3)),
+    run=np.zeros((1, 1, 2, 2)),
+    span=np.zeros((1, 1, 2), np.int64),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -137,7 +145,8 @@ def sampled(
         here = part_of(intervals, slice(n, n + 1))._replace(ranges=np.array([[0, end - begin]], np.int64))
         out = np.empty((end - begin, lattice.n_rows + 1, lattice.n_columns + 1))
         mids = np.ascontiguousarray(heights_mm[begin:end])
-        sample_intervals(window.planes, rings, parts, here, mids, offsets, rules, scratch, out)
+        slabs = Slabs(lo_mm=mids, hi_mm=mids, layer=np.full(end - begin, -1))
+        fill_intervals(window.planes, rings, parts, here, slabs, offsets, rules, scratch, _NO_LAYERS, out)
         yield slice(begin, end), out
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dvhkit.engine.contours.chains import separate
 from dvhkit.engine.contours.planes import PlaneStack, repaired, stack_planes
 from dvhkit.engine.contours.runs import Runs, find_runs
-from dvhkit.engine.kernels.rings import orient
+from dvhkit.engine.kernels.drawn.rings import orient
 from dvhkit.engine.options import Between, EngineOptions
 from dvhkit.engine.solid.ends import slabs
 from dvhkit.engine.solid.links import Links, find_links
@@ -106,9 +106,9 @@ class Solid:
     @property
     def volume_cc(self) -> float:
         """Volume: the same as that of a DVH without dose."""
-        from dvhkit.engine.field.accumulate import Reading, accumulated
+        from dvhkit.engine.field.accumulate import accumulated
 
-        return accumulated(self, [Reading(options=self.options, dose=None)])[1][0].volume_cc
+        return accumulated(self, [self.options], None)[1][0].volume_cc
 
     def section(self, w_mm: float, *, step_mm: float | None = None) -> list[FloatArray]:
         """Return the rings at height `w_mm`, each (n, 2): outer ones anticlockwise, holes clockwise.

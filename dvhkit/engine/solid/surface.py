@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dvhkit.engine.kernels.nodes import sign_changes, slopes_at, values_at
+from dvhkit.engine.kernels.solid.nodes import sign_changes, slopes_at, values_at
 from dvhkit.engine.lattice import Lattice
 from dvhkit.engine.options import Between
 from dvhkit.engine.solid.sampled import linked, sampled, window_over

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvhkit.engine.kernels.buffers import Intervals, Planes, Rings, Rules, Scratch
-from dvhkit.engine.kernels.coverage import plane_covers
-from dvhkit.engine.kernels.level import plane_levels
+from dvhkit.engine.kernels.drawn.coverage import plane_covers
+from dvhkit.engine.kernels.solid.level import plane_levels
 from dvhkit.engine.lattice import Lattice
 from dvhkit.engine.options import Between
 from dvhkit.engine.solid.links import gaps_mm
@@ -51,7 +51,7 @@ class PlaneWindow:
         groups: list[Solid],
         lattice: Lattice,
         per_chunk: int,
-        bend_max: float,
+        bend_max: float | None,
         excess: FloatArray,
         *,
         first_plane: int = 0,
@@ -61,8 +61,10 @@ class PlaneWindow:
         self._lattice = lattice
         self._points = [lattice.to_cells(group.stack.points_mm) for group in groups]
         self._edges = [np.empty((len(points), 6)) for points in self._points]
-        self._bands_mm = [group.bands_mm() for group in groups]
-        self._sure_mm2 = 0.25 * bend_max * np.maximum(*gaps_mm(groups[0].stack, groups[0].runs)) ** 2
+        # Upright walls ask for no levels.
+        self._has_levels = bend_max is not None
+        self._bands_mm = [group.bands_mm() for group in groups] if self._has_levels else []
+        self._sure_mm2 = 0.25 * (bend_max or 0.0) * np.maximum(*gaps_mm(groups[0].stack, groups[0].runs)) ** 2
         self._excess = excess
         self._scratch = cover_scratch(lattice)
         self._top = first_plane
@@ -72,7 +74,8 @@ class PlaneWindow:
         self.n_slots = per_chunk + 6
         self._bases = _first_rings(groups)
         cells = (len(groups), self.n_slots, rows, columns)
-        nodes = (len(groups), self.n_slots, rows + 1, columns + 1)
+        nodes = (len(groups), self.n_slots, rows + 1, columns + 1) if self._has_levels else (1, 1, 1, 1)
+        rests = cells if self._has_levels else (1, 1, 1, 1)
         self._nodes = (np.empty(nodes[2:], np.int64), np.empty(nodes[2:]), np.empty(nodes[2:], np.int32))
         self.planes = Planes(
             level=np.empty(nodes),
@@ -81,8 +84,8 @@ class PlaneWindow:
             sign=np.empty(nodes, np.int8),
             cover=np.empty(cells, np.int8),
             area=np.empty((*cells[:2], 3, rows, columns)),
-            rest=np.empty((*cells, 4)),
-            known=np.empty(cells, np.bool_),
+            rest=np.empty((*rests, 4)),
+            known=np.empty(rests, np.bool_),
         )
 
     @property
@@ -98,48 +101,40 @@ class PlaneWindow:
         self._top = max(self._top, top)
 
     def _compute(self, depth: int, solid: Solid, start: int, stop: int) -> None:
-        stack, lattice, links, planes = solid.stack, self._lattice, solid.links, self.planes
-        assert links is not None
-        plane_levels(
-            self._points[depth],
-            links.following,
-            stack.ring_start,
-            links.point_ring,
-            self._bases[depth],
-            stack.plane_ring,
-            start,
-            stop,
-            float(lattice.step_mm[0]),
-            float(lattice.step_mm[1]),
-            self._bands_mm[depth],
-            self._sure_mm2,
-            links.x_mm - lattice.origin_mm[0],
-            links.y_mm - lattice.origin_mm[1],
-            links.size_mm,
-            links.thick_mm,
-            links.wall_mm,
-            self._edges[depth],
-            *self._nodes,
-            planes.level[depth],
-            planes.radius[depth],
-            planes.ring[depth],
-            planes.sign[depth],
-        )
+        if self._has_levels:
+            self._find_levels(depth, solid, start, stop)
         if self._only_cover is not None:
             # Others may reach out of the lattice.
             start, stop = max(start, self._only_cover), min(stop, self._only_cover + 1)
+        stack, planes = solid.stack, self.planes
         plane_covers(
             self._points[depth],
-            stack.ring_start,
-            stack.plane_ring,
+            (stack.ring_start, stack.plane_ring),
             start,
             stop,
-            *self._scratch[:3],
+            self._scratch[:3],
             planes.cover[depth],
             planes.area[depth],
             self._excess,
         )
-        planes.known[depth, np.arange(start, stop) % self.n_slots] = False
+        if self._has_levels:
+            self.planes.known[depth, np.arange(start, stop) % self.n_slots] = False
+
+    def _find_levels(self, depth: int, solid: Solid, start: int, stop: int) -> None:
+        stack, lattice, links, planes = solid.stack, self._lattice, solid.links, self.planes
+        assert links is not None
+        origin, step = lattice.origin_mm, lattice.step_mm
+        plane_levels(
+            (self._points[depth], links.following, stack.ring_start, links.point_ring, stack.plane_ring),
+            (links.x_mm - origin[0], links.y_mm - origin[1], links.size_mm, links.thick_mm, links.wall_mm),
+            self._bases[depth],
+            start,
+            stop,
+            (float(step[0]), float(step[1])),
+            (self._bands_mm[depth], self._sure_mm2),
+            (self._edges[depth], *self._nodes),
+            (planes.level[depth], planes.radius[depth], planes.ring[depth], planes.sign[depth]),
+        )
 
 
 def _first_rings(groups: list[Solid]) -> list[int]:
@@ -170,16 +165,18 @@ def joined_rings(groups: list[Solid], cell_mm2: float) -> Rings:
         down_order=down_order,
         up_stretch=up_stretch,
         down_stretch=down_stretch,
-        ends_up=np.logical_or.reduce([_ends_on_plane(g, g.links.above) for g in groups if g.links is not None]),
-        ends_down=np.logical_or.reduce([_ends_on_plane(g, g.links.below) for g in groups if g.links is not None]),
+        ends_up=np.logical_or.reduce([ends_on_planes(group, up=True) for group in groups]),
+        ends_down=np.logical_or.reduce([ends_on_planes(group, up=False) for group in groups]),
         # The half-thickness of a disc is half the side of the square of its area.
         round2=4.0 / np.pi * np.concatenate([own.thick_mm for own in links]) ** 2,
         ball=0.25 / cell_mm2,
     )
 
 
-def _ends_on_plane(solid: Solid, onward: IntArray) -> NDArray[np.bool_]:
-    """Return for each plane whether any of its rings ends there."""
+def ends_on_planes(solid: Solid, *, up: bool) -> NDArray[np.bool_]:
+    """Return for each plane whether any of its rings ends there, upwards or downwards."""
+    assert solid.links is not None
+    onward = solid.links.above if up else solid.links.below
     found = np.zeros(solid.stack.n_planes, np.bool_)
     plane_of_ring = np.repeat(np.arange(solid.stack.n_planes), np.diff(solid.stack.plane_ring))
     found[plane_of_ring[onward == -1]] = True
@@ -218,7 +215,7 @@ def intervals_of(solid: Solid) -> tuple[Intervals, FloatArray]:
     return intervals, span[real]
 
 
-def part_of(intervals: Intervals, here: slice) -> Intervals:
+def part_of(intervals: Intervals, here: slice | IntArray) -> Intervals:
     """Return some of the intervals."""
     return Intervals(
         places=intervals.places[here], heights_mm=intervals.heights_mm[here], ranges=intervals.ranges[here]

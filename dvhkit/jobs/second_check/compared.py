@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dvhkit.jobs.second_check import readings as words
 from dvhkit.jobs.second_check.readings import Readings, Target, target_of
 from dvhkit.metrics.curve_distance import Curve, curve_of
 from dvhkit.model.tps_dvh import TpsDvh
@@ -28,6 +29,7 @@ _FREE_PART = 0.2
 _FREE_MOST_PART = 0.4
 # Of what agrees as it is only a reading that leaves nothing is told.
 _FREE_NEAR_PCT = 0.12
+_CENTRES_PCT = 0.4
 _FREE_PART_NEAR = 0.3
 _FREE_SHARE = (0.3, 0.6)
 _VOLUME_APART_PCT = 1.5
@@ -68,9 +70,13 @@ class Compared:
     solids: list[tuple[tuple[str, ...], Curve]] = field(default_factory=list)
     found: list[Explained] = field(default_factory=list)
 
-    def limit_pct(self, free: bool) -> float:
+    def limit_pct(self, way: Explained) -> float:
         """Return what a reading may leave."""
-        if not free:
+        if words.CENTRES in way.names:
+            # Which centres lie inside is known: at most one of them is in doubt.
+            one_pct = 100.0 * self.readings.voxel_cc / self.ours.volume_cc
+            return min(self.tolerance_pct, max(_CENTRES_PCT, one_pct))
+        if not way.free:
             return self.tolerance_pct
         if self.base_pct <= self.tolerance_pct:
             return min(_FREE_NEAR_PCT, _FREE_PART_NEAR * self.base_pct)
@@ -83,7 +89,7 @@ class Compared:
 
         Of a small difference words cost less: they need explain less.
         """
-        fit = [e for e in self.found if e.left_pct <= self.limit_pct(e.free)]
+        fit = [e for e in self.found if e.left_pct <= self.limit_pct(e)]
         price = min(1.0, max(_PRICE_LEAST, self.base_pct / self.tolerance_pct))
         return min(fit or self.found, key=lambda e: e.left_pct + price * e.cost_pct)
 

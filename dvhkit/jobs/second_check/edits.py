@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -17,11 +18,12 @@ from dvhkit.model.arrays import FloatArray
 _REACH_MM = 14.0
 _SIZES_MM = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0)
 _SHIFTS_MM = (3.0, 6.0, 10.0)
+_KEPT: tuple[Literal["", "or", "and"], ...] = ("", "or", "and")
 _FACTORS = (0.4, 0.6, 0.8, 1.2, 1.4, 1.6)
 _RUN_MOST = 3
 _SLICES_LEAST = 4
 _DOSES = 80
-_CLOUD_POINTS = 12_000
+_CLOUD_POINTS = 20_000
 # The likeliest candidates are refined and measured exactly.
 _REFINED = 5
 
@@ -31,7 +33,8 @@ class Edit:
     """One contour, or a few neighbours, drawn otherwise.
 
     `first`, `count`: which slices, from below. `grown_mm`, `moved_mm`, `factor` (of size, about the centroid): how the
-    contours differ; `absent`: they are missing in the other version.
+    contours differ; `absent`: they are missing in the other version. `kept`: a contour that is moved is joined with the
+    old one (it bulges to one side), or shares what both have (it is cut back on one side).
     """
 
     first: int
@@ -39,6 +42,7 @@ class Edit:
     grown_mm: float = 0.0
     moved_mm: tuple[float, float] = (0.0, 0.0)
     factor: float = 1.0
+    kept: Literal["", "or", "and"] = ""
     absent: bool = False
     bridged: bool = False
 
@@ -111,8 +115,10 @@ class _Search:
                 yield scaled, *self._change(scaled, self._doses)
             for reach in _SHIFTS_MM:
                 for angle in np.arange(8) * np.pi / 4:
-                    moved = Edit(first=k, moved_mm=(reach * float(np.cos(angle)), reach * float(np.sin(angle))))
-                    yield moved, *self._change(moved, self._doses)
+                    way = (reach * float(np.cos(angle)), reach * float(np.sin(angle)))
+                    for kept in _KEPT:
+                        moved = Edit(first=k, moved_mm=way, kept=kept)
+                        yield moved, *self._change(moved, self._doses)
 
     def _change(self, edit: Edit, doses: FloatArray) -> tuple[FloatArray, float]:
         """Return what an edit adds to the cumulative volume at `doses`, and to the whole, in cc."""
@@ -142,7 +148,9 @@ class _Search:
             return np.zeros(len(mine), dtype=bool)
         if edit.moved_mm != (0.0, 0.0):
             u, v = cloud.uvw[mine, 0] - edit.moved_mm[0], cloud.uvw[mine, 1] - edit.moved_mm[1]
-            return contains(self._slabs.sections[k], u, v)
+            moved = contains(self._slabs.sections[k], u, v)
+            old = cloud.inside_mm[mine] > 0
+            return np.asarray({"": moved, "or": moved | old, "and": moved & old}[edit.kept])
         if edit.factor != 1.0:
             section = self._slabs.sections[k]
             if section.is_empty:
@@ -207,4 +215,7 @@ def _words(slabs: Slabs, edit: Edit) -> str:
         return f"in their version the {what} about {abs(edit.grown_mm):.2g} mm {way} all round at {place}"
     if edit.factor != 1.0:
         return f"in their version the {what} about {edit.factor:.2g} times as wide at {place}"
+    if edit.kept:
+        way = "bulges" if edit.kept == "or" else "is cut back"
+        return f"in their version the contour {way} by about {np.hypot(*edit.moved_mm):.2g} mm on one side at {place}"
     return f"in their version the {what} moved by about {np.hypot(*edit.moved_mm):.2g} mm at {place}"

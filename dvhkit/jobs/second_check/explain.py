@@ -13,7 +13,7 @@ from dvhkit.metrics.curve_distance import Curve
 from dvhkit.model.arrays import FloatArray
 
 # A scale nearer to 1 than this is rounding; beyond these no unit is mistaken for another.
-_SCALE_LEAST = 0.003
+_SCALE_LEAST = 0.006
 _SCALE_RANGE = (0.005, 200.0)
 # What a straight line may miss by, beyond rounding; a smooth curve needs some eighty lines or more for that.
 _STRAIGHT_FRAC = 2e-5

@@ -166,6 +166,12 @@ class Readings:
         self._spacing = case.slice_spacing_mm
         self._known: dict[tuple[Between, EndCap], Dvh] = {}
 
+    @property
+    def voxel_cc(self) -> float:
+        """Volume of a voxel of the dose grid."""
+        grid = self.dose.grid
+        return float(np.prod(grid.spacing_mm)) * (grid.plane_spacing_mm or 1.0) / 1000.0
+
     def dvh(self, between: Between, cap: EndCap) -> Dvh:
         """Return our DVH under these rules between and beyond slices."""
         key = (between, cap)
@@ -217,8 +223,7 @@ class Readings:
     def centres(self) -> list[tuple[tuple[str, ...], Curve]]:
         """Return the ways to count whole voxels by their centres."""
         found: list[tuple[tuple[str, ...], Curve]] = []
-        voxel_cc = float(np.prod(self.dose.grid.spacing_mm)) * (self.dose.grid.plane_spacing_mm or 1.0) / 1000.0
-        if self.ours.volume_cc > _VOXELS_MOST * voxel_cc:
+        if self.ours.volume_cc > _VOXELS_MOST * self.voxel_cc:
             return found
         for cap in (EndCap.HALF_SLICE, EndCap.NONE):
             slabs = self.slabs(cap)

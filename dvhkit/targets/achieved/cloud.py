@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dvhkit.engine.kernels.surface import nearest_by_gauge
+from dvhkit.engine.kernels.surface.nearest import nearest_by_gauge
 from dvhkit.model.arrays import FloatArray
 
 _SPHERE = np.ones(6)
@@ -137,11 +137,7 @@ def _nearest(
     cells = cloud.cells
     nearest_by_gauge(
         np.ascontiguousarray(queries_mm),
-        cloud.points_mm,
-        cells.first,
-        cells.origin_mm,
-        cells.size_mm,
-        cells.shape,
+        (cloud.points_mm, cells.first, cells.origin_mm, cells.size_mm, cells.shape),
         np.ascontiguousarray(semi_axes_mm, dtype=np.float64),
         outward,
         float(enough),

@@ -13,7 +13,7 @@ import numpy as np
 import shapely
 
 from dvhkit.engine.contours.repair import rings_of
-from dvhkit.engine.kernels.chords import longest_along, longest_inside
+from dvhkit.engine.kernels.drawn.chords import longest_along, longest_inside
 from dvhkit.model.arrays import FloatArray
 from dvhkit.results.contours.lesions import Diameters, Point
 from dvhkit.targets.compare.flat import flat_rings

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from dvhkit.engine.kernels.triangle_tree import farthest, fill_boxes, morton, nearest, sides, spread
+from dvhkit.engine.kernels.surface.triangle_tree import farthest, fill_boxes, morton, nearest, sides, spread
 from dvhkit.model.arrays import FloatArray
 from dvhkit.targets.compare.skin import Skin
 

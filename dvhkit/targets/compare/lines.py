@@ -10,8 +10,8 @@ import shapely
 from numpy.typing import NDArray
 
 from dvhkit.engine.contours.repair import rings_of
-from dvhkit.engine.kernels.line_distance import count_beyond, farther_length, line_hausdorff
-from dvhkit.engine.kernels.outline import fill_inside
+from dvhkit.engine.kernels.drawn.line_distance import count_beyond, farther_length, line_hausdorff
+from dvhkit.engine.kernels.drawn.outline import fill_inside
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.slices import SAME_PLANE_MM
 from dvhkit.results.contours.comparison import SliceAgreement

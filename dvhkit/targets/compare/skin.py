@@ -12,8 +12,8 @@ import shapely
 from numpy.typing import NDArray
 
 from dvhkit.engine.contours.frame import Frame
-from dvhkit.engine.kernels.stitch import stitch, straighten, strip_triangles
-from dvhkit.engine.kernels.triangle_tree import areas
+from dvhkit.engine.kernels.surface.stitch import stitch, straighten, strip_triangles
+from dvhkit.engine.kernels.surface.triangle_tree import areas
 from dvhkit.engine.solid.sampled import Section
 from dvhkit.model.arrays import FloatArray
 from dvhkit.targets.compare.sections import Sections

@@ -1,4 +1,4 @@
-"""Compiled parts of measuring from surface to surface: signed distance from a plane's rings, nearest points.
+"""Compiled parts of measuring from surface to surface: nearest points.
 
 Plain arrays in mm. Nothing is known here of structures.
 """
@@ -14,58 +14,7 @@ _FAR = 1e30
 
 
 @njit(cache=True, nogil=True)
-def ring_distance(x, y, points, ring_start, first_ring, stop_ring):
-    """Return the distance of (x, y) from a plane's rings, negative inside (even-odd)."""
-    best = _FAR
-    inside = False
-    for r in range(first_ring, stop_ring):
-        begin = ring_start[r]
-        end = ring_start[r + 1]
-        ax = points[end - 1, 0] - x
-        ay = points[end - 1, 1] - y
-        for p in range(begin, end):
-            bx = points[p, 0] - x
-            by = points[p, 1] - y
-            if (ay > 0.0) != (by > 0.0) and ax + ay / (ay - by) * (bx - ax) > 0.0:
-                inside = not inside
-            ex = bx - ax
-            ey = by - ay
-            length = ex * ex + ey * ey
-            t = 0.0
-            if length > 0.0:
-                t = min(1.0, max(0.0, -(ax * ex + ay * ey) / length))
-            qx = ax + t * ex
-            qy = ay + t * ey
-            best = min(best, qx * qx + qy * qy)
-            ax = bx
-            ay = by
-    return -sqrt(best) if inside else sqrt(best)
-
-
-@njit(cache=True, nogil=True)
-def plane_fields(xs, ys, points, ring_start, plane_ring, out):
-    """Write the signed distance from each plane's rings at the nodes `xs` times `ys`; `out` (planes, ys, xs)."""
-    for k in range(out.shape[0]):
-        for j in range(ys.size):
-            for i in range(xs.size):
-                out[k, j, i] = ring_distance(xs[i], ys[j], points, ring_start, plane_ring[k], plane_ring[k + 1])
-
-
-@njit(cache=True, nogil=True)
-def scattered_field(nodes, lower, upper, weight, points, ring_start, plane_ring, out):
-    """Write, for nodes (n, 2), the signed distance between plane `lower` and plane `upper`, `weight` towards upper."""
-    for n in range(nodes.shape[0]):
-        a = lower[n]
-        b = upper[n]
-        value = ring_distance(nodes[n, 0], nodes[n, 1], points, ring_start, plane_ring[a], plane_ring[a + 1])
-        if b != a and weight[n] > 0.0:
-            above = ring_distance(nodes[n, 0], nodes[n, 1], points, ring_start, plane_ring[b], plane_ring[b + 1])
-            value = (1.0 - weight[n]) * value + weight[n] * above
-        out[n] = value
-
-
-@njit(cache=True, nogil=True)
-def nearest_by_gauge(queries, cloud, first, origin, size, shape, semi_axes, outward, enough, far, found, gauge):
+def nearest_by_gauge(queries, points, semi_axes, outward, enough, far, found, gauge):
     """Find for each query the point of `cloud` nearest by the gauge of an ellipsoid whose octants differ.
 
     The gauge of v = (x, y, z) is sqrt((x/a)^2 + (y/b)^2 + (z/c)^2), where a is `semi_axes[0]` for x >= 0 and
@@ -73,10 +22,11 @@ def nearest_by_gauge(queries, cloud, first, origin, size, shape, semi_axes, outw
     query. The search of a query ends once a gauge of `enough` or less is met, and does not go beyond `far`; where
     nothing lies within that, `found` is -1 and `gauge` is 1e15.
 
-    `cloud` (m, 3) is sorted into cubic cells of `size` from `origin`, `shape` (3,) of them along x, y, z, x running
-    fastest; `first` (cells + 1,) is the first point of each. `found` (n,): on entry a likely point for each query, or
-    -1; `gauge` (n,) is written.
+    `points`: cloud, first, origin, size, shape. The cloud (m, 3) is sorted into cubic cells of `size` from `origin`,
+    `shape` (3,) of them along x, y, z, x running fastest; `first` (cells + 1,) is the first point of each. `found`
+    (n,): on entry a likely point for each query, or -1; `gauge` (n,) is written.
     """
+    cloud, first, origin, size, shape = points
     inverse = np.empty((3, 2))
     reach = np.empty((3, 2))
     for a in range(3):

@@ -125,12 +125,15 @@ def plane_excess(points, ring_start, plane_ring, acc, first, last, area, excess)
 
 
 @njit(cache=True, nogil=True)
-def plane_covers(points, ring_start, plane_ring, plane_lo, plane_hi, acc, first, last, cover, area, excess):
+def plane_covers(points, rings, plane_lo, plane_hi, scratch, cover, area, excess):
     """Write the coverage of planes ``plane_lo:plane_hi``, plane n to slot n modulo the number of slots.
 
     `cover` (slots, rows, columns): 1 for full cells, -1 for empty ones, 0 for cut ones, of which `area` (slots, 3,
     rows, columns) holds covered area and first moments. `excess` (planes,): by how much coverage leaves [0, 1].
+    `rings`: where rings begin, and planes among them; `scratch`: `acc`, `first` and `last` of `coverage`.
     """
+    ring_start, plane_ring = rings
+    acc, first, last = scratch
     slots, n_rows, _ = cover.shape
     for plane in range(plane_lo, plane_hi):
         slot = plane % slots
@@ -145,48 +148,65 @@ def plane_covers(points, ring_start, plane_ring, plane_lo, plane_hi, acc, first,
 
 
 @njit(cache=True, nogil=True)
-def fill_prisms(
-    points, ring_start, plane_ring, slab_plane, slab_lo, slab_hi, slab_layer, acc, first, last, area, excess, layers
-):
-    """Add upright prisms over drawn planes to the layers; see `Layers` in kernel `reconstruct`.
+def fill_prisms(cover, area, planes, slabs, layers):
+    """Add upright prisms over drawn planes to the layers; see `Planes`, `Slabs` and `Layers` in `buffers`.
 
-    `slab_plane`, `slab_lo`, `slab_hi`, `slab_layer`: plane, ends and layer of each slab, ascending. `acc`, `first`,
-    `last`, `area`: scratch as `coverage` wants it.
+    `planes`: that of each slab, whose coverage `cover` and `area` (depths, slots, ...) hold.
     """
+    slab_lo, slab_hi, slab_layer = slabs
+    depths, plane_slots, n_rows, n_columns = cover.shape
     slots = layers.part.shape[0]
-    known = -1
-    for s in range(slab_plane.size):
-        plane = slab_plane[s]
-        if plane != known:
-            known = plane
-            excess[plane] = coverage(
-                points, ring_start, plane_ring[plane], plane_ring[plane + 1], acc, first, last, area
-            )
+    for s in range(planes.size):
+        at = planes[s] % plane_slots
         slot = slab_layer[s] % slots
         height = slab_hi[s] - slab_lo[s]
         middle = 0.5 * (slab_hi[s] + slab_lo[s])
-        run = layers.run[slot]
-        for row in range(first.size):
-            if last[row] < 0:
-                continue
-            layers.span[slot, row, 0] = min(layers.span[slot, row, 0], first[row])
-            layers.span[slot, row, 1] = max(layers.span[slot, row, 1], last[row])
+        for row in range(n_rows):
+            run = layers.run[slot, row]
+            first = n_columns
+            last = -1
             was_full = False
-            for column in range(first[row], last[row] + 1):
-                covered = area[0, row, column]
+            for column in range(n_columns):
+                kind = cover[0, at, row, column]
+                if kind == -1 and not was_full:
+                    continue
+                covered = 1.0 if kind == 1 else 0.0
+                x = 0.5 * covered
+                y = x
+                if kind == 0:
+                    covered = area[0, at, 0, row, column]
+                    x = area[0, at, 1, row, column]
+                    y = area[0, at, 2, row, column]
+                for depth in range(1, depths):
+                    kind = cover[depth, at, row, column]
+                    sign = -1.0 if depth % 2 else 1.0
+                    if kind == 1:
+                        covered += sign
+                        x += 0.5 * sign
+                        y += 0.5 * sign
+                    elif kind == 0:
+                        covered += sign * area[depth, at, 0, row, column]
+                        x += sign * area[depth, at, 1, row, column]
+                        y += sign * area[depth, at, 2, row, column]
                 is_full = abs(covered - 1.0) < 1e-12
                 if is_full != was_full:
                     change = height if is_full else -height
-                    run[row, column, 0] += change
-                    run[row, column, 1] += change * middle
+                    run[column, 0] += change
+                    run[column, 1] += change * middle
                     was_full = is_full
-                if is_full or covered <= 1e-12:
+                if covered <= 1e-12:
+                    continue
+                first = min(first, column)
+                last = column
+                if is_full:
                     continue
                 volume = min(1.0, covered) * height
                 layers.part[slot, row, column] += volume
-                layers.moment[slot, row, column, 0] += area[1, row, column] * height
-                layers.moment[slot, row, column, 1] += area[2, row, column] * height
+                layers.moment[slot, row, column, 0] += x * height
+                layers.moment[slot, row, column, 1] += y * height
                 layers.moment[slot, row, column, 2] += volume * middle
             if was_full:
-                run[row, last[row] + 1, 0] -= height
-                run[row, last[row] + 1, 1] -= height * middle
+                run[n_columns, 0] -= height
+                run[n_columns, 1] -= height * middle
+            layers.span[slot, row, 0] = min(layers.span[slot, row, 0], first)
+            layers.span[slot, row, 1] = max(layers.span[slot, row, 1], last)

@@ -144,12 +144,14 @@ def _before(edge, ring_start, point_ring):
 
 
 @_helper
-def _write_row(edges, following, ring_start, point_ring, ring_base, hv, row, xs, band, deep, sure, plane, out):
+def _write_row(outlines, ring_base, hv, row, xs, limits, scratch, out):
     """Turn a row's nearest edges into levels.
 
-    `plane`: nearest, distance2, winding; `out`: level, radius, ring, sign.
+    `limits`: see `band`, `deep` and `sure` below; all else as `plane_levels` has it, `out` of one plane.
     """
-    nearest, distance2, winding = plane
+    _, following, ring_start, point_ring, _ = outlines
+    band, deep, sure = limits
+    edges, nearest, distance2, winding = scratch
     level, radius, ring, sign = out
     seen = -1
     for column in range(xs.size):
@@ -191,59 +193,40 @@ def _write_row(edges, following, ring_start, point_ring, ring_base, hv, row, xs,
 
 
 @njit(cache=True, nogil=True)
-def plane_levels(
-    points,
-    following,
-    ring_start,
-    point_ring,
-    ring_base,
-    plane_ring,
-    plane_lo,
-    plane_hi,
-    hu,
-    hv,
-    bands,
-    sure,
-    ring_x,
-    ring_y,
-    ring_size,
-    ring_thick,
-    ring_wall,
-    edges,
-    nearest,
-    distance2,
-    winding,
-    level,
-    radius,
-    ring,
-    sign,
-):
+def plane_levels(outlines, shapes, ring_base, plane_lo, plane_hi, step, bands, scratch, out):
     """Write the level function of planes ``plane_lo:plane_hi`` at the nodes of the lattice.
 
     Parameters
     ----------
-    points
-        Ring points in cell units; `following` the next point of the same ring, `point_ring` the ring of each.
+    outlines
+        Ring points in cell units, the next point of the same ring, where rings begin, the ring of each point, and where
+        planes begin among rings.
+    shapes
+        Of rings: centroid (two) in mm, radius of the circle of equal area, half-thickness, and that of a wall round
+        across itself.
     ring_base
         Number under which the first ring is written.
-    hu, hv
-        Size of a cell in mm.
+    step
+        Size of a cell in mm (two).
     bands
-        Distance in mm around each plane's contours beyond which distances are not told apart.
-    sure
-        Level in mm2 of each plane beyond which the next planes see no other sign.
-    ring_x, ring_y, ring_size, ring_thick, ring_wall
-        Centroid in mm, radius of the circle of equal area, half-thickness, and that of a wall round across itself.
-    edges, nearest, distance2, winding
-        Scratch: (points, 6), and three times (node rows, node columns).
-    level, radius, ring, sign
-        Output (slots, node rows, node columns), plane n in slot n modulo their number: the level in mm2, the distance
-        r that it was made with, the nearest ring (-1 for none), and 1 where the level stays negative up to the next
-        planes, -1 where positive, 0 where that is open.
+        Distance in mm around each plane's contours beyond which distances are not told apart, and the level in mm2 of
+        each plane beyond which the next planes see no other sign.
+    scratch
+        Of edges, (points, 6); and three times (node rows, node columns): nearest edge, squared distance, winding.
+    out
+        Four times (slots, node rows, node columns), plane n in slot n modulo their number: the level in mm2, the
+        distance r that it was made with, the nearest ring (-1 for none), and 1 where the level stays negative up to the
+        next planes, -1 where positive, 0 where that is open.
     """
+    points, following, ring_start, _, plane_ring = outlines
+    ring_x, ring_y, ring_size, ring_thick, ring_wall = shapes
+    hu, hv = step
+    band, sure = bands
+    edges, nearest, distance2, winding = scratch
+    level, radius, ring, sign = out
     slots, n_rows, n_columns = level.shape
     xs = np.arange(n_columns) * hu
-    deep = bands.max()
+    deep = band.max()
     for plane in range(plane_lo, plane_hi):
         slot = plane % slots
         begin = ring_start[plane_ring[plane]]
@@ -252,26 +235,14 @@ def plane_levels(
         distance2[:] = np.inf
         winding[:] = 0
         _measure(points, following, begin, end, hu, hv, edges)
-        _nearest_edges(edges, begin, end, hu, hv, bands[plane], xs, nearest, distance2)
+        _nearest_edges(edges, begin, end, hu, hv, band[plane], xs, nearest, distance2)
         _windings(points, following, begin, end, winding)
         for own in range(plane_ring[plane], plane_ring[plane + 1]):
             for edge in range(ring_start[own], ring_start[own + 1]):
                 edges[edge, 5] = _reach(
                     edges, edge, ring_x[own], ring_y[own], ring_size[own], ring_thick[own], ring_wall[own]
                 )
+        limits = (band[plane], deep, sure[plane])
+        own_out = (level[slot], radius[slot], ring[slot], sign[slot])
         for row in range(n_rows):
-            _write_row(
-                edges,
-                following,
-                ring_start,
-                point_ring,
-                ring_base,
-                hv,
-                row,
-                xs,
-                bands[plane],
-                deep,
-                sure[plane],
-                (nearest, distance2, winding),
-                (level[slot], radius[slot], ring[slot], sign[slot]),
-            )
+            _write_row(outlines, ring_base, hv, row, xs, limits, scratch, own_out)

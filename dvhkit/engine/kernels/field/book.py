@@ -126,12 +126,13 @@ def _deposit(hist, low, span, scale, dose, width, volume):
 
 
 @_helper
-def _corners(dose, offsets, half_end, to_dose, u, v, w0, w1, hu, hv, out, extremes):
-    """Let the eight corners of a cell that lies wholly inside count for the extremes."""
+def _corners(dose, offsets, half_end, to_dose, corner_at, size, out, extremes):
+    """Let the eight corners of a cell that lies wholly inside count for the extremes, from its lower corner on."""
+    u, v, w = corner_at
     for corner in range(8):
-        uc = u + hu * (corner & 1)
-        vc = v + hv * ((corner >> 1) & 1)
-        wc = w1 if corner & 4 else w0
+        uc = u + size[0] * (corner & 1)
+        vc = v + size[1] * ((corner >> 1) & 1)
+        wc = w + size[2] * ((corner >> 2) & 1)
         if _dose_at(dose, offsets, half_end, to_dose, uc, vc, wc, out):
             extremes[0] = min(extremes[0], out[0])
             extremes[1] = max(extremes[1], out[0])
@@ -145,10 +146,11 @@ def _share(start, size, low, high):
 
 
 @_helper
-def _node_line(dose, to_dose, offsets, v, w, first, last, line):
+def _node_line(dose, rounded, rounds, to_dose, offsets, v, w, first, last, line):
     """Write dose and its slopes along v and w at the nodes ``first..last`` of the row of voxels through (v, w).
 
-    For lattices along the axes of the dose, u along columns. `line` (nodes, 3).
+    For lattices along the axes of the dose, u along columns. `line` (nodes, 4): the last, where `rounds`, what the
+    rounded dose has more.
     """
     nk, nj, _ = dose.shape
     cj = to_dose[1, 1] * v + to_dose[1, 3]
@@ -179,11 +181,18 @@ def _node_line(dose, to_dose, offsets, v, w, first, last, line):
         line[i, 0] = b0 + fk * (b1 - b0)
         line[i, 1] = sj * ((d01 - d00) + fk * ((d11 - d10) - (d01 - d00)))
         line[i, 2] = sk * (b1 - b0)
+        line[i, 3] = 0.0
+    if not rounds:
+        return
+    for i in range(first, last + 1):
+        b0 = rounded[k, j, i] + fj * (rounded[k, j1, i] - rounded[k, j, i])
+        b1 = rounded[k1, j, i] + fj * (rounded[k1, j1, i] - rounded[k1, j, i])
+        line[i, 3] = b0 + fk * (b1 - b0) - line[i, 0]
 
 
 @_inlined
 def _from_line(line, to_dose, u):
-    """Return dose and its gradient along u, v, w from a line of nodes."""
+    """Return dose, its gradient along u, v, w, and what the rounded dose has more, from a line of nodes."""
     n = line.shape[0]
     ci = to_dose[0, 0] * u + to_dose[0, 3]
     i = min(max(floor(ci), 0), max(n - 2, 0))
@@ -199,236 +208,27 @@ def _from_line(line, to_dose, u):
         slope * rise,
         line[i, 1] + f * (line[i1, 1] - line[i, 1]),
         line[i, 2] + f * (line[i1, 2] - line[i, 2]),
+        line[i, 3] + f * (line[i1, 3] - line[i, 3]),
     )
 
 
 @_inlined
-def _part_reach(out, size, place):
+def _part_reach(gu, gv, gw, size, place):
     """Return over how much dose a cut cell with its centroid at `place` (shares of its size) spreads.
 
     A part of a cell reaches about as far beyond its centroid as the nearer face lies: exact for a part cut off along
     an axis, and never out of the cell.
     """
-    square = 0.0
-    for a in range(3):
-        square += (out[a + 1] * size[a] * 2.0 * min(place[a], 1.0 - place[a])) ** 2
-    return sqrt(square)
+    along_u = gu * size[0] * 2.0 * min(place[0], 1.0 - place[0])
+    along_v = gv * size[1] * 2.0 * min(place[1], 1.0 - place[1])
+    along_w = gw * size[2] * 2.0 * min(place[2], 1.0 - place[2])
+    return sqrt(along_u * along_u + along_v * along_v + along_w * along_w)
 
 
 @_inlined
 def _inside_rim(u, v, size, rim):
     """Share of a cell, given its lower corner, that lies within the outermost voxels."""
     return _share(u, size[0], rim[0], rim[1]) * _share(v, size[1], rim[2], rim[3])
-
-
-@_inlined
-def _clear(part, moment, run, first, last):
-    """Empty the columns ``first..last`` of a row of a layer."""
-    for column in range(first, last + 1):
-        if part[column] != 0.0:
-            part[column] = 0.0
-            moment[column, 0] = 0.0
-            moment[column, 1] = 0.0
-            moment[column, 2] = 0.0
-        run[column, 0] = 0.0
-        run[column, 1] = 0.0
-    run[last + 1, 0] = 0.0
-    run[last + 1, 1] = 0.0
-
-
-@njit(cache=True, nogil=True)
-def book_layers(
-    layers,
-    begin,
-    stop,
-    edges,
-    origin,
-    step,
-    dose,
-    offsets,
-    half_end,
-    to_dose,
-    rim,
-    low,
-    high,
-    keeps,
-    hist,
-    totals,
-    extremes,
-):
-    """Evaluate the dose of each covered cell of the layers ``begin:stop`` and book it.
-
-    The layers are handed back empty, unless `keeps`: then they are to be booked again.
-
-    Parameters
-    ----------
-    layers
-        See `Layers` in kernel `reconstruct`.
-    edges
-        Where layers begin and end along w.
-    rim
-        Least and greatest u, least and greatest v: where the outermost voxels end; a cell across it has dose in its
-        share within.
-    hist, totals, extremes
-        Output: (bins, 9) as in `_deposit`; volume, volume with dose (mm3), and volume times dose gradient (Gy mm2);
-        least and greatest dose met.
-    """
-    slots = layers.part.shape[0]
-    n_rows = layers.span.shape[1]
-    out = np.empty(4)
-    size = np.empty(3)
-    size[0] = step[0]
-    size[1] = step[1]
-    place = np.empty(3)
-    base = step[0] * step[1]
-    ni = dose.shape[2]
-    is_axial = rim[0] > -np.inf and to_dose[0, 0] != 0.0 and to_dose[1, 1] != 0.0 and to_dose[2, 2] != 0.0
-    line = np.empty((ni if is_axial else 0, 3))
-    span = high - low
-    scale = hist.shape[0] / span if span > 0.0 else 0.0
-    hu = step[0]
-    hv = step[1]
-    # Sums and extremes in numbers of their own: arrays would have to be written for each cell.
-    filled_mm3 = 0.0
-    covered_mm3 = 0.0
-    steepness = 0.0
-    least = extremes[0]
-    most = extremes[1]
-    for index in range(begin, stop):
-        slot = index % slots
-        w0 = edges[index]
-        w1 = edges[index + 1]
-        hw = w1 - w0
-        size[2] = hw
-        middle = 0.5 * (w0 + w1)
-        cn = to_dose[2, 2] * middle + to_dose[2, 3]
-        for row in range(n_rows):
-            first = layers.span[slot, row, 0]
-            last = layers.span[slot, row, 1]
-            if last < 0:
-                continue
-            if not keeps:
-                layers.span[slot, row, 0] = layers.part.shape[2]
-                layers.span[slot, row, 1] = -1
-            part = layers.part[slot, row]
-            moment = layers.moment[slot, row]
-            run = layers.run[slot, row]
-            u0 = origin[0] + step[0] * first
-            v0 = origin[1] + step[1] * row
-            u1 = origin[0] + step[0] * (last + 1)
-            # Full cells wholly inside the voxels share the line of nodes through their middles.
-            in_line = (
-                is_axial
-                and v0 >= rim[2]
-                and v0 + step[1] <= rim[3]
-                and offsets[0] - half_end[0] <= cn <= offsets[offsets.size - 1] + half_end[1]
-            )
-            if in_line:
-                ia = to_dose[0, 0] * u0 + to_dose[0, 3]
-                ib = to_dose[0, 0] * u1 + to_dose[0, 3]
-                _node_line(
-                    dose,
-                    to_dose,
-                    offsets,
-                    v0 + 0.5 * step[1],
-                    middle,
-                    min(max(floor(min(ia, ib)), 0), ni - 1),
-                    min(max(floor(max(ia, ib)) + 1, 0), ni - 1),
-                    line,
-                )
-            height = 0.0
-            raised = 0.0
-            for column in range(first, last + 1):
-                height += run[column, 0]
-                raised += run[column, 1]
-                filled = height + part[column]
-                if filled <= hw * 1e-12:
-                    continue
-                u = origin[0] + step[0] * column
-                volume = base * filled
-                filled_mm3 += volume
-                if filled >= hw * (1.0 - 1e-12):
-                    if in_line and u >= rim[0] and u + hu <= rim[1]:
-                        d, gu, gv, gw = _from_line(line, to_dose, u + 0.5 * hu)
-                    else:
-                        share = _inside_rim(u, v0, size, rim)
-                        volume *= share
-                        uc = min(max(u + 0.5 * hu, rim[0]), rim[1])
-                        vc = min(max(v0 + 0.5 * hv, rim[2]), rim[3])
-                        if share <= 0.0 or not _dose_at(dose, offsets, half_end, to_dose, uc, vc, middle, out):
-                            continue
-                        d, gu, gv, gw = out[0], out[1], out[2], out[3]
-                    su = gu * hu
-                    sv = gv * hv
-                    sw = gw * hw
-                    covered_mm3 += volume
-                    steepness += volume * sqrt(gu * gu + gv * gv + gw * gw)
-                    _deposit(hist, low, span, scale, d, sqrt(su * su + sv * sv + sw * sw), volume)
-                    reach = 0.5 * (abs(su) + abs(sv) + abs(sw))
-                    if d + reach > most or d - reach < least:
-                        extremes[0] = least
-                        extremes[1] = most
-                        _corners(dose, offsets, half_end, to_dose, u, v0, w0, w1, hu, hv, out, extremes)
-                        least = extremes[0]
-                        most = extremes[1]
-                    continue
-                one = 1.0 / filled
-                place[0] = min(max((moment[column, 0] + 0.5 * height) * one, 0.0), 1.0)
-                place[1] = min(max((moment[column, 1] + 0.5 * height) * one, 0.0), 1.0)
-                w = min(max((moment[column, 2] + raised) * one, w0), w1)
-                place[2] = (w - w0) / hw
-                share = _inside_rim(u, v0, size, rim)
-                if share <= 0.0:
-                    continue
-                uc = min(max(u + hu * place[0], rim[0]), rim[1])
-                vc = min(max(v0 + hv * place[1], rim[2]), rim[3])
-                if not _dose_at(dose, offsets, half_end, to_dose, uc, vc, w, out):
-                    continue
-                volume *= share
-                covered_mm3 += volume
-                steepness += volume * sqrt(out[1] * out[1] + out[2] * out[2] + out[3] * out[3])
-                width = _part_reach(out, size, place)
-                d = out[0]
-                _deposit(hist, low, span, scale, d, width, volume)
-                fraction = filled / hw
-                if fraction > 0.05:
-                    # How far a cut cell reaches towards the cut: 0.5 of the width if that lies across an axis, 0.35 if
-                    # across a diagonal. Slivers are left out: their centroid is uncertain, and their neighbours show
-                    # more.
-                    reach = 0.35 * width if fraction > 0.5 else 0.0
-                    least = min(least, max(low, d - reach))
-                    most = max(most, min(high, d + reach))
-            if not keeps:
-                _clear(part, moment, run, first, last)
-    totals[0] += filled_mm3
-    totals[1] += covered_mm3
-    totals[2] += steepness
-    extremes[0] = least
-    extremes[1] = most
-
-
-@njit(cache=True, nogil=True)
-def book_field(layers, begin, stop, edges, field):
-    """Write to `field` (layers, rows, columns) the filled share of each cell of the layers ``begin:stop``."""
-    slots = layers.part.shape[0]
-    for index in range(begin, stop):
-        slot = index % slots
-        hw = edges[index + 1] - edges[index]
-        for row in range(layers.span.shape[1]):
-            height = 0.0
-            last = layers.span[slot, row, 1]
-            for column in range(layers.span[slot, row, 0], last + 1):
-                height += layers.run[slot, row, column, 0]
-                filled = height + layers.part[slot, row, column]
-                if filled > hw * 1e-12:
-                    field[index, row, column] = min(1.0, filled / hw)
-                layers.part[slot, row, column] = 0.0
-                layers.moment[slot, row, column] = 0.0
-                layers.run[slot, row, column] = 0.0
-            if last >= 0:
-                layers.run[slot, row, last + 1] = 0.0
-            layers.span[slot, row, 0] = layers.part.shape[2]
-            layers.span[slot, row, 1] = -1
 
 
 @_inlined
@@ -461,27 +261,291 @@ def _value_at(dose, offsets, half_end, to_dose, u, v, w):
     return b0 + fk * (b1 - b0)
 
 
+@_inlined
+def _clear(part, moment, run, first, last):
+    """Empty the columns ``first..last`` of a row of a layer."""
+    for column in range(first, last + 1):
+        if part[column] != 0.0:
+            part[column] = 0.0
+            moment[column, 0] = 0.0
+            moment[column, 1] = 0.0
+            moment[column, 2] = 0.0
+        run[column, 0] = 0.0
+        run[column, 1] = 0.0
+    run[last + 1, 0] = 0.0
+    run[last + 1, 1] = 0.0
+
+
 @njit(cache=True, nogil=True)
-def surface_extremes(
-    points,
-    ring_start,
-    plane_ring,
-    slab_lo,
-    slab_hi,
-    levels,
-    origin,
-    step,
-    spacing,
-    dose,
-    offsets,
-    half_end,
-    to_dose,
-    extremes,
-):
+def book_layers(layers, begin, stop, cells, field, ids, rounds, sums):
+    """Evaluate the dose of each covered cell of the layers ``begin:stop`` of one or two solids, and book it.
+
+    The layers are handed back empty.
+
+    Parameters
+    ----------
+    layers
+        A pair of `Layers`, of the same slots; see kernel `reconstruct`.
+    cells, field, sums
+        See `buffers`.
+    ids
+        Which sums count the cells that are full in both solids, all others of the first, and all others of the second:
+        -1 where there is no second.
+    rounds
+        Whether to note what the rounded dose has more than the dose, in the cells of the first solid.
+    """
+    edges, origin, step = cells
+    dose, rounded, offsets, half_end, to_dose, rim, low, high = field
+    hist, totals, extremes, shifts, rounded_extremes = sums
+    one, two = layers
+    in_both, in_one, in_two = ids
+    slots = one.part.shape[0]
+    n_rows = one.span.shape[1]
+    n_columns = one.part.shape[2]
+    out = np.empty(4)
+    size = np.empty(3)
+    size[0] = step[0]
+    size[1] = step[1]
+    place = np.empty(3)
+    base = step[0] * step[1]
+    ni = dose.shape[2]
+    is_axial = rim[0] > -np.inf and to_dose[0, 0] != 0.0 and to_dose[1, 1] != 0.0 and to_dose[2, 2] != 0.0
+    line = np.empty((ni if is_axial else 0, 4))
+    span = high - low
+    scale = hist.shape[1] / span if span > 0.0 else 0.0
+    shift_scale = shifts.shape[0] / span if span > 0.0 else 0.0
+    hu = step[0]
+    hv = step[1]
+    shift = 0.0
+    # Most cells are full, in all solids: their sums are numbers of their own, since arrays had to be written each time.
+    most_in = in_one if in_two < 0 else in_both
+    most_hist = hist[most_in]
+    most_extremes = extremes[most_in]
+    filled_mm3 = 0.0
+    steepness = 0.0
+    least = most_extremes[0]
+    most = most_extremes[1]
+    for index in range(begin, stop):
+        slot = index % slots
+        w0 = edges[index]
+        w1 = edges[index + 1]
+        hw = w1 - w0
+        size[2] = hw
+        middle = 0.5 * (w0 + w1)
+        cn = to_dose[2, 2] * middle + to_dose[2, 3]
+        is_full_from = hw * (1.0 - 1e-12)
+        for row in range(n_rows):
+            first = one.span[slot, row, 0]
+            last = one.span[slot, row, 1]
+            one.span[slot, row, 0] = n_columns
+            one.span[slot, row, 1] = -1
+            if in_two >= 0:
+                first = min(first, two.span[slot, row, 0])
+                last = max(last, two.span[slot, row, 1])
+                two.span[slot, row, 0] = n_columns
+                two.span[slot, row, 1] = -1
+            if last < 0:
+                continue
+            part = one.part[slot, row]
+            moment = one.moment[slot, row]
+            run = one.run[slot, row]
+            other_part = two.part[slot, row]
+            other_moment = two.moment[slot, row]
+            other_run = two.run[slot, row]
+            u0 = origin[0] + step[0] * first
+            v0 = origin[1] + step[1] * row
+            u1 = origin[0] + step[0] * (last + 1)
+            # Full cells wholly inside the voxels share the line of nodes through their middles.
+            in_line = (
+                is_axial
+                and v0 >= rim[2]
+                and v0 + step[1] <= rim[3]
+                and offsets[0] - half_end[0] <= cn <= offsets[offsets.size - 1] + half_end[1]
+            )
+            if in_line:
+                ia = to_dose[0, 0] * u0 + to_dose[0, 3]
+                ib = to_dose[0, 0] * u1 + to_dose[0, 3]
+                _node_line(
+                    dose,
+                    rounded,
+                    rounds,
+                    to_dose,
+                    offsets,
+                    v0 + 0.5 * step[1],
+                    middle,
+                    min(max(floor(min(ia, ib)), 0), ni - 1),
+                    min(max(floor(max(ia, ib)) + 1, 0), ni - 1),
+                    line,
+                )
+            height_one = 0.0
+            raised_one = 0.0
+            height_two = 0.0
+            raised_two = 0.0
+            for column in range(first, last + 1):
+                height_one += run[column, 0]
+                raised_one += run[column, 1]
+                filled_one = height_one + part[column]
+                count = 1
+                to_one = in_one
+                filled_two = 0.0
+                if in_two >= 0:
+                    height_two += other_run[column, 0]
+                    raised_two += other_run[column, 1]
+                    filled_two = height_two + other_part[column]
+                    count = 2
+                    if filled_one >= is_full_from and filled_two >= is_full_from:
+                        to_one = in_both
+                        count = 1
+                u = origin[0] + step[0] * column
+                is_in_line = in_line and u >= rim[0] and u + hu <= rim[1]
+                if is_in_line and count == 1 and filled_one >= is_full_from:
+                    d, gu, gv, gw, shift = _from_line(line, to_dose, u + 0.5 * hu)
+                    su = gu * hu
+                    sv = gv * hv
+                    sw = gw * hw
+                    volume = base * filled_one
+                    filled_mm3 += volume
+                    steepness += volume * sqrt(gu * gu + gv * gv + gw * gw)
+                    _deposit(most_hist, low, span, scale, d, sqrt(su * su + sv * sv + sw * sw), volume)
+                    reach = 0.5 * (abs(su) + abs(sv) + abs(sw))
+                    if d + reach > most or d - reach < least:
+                        most_extremes[0] = least
+                        most_extremes[1] = most
+                        _corners(dose, offsets, half_end, to_dose, (u, v0, w0), size, out, most_extremes)
+                        least = most_extremes[0]
+                        most = most_extremes[1]
+                    if rounds:
+                        n = min(max(int((d - low) * shift_scale), 0), shifts.shape[0] - 1)
+                        shifts[n, 0] += volume
+                        shifts[n, 1] += volume * shift
+                        d += shift
+                        if d + reach > rounded_extremes[1] or d - reach < rounded_extremes[0]:
+                            _corners(rounded, offsets, half_end, to_dose, (u, v0, w0), size, out, rounded_extremes)
+                    continue
+                for which in range(count):
+                    filled = filled_one
+                    to = to_one
+                    if which == 1:
+                        filled = filled_two
+                        to = in_two
+                    if filled <= hw * 1e-12:
+                        continue
+                    volume = base * filled
+                    totals[to, 0] += volume
+                    share = 1.0
+                    is_full = filled >= is_full_from
+                    w = middle
+                    if is_full and is_in_line:
+                        d, gu, gv, gw, shift = _from_line(line, to_dose, u + 0.5 * hu)
+                    else:
+                        share = _inside_rim(u, v0, size, rim)
+                        if share <= 0.0:
+                            continue
+                        place[0] = 0.5
+                        place[1] = 0.5
+                        if not is_full:
+                            inverse = 1.0 / filled
+                            if which == 0:
+                                place[0] = (moment[column, 0] + 0.5 * height_one) * inverse
+                                place[1] = (moment[column, 1] + 0.5 * height_one) * inverse
+                                w = (moment[column, 2] + raised_one) * inverse
+                            else:
+                                place[0] = (other_moment[column, 0] + 0.5 * height_two) * inverse
+                                place[1] = (other_moment[column, 1] + 0.5 * height_two) * inverse
+                                w = (other_moment[column, 2] + raised_two) * inverse
+                            place[0] = min(max(place[0], 0.0), 1.0)
+                            place[1] = min(max(place[1], 0.0), 1.0)
+                            w = min(max(w, w0), w1)
+                            place[2] = (w - w0) / hw
+                        uc = min(max(u + hu * place[0], rim[0]), rim[1])
+                        vc = min(max(v0 + hv * place[1], rim[2]), rim[3])
+                        if not _dose_at(dose, offsets, half_end, to_dose, uc, vc, w, out):
+                            continue
+                        d, gu, gv, gw = out[0], out[1], out[2], out[3]
+                        if rounds and in_line:
+                            # It varies little within a cell.
+                            shift = _from_line(line, to_dose, uc)[4]
+                        elif rounds:
+                            shift = _value_at(rounded, offsets, half_end, to_dose, uc, vc, w) - d
+                    volume *= share
+                    totals[to, 1] += volume
+                    totals[to, 2] += volume * sqrt(gu * gu + gv * gv + gw * gw)
+                    if rounds and which == 0:
+                        n = min(max(int((d - low) * shift_scale), 0), shifts.shape[0] - 1)
+                        shifts[n, 0] += volume
+                        shifts[n, 1] += volume * shift
+                    if is_full:
+                        su = gu * hu
+                        sv = gv * hv
+                        sw = gw * hw
+                        _deposit(hist[to], low, span, scale, d, sqrt(su * su + sv * sv + sw * sw), volume)
+                        reach = 0.5 * (abs(su) + abs(sv) + abs(sw))
+                        if d + reach > extremes[to, 1] or d - reach < extremes[to, 0]:
+                            _corners(dose, offsets, half_end, to_dose, (u, v0, w0), size, out, extremes[to])
+                        if rounds and which == 0:
+                            d += shift
+                            if d + reach > rounded_extremes[1] or d - reach < rounded_extremes[0]:
+                                _corners(rounded, offsets, half_end, to_dose, (u, v0, w0), size, out, rounded_extremes)
+                        continue
+                    width = _part_reach(gu, gv, gw, size, place)
+                    _deposit(hist[to], low, span, scale, d, width, volume)
+                    fraction = filled / hw
+                    if fraction > 0.05:
+                        # How far a cut cell reaches towards the cut: 0.5 of the width if that lies across an axis, 0.35
+                        # if across a diagonal. Slivers are left out: their centroid is uncertain, and their neighbours
+                        # show more.
+                        reach = 0.35 * width if fraction > 0.5 else 0.0
+                        extremes[to, 0] = min(extremes[to, 0], max(low, d - reach))
+                        extremes[to, 1] = max(extremes[to, 1], min(high, d + reach))
+                        if rounds and which == 0:
+                            rounded_extremes[0] = min(rounded_extremes[0], d + shift)
+                            rounded_extremes[1] = max(rounded_extremes[1], d + shift)
+            _clear(part, moment, run, first, last)
+            if in_two >= 0:
+                _clear(other_part, other_moment, other_run, first, last)
+    totals[most_in, 0] += filled_mm3
+    totals[most_in, 1] += filled_mm3
+    totals[most_in, 2] += steepness
+    most_extremes[0] = min(most_extremes[0], least)
+    most_extremes[1] = max(most_extremes[1], most)
+
+
+@njit(cache=True, nogil=True)
+def book_field(layers, begin, stop, edges, field):
+    """Write to `field` (layers, rows, columns) the filled share of each cell of the layers ``begin:stop``."""
+    slots = layers.part.shape[0]
+    for index in range(begin, stop):
+        slot = index % slots
+        hw = edges[index + 1] - edges[index]
+        for row in range(layers.span.shape[1]):
+            height = 0.0
+            last = layers.span[slot, row, 1]
+            for column in range(layers.span[slot, row, 0], last + 1):
+                height += layers.run[slot, row, column, 0]
+                filled = height + layers.part[slot, row, column]
+                if filled > hw * 1e-12:
+                    field[index, row, column] = min(1.0, filled / hw)
+                layers.part[slot, row, column] = 0.0
+                layers.moment[slot, row, column] = 0.0
+                layers.run[slot, row, column] = 0.0
+            if last >= 0:
+                layers.run[slot, row, last + 1] = 0.0
+            layers.span[slot, row, 0] = layers.part.shape[2]
+            layers.span[slot, row, 1] = -1
+
+
+@njit(cache=True, nogil=True)
+def surface_extremes(points, rings, slabs, levels, cells, dose, field, extremes):
     """Write to `extremes` (planes, 2) least and greatest dose on walls: along each edge, at its ends and at `levels`.
 
-    inf and -inf where the walls lie outside the dose grid.
+    inf and -inf where the walls lie outside the dose grid. `points` in cell units; `rings`: where rings and planes
+    begin; `slabs`: where each plane's walls begin and end; `dose`: the values of `field`, or its rounded ones.
     """
+    ring_start, plane_ring = rings
+    slab_lo, slab_hi = slabs
+    _, origin, step = cells
+    offsets, half_end, to_dose = field.offsets, field.half_end, field.to_dose
+    spacing = min(step[0], step[1])
     level = 0
     for plane in range(slab_lo.size):
         lo = slab_lo[plane]
@@ -523,24 +587,27 @@ def surface_extremes(
 
 
 @njit(cache=True, nogil=True)
-def point_extremes(points, dose, offsets, half_end, to_dose, extremes):
+def point_extremes(points, dose, field, extremes):
     """Widen `extremes` by the dose at single points (u, v, w) of the surface."""
     for p in range(points.shape[0]):
-        here = _value_at(dose, offsets, half_end, to_dose, points[p, 0], points[p, 1], points[p, 2])
+        here = _value_at(dose, field.offsets, field.half_end, field.to_dose, points[p, 0], points[p, 1], points[p, 2])
         extremes[0] = here if here < extremes[0] else extremes[0]
         extremes[1] = here if here > extremes[1] else extremes[1]
 
 
 @njit(cache=True, nogil=True)
-def section_extremes(
-    points, ring_start, plane_ring, heights, origin, step, n_rows, n_columns, dose, offsets, half_end, to_dose, extremes
-):
-    """Widen `extremes` (planes, 2) by the dose inside the drawn sections, at the middles of the lattice's cells.
+def section_extremes(points, rings, heights, shape, cells, field, extremes):
+    """Widen `extremes` by the dose inside the drawn sections, at the middles of the lattice's cells.
 
-    `points` in cell units; holes run clockwise.
+    `points` in cell units; holes run clockwise; `rings`: where rings and planes begin; `shape`: rows and columns of
+    the lattice; `extremes` (2, 2): least and greatest of the dose, and of the rounded dose.
     """
+    ring_start, plane_ring = rings
+    n_rows, n_columns = shape
+    _, origin, step = cells
+    offsets, half_end, to_dose = field.offsets, field.half_end, field.to_dose
     winding = np.zeros(n_columns + 1, np.int64)
-    nk, nj, ni = dose.shape
+    nk, nj, ni = field.values.shape
     tol = 1e-6
     crossed = 0.0
     for a in range(3):
@@ -548,7 +615,7 @@ def section_extremes(
             crossed += abs(to_dose[a, b]) if a != b else 0.0
     # Along the axes of the dose the middles of a row of cells share one line of nodes.
     in_line = crossed < 1e-12
-    line = np.empty((ni if in_line else 0, 3))
+    line = np.empty((ni if in_line else 0, 4))
     for plane in range(heights.size):
         lo = np.inf
         hi = -np.inf
@@ -559,8 +626,6 @@ def section_extremes(
         cn = to_dose[2, 2] * w + to_dose[2, 3]
         if in_line and (cn < offsets[0] - half_end[0] - tol or cn > offsets[nk - 1] + half_end[1] + tol):
             continue
-        least = extremes[plane, 0]
-        most = extremes[plane, 1]
         for row in range(max(0, ceil(lo - 0.5)), min(n_rows - 1, floor(hi - 0.5)) + 1):
             y = row + 0.5
             v = origin[1] + step[1] * y
@@ -583,21 +648,28 @@ def section_extremes(
                     y0 = y1
             if last < 0:
                 continue
+            is_needed = True
             if in_line:
                 cj = to_dose[1, 1] * v + to_dose[1, 3]
-                if cj < -0.5 - tol or cj > nj - 0.5 + tol:
-                    winding[first : last + 1] = 0
-                    continue
-                ia = to_dose[0, 0] * (origin[0] + step[0] * first) + to_dose[0, 3]
-                ib = to_dose[0, 0] * (origin[0] + step[0] * (last + 1)) + to_dose[0, 3]
-                begin = min(max(floor(min(ia, ib)), 0), ni - 1)
-                stop = min(max(floor(max(ia, ib)) + 1, 0), ni - 1)
-                _node_line(dose, to_dose, offsets, v, w, begin, stop, line)
+                is_needed = -0.5 - tol <= cj <= nj - 0.5 + tol
+                if is_needed:
+                    ia = to_dose[0, 0] * (origin[0] + step[0] * first) + to_dose[0, 3]
+                    ib = to_dose[0, 0] * (origin[0] + step[0] * (last + 1)) + to_dose[0, 3]
+                    begin = min(max(floor(min(ia, ib)), 0), ni - 1)
+                    stop = min(max(floor(max(ia, ib)) + 1, 0), ni - 1)
+                    _node_line(field.values, field.rounded, True, to_dose, offsets, v, w, begin, stop, line)
+                    # What lies between nodes that tell nothing new tells nothing new.
+                    is_needed = False
+                    for i in range(begin, stop + 1):
+                        here = line[i, 0]
+                        other = here + line[i, 3]
+                        is_needed |= (here < extremes[0, 0]) | (here > extremes[0, 1])
+                        is_needed |= (other < extremes[1, 0]) | (other > extremes[1, 1])
             inside = 0
             for column in range(first, last + 1):
                 inside += winding[column]
                 winding[column] = 0
-                if inside <= 0 or column == n_columns:
+                if not is_needed or inside <= 0 or column == n_columns:
                     continue
                 u = origin[0] + step[0] * (column + 0.5)
                 if in_line:
@@ -605,11 +677,14 @@ def section_extremes(
                     if ci < -0.5 - tol or ci > ni - 0.5 + tol:
                         continue
                     i = min(max(floor(ci), 0), max(ni - 2, 0))
-                    here = line[i, 0]
-                    here += min(max(ci - i, 0.0), 1.0) * (line[min(i + 1, ni - 1), 0] - here)
+                    f = min(max(ci - i, 0.0), 1.0)
+                    i1 = min(i + 1, ni - 1)
+                    here = line[i, 0] + f * (line[i1, 0] - line[i, 0])
+                    other = here + line[i, 3] + f * (line[i1, 3] - line[i, 3])
                 else:
-                    here = _value_at(dose, offsets, half_end, to_dose, u, v, w)
-                least = here if here < least else least
-                most = here if here > most else most
-        extremes[plane, 0] = least
-        extremes[plane, 1] = most
+                    here = _value_at(field.values, offsets, half_end, to_dose, u, v, w)
+                    other = _value_at(field.rounded, offsets, half_end, to_dose, u, v, w)
+                extremes[0, 0] = here if here < extremes[0, 0] else extremes[0, 0]
+                extremes[0, 1] = here if here > extremes[0, 1] else extremes[0, 1]
+                extremes[1, 0] = other if other < extremes[1, 0] else extremes[1, 0]
+                extremes[1, 1] = other if other > extremes[1, 1] else extremes[1, 1]

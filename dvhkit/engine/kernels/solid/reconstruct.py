@@ -29,6 +29,8 @@ _BALL_MOST = 11.0
 # Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
 _helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 _inlined = njit(nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+# Called once: what it calls is then compiled into one function less.
+_spliced = njit(nogil=True, inline="always", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @_inlined
@@ -853,7 +855,7 @@ def _kinds(planes, rings, place, span, bend, scratch):
             _merge_kinds(whole[row], kind[depth, row], depth)
 
 
-@_helper
+@_spliced
 def _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, into):
     """Write to `scratch.phi` the surface of one depth at heights `mids` of an interval, and its sections to `into`.
 
@@ -919,15 +921,46 @@ def _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, i
     return n_nodes
 
 
-@njit(cache=True, nogil=True)
-def fill_intervals(planes, rings, parts, intervals, slabs, offsets, rules, scratch, layers):
-    """Add what lies between two planes of a run, or beyond its first or last, to the layers.
+@_helper
+def _sample(level, radius, state, z, mids, done, phi, depth, out):
+    """Write the surface of one depth at heights `mids`, or cut it into what shallower depths left there."""
+    below_level, above_level = level
+    below_radius, above_radius = radius
+    for row in range(done.shape[0]):
+        for column in range(done.shape[1]):
+            is_known = done[row, column]
+            below = _distance(below_level[row, column], below_radius[row, column])
+            above = _distance(above_level[row, column], above_radius[row, column])
+            is_inside = state[row, column] == 1
+            for s in range(mids.size):
+                if is_known:
+                    value = phi[row, column, s]
+                else:
+                    t = (mids[s] - z[0]) / (z[1] - z[0])
+                    value = (1.0 - t) * below + t * above
+                    value = min(value, -_LEAST_MM) if is_inside else max(value, _LEAST_MM)
+                before = out[s, row, column]
+                if depth == 0:
+                    out[s, row, column] = value
+                elif depth % 2 == 1:
+                    out[s, row, column] = max(before, -value)
+                else:
+                    out[s, row, column] = min(before, value)
 
-    Parameters as named in `buffers`; `offsets`: where the planes lie along w.
+
+@njit(cache=True, nogil=True)
+def fill_intervals(planes, rings, parts, intervals, slabs, offsets, rules, scratch, layers, out):
+    """Add what lies between two planes of a run, or beyond its first or last, to the layers; or sample its surface.
+
+    Parameters as named in `buffers`; `offsets`: where the planes lie along w. `out` (heights, node rows, node columns):
+    where it is not empty, about the distance from the surface within the plane, negative inside, is written to it for
+    the middle of each slab, and no layer is touched. One kernel for both, since all that they call is compiled with it.
     """
     places, heights, slab_range = intervals
     slab_lo, slab_hi, slab_layer = slabs
-    depths, slots, _, _ = planes.cover.shape
+    samples = out.shape[0] > 0
+    depths = planes.cover.shape[0]
+    slots = planes.cover.shape[1]
     cells, phi = scratch.cells, scratch.phi
     sections = np.empty((1, phi.shape[2], 3))
     own = np.empty((1, phi.shape[2], 3))
@@ -937,70 +970,28 @@ def fill_intervals(planes, rings, parts, intervals, slabs, offsets, rules, scrat
         place = (lower, upper, run_lo, run_hi)
         z = (heights[i, 0], heights[i, 1])
         first, stop = slab_range[i]
+        if stop == first:
+            continue
         mids = 0.5 * (slab_lo[first:stop] + slab_hi[first:stop])
         span = _span(lower, upper, run_lo, run_hi, z[0], z[1], offsets, slots)
         _kinds(planes, rings, place, span, rules.bend, scratch)
-        _fill_runs(scratch.whole, layers, first, stop, slab_lo, slab_hi, slab_layer)
+        if not samples:
+            _fill_runs(scratch.whole, layers, first, stop, slab_lo, slab_hi, slab_layer)
         n_cells = _list_cells(scratch.whole, cells)
         if n_cells > sections.shape[0]:
             sections = np.empty((n_cells, phi.shape[2], 3))
             own = np.empty((n_cells if depths > 1 else 1, phi.shape[2], 3))
         interval = (place, z, span, offsets, n_cells)
-        for depth in range(depths):
-            into = own if depth > 0 else sections
-            _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, into)
-            if depth > 0:
-                _merge_sections(sections, own, n_cells, mids.size, depth)
-        _fill_cells(cells, n_cells, sections, layers, first, stop, slab_lo, slab_hi, slab_layer)
-
-
-@njit(cache=True, nogil=True)
-def sample_intervals(planes, rings, parts, intervals, mids, offsets, rules, scratch, out):
-    """Write the solid's surface at heights `mids`, of which each interval has its range, at the nodes of the lattice.
-
-    `out` (heights, node rows, node columns): about the distance from the surface within the plane, negative inside.
-    """
-    places, heights, ranges = intervals
-    depths, slots, _, _ = planes.cover.shape
-    cells, phi = scratch.cells, scratch.phi
-    n_rows, n_columns = scratch.done.shape
-    sections = np.empty((1, phi.shape[2], 3))
-    part = np.full(scratch.done.shape, -1, np.int32)
-    for i in range(places.shape[0]):
-        lower, upper, run_lo, run_hi = places[i]
-        place = (lower, upper, run_lo, run_hi)
-        z = (heights[i, 0], heights[i, 1])
-        first, stop = ranges[i]
-        if stop == first:
-            continue
-        span = _span(lower, upper, run_lo, run_hi, z[0], z[1], offsets, slots)
-        _kinds(planes, rings, place, span, rules.bend, scratch)
-        n_cells = _list_cells(scratch.whole, cells)
-        if n_cells > sections.shape[0]:
-            sections = np.empty((n_cells, phi.shape[2], 3))
-        interval = (place, z, span, offsets, n_cells)
         lo = span[1] if lower >= 0 else span[2]
         hi = span[2] if upper >= 0 else span[1]
         for depth in range(depths):
-            _settle(planes, rings, parts, rules, depth, interval, mids[first:stop], scratch, part, sections)
-            level, radius = planes.level[depth], planes.radius[depth]
-            for row in range(n_rows):
-                for column in range(n_columns):
-                    is_known = scratch.done[row, column]
-                    below = _distance(level[lo, row, column], radius[lo, row, column])
-                    above = _distance(level[hi, row, column], radius[hi, row, column])
-                    is_inside = scratch.state[depth, row, column] == 1
-                    for s in range(stop - first):
-                        if is_known:
-                            value = phi[row, column, s]
-                        else:
-                            t = (mids[first + s] - z[0]) / (z[1] - z[0])
-                            value = (1.0 - t) * below + t * above
-                            value = min(value, -_LEAST_MM) if is_inside else max(value, _LEAST_MM)
-                        before = out[first + s, row, column]
-                        if depth == 0:
-                            out[first + s, row, column] = value
-                        elif depth % 2 == 1:
-                            out[first + s, row, column] = max(before, -value)
-                        else:
-                            out[first + s, row, column] = min(before, value)
+            into = own if depth > 0 else sections
+            _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, into)
+            if samples:
+                level = (planes.level[depth, lo], planes.level[depth, hi])
+                radius = (planes.radius[depth, lo], planes.radius[depth, hi])
+                _sample(level, radius, scratch.state[depth], z, mids, scratch.done, phi, depth, out[first:stop])
+            elif depth > 0:
+                _merge_sections(sections, own, n_cells, mids.size, depth)
+        if not samples:
+            _fill_cells(cells, n_cells, sections, layers, first, stop, slab_lo, slab_hi, slab_layer)

@@ -143,9 +143,7 @@ def _start_row(fields, j, between, weight, sign, out):
 
 
 @njit(cache=True, nogil=True)
-def across_planes(
-    fields, sources, targets, between, weight, margin_up, margin_down, near, sign, first_row, stop_row, out
-):
+def across_planes(fields, sources, targets, between, weight, margins, near, sign, rows, out):
     """Carry the in-plane gauge of each source plane across the planes: least of all bids, at each target plane.
 
     Felzenszwalb and Huttenlocher's lower envelope with parabolas of two sides, in linear time; each winner is then
@@ -155,9 +153,11 @@ def across_planes(
     `between` (targets, 2), `weight`: the sources below and above each target, the same one twice where it lies on it
     and -1 for none, and how far it lies towards the upper. `near`: only
     gauges that may lie nearer to 1 than this are exact. `out` (targets, rows, columns): ``sign * (gauge - 1)``, at
-    most 1000 either way; where the target lies inside, with the negative in-plane measure as gauge. Only the rows from
-    `first_row` to before `stop_row` are worked on, so that threads can share a field.
+    most 1000 either way; where the target lies inside, with the negative in-plane measure as gauge. `margins`: upwards
+    and downwards. Only the `rows` from the first to before the second are worked on, so that threads can share a field.
     """
+    margin_up, margin_down = margins
+    first_row, stop_row = rows
     n = sources.size
     columns = fields.shape[2]
     per_up = 1.0 / margin_up

@@ -1,0 +1,1 @@
+"""Rings in their planes: nesting, coverage of cells, outlines from fields, distances and chords."""

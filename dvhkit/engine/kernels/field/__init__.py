@@ -1,0 +1,1 @@
+"""What fills which cell, weighed by dose."""

@@ -1,0 +1,1 @@
+"""What lies between drawn planes: levels, links, sections."""

@@ -1,0 +1,1 @@
+"""From surface to surface: nearest points, gauges, triangles."""
