@@ -2,7 +2,7 @@
 # What the image promises, where no container daemon is at hand: its steps by hand. dvhkit audits the shipped plan as user
 # `nobody` without capabilities or network, on a file system that is read-only but for the output and a temporary one.
 #   sudo scripts/image_by_hand.sh ENV/bin/dvhkit
-# Needs root, for the mounts; ends with 0 if the audit judged and wrote all, and nothing else could be written.
+# Needs root, for the mounts, and an environment that every user may read; ends with 0 if the audit judged and wrote all, and nothing else could be written.
 set -euo pipefail
 program=$(readlink -f "$(dirname "$1")")/$(basename "$1")
 here=$(cd "$(dirname "$0")/.." && pwd)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from dvhkit.findings import Finding
+    from dvhkit.results.audit import Acceptance
 
 MetricOption = Annotated[
     Optional[list[str]],  # noqa: UP045 -- typer reads it
@@ -28,11 +29,21 @@ CsvOption = Annotated[
 ]
 
 
-def with_findings(document: dict[str, Any], findings: Iterable[Finding]) -> dict[str, Any]:
-    """Return a document of metrics with what is odd about the data."""
+def with_findings(
+    document: dict[str, Any], findings: Iterable[Finding], accepted: Sequence[Acceptance] = ()
+) -> dict[str, Any]:
+    """Return a document of metrics with what is odd about the data, and what of it somebody vouched for."""
     from dataclasses import asdict
 
-    return {**document, "findings": [asdict(finding) for finding in findings]}
+    vouched = {"accepted": [asdict(one) for one in accepted]} if accepted else {}
+    return {**document, "findings": [asdict(finding) for finding in findings], **vouched}
+
+
+def accepted_lines(accepted: Sequence[Acceptance]) -> list[str]:
+    """Return what to print of the findings that somebody vouched for; nothing where there are none."""
+    from dvhkit.outputs.identity_words import accepted_words
+
+    return [accepted_words(accepted)] if accepted else []
 
 
 def put_out(

@@ -1,7 +1,7 @@
 """Grow and shrink a structure by a margin: Minkowski sum and difference with an ellipsoid of six semi-axes.
 
 The margin starts from the contours, not from voxels. In each plane the gauge distance is exact from the polygon's
-edges (`engine.kernels.gauge`); across the planes the lower envelope of asymmetric parabolas takes the
+edges (`engine.kernels.surface.gauge`); across the planes the lower envelope of asymmetric parabolas takes the
 least of all planes, refined on the surface that runs straight between neighbours; the planes are the drawn slices and
 as many sections of the solid between and beyond them as the shape asks for (`engine.solid.sampled`).
 """

@@ -10,7 +10,7 @@ import numpy as np
 
 from dvhkit.errors import GeometryError, NotEvaluable
 from dvhkit.findings import Finding, Level
-from dvhkit.metrics.plausible import TargetDose, Told, judge_maximum, judge_target
+from dvhkit.metrics.plausible import TargetDose, Told, judge_maximum, judge_target, judge_unprescribed
 from dvhkit.model.dose import DoseType
 from dvhkit.protocols.naming.organs import is_target
 from dvhkit.units import number_text
@@ -38,11 +38,11 @@ _PHYSICAL_FRAC = (0.885, 0.935)
 def dose_findings(numbers: CaseNumbers) -> tuple[Finding, ...]:
     """Return what makes the dose of a case doubtful; nothing of a case without dose, or of a sum of courses."""
     case = numbers.case
-    if case.dose is None or case.summed is not None or not float(case.dose.values_gy.max(initial=0.0)) > 0.0:
+    if case.summed is not None or not _max_gy(case) > 0.0:
         return ()
     wanted = [p for p in case.prescriptions if math.isfinite(p.dose_gy) and p.dose_gy > 0]
     if not wanted:
-        return (*_unchecked(), *_ion_kind(case, None))
+        return (*_unprescribed(case), *_ion_kind(case, None))
     targets = _Targets(numbers)
     told = [_told(case, p) for p in wanted]
     found = [_judged(targets, p, t) for p, t in zip(wanted, told, strict=True) if _is_judged(targets, p, wanted)]
@@ -53,7 +53,11 @@ def dose_findings(numbers: CaseNumbers) -> tuple[Finding, ...]:
     return (*dict.fromkeys(odd), *ion)
 
 
-def _unchecked() -> tuple[Finding, ...]:
+def _unprescribed(case: Case) -> tuple[Finding, ...]:
+    told = Told(prescribed_gy=0.0, fractions=case.fractions, is_brachy=is_brachy(case), max_gy=_max_gy(case))
+    impossible = judge_unprescribed(told)
+    if impossible is not None:
+        return (impossible,)
     message = (
         "No prescription is known, so whether the dose is that of the whole treatment is not checked. "
         "Give it with --rx."
@@ -88,26 +92,23 @@ def _judged(targets: _Targets, prescription: Prescription, told: Told) -> Findin
 
 
 def _of_any(targets: _Targets, told: Told) -> Finding | None:
-    """Judge a prescription that names no ROI by the target that fits it best; without a target by the maximum."""
-    nearest: tuple[float, Finding] | None = None
-    seen = False
+    """Judge a prescription that names no ROI: any target may meet it; if none does, the hottest is told of."""
+    hottest: tuple[float, Finding] | None = None
     for structure in targets.structures:
         dose = targets.dose(structure)
         if dose is None:
             continue
-        seen = True
         found = targets.judge(structure, dose, told)
         if found is None:
             return None
         reached = dose.d90_gy if told.is_brachy else dose.d50_gy
-        away = abs(math.log(max(reached, 1e-9) / told.prescribed_gy)) + (found.level is Level.SERIOUS)
-        if nearest is None or away < nearest[0]:
-            nearest = away, found
-    if nearest is not None:
-        return nearest[1]
-    if not seen and targets.structures:
-        return _beyond_grid(targets, targets.structures[0])
-    return judge_maximum(told)
+        # A warning says that the dose may well be right.
+        rank = math.inf if found.level is not Level.SERIOUS else reached
+        if hottest is None or rank > hottest[0]:
+            hottest = rank, found
+    if hottest is not None:
+        return hottest[1]
+    return _beyond_grid(targets, targets.structures[0]) if targets.structures else judge_maximum(told)
 
 
 def _beyond_grid(targets: _Targets, structure: Structure) -> Finding | None:
@@ -134,8 +135,12 @@ def _told(case: Case, prescription: Prescription) -> Told:
         parts_gy=_parts(plan),
         is_brachy=is_brachy(case),
         is_ion=plan is not None and plan.is_ion,
-        max_gy=float(case.dose.values_gy.max(initial=0.0)) if case.dose is not None else 0.0,
+        max_gy=_max_gy(case),
     )
+
+
+def _max_gy(case: Case) -> float:
+    return float(case.dose.values_gy.max(initial=0.0)) if case.dose is not None else 0.0
 
 
 def _parts(plan: Plan | None) -> tuple[tuple[str, float], ...]:
@@ -240,7 +245,7 @@ class _Targets:
         if judge_target(dose, told) is None:
             return None
         inside = self._inside_body(structure)
-        dose = dose if inside is None else inside
+        dose = dose if inside is None else replace(inside, prescribed=dose.prescribed)
         if judge_target(dose, told) is None:
             return None
         dose = replace(dose, hot_away_mm=self._hot_away_mm(structure))
@@ -292,7 +297,14 @@ def _box(structure: Structure) -> tuple[FloatArray, FloatArray]:
 def _target_dose(structure: Structure, dvh: Dvh) -> TargetDose:
     d98, d95, d90, d50, d2 = _doses_at(dvh, (0.02, 0.05, 0.10, 0.50, 0.98))
     return TargetDose(
-        name=structure.name, d98_gy=d98, d95_gy=d95, d90_gy=d90, d50_gy=d50, d2_gy=d2, is_target=_is_target(structure)
+        name=structure.name,
+        d98_gy=d98,
+        d95_gy=d95,
+        d90_gy=d90,
+        d50_gy=d50,
+        d2_gy=d2,
+        is_target=_is_target(structure),
+        is_ptv=structure.rt_roi_type == "PTV",
     )
 
 

@@ -20,12 +20,19 @@ LEAST_EVEN_FRAC, MOST_EVEN_FRAC = 0.85, 1.20
 EVEN_HOMOGENEITY = 0.20
 # The dose that all but 5 % of the target receives: no organ at risk makes it less, no prescription more.
 LEAST_D95_FRAC, MOST_D95_FRAC = 0.50, 1.50
+# Of the PTV that is prescribed to: its edge lies on the prescribed isodose, or a little inside.
+MOST_PTV_D95_FRAC = 1.30
+# A dose with a flat top, however cold the rest: what is prescribed to an isodose far below the maximum has a peak.
+MOST_FLAT_FRAC, FLAT_TOP = 1.45, 1.10
+# The hottest 2 % of the target: even what is prescribed to the maximum gets there.
+LEAST_D2_FRAC = 0.90
 # Brachytherapy, D90: high-risk volumes in use reach from 0.7 to 2.
 LEAST_D90_FRAC, MOST_D90_FRAC = 0.60, 2.5
 # Without a target, the greatest dose: every prescription lies somewhere in the grid.
 LEAST_MAX_FRAC, MOST_MAX_FRAC = 0.85, 5.0
-# A set without its target may hold a part of the dose; so little of it, or just one fraction, is no part of any use.
-LEAST_PART_FRAC = 0.25
+# Without a prescription, what no treatment by beams reaches: functional radiosurgery gives up to 160 Gy at most, and
+# treatments of benign disease some 0.3 Gy a fraction at least.
+MOST_BEAM_GY, LEAST_FRACTION_GY = 300.0, 0.1
 # Two numbers that mean the same dose: coverage and normalisation differ by so much.
 _ALIKE = (0.85, 1.20)
 _RBE = 1.1
@@ -47,12 +54,18 @@ class TargetDose:
     d2_gy: float
     prescribed: bool = False
     is_target: bool = True
+    is_ptv: bool = False
     hot_away_mm: float | None = None
 
     @property
     def is_even(self) -> bool:
         """Whether (D2% - D98%) / D50%, the homogeneity index of ICRU 83, is small."""
         return self.d50_gy > 0 and (self.d2_gy - self.d98_gy) / self.d50_gy <= EVEN_HOMOGENEITY
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether half of the target has nearly its greatest dose, though it is not even."""
+        return not self.is_even and self.d2_gy <= FLAT_TOP * self.d50_gy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,22 +100,32 @@ def judge_target(target: TargetDose, told: Told, rivals: Sequence[TargetDose] = 
     rivals
         The other targets: one that has the prescribed dose tells that the dose belongs elsewhere.
     """
+    beyond = _beyond_d90(target, told) if told.is_brachy else _beyond_beams(target, told)
+    if beyond is not None:
+        return _far(target, told, *beyond, rivals)
     if told.is_brachy:
-        frac = target.d90_gy / told.prescribed_gy
-        if LEAST_D90_FRAC <= frac <= max(MOST_D90_FRAC, MOST_D90_FRAC * _total_frac(told)):
-            return None
-        return _far(target, told, "D90%", target.d90_gy, rivals)
-    median = target.d50_gy / told.prescribed_gy
-    low, high = (LEAST_EVEN_FRAC, MOST_EVEN_FRAC) if target.is_even else (LEAST_MEDIAN_FRAC, MOST_MEDIAN_FRAC)
-    over = _total_frac(told)
-    covered = target.d95_gy / told.prescribed_gy
-    if not low <= median <= high * over or covered > MOST_D95_FRAC * over:
-        return _far(target, told, "D50%", target.d50_gy, rivals)
-    if covered < LEAST_D95_FRAC:
+        return None
+    if target.d95_gy < LEAST_D95_FRAC * told.prescribed_gy:
         return _partly_cold(target, told)
-    if median < LEAST_EVEN_FRAC:
-        return _unlike(target, told)
-    return None
+    return _unlike(target, told) if target.d50_gy < LEAST_EVEN_FRAC * told.prescribed_gy else None
+
+
+def _beyond_d90(target: TargetDose, told: Told) -> tuple[str, float] | None:
+    frac = target.d90_gy / told.prescribed_gy
+    return None if LEAST_D90_FRAC <= frac <= MOST_D90_FRAC * _total_frac(told) else ("D90%", target.d90_gy)
+
+
+def _beyond_beams(target: TargetDose, told: Told) -> tuple[str, float] | None:
+    """Return the metric, and its value, that no prescription to an external beam's target leaves so far from itself."""
+    rx, over = told.prescribed_gy, _total_frac(told)
+    low, high = (LEAST_EVEN_FRAC, MOST_EVEN_FRAC) if target.is_even else (LEAST_MEDIAN_FRAC, MOST_MEDIAN_FRAC)
+    if target.is_flat:
+        high = MOST_FLAT_FRAC
+    if not low * rx <= target.d50_gy <= high * over * rx:
+        return "D50%", target.d50_gy
+    if target.d95_gy > (MOST_PTV_D95_FRAC if target.is_ptv and target.prescribed else MOST_D95_FRAC) * over * rx:
+        return "D95%", target.d95_gy
+    return ("D2%", target.d2_gy) if target.d2_gy < LEAST_D2_FRAC * rx else None
 
 
 def judge_maximum(told: Told) -> Finding | None:
@@ -115,10 +138,25 @@ def judge_maximum(told: Told) -> Finding | None:
         f"The whole dose grid reaches {_gy(told.max_gy)} where {_gy(told.prescribed_gy)} are prescribed. "
         f"{_guess(told.max_gy, told)}{_WHAT_TO_DO}"
     )
-    one_fraction = told.fractions is not None and told.fractions > 1 and _alike(frac, 1.0 / told.fractions)
-    if too_much or frac < LEAST_PART_FRAC or one_fraction:
-        return Finding(level=Level.SERIOUS, code="dose-far-from-prescription", message=message)
-    return Finding(level=Level.WARNING, code="dose-unlike-prescription", message=message)
+    return Finding(level=Level.SERIOUS, code="dose-far-from-prescription", message=message)
+
+
+def judge_unprescribed(told: Told) -> Finding | None:
+    """Return what is wrong with a dose of which no prescription is known: what no beams give to anybody, by far."""
+    if told.is_brachy:
+        return None
+    if told.max_gy > MOST_BEAM_GY:
+        why = f"reaches {_gy(told.max_gy)}, more than any treatment by beams. It looks as if cGy were read as Gy"
+    elif told.max_gy < LEAST_FRACTION_GY * (told.fractions or 1):
+        course = "one fraction" if (told.fractions or 1) == 1 else f"{told.fractions} fractions"
+        why = (
+            f"reaches {_gy(told.max_gy)} in {course}, less than any treatment gives. It looks like the dose of one "
+            "fraction, or as if Gy were divided by 100"
+        )
+    else:
+        return None
+    message = f"The whole dose grid {why}. {_WHAT_TO_DO}"
+    return Finding(level=Level.SERIOUS, code="dose-far-from-prescription", message=message)
 
 
 _WHAT_TO_DO = "Check the export, or give the prescription with --rx."
@@ -130,9 +168,11 @@ def _total_frac(told: Told) -> float:
 
 def _far(target: TargetDose, told: Told, metric: str, reached_gy: float, rivals: Sequence[TargetDose]) -> Finding:
     share = f"{number_text(100 * reached_gy / told.prescribed_gy, digits=3)} %"
+    # Of an uneven dose, the target's edge is what has the prescription.
+    edge_gy = () if told.is_brachy or target.is_even else (target.d95_gy,)
     message = (
         f"{target.name} receives {_gy(reached_gy)} ({metric}) where {_gy(told.prescribed_gy)} are prescribed, {share} "
-        f"of it. {_elsewhere(target, told, reached_gy, rivals) or _guess(reached_gy, told)}{_WHAT_TO_DO}"
+        f"of it. {_elsewhere(target, told, reached_gy, rivals) or _guess(reached_gy, told, *edge_gy)}{_WHAT_TO_DO}"
     )
     return Finding(level=Level.SERIOUS, code="dose-far-from-prescription", message=message, where=target.name)
 
@@ -176,17 +216,28 @@ def _elsewhere(target: TargetDose, told: Told, reached_gy: float, rivals: Sequen
 _SHIFTED_MM = 5.0
 
 
-def _guess(reached_gy: float, told: Told) -> str:
+def _guess(reached_gy: float, told: Told, *edge_gy: float) -> str:
     """Return what a dose so far from its prescription looks like, in words; the likeliest first."""
+    for gy in (*edge_gy, reached_gy):
+        for holds, words in _guesses(gy, told):
+            if holds:
+                return f"{words}. "
+    if reached_gy < told.prescribed_gy:
+        return "It may be part of the treatment (a beam, a phase, a boost), of another plan, or wrongly scaled. "
+    return "It may be a sum of plans, a biologically effective dose, of another plan, or wrongly scaled. "
+
+
+def _guesses(reached_gy: float, told: Told) -> tuple[tuple[bool, str], ...]:
+    """Return what a dose may be, each with whether it looks like that."""
     rx, n = told.prescribed_gy, told.fractions
     frac = reached_gy / rx
-    guesses = (
+    return (
         (_alike(frac, 0.01), "It looks as if Gy were divided by 100, or the prescription were in cGy"),
         (_alike(frac, 100.0), "It looks as if cGy were read as Gy"),
         (n is not None and n > 1 and _alike(frac * n, 1.0), "It looks like the dose of one fraction"),
         *((_near(reached_gy, gy), f"It looks like the dose of {what} alone") for what, gy in told.parts_gy),
         *((_near(reached_gy, gy), f"It fits {_gy(gy)}, another of the plan's prescriptions") for gy in told.others_gy),
-        (_near(reached_gy, 100.0) and not _alike(rx, 100.0), "It looks like percent of the prescription"),
+        (_near(reached_gy, 100.0, rtol=0.05) and not _alike(rx, 100.0), "It looks like percent of the prescription"),
         (_near(reached_gy, 1.0) and rx > 2.5, "It looks like a relative dose, in parts of the prescription"),
         (told.is_ion and _near(frac, 1 / _RBE, rtol=0.02), "It looks like physical dose without the RBE of 1.1"),
         (_alike(frac, 1000.0) or _alike(frac, 0.001), "It looks wrongly scaled by 1000"),
@@ -196,12 +247,6 @@ def _guess(reached_gy: float, told: Told) -> str:
         (_near(frac, 2.0, rtol=0.1), "It looks like twice the plan: a sum, or added twice"),
         (n is not None and n > 1 and _alike(frac, float(n)), "The prescription looks like that of one fraction"),
     )
-    for holds, words in guesses:
-        if holds:
-            return f"{words}. "
-    if frac < 1:
-        return "It may be part of the treatment (a beam, a phase, a boost), of another plan, or wrongly scaled. "
-    return "It may be a sum of plans, a biologically effective dose, of another plan, or wrongly scaled. "
 
 
 def _alike(value: float, other: float) -> bool:

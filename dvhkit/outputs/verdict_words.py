@@ -11,7 +11,7 @@ from dvhkit.outputs.text import clean
 from dvhkit.results.audit import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from dvhkit.results.audit import AuditRecord, RuleResult, Score
 
@@ -116,6 +116,14 @@ def _doubt(record: AuditRecord) -> str:
     codes = {code for rule in record.rules for code in rule.withheld} | {f.code for f in record.withholding}
     found = next((f for f in record.findings if f.code in codes and f.level is Level.SERIOUS), None)
     return "" if found is None else f"{clean(found.gist, longest=_LONGEST_GIST)} ({found.code})"
+
+
+def short_reason(reason: str | None, withheld: Sequence[str]) -> str:
+    """Return why a row stands as it does; what a finding withholds points to that, which is told once."""
+    if not withheld:
+        return reason or ""
+    more = f" and {len(withheld) - 1} more" if len(withheld) > 1 else ""
+    return f"withheld by {withheld[0]}{more}, told below; --accept vouches for it"
 
 
 def _ways_out(record: AuditRecord) -> str:

@@ -173,6 +173,8 @@ class MarginMap:
         surface.
     lacking_mm
         What is lacking to the lower limit; 0 or less where nothing is.
+    inner
+        The structure whose surface it is, so that a cell can be found again in the patient; empty in older records.
 
     Raises
     ------
@@ -186,6 +188,7 @@ class MarginMap:
     height_mm: tuple[float, ...]
     margin_mm: tuple[tuple[float | None, ...], ...]
     lacking_mm: tuple[tuple[float | None, ...], ...]
+    inner: str = ""
 
     def __post_init__(self) -> None:
         rows = (*self.margin_mm, *self.lacking_mm)

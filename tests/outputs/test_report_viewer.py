@@ -13,6 +13,7 @@ from scenes import AXES, CUBE, cube_scene
 from dvhkit.engine.dose_sum import dose_at
 from dvhkit.findings import Finding, Level
 from dvhkit.outputs.report.case_report import html_report, viewer_script
+from dvhkit.results.audit import MarginMap
 from dvhkit.results.scene import Scene, Spot
 
 # The pages of these tests show the patient and no more, which opens faster.
@@ -166,6 +167,40 @@ def test_without_image_or_dose_contours_are_drawn_and_the_page_says_what_is_miss
     assert (read["hu"], read["dose_gy"], read["structures"]) == (None, None, ["Cube"])
     assert "No dose belongs to it." in page.page.locator(".remarks-list").inner_text()
     assert page.complaints == []
+
+
+@pytest.mark.parametrize("position", ["HFS", "FFS"])
+def test_a_cell_of_a_margin_map_leads_to_its_place_on_the_surface(open_page: Any, position: str) -> None:
+    scene = cube_scene(position)
+    points = np.concatenate([c.points_mm for c in scene.structures[0].contours])
+    low, high = points.min(axis=0), points.max(axis=0)
+    middle = (low + high) / 2
+    heights = (float(middle[2]) - 2.5, float(middle[2]), float(middle[2]) + 2.5)
+    lacking = ((0.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0), (0.0, 2.0, 0.0, 0.0))
+    drawn = MarginMap(title="t", limit="l", caption="c", height_mm=heights, margin_mm=((1.0,) * 4,) * 3,
+                      lacking_mm=lacking, inner="Cube")  # fmt: skip
+    one = opened(open_page, scene, replace(BARE, margin_maps=(drawn,)))
+    one.page.locator("figure.map .jump").click()  # the middles of four columns: 45, 135, 225 and 315 degrees
+    read = one.ask("() => dvhkit.readout()")
+    assert read["x"] < middle[0] < high[0]
+    assert read["y"] > middle[1]
+    on_side = (read["x"] - low[0], high[1] - read["y"])
+    assert min(map(abs, on_side)) < 0.02
+    assert middle[0] - read["x"] == pytest.approx(read["y"] - middle[1], abs=0.02), "135 degrees"
+    levels = sorted({float(c.points_mm[0][2]) for c in scene.structures[0].contours}, key=lambda z: abs(z - heights[2]))
+    assert min(abs(read["z"] - z) for z in levels[:2]) < 0.02
+    one.ask(
+        """() => {
+          const figure = document.querySelector("figure.map"), svg = figure.querySelector("svg");
+          const box = svg.getBoundingClientRect(), k = box.width / svg.viewBox.baseVal.width;
+          const [left, top, wide, high] = figure.dataset.cells.split(" ").map((n) => k * n);
+          const at = { clientX: box.left + left + 3.5 * wide, clientY: box.top + top + 1.5 * high, bubbles: true };
+          svg.dispatchEvent(new MouseEvent("click", at));
+        }"""
+    )
+    read = one.ask("() => dvhkit.readout()")
+    assert (read["x"] > middle[0], read["y"] < middle[1]) == (True, True), "315 degrees: left and anterior"
+    assert one.complaints == []
 
 
 def test_places_that_reasons_and_findings_tell_are_a_click_away(open_page: Any) -> None:

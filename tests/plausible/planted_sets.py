@@ -70,6 +70,7 @@ def one_beam_gy(kind: str) -> np.ndarray:
 # What a wrong file holds where the right one holds `right_gy`.
 WRONG_GY: dict[str, Callable[[str], np.ndarray]] = {
     "times_0.2": lambda kind: 0.2 * right_gy(kind),
+    "times_0.5": lambda kind: 0.5 * right_gy(kind),
     "times_100": lambda kind: 100.0 * right_gy(kind),
     "times_0.01": lambda kind: 0.01 * right_gy(kind),
     "one_beam": one_beam_gy,

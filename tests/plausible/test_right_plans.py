@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from planted_sets import GRID, PLANES_MM, field_gy, right_gy, target, write_planted
 
 from dvhkit.findings import Level
 from dvhkit.jobs.numbers import CaseNumbers
-from dvhkit.metrics.plausible import TargetDose, Told, judge_maximum, judge_target
+from dvhkit.metrics.plausible import TargetDose, Told, judge_maximum, judge_target, judge_unprescribed
 from dvhkit.model.dose import DoseType
 from dvhkit.phantoms.sets.phantom_set import voxel_centres_mm
 from dvhkit.phantoms.shapes import structure
@@ -39,6 +41,31 @@ def test_every_way_to_prescribe_60_gy_is_plausible(dose):
     assert judge_target(dose, Told(prescribed_gy=60.0, total_gy=60.0, max_gy=150.0)) is None
 
 
+@pytest.mark.parametrize(
+    ("dose", "says"),
+    [
+        pytest.param(dose_of(27, 28, 42.5, 49), "half the plan", id="half of a 60 % isodose: the edge tells"),
+        pytest.param(dose_of(24, 30, 45, 50), "half the plan", id="no peak that reaches what is prescribed"),
+        pytest.param(dose_of(45, 54, 108, 109), "twice the plan", id="1.8 times a plan that spares a cord: a flat top"),
+        pytest.param(dose_of(80, 81, 112, 135), "wrongly scaled", id="1.35 times a PTV inside a 60 % isodose"),
+    ],
+)
+def test_doses_whose_median_alone_is_likely_are_wrong_by_their_edge_or_top(dose, says):
+    told = Told(prescribed_gy=60.0, total_gy=60.0, fractions=8, max_gy=150.0)
+    found = judge_target(replace(dose, is_ptv=True, prescribed=True), told)
+    assert found.level is Level.SERIOUS
+    assert says in found.message
+
+
+def test_without_a_prescription_only_what_no_beams_give_is_withheld():
+    assert judge_unprescribed(Told(prescribed_gy=0.0, fractions=30, max_gy=63.0)) is None
+    assert judge_unprescribed(Told(prescribed_gy=0.0, fractions=1, max_gy=160.0)) is None
+    assert judge_unprescribed(Told(prescribed_gy=0.0, fractions=4, max_gy=3000.0, is_brachy=True)) is None
+    assert "divided by 100" in judge_unprescribed(Told(prescribed_gy=0.0, fractions=30, max_gy=0.63)).message
+    assert "one fraction" in judge_unprescribed(Told(prescribed_gy=0.0, fractions=30, max_gy=2.1)).message
+    assert "cGy" in judge_unprescribed(Told(prescribed_gy=0.0, max_gy=6300.0)).message
+
+
 @pytest.mark.parametrize("d90", [19.6, 28.0, 55.0])
 def test_high_risk_volumes_of_brachytherapy_are_plausible(d90):
     told = Told(prescribed_gy=28.0, total_gy=28.0, is_brachy=True, max_gy=3000.0)
@@ -47,9 +74,8 @@ def test_high_risk_volumes_of_brachytherapy_are_plausible(d90):
 
 def test_without_a_target_the_maximum_must_reach_the_prescription():
     assert judge_maximum(Told(prescribed_gy=60.0, total_gy=60.0, max_gy=63.0)) is None
-    assert judge_maximum(Told(prescribed_gy=60.0, total_gy=60.0, max_gy=30.0)).level is Level.WARNING
+    assert judge_maximum(Told(prescribed_gy=60.0, total_gy=60.0, max_gy=48.0)).level is Level.SERIOUS
     assert judge_maximum(Told(prescribed_gy=60.0, total_gy=60.0, max_gy=12.0)).level is Level.SERIOUS
-    assert judge_maximum(Told(prescribed_gy=60.0, total_gy=60.0, max_gy=30.0, fractions=2)).level is Level.SERIOUS
     assert judge_maximum(Told(prescribed_gy=28.0, total_gy=28.0, max_gy=3000.0, is_brachy=True)) is None
 
 
@@ -130,6 +156,14 @@ def test_a_physical_proton_dose_is_serious_only_where_it_lacks_the_rbe(tmp_path)
 def test_an_effective_dose_of_photons_is_serious(tmp_path):
     case = read_case(write_planted(tmp_path, "photon", dose_type=DoseType.EFFECTIVE))
     assert next(f.level for f in case.findings if f.code == "dose-effective") is Level.SERIOUS
+
+
+def test_of_prescriptions_that_name_no_roi_the_hottest_target_is_told_of(tmp_path):
+    two = (target("PTV_1", 1, 12.0, (-60.0, 0.0, 0.0)), target("PTV_2", 2, 18.0))
+    folder = write_planted(tmp_path, "photon", 100.0 * right_gy("photon"), structures=two, rx=[(60.0, None)])
+    message = found(folder)["dose-far-from-prescription"].message
+    assert message.startswith("PTV_2")
+    assert "cGy were read as Gy" in message
 
 
 def test_without_a_prescription_that_is_said_and_nothing_withheld(tmp_path):

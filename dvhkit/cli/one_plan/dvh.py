@@ -31,7 +31,7 @@ from dvhkit.cli.options import (
     look_at,
     open_case,
 )
-from dvhkit.cli.put_out import CsvOption, JsonOption, MetricOption, put_out, with_findings
+from dvhkit.cli.put_out import CsvOption, JsonOption, MetricOption, accepted_lines, put_out, with_findings
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run
 from dvhkit.errors import InputError, Reason
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from dvhkit.metrics.expression import Metric
     from dvhkit.model.case import Case
     from dvhkit.protocols.naming.regions import Region
+    from dvhkit.results.audit import Acceptance
 
 
 def dvh(
@@ -85,7 +86,8 @@ def dvh(
     r"""Compute DVHs and metrics of one plan, or of every plan in a folder.
 
     Of many plans every row begins with case_id, and a plan that cannot be used is told with its reason. Exit code 1:
-    there is no dose that could be used, and a metric needs one; or a plan of many could not be used.
+    there is no dose that could be used, and a metric needs one; a finding withholds a number, and nobody vouched for it
+    (--accept); or a plan of many could not be used.
 
     [dim]Example:[/dim]  dvhkit dvh plans/case7 --roi PTV --metric 'D95%\[Gy]' --metric 'V20Gy\[%]' --csv ptv.csv
     """
@@ -121,13 +123,14 @@ def dvh(
     if compare_profiles:
         profile_view.show_profiles(profile_view.compare_profiles(case, roi, metrics, uncovered=uncovered), json)
         return
-    accepted = [a.code for a in acceptances(accept)]
+    vouched = acceptances(accept)
+    accepted = [a.code for a in vouched]
     numbers, regions = _measured(
         case, roi, engine=engine, uncovered=uncovered, accepted=accepted, with_bands=not no_band
     )
     if rtdose_out is not None:
         file_dose(numbers, regions, rtdose_out, bits=bits, resampled=resampled)
-    if _put_out(numbers, regions, metrics, targets):
+    if _put_out(numbers, regions, metrics, targets, vouched):
         raise typer.Exit(EXIT_NOT_MET)
 
 
@@ -149,8 +152,14 @@ def _measured(
     return numbers, regions
 
 
-def _put_out(numbers: CaseNumbers, regions: Sequence[Region], metrics: Sequence[Metric], targets: Targets) -> bool:
-    """Show and write the metrics, and the curves where they are asked for; say whether a metric lacked its dose."""
+def _put_out(
+    numbers: CaseNumbers,
+    regions: Sequence[Region],
+    metrics: Sequence[Metric],
+    targets: Targets,
+    vouched: Sequence[Acceptance],
+) -> bool:
+    """Show and write the metrics, and curves where asked for; say whether one lacked its dose or was withheld."""
     from dvhkit.outputs import records, tables
     from dvhkit.outputs.terminal.metric_grid import metric_view
 
@@ -160,8 +169,8 @@ def _put_out(numbers: CaseNumbers, regions: Sequence[Region], metrics: Sequence[
     if targets.parquet is not None:
         write_rows(targets.parquet, [(numbers.case.label, row) for row in rows])
     put_out(
-        (*metric_view(rows), *tables.findings_panels(findings)),
-        json=(targets.json, with_findings(records.metrics_document(rows), findings)),
+        (*metric_view(rows), *tables.findings_panels(findings), *accepted_lines(vouched)),
+        json=(targets.json, with_findings(records.metrics_document(rows), findings, vouched)),
         texts=[(targets.csv, tables.metrics_csv(rows)), (targets.curves, drawn)],
     )
-    return any(row.reason_code == Reason.NO_DOSE for row in rows)
+    return any(row.reason_code == Reason.NO_DOSE or row.withheld for row in rows)

@@ -77,7 +77,8 @@ def measure_archive(plans: WorkList, asked: MetricsAsked, jobs: str, targets: Ta
     show_failed(failed)
     if len(failed) == len(answers):
         return EXIT_UNUSABLE
-    return EXIT_NOT_MET if failed or any(row.reason_code == Reason.NO_DOSE for _, row in rows) else 0
+    in_doubt = any(row.reason_code == Reason.NO_DOSE or row.withheld for _, row in rows)
+    return EXIT_NOT_MET if failed or in_doubt else 0
 
 
 def write_rows(path: Path, rows: Sequence[tuple[str, MetricResult]]) -> None:

@@ -16,8 +16,8 @@ from dvhkit.cli.options import (
     UnlikeFractionsOption,
     acceptances,
 )
-from dvhkit.cli.put_out import CsvOption, JsonOption, MetricOption, put_out, with_findings
-from dvhkit.cli.streams import announce_first_run
+from dvhkit.cli.put_out import CsvOption, JsonOption, MetricOption, accepted_lines, put_out, with_findings
+from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run
 
 
 def sum_(
@@ -52,7 +52,8 @@ def sum_(
     r"""Measure the dose of several plans together, on the structures of the first.
 
     All must share one frame of reference. Doses are resampled onto the first plan's grid. Physical doses of unlike
-    fractions are refused unless asked for; --eqd2 converts each voxel by its own dose per fraction.
+    fractions are refused unless asked for; --eqd2 converts each voxel by its own dose per fraction. Exit code 1: a
+    finding withholds a number, and nobody vouched for it (--accept).
 
     [dim]Example:[/dim]  dvhkit sum first second@4/5 --eqd2 2 --roi ThecalSac --metric 'Max\[Gy]'
     """
@@ -71,7 +72,8 @@ def sum_(
     case = with_user_prescription(case, rx_gy=rx, fractions=None)
     assert case.summed is not None
     announce_first_run()
-    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accepted=[a.code for a in acceptances(accept)])
+    vouched = acceptances(accept)
+    numbers = CaseNumbers(case, engine=engine, uncovered=uncovered, accepted=[a.code for a in vouched])
     regions = [numbers.region(name) for name in roi] if roi else numbers.every_roi()
     numbers.prepare(regions)
     rows = [numbers.metric(region, m) for region in regions for m in metrics]
@@ -80,7 +82,9 @@ def sum_(
     if rtdose_out is not None:
         file_dose(numbers, regions, rtdose_out, bits=bits)
     put_out(
-        (sentence_case(what), *metric_view(rows), *tables.findings_panels(findings)),
-        json=(json, with_findings({**records.metrics_document(rows), "dose": what}, findings)),
+        (sentence_case(what), *metric_view(rows), *tables.findings_panels(findings), *accepted_lines(vouched)),
+        json=(json, with_findings({**records.metrics_document(rows), "dose": what}, findings, vouched)),
         texts=[(csv, tables.metrics_csv(noted))],
     )
+    if any(row.withheld for row in rows):
+        raise typer.Exit(EXIT_NOT_MET)

@@ -105,7 +105,7 @@ def _dose(case: Case, drawn: list[Structure], remarks: list[str]) -> Dose | None
         remarks.append("No dose belongs to the structures.")
         return None
     frames = {s.frame_of_reference_uid for s in drawn if s.frame_of_reference_uid}
-    vouched = any(f.code == "frame-vouched" for f in case.findings)
+    vouched = any(f.code == "frame-of-reference-vouched" for f in case.findings)
     if dose.frame_of_reference_uid and frames and dose.frame_of_reference_uid not in frames and not vouched:
         remarks.append("Dose and structures name different frames of reference; they are drawn as the case joins them.")
     return dose

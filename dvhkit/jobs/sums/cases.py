@@ -80,6 +80,7 @@ def course_of(
         fractions_delivered=fractions_delivered,
         prescribed_gy=next(iter(doses_gy)) if len(doses_gy) == 1 else None,
         label=label,
+        is_ion=case.plan is not None and case.plan.is_ion,
     )
 
 

@@ -34,6 +34,9 @@ class Course:
         Prescribed dose of all planned fractions, None if not known: what tells like from unlike fractionations.
     label
         How reports call it.
+    is_ion
+        Whether it is of an ion plan, whose EFFECTIVE dose is weighted by RBE and may be added to physical dose of
+        photons, of which the RBE is 1.
     """
 
     dose: Dose
@@ -41,6 +44,7 @@ class Course:
     fractions_delivered: int | None = None
     prescribed_gy: float | None = None
     label: str = ""
+    is_ion: bool = False
 
     def __post_init__(self) -> None:
         planned, delivered = self.fractions_planned, self.fractions_delivered
@@ -111,7 +115,10 @@ def physical_sum(courses: Sequence[Course], *, allow_unlike: bool = False) -> Do
     if unlike:
         message = f"{unlike}; a Gy of one is no Gy of the other."
         findings.append(_finding(Level.SERIOUS, "unlike-fractions-summed", message))
-    return _result(courses, together, total, "physical dose", findings)
+    kinds = {course.dose.dose_type for course in courses}
+    what = "physical dose" if len(kinds) == 1 else "dose weighted by RBE"
+    made = _result(courses, together, total, what, findings)
+    return made if len(kinds) == 1 else replace(made, dose=replace(made.dose, dose_type=DoseType.EFFECTIVE))
 
 
 def eqd2_sum(courses: Sequence[Course], alpha_beta_gy: float) -> DoseSum:
@@ -157,9 +164,14 @@ def _check(courses: Sequence[Course]) -> None:
     if len(courses) < 2:
         raise InputError("a sum needs at least two courses.", remedy="Name the plans one after the other.")
     kinds = {course.dose.dose_type for course in courses}
-    if len(kinds) > 1:
+    if len(kinds) > 1 and not _is_weighted(courses):
         listed = " and ".join(sorted(kind.value for kind in kinds))
         raise InputError(f"doses of unlike kinds ({listed}) are not added.", remedy="Export all as one DoseType.")
+
+
+def _is_weighted(courses: Sequence[Course]) -> bool:
+    """Whether doses of unlike kinds are all weighted by RBE: those of ions by theirs, those of photons by 1."""
+    return all(course.is_ion == (course.dose.dose_type is DoseType.EFFECTIVE) for course in courses)
 
 
 def _why_unlike(courses: Sequence[Course]) -> str:

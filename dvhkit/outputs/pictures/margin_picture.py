@@ -117,6 +117,13 @@ def _map_pixels(picture: _Table) -> NDArray[np.uint8]:
     return pixels
 
 
+def cells_of(one: MarginMap) -> tuple[int, int, int, int, int, int]:
+    """Return where the SVG's cells are: left and top edge, width and height of a cell, rows and columns."""
+    picture = _Table(one)
+    rows, columns = picture.margin_mm.shape
+    return _LEFT, _TOP, _CELL_W, _row_height(picture), rows, columns
+
+
 def _row_height(picture: _Table) -> int:
     rows = len(picture.height_mm)
     step = float(picture.height_mm[1]) - float(picture.height_mm[0]) if rows > 1 else _ROW_H_MM

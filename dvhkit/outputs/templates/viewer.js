@@ -210,6 +210,40 @@
     button.addEventListener("click", () => jumpTo(placeOf(button.dataset.roi, button.dataset.z)));
   });
 
+  // The place on a structure's surface at a height, seen from its middle there: 0 is the patient's left, 90 posterior.
+  function surfaceAt(roi, z, degrees) {
+    const level = scene.sheets(roi).filter((s) => s.axis === 2 && s.rings.length).map((s) => {
+      const rings = s.rings.map((ring) => Array.from({ length: ring.length / 2 }, (_, i) => scene.toPatient([ring[2 * i], ring[2 * i + 1], s.at])));
+      return { rings, off: Math.abs(rings[0][0][2] - z) };
+    }).sort((a, b) => a.off - b.off)[0];
+    if (!level) return placeOf(roi.name, z);
+    const sides = level.rings.flatMap((ring) => ring.map((p, i) => [p, ring[(i + 1) % ring.length]]));
+    const middle = [0, 0];
+    let length = 0;
+    sides.forEach(([a, b]) => { const l = Math.hypot(b[0] - a[0], b[1] - a[1]); length += l; middle[0] += (l * (a[0] + b[0])) / 2; middle[1] += (l * (a[1] + b[1])) / 2; });
+    const [x, y] = middle.map((sum) => sum / length), way = (degrees * Math.PI) / 180, [ex, ey] = [Math.cos(way), Math.sin(way)];
+    let best = null;
+    sides.forEach(([a, b]) => {
+      const off = (p) => (p[1] - y) * ex - (p[0] - x) * ey, along = (p) => (p[0] - x) * ex + (p[1] - y) * ey, u = off(a), v = off(b);
+      if ((u > 0) === (v > 0)) return;
+      const t = u / (u - v), far = along(a) + t * (along(b) - along(a));
+      if (far > 0 && (!best || far > best.far)) best = { far, p: a.map((c, i) => c + t * (b[i] - c)) };
+    });
+    return best ? best.p : placeOf(roi.name, z);
+  }
+  document.querySelectorAll("figure[data-surface]").forEach((figure) => {
+    const roi = rois.find((one) => one.name === figure.dataset.surface), svg = figure.querySelector("svg");
+    if (!roi) return;
+    const [left, top, wide, high, rows, columns] = figure.dataset.cells.split(" ").map(Number), heights = figure.dataset.heights.split(" ").map(Number);
+    figure.classList.add("linked");
+    figure.querySelectorAll("[data-cell]").forEach((button) => { button.hidden = false; button.addEventListener("click", () => jumpTo(surfaceAt(roi, ...button.dataset.cell.split(",").map(Number)))); });
+    svg.addEventListener("click", (event) => {
+      const box = svg.getBoundingClientRect(), scale = svg.viewBox.baseVal.width / box.width;
+      const column = Math.floor(((event.clientX - box.left) * scale - left) / wide), row = rows - 1 - Math.floor(((event.clientY - box.top) * scale - top) / high);
+      if (column >= 0 && column < columns && row >= 0 && row < rows) jumpTo(surfaceAt(roi, heights[row], ((column + 0.5) * 360) / columns));
+    });
+  });
+
   const start = data.spots[0] ? scene.toFrame(data.spots[0].at) : (rois.filter((r) => r.group === "target").map(middleOf).find(Boolean) || rois.map(middleOf).find(Boolean));
   if (start) { state.c = start; state.point = scene.toPatient(start); }
   root.hidden = false;

@@ -20,7 +20,15 @@ from dvhkit.outputs.number_format import limit_text, number, signed, signed_pct,
 from dvhkit.outputs.second_check import check_lines
 from dvhkit.outputs.terminal.rule_lines import rule_lines
 from dvhkit.outputs.text import clean, clean_name, sentence_case
-from dvhkit.outputs.verdict_words import count_phrases, headline, idle_groups, look_of, points_text, score_text
+from dvhkit.outputs.verdict_words import (
+    count_phrases,
+    headline,
+    idle_groups,
+    look_of,
+    points_text,
+    score_text,
+    short_reason,
+)
 from dvhkit.results.audit import Verdict
 
 if TYPE_CHECKING:
@@ -148,12 +156,15 @@ class MetricTable(_Lazy):
         notes = any(_metric_remark(row) for row in self.rows)
         if notes:
             table.add_column("Remark", overflow="fold", ratio=1)
-        last = None
+        last, said = None, ""
         for row in self.rows:
             name = "" if row.roi == last else row.roi
-            last = row.roi
+            last, before, said = row.roi, said, _metric_remark(row)
             value = Text("-") if row.value is None else Text(number(row.value, row.unit))
-            remark = _text(_metric_remark(row), "dim" if row.value is not None else "magenta", ascii_only=ascii_only)
+            again = not name and said == before and (row.value is None or row.withheld)
+            remark = _text(
+                "as above" if again else said, "dim" if row.value is not None else "magenta", ascii_only=ascii_only
+            )
             cells = [
                 _name(name, ascii_only=ascii_only),
                 _name(row.metric, ascii_only=ascii_only),
@@ -263,11 +274,10 @@ def _rule_cells(rule: RuleResult, *, ascii_only: bool) -> Iterator[Text]:
     yield Text(f"{sign} {look.word}", style=_STYLES[look.tone])
     muted = "dim" if look.tone == "mute" else ""
     title = _text(rule.title or rule.rule_id, muted, ascii_only=ascii_only)
-    if rule.reason and look.tone != "good":
+    told = sentence_case(short_reason(rule.reason, rule.withheld))
+    if told and look.tone != "good":
         title.append("\n")
-        title.append_text(
-            _text(sentence_case(rule.reason), "dim" if look.tone == "mute" else "italic", ascii_only=ascii_only)
-        )
+        title.append_text(_text(told, "dim" if look.tone == "mute" else "italic", ascii_only=ascii_only))
     yield title
     yield _name(rule.roi, ascii_only=ascii_only)
     yield _name(rule.quantity, ascii_only=ascii_only)
@@ -320,7 +330,7 @@ def _metric_remark(row: MetricResult) -> str:
     if row.value is None:
         return sentence_case(row.reason or row.reason_code or "no value")
     if row.withheld:
-        return sentence_case(row.reason or "withheld")
+        return sentence_case(short_reason(row.reason, row.withheld))
     band = ""
     if row.low is not None and row.high is not None:
         band = f"{number(row.low, row.unit)} to {with_unit(number(row.high, row.unit), row.unit)}"

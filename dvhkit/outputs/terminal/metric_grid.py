@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _LONGEST_NAME = 28
 # Beyond this many columns a line no longer fits a terminal of 80 to 100 characters: rows are listed instead.
 _MOST_COLUMNS = 8
+# A remark about more structures than these gives their number.
+_MOST_NAMES = 6
 
 
 def metric_view(rows: Sequence[MetricResult]) -> Iterator[RenderableType]:
@@ -91,8 +93,16 @@ def _reach_text(reach: float, unit: str) -> str:
 
 
 def _remarks(chunks: Sequence[Sequence[MetricResult]]) -> Iterator[Text]:
-    """Yield why values are missing and what the others rest on, each once a structure."""
+    """Yield why values are missing and what the others rest on, each once, with the structures that it is about."""
+    told: dict[str, dict[str, None]] = {}
     for chunk in chunks:
-        texts = dict.fromkeys(text for row in chunk for text in (row.reason, row.note) if text)
-        for text in texts:
-            yield Text.assemble((f"{clean_name(chunk[0].roi, _LONGEST_NAME)}: ", "bold"), sentence_case(clean(text)))
+        for text in dict.fromkeys(text for row in chunk for text in (row.reason, row.note) if text):
+            told.setdefault(text, {})[clean_name(chunk[0].roi, _LONGEST_NAME)] = None
+    for text, names in told.items():
+        yield Text.assemble((f"{_names_text(list(names), of=len(chunks))}: ", "bold"), sentence_case(clean(text)))
+
+
+def _names_text(names: Sequence[str], *, of: int) -> str:
+    if len(names) > _MOST_NAMES:
+        return f"all {of} structures" if len(names) == of else f"{names[0]} and {len(names) - 1} more structures"
+    return ", ".join(names)

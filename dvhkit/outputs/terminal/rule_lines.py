@@ -9,7 +9,7 @@ from rich.text import Text
 
 from dvhkit.outputs.number_format import limit_text, number, signed, signed_pct, with_unit
 from dvhkit.outputs.text import clean, clean_name, sentence_case
-from dvhkit.outputs.verdict_words import look_of, points_text
+from dvhkit.outputs.verdict_words import look_of, points_text, short_reason
 
 if TYPE_CHECKING:
     from dvhkit.results.audit import RuleResult
@@ -32,8 +32,9 @@ def rule_lines(rule: RuleResult, *, width: int, style: str, ascii_only: bool) ->
     named = _cut(_plain(subject, ascii_only), room, ascii_only=ascii_only)
     if named or numbers:
         lines.append(Text(_INDENT + ": ".join(part for part in (named, numbers) if part)))
-    if rule.reason and look.tone != "good":
-        reason = _plain(sentence_case(clean(rule.reason, longest=600)), ascii_only)
+    told = short_reason(rule.reason, rule.withheld)
+    if told and look.tone != "good":
+        reason = _plain(sentence_case(clean(told, longest=600)), ascii_only)
         lines.append(Text(_INDENT + reason, style="dim" if look.tone == "mute" else "italic"))
     return Group(*(_fitted(line, width, ascii_only=ascii_only) for line in lines))
 

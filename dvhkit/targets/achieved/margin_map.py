@@ -48,6 +48,7 @@ def map_record(measure: MarginMeasure, caption: str = "") -> MarginMap:
         height_mm=tuple(round(float(low + (n + 0.5) * step), _DIGITS) for n in range(n_rows)),
         margin_mm=_rows(_extreme(reach.distance_mm, cell, shape, least=True)),
         lacking_mm=_rows(_extreme(measure.lacking_mm, cell, shape, least=False)),
+        inner=str(check.inner),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -72,30 +73,35 @@ def pack_image(values: NDArray[Any], *, most_bytes: int) -> PackedImage:
     Whole numbers, such as HU, are exact where they fit; else steps grow, in tissue last. What the readout may be
     wrong by travels along.
     """
-    whole = np.rint(values)
-    low, high = float(whole.min()), float(whole.max())
-    if not np.array_equal(whole, values) or high - low >= _MOST_LEVELS:
-        return _even(values, low=float(values.min()), high=float(values.max()))
-    counts = whole.astype(np.int32)
-    step = _finest_that_fits(counts, int(low), int(high), most_bytes)
-    table = _Table.of(int(low), int(high), step)
-    packed = _packed(table.levels(counts), table)
+    low, high, is_whole = _extent(values)
+    if not is_whole or high - low >= _MOST_LEVELS:
+        return _even(values, low=low, high=high)
+    step = _finest_that_fits(values, int(low), int(high), most_bytes)
+    packed = _packed(values, _Table.of(int(low), int(high), step))
     while packed.size > most_bytes and step != STEPS[-1]:  # the slices that were tried were not like the rest
         step = STEPS[STEPS.index(step) + 1]
-        table = _Table.of(int(low), int(high), step)
-        packed = _packed(table.levels(counts), table)
+        packed = _packed(values, _Table.of(int(low), int(high), step))
     return packed
 
 
-def _finest_that_fits(counts: NDArray[np.int32], low: int, high: int, most_bytes: int) -> int:
+def _extent(values: NDArray[Any]) -> tuple[float, float, bool]:
+    """Return the least and the greatest value, and whether all are whole numbers; by planes, that stay in the cache."""
+    found = [
+        (float(plane.min()), float(plane.max()), np.array_equal(np.rint(plane, out=np.empty_like(plane)), plane))
+        for plane in np.asarray(values, dtype=np.result_type(values, np.float32))
+    ]
+    lows, highs, whole = zip(*found, strict=True)
+    return min(lows), max(highs), all(whole)
+
+
+def _finest_that_fits(values: NDArray[Any], low: int, high: int, most_bytes: int) -> int:
     """Return the smallest of `STEPS` whose size, told from a few slices, is within `most_bytes`; else the largest."""
-    every = max(1, len(counts) // _SAMPLED_SLICES)
-    sample = counts[every // 2 :: every]
-    share = len(sample) / len(counts)
+    every = max(1, len(values) // _SAMPLED_SLICES)
+    sample = values[every // 2 :: every]
+    share = len(sample) / len(values)
 
     def fits(step: int) -> bool:
-        table = _Table.of(low, high, step)
-        return _packed(table.levels(sample), table).size <= most_bytes * share
+        return _packed(sample, _Table.of(low, high, step)).size <= most_bytes * share
 
     below, above = 0, len(STEPS) - 1
     while below < above:
@@ -125,13 +131,14 @@ class _Table:
             at += step if _TISSUE[0] <= at < _TISSUE[1] else _COARSER * step
         return cls(low=low, high=high, edges=np.array(edges))
 
-    def levels(self, counts: NDArray[np.int32]) -> NDArray[Any]:
-        if len(self.edges) == self.high - self.low + 1:
-            return (counts - self.low).astype(np.uint8 if len(self.edges) <= _MOST_FINE else np.uint16)
-        table = np.searchsorted(self.edges, np.arange(self.low, self.high + 1), side="right") - 1
-        kind = np.uint8 if len(self.edges) <= _MOST_FINE else np.uint16
-        taken: NDArray[Any] = table.astype(kind).take(counts - self.low)
-        return taken
+    @property
+    def kind(self) -> type[np.uint8 | np.uint16]:
+        """What a level is stored in."""
+        return np.uint8 if len(self.edges) <= _MOST_FINE else np.uint16
+
+    def lookup(self) -> NDArray[Any]:
+        """Return the level of each value from the lowest to the highest."""
+        return (np.searchsorted(self.edges, np.arange(self.low, self.high + 1), side="right") - 1).astype(self.kind)
 
     def middles(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return the value that stands for each level, and how far one in it can be from that."""
@@ -148,26 +155,31 @@ def _even(values: NDArray[Any], *, low: float, high: float) -> PackedImage:
     step = (high - low) / (_MOST_LEVELS - 1) or 1.0
     levels = np.rint((values.astype(np.float64) - low) / step).astype(np.uint16)
     return PackedImage(
-        chunks=_deflated(levels), is_wide=True, first=low, step=step, values=(), errors=(float(step / 2),)
+        chunks=_each(_plane, levels), is_wide=True, first=low, step=step, values=(), errors=(float(step / 2),)
     )
 
 
-def _packed(levels: NDArray[Any], table: _Table) -> PackedImage:
+def _packed(values: NDArray[Any], table: _Table) -> PackedImage:
     exact = len(table.edges) == table.high - table.low + 1
-    values, errors = ((), (0.0,)) if exact else table.middles()
+    middles, errors = ((), (0.0,)) if exact else table.middles()
+    lookup = table.lookup()
+
+    def chunk(plane: NDArray[Any]) -> bytes:
+        return _plane(lookup.take(plane.astype(np.intp) - table.low, mode="clip"))
+
     return PackedImage(
-        chunks=_deflated(levels),
-        is_wide=levels.dtype == np.uint16,
+        chunks=_each(chunk, values),
+        is_wide=table.kind is np.uint16,
         first=float(table.low),
         step=1.0,
-        values=values,
+        values=middles,
         errors=errors,
     )
 
 
-def _deflated(levels: NDArray[Any]) -> tuple[bytes, ...]:
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # deflate releases Python's lock
-        return tuple(pool.map(_plane, levels))
+def _each(chunk: Callable[[NDArray[Any]], bytes], planes: NDArray[Any]) -> tuple[bytes, ...]:
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # numpy and deflate release Python's lock
+        return tuple(pool.map(chunk, planes))
 
 
 def _plane(levels: NDArray[Any]) -> bytes:
