@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from math import ceil, sqrt
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
+from dvhkit.engine.contours.planes import PlaneStack
 from dvhkit.engine.kernels.buffers import Layers, Slabs
 from dvhkit.engine.kernels.drawn.coverage import plane_excess
 from dvhkit.engine.kernels.solid.reconstruct import fill_intervals
@@ -41,6 +43,8 @@ _TIP_FRAC = 0.1
 # Nodes on which a dwindling section is traced at most.
 _END_NODES = 160_000
 _SLIVER_MM = 1e-9
+# Intervals farther apart than this share few planes.
+_AFAR = 8
 # Sampling fills none.
 _NO_LAYERS = Layers(
     part=np.zeros((1, 1, 1)),
@@ -67,12 +71,23 @@ def linked(solid: Solid) -> Solid:
 
 def mended_solid(solid: Solid) -> Solid:
     """Return the solid with rings that cross or overlap put right, with a finding that says so."""
-    excess = np.zeros(solid.stack.n_planes)
-    stack, lattice = solid.stack, window_over(solid, fine_step_mm(solid))
+    stack = solid.stack
+    if _is_simple(stack):
+        return solid
+    excess, lattice = np.zeros(stack.n_planes), window_over(solid, fine_step_mm(solid))
     points = lattice.to_cells(stack.points_mm)
     plane_excess(points, stack.ring_start, stack.plane_ring, *cover_scratch(lattice), excess)
     whole = mended(solid, excess) or solid
     return replace(whole, islands=tuple(mended_solid(island) for island in solid.islands))
+
+
+def _is_simple(stack: PlaneStack) -> bool:
+    """Whether each plane holds one ring that does not cross itself: nothing is to be mended."""
+    if len(stack.ring_start) - 1 != stack.n_planes:
+        return False
+    owner = np.repeat(np.arange(stack.n_planes), np.diff(stack.ring_start))
+    rings = shapely.linearrings(stack.points_mm, indices=owner)
+    return bool(shapely.is_valid(shapely.polygons(rings)).all())
 
 
 def fine_step_mm(solid: Solid) -> float:
@@ -116,12 +131,16 @@ def sampled(
     used = np.flatnonzero(stop > first) if only is None else np.array([only])
     if not used.size:
         return
-    begin_at = max(0, int(intervals.places[used[0], :2].max()) - 3)
     bend = solid.options.bend_max
-    window = PlaneWindow(groups, lattice, 1, bend, none, first_plane=begin_at, only_cover=plane)
     scratch = interval_scratch(len(groups), lattice, max(1, int((stop - first).max())))
-    rules, offsets = rules_of(solid, window.far_mm2), solid.stack.offsets_mm
+    offsets, before = solid.stack.offsets_mm, -_AFAR
     for n in used:
+        if n - before >= _AFAR:
+            # Planes on the way to the next interval that is wanted need not be looked at.
+            begin_at = max(0, int(intervals.places[n, :2].max()) - 3)
+            window = PlaneWindow(groups, lattice, 1, bend, none, first_plane=begin_at, only_cover=plane)
+            rules = rules_of(solid, window.far_mm2)
+        before = n
         begin, end = int(first[n]), int(stop[n])
         window.move_to(max(int(intervals.places[n, :2].max()), 0) + 1)
         here = part_of(intervals, slice(n, n + 1))._replace(ranges=np.array([[0, end - begin]], np.int64))

@@ -169,7 +169,7 @@ def _with_dose(
     given = question.protocol
     protocol = given if isinstance(given, Protocol) else load_protocol(given)
     context = {k: v for k, v in (question.context or {}).items() if k != PRESCRIPTION}
-    judged = [evaluate_protocol(protocol, CaseNumbers(case), context) for case in (case_a, case_b)]
+    judged = [evaluate_protocol(protocol, CaseNumbers(case, with_bands=False), context) for case in (case_a, case_b)]
     effects = _effects(*judged)
     shown = [replace(row, dose_effect=_of_pair(effects, pair)) for row, pair in zip(rows, found, strict=True)]
     return shown, protocol.id, case_a.findings
@@ -196,7 +196,7 @@ def _with_contours_of_b(case: Case, found: Sequence[Pair]) -> Case:
 def _usual_effects(
     rows: Sequence[PairComparison], found: Sequence[Pair], case_a: Case, case_b: Case
 ) -> list[PairComparison]:
-    one, two = CaseNumbers(case_a), CaseNumbers(case_b)
+    one, two = (CaseNumbers(case, with_bands=False) for case in (case_a, case_b))
     regions = [RoiRef(pair.a.number, pair.a.name) for pair in found]
     for numbers in (one, two):
         numbers.prepare(regions)

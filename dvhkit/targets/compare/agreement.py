@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 from dvhkit.errors import GeometryError, NotEvaluable
 from dvhkit.model.arrays import FloatArray
@@ -26,9 +25,6 @@ _SHARE = 0.95
 _MM3_PER_CC = 1000.0
 # A surface faces a direction if its normal lies within 45 degrees of it.
 _FACING_COS = float(np.cos(np.pi / 4))
-# The sign of a distance is that of the section at most half this far away: at a slanted surface it may be wrong for
-# points nearer to it than that, which count for little in a mean.
-_LEVEL_MM = 0.5
 # Directions need no more points than this, every so many of those on the surface.
 _EVERY = 8
 _SPREAD = 300_000
@@ -70,8 +66,18 @@ def _which_is_empty(a: Structure, b: Structure) -> str:
 def _solids(a: Structure, b: Structure, spacing_mm: float | None) -> tuple[Skin, Skin]:
     fallback = spacing_mm or _own_gap_mm(a) or _own_gap_mm(b)
     first = sections_of(a, slice_spacing_mm=spacing_mm, fallback_mm=fallback)
+    if _drawn_alike(a, b):
+        both = skin_of(first)
+        return both, both
     second = sections_of(b, along=grid_along(first.frame), slice_spacing_mm=spacing_mm, fallback_mm=fallback)
     return skin_of(first), skin_of(second)
+
+
+def _drawn_alike(a: Structure, b: Structure) -> bool:
+    return len(a.contours) == len(b.contours) and all(
+        one.kind is two.kind and np.array_equal(one.points_mm, two.points_mm)
+        for one, two in zip(a.contours, b.contours, strict=True)
+    )
 
 
 def _own_gap_mm(structure: Structure) -> float | None:
@@ -83,14 +89,15 @@ def _own_gap_mm(structure: Structure) -> float | None:
 
 def _measured(record: PairComparison, a: Skin, b: Skin, tolerance_mm: float) -> PairComparison:
     parallel = share_planes(a, b)
-    overlap = overlap_of(a, b) if parallel else _overlap_across(a, b)
+    one = Measured.of(a)
+    two = one if a is b else Measured.of(b)
+    overlap = overlap_of(a, b) if parallel else _overlap_across((a, one), (b, two))
     if min(overlap.volume_a_mm3, overlap.volume_b_mm3) <= 0:
         return replace(record, reason="the contours of one of the two enclose no volume.")
-    one, two = Measured.of(a), Measured.of(b)
     far = distances_between(one, two)
     found = replace(
         _with_surfaces(_with_volumes(record, overlap), far, tolerance_mm),
-        larger_mm=_by_direction(one, far.from_a_mm, b),
+        larger_mm=_by_direction(one, far.from_a_mm, two),
     )
     if not parallel:
         return replace(
@@ -114,11 +121,12 @@ def share_planes(a: Skin, b: Skin) -> bool:
     return bool(np.allclose(one.axes, two.axes, atol=1e-9) and np.allclose(one.origin_mm, two.origin_mm, atol=1e-9))
 
 
-def _overlap_across(a: Skin, b: Skin) -> Overlap:
+def _overlap_across(first: tuple[Skin, Measured], second: tuple[Skin, Measured]) -> Overlap:
     """Return volumes and overlap of solids on planes that face different ways: by points spread over both."""
+    (a, one), (b, two) = first, second
     volume_a, centroid_a = volume_of(a)
     volume_b, centroid_b = volume_of(b)
-    corners = [skin.triangles_mm.reshape(-1, 3) for skin in (a, b)]
+    corners = [skin.corners_mm for skin in (a, b)]
     low = np.maximum(*(c.min(axis=0) for c in corners))
     size = np.minimum(*(c.max(axis=0) for c in corners)) - low
     shared = 0.0
@@ -126,7 +134,8 @@ def _overlap_across(a: Skin, b: Skin) -> Overlap:
         # A sequence of low discrepancy (R3, Roberts 2018): the overlap errs by about 0.1 %.
         steps = 1.0 / 1.2207440846057596 ** np.arange(1, 4)
         points = low + size * ((0.5 + np.arange(_SPREAD)[:, None] * steps) % 1.0)
-        shared = float(np.prod(size)) * float((_inside(a, points) & _inside(b, points)).mean())
+        inside = one.holds(points) & two.holds(points)
+        shared = float(np.prod(size)) * float(inside.mean())
     return Overlap(
         volume_a_mm3=volume_a,
         volume_b_mm3=volume_b,
@@ -164,35 +173,16 @@ def _with_surfaces(record: PairComparison, far: Distances, tolerance_mm: float) 
     )
 
 
-def _by_direction(one: Measured, from_a_mm: FloatArray, b: Skin) -> dict[str, float | None]:
+def _by_direction(one: Measured, from_a_mm: FloatArray, two: Measured) -> dict[str, float | None]:
     """Return how far B's surface lies beyond A's, on average over what of A faces each direction."""
     normals, points = one.normals_at_points[::_EVERY], one.points_mm[::_EVERY]
     distance = from_a_mm[::_EVERY]
-    signed = np.where(_inside(b, points), distance, -distance)
+    signed = np.where(two.holds(points), distance, -distance)
     found: dict[str, float | None] = {}
     for name, axis in zip(DIRECTIONS, _AXES, strict=True):
         facing = normals @ axis > _FACING_COS
         found[name] = float(signed[facing].mean()) if facing.any() else None
     return found
-
-
-def _inside(skin: Skin, points_mm: FloatArray) -> NDArray[np.bool_]:
-    """Return which patient points lie inside a solid."""
-    uvw = skin.sections.frame.to_frame(points_mm)
-    inside = np.zeros(len(uvw), bool)
-    order = np.argsort(uvw[:, 2])
-    low, high = skin.ends_mm()
-    levels = np.arange(low, high, _LEVEL_MM)
-    for rows in np.array_split(order, max(1, len(levels))):
-        if not rows.size:
-            continue
-        w = float(np.median(uvw[rows, 2]))
-        if low <= w <= high:
-            cut = skin.cut(w)
-            if not cut.is_empty:
-                shapely.prepare(cut)
-                inside[rows] = shapely.contains_xy(cut, uvw[rows, 0], uvw[rows, 1])
-    return inside
 
 
 def _islands(a: Sections, b: Sections) -> tuple[IslandAgreement, ...]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dvhkit.engine.kernels.surface.triangle_tree import farthest, fill_boxes, nearest, spread
+from dvhkit.engine.kernels.surface.triangle_tree import farthest, fill_boxes, morton, nearest, sides, spread
 from dvhkit.model.arrays import FloatArray
 from dvhkit.targets.compare.skin import Skin
 
@@ -26,21 +27,22 @@ class Measured:
     ----------
     triangles_mm : (n, 3, 3)
         In an order in which neighbours in space follow each other.
-    points_mm : (m, 3)
-        Points that stand for equal areas.
+    areas_mm2 : (n,)
+        Of each triangle.
+    corners_mm : (k, 3)
+        All corners of the triangles.
     """
 
     triangles_mm: FloatArray
     areas_mm2: FloatArray
+    corners_mm: FloatArray
 
     @staticmethod
     def of(skin: Skin) -> Measured:
         """Return the surface of a solid, its triangles sorted."""
         triangles = skin.triangles_mm
-        order = _along_curve(triangles.mean(axis=1))
-        return Measured(
-            triangles_mm=np.ascontiguousarray(triangles[order]), areas_mm2=np.ascontiguousarray(skin.areas_mm2[order])
-        )
+        order = _along_curve(triangles)
+        return Measured(triangles_mm=triangles[order], areas_mm2=skin.areas_mm2[order], corners_mm=skin.corners_mm)
 
     @cached_property
     def boxes(self) -> FloatArray:
@@ -71,19 +73,17 @@ class Measured:
         normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         return np.asarray(normal / np.maximum(np.linalg.norm(normal, axis=1), 1e-12)[:, None])
 
-    @cached_property
-    def corners_mm(self) -> FloatArray:
-        """The corners of the triangles, without most repeats."""
-        flat = self.triangles_mm.reshape(-1, 3)
-        keys = np.round(flat * 1e4).astype(np.int64)
-        _, first = np.unique(keys @ np.array([1, 73_856_093, 19_349_663], np.int64), return_index=True)
-        return np.ascontiguousarray(flat[np.sort(first)])
-
     def from_points(self, points_mm: FloatArray) -> FloatArray:
         """Return the distance of points (n, 3) from the surface."""
         out = np.empty(len(points_mm))
         nearest(np.ascontiguousarray(points_mm), self.triangles_mm, _LEAF, self.boxes, out)
         return out
+
+    def holds(self, points_mm: FloatArray) -> NDArray[np.bool_]:
+        """Return which points (n, 3) lie inside the surface."""
+        inside = np.zeros(len(points_mm), np.bool_)
+        sides(np.ascontiguousarray(points_mm), self.triangles_mm, _LEAF, self.boxes, inside)
+        return inside
 
     def farthest(self, points_mm: FloatArray, least_mm: float) -> float:
         """Return how far the farthest of the points is, or `least_mm` if none is farther."""
@@ -145,7 +145,12 @@ class Distances:
 
 
 def distances_between(a: Measured, b: Measured) -> Distances:
-    """Return the distances between two surfaces."""
+    """Return the distances between two surfaces; none where both are one."""
+    if a is b:
+        none, area = np.zeros(len(a.points_mm)), float(a.areas_mm2.sum())
+        return Distances(
+            from_a_mm=none, from_b_mm=none, area_a_mm2=area, area_b_mm2=area, hausdorff_a_mm=0.0, hausdorff_b_mm=0.0
+        )
     from_a, from_b = b.from_points(a.points_mm), a.from_points(b.points_mm)
     return Distances(
         from_a_mm=from_a,
@@ -163,14 +168,11 @@ def _quantile(values: FloatArray, weights: FloatArray, share: float) -> float:
     return float(np.interp(share * weights.sum(), reached, values[order]))
 
 
-def _along_curve(points: FloatArray) -> np.ndarray:
+def _along_curve(triangles_mm: FloatArray) -> np.ndarray:
     """Return an order in which neighbours follow each other: along Morton's curve."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    cells = ((points - low) / np.maximum((high - low).max(), 1e-9) * 1023.0).astype(np.uint64)
-    code = np.zeros(len(points), np.uint64)
-    for axis in range(3):
-        x = cells[:, axis]
-        for shift, mask in ((16, 0x30000FF), (8, 0x300F00F), (4, 0x30C30C3), (2, 0x9249249)):
-            x = (x | (x << np.uint64(shift))) & np.uint64(mask)
-        code |= x << np.uint64(axis)
-    return np.argsort(code, kind="stable")
+    low, high = triangles_mm.min(axis=(0, 1)), triangles_mm.max(axis=(0, 1))
+    code = np.empty(len(triangles_mm), np.uint32)
+    morton(triangles_mm, low, 1023.0 / max(float((high - low).max()), 1e-9), code)
+    # By the lower half, then by the upper one: numpy sorts numbers of 16 bits by counting.
+    order = np.argsort((code & 0xFFFF).astype(np.uint16), kind="stable")
+    return order[np.argsort((code[order] >> 16).astype(np.uint16), kind="stable")]

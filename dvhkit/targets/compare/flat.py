@@ -19,8 +19,8 @@ def flat_rings(rings: Iterable[FloatArray]) -> tuple[FloatArray, NDArray[np.int6
     """
     kept = []
     for ring in rings:
-        change = np.abs(ring - np.roll(ring, 1, axis=0))
-        clean = ring[(change > _REPEAT_MM).any(axis=1)]
+        change = np.abs(np.diff(ring, axis=0, prepend=ring[-1:])).max(axis=1)
+        clean = ring if change.min() > _REPEAT_MM else ring[change > _REPEAT_MM]
         if len(clean) >= 3:
             kept.append(clean)
     starts = np.zeros(len(kept) + 1, np.int64)

@@ -15,6 +15,8 @@ from dvhkit.targets.compare.skin import Skin
 # sections are of the second.
 _NODES = 3
 _NEAR_MM = 1e-3
+# An interval shorter than this share of a slice distance has one node.
+_THIN_FRAC = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,8 +33,7 @@ class Overlap:
 def overlap_of(a: Skin, b: Skin) -> Overlap:
     """Return the volumes of two solids whose sections lie in parallel planes of one frame."""
     heights, weights = quadrature([a, b])
-    cuts_a = np.array([a.cut(w) for w in heights], dtype=object)
-    cuts_b = np.array([b.cut(w) for w in heights], dtype=object)
+    cuts_a, cuts_b = a.cuts(heights), b.cuts(heights)
     shared = np.zeros(len(heights))
     both = ~(shapely.is_empty(cuts_a) | shapely.is_empty(cuts_b))
     shared[both] = shapely.area(shapely.intersection(cuts_a[both], cuts_b[both]))
@@ -50,7 +51,7 @@ def overlap_of(a: Skin, b: Skin) -> Overlap:
 def volume_of(solid: Skin) -> tuple[float, FloatArray]:
     """Return a solid's volume in mm3 and its centroid (3,) in patient coordinates."""
     heights, weights = quadrature([solid])
-    volume, centroid = _moments(np.array([solid.cut(w) for w in heights], dtype=object), heights, weights)
+    volume, centroid = _moments(solid.cuts(heights), heights, weights)
     return volume, solid.sections.frame.to_patient(centroid)
 
 
@@ -60,9 +61,12 @@ def quadrature(solids: Sequence[Skin]) -> tuple[FloatArray, FloatArray]:
     breaks = breaks[np.append(True, np.diff(breaks) > _NEAR_MM)]
     nodes, shares = np.polynomial.legendre.leggauss(_NODES)
     middle, half = 0.5 * (breaks[:-1] + breaks[1:]), 0.5 * np.diff(breaks)
-    heights = (middle[:, None] + half[:, None] * nodes).ravel()
-    weights = (half[:, None] * shares).ravel()
-    return heights, weights
+    # Where a rounded end dwindles many parts end, each at its own height.
+    thin = half < _THIN_FRAC * min(solid.sections.gap_mm for solid in solids)
+    heights = np.concatenate([(middle[~thin, None] + half[~thin, None] * nodes).ravel(), middle[thin]])
+    weights = np.concatenate([(half[~thin, None] * shares).ravel(), 2.0 * half[thin]])
+    order = np.argsort(heights)
+    return heights[order], weights[order]
 
 
 def _moments(cuts: FloatArray, heights: FloatArray, weights: FloatArray) -> tuple[float, FloatArray]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from dvhkit.engine.kernels.surface.stitch import stitch
+from dvhkit.engine.contours.frame import Frame
+from dvhkit.engine.kernels.surface.stitch import stitch, straighten, strip_triangles
 from dvhkit.engine.kernels.surface.triangle_tree import areas
 from dvhkit.engine.solid.sampled import Section
 from dvhkit.model.arrays import FloatArray
@@ -68,22 +69,24 @@ class Skin:
 
     def cut(self, w_mm: float) -> Any:  # noqa: ANN401 -- a shapely geometry
         """Return the section at a height as a valid shapely geometry, empty where the solid does not reach."""
-        shapes = [shape for run in self._tops for shape in self._cut_run(run, w_mm)]
-        if not shapes:
-            return shapely.Polygon()
-        return shapes[0] if len(shapes) == 1 else shapely.union_all(shapes)
+        return self.cuts(np.array([w_mm]))[0]
+
+    def cuts(self, heights_mm: FloatArray) -> NDArray[Any]:
+        """Return the sections at heights (n,) as valid shapely geometries; empty where the solid does not reach."""
+        found = np.full(len(heights_mm), shapely.Polygon(), dtype=object)
+        for tops, layers in self._tops:
+            here = np.flatnonzero((heights_mm >= layers[0].low_mm) & (heights_mm <= layers[-1].high_mm))
+            at = np.minimum(np.searchsorted(tops, heights_mm[here]), len(layers) - 1)
+            shapes = polygons_of([layers[k].rings_at(float(heights_mm[n])) for n, k in zip(here, at, strict=True)])
+            taken = ~shapely.is_empty(found[here])
+            # Two stretches may overlap where a slice is missing between them.
+            shapes[taken] = shapely.union(shapes[taken], found[here][taken])
+            found[here] = shapes
+        return found
 
     @cached_property
     def _tops(self) -> tuple[tuple[FloatArray, tuple[Layer, ...]], ...]:
         return tuple((np.array([layer.high_mm for layer in run]), run) for run in self.runs if run)
-
-    def _cut_run(self, run: tuple[FloatArray, tuple[Layer, ...]], w_mm: float) -> list[Any]:
-        tops, layers = run
-        if not layers[0].low_mm <= w_mm <= layers[-1].high_mm:
-            return []
-        layer = layers[min(int(np.searchsorted(tops, w_mm)), len(layers) - 1)]
-        shape = polygon_of(layer.rings_at(w_mm))
-        return [] if shape.is_empty else [shape]
 
     def ends_mm(self) -> tuple[float, float]:
         """Return the lowest and the highest height that the solid reaches."""
@@ -100,9 +103,24 @@ class Skin:
     @cached_property
     def triangles_mm(self) -> FloatArray:
         """The surface as triangles (n, 3, 3) in patient coordinates."""
-        pieces = [piece for run in self.runs for layer in run for piece in _layer_triangles(layer)]
-        uvw = np.concatenate(pieces) if pieces else np.empty((0, 3, 3))
-        return np.ascontiguousarray(self.sections.frame.to_patient(uvw.reshape(-1, 3)).reshape(-1, 3, 3))
+        layers = [layer for run in self.runs for layer in run]
+        frame = self.sections.frame
+        level = [frame.to_patient(f.reshape(-1, 3)).reshape(-1, 3, 3) for x in layers for f in _level_faces(x)]
+        return np.concatenate([_upright_faces(layers, frame), *level])
+
+    @cached_property
+    def corners_mm(self) -> FloatArray:
+        """The corners of the surface (n, 3) in patient coordinates: no point of it is farther from a convex solid."""
+        layers = [layer for run in self.runs for layer in run]
+        rings = [(ring, x.low_mm) for x in layers for ring in (*(s.lower for s in x.strips), *x.ended)]
+        rings += [(ring, x.high_mm) for x in layers for ring in (*(s.upper for s in x.strips), *x.begun)]
+        rings += [(ring, 0.5 * (x.low_mm + x.high_mm)) for x in layers for ring in (*x.ended, *x.begun)]
+        uv = np.concatenate([ring for ring, _ in rings])
+        w = np.repeat([w for _, w in rings], [len(ring) for ring, _ in rings])
+        uvw = np.column_stack([uv, w])
+        # Strips repeat a point for each triangle that it is a corner of.
+        other = np.append(True, (np.diff(uvw, axis=0) != 0).any(axis=1))
+        return np.ascontiguousarray(self.sections.frame.to_patient(uvw[other]))
 
     @cached_property
     def areas_mm2(self) -> FloatArray:
@@ -135,26 +153,28 @@ def _layers(run: Sequence[Section]) -> tuple[Layer, ...]:
 def _straightened(ring: FloatArray) -> FloatArray:
     if len(ring) <= 12:
         return ring
-    line = shapely.simplify(shapely.linearrings(ring), _STRAIGHT_MM)
-    points = shapely.get_coordinates(line)[:-1]
-    return points if len(points) >= 3 else ring
+    kept = np.empty(len(ring), np.int64)
+    count = straighten(np.ascontiguousarray(ring), _STRAIGHT_MM, kept)
+    return ring[kept[:count]] if count >= 3 else ring
 
 
 def _links(levels: Sequence[Sequence[FloatArray]]) -> list[list[tuple[int, int]]]:
     """Return for each pair of neighbouring levels which rings overlap that run the same way round."""
-    shapes = [[shapely.Polygon(ring) for ring in rings] for rings in levels]
-    turns = [[signed_area(ring) > 0 for ring in rings] for rings in levels]
-    place, below, above = [], [], []
+    first = np.cumsum([0, *(len(rings) for rings in levels)])
+    rings = [ring for level in levels for ring in level]
+    shapes, turns = polygons(rings), [signed_area(ring) > 0 for ring in rings]
+    place, pairs = [], []
     for k in range(len(levels) - 1):
         for i in range(len(levels[k])):
             for j in range(len(levels[k + 1])):
-                if turns[k][i] == turns[k + 1][j]:
+                one, two = int(first[k]) + i, int(first[k + 1]) + j
+                if turns[one] == turns[two]:
                     place.append((k, i, j))
-                    below.append(shapes[k][i])
-                    above.append(shapes[k + 1][j])
+                    pairs.append((one, two))
     found: list[list[tuple[int, int]]] = [[] for _ in range(max(len(levels) - 1, 0))]
     if place:
-        for (k, i, j), hit in zip(place, shapely.intersects(below, above), strict=True):
+        below, above = np.array(pairs).T
+        for (k, i, j), hit in zip(place, shapely.intersects(shapes[below], shapes[above]), strict=True):
             if hit:
                 found[k].append((i, j))
     return found
@@ -185,19 +205,42 @@ def _strip(below: FloatArray, above: FloatArray) -> Strip:
     return Strip(below[path[:, 0]], above[path[:, 1]])
 
 
-def _layer_triangles(layer: Layer) -> list[FloatArray]:
-    found = [_strip_triangles(s, layer.low_mm, layer.high_mm) for s in layer.strips]
-    loose = [*layer.ended, *layer.begun]
-    if not loose:
-        return found
+def _upright_faces(layers: Sequence[Layer], frame: Frame) -> FloatArray:
+    """Return all faces but level ones as triangles (n, 3, 3) in patient coordinates."""
+    lower, upper, heights = [], [], []
+    for x in layers:
+        middle = 0.5 * (x.low_mm + x.high_mm)
+        lower += [s.lower for s in x.strips]
+        upper += [s.upper for s in x.strips]
+        heights += [(x.low_mm, x.high_mm)] * len(x.strips)
+        if x.high_mm - x.low_mm > _SAME_MM:
+            # What goes on as nothing, or as several, does so half way.
+            loose = [np.vstack([ring, ring[:1]]) for ring in (*x.ended, *x.begun)]
+            lower += loose
+            upper += loose
+            heights += [(x.low_mm, middle)] * len(x.ended) + [(middle, x.high_mm)] * len(x.begun)
+    start = np.cumsum([0, *(len(ring) for ring in lower)])
+    out = np.empty((2 * int(start[-1]), 3, 3))
+    if not lower:
+        return out
+    spans = np.array(heights, float)
+    count = strip_triangles(
+        np.concatenate(lower), np.concatenate(upper), start, spans, frame.axes, frame.origin_mm, out
+    )
+    return out[:count]
+
+
+def _level_faces(layer: Layer) -> list[FloatArray]:
+    """Return what lies level half way, (u, v, w) of triangles: where rings end or begin."""
+    if not layer.ended and not layer.begun:
+        return []
     middle = 0.5 * (layer.low_mm + layer.high_mm)
-    if layer.high_mm - layer.low_mm > _SAME_MM:
-        for rings, low, high in ((layer.ended, layer.low_mm, middle), (layer.begun, middle, layer.high_mm)):
-            found += [_strip_triangles(Strip(r, r), low, high) for r in (np.vstack([q, q[:1]]) for q in rings)]
-    for rings, others, upward in ((layer.ended, layer.begun, True), (layer.begun, layer.ended, False)):
-        face = _odd_area(rings).difference(_odd_area(others))
-        found.append(_face_triangles(face, middle, upward=upward))
-    return found
+    ended, begun = _odd_area(layer.ended), _odd_area(layer.begun)
+    return [
+        _face_triangles(face, middle, upward=upward)
+        for face, upward in ((ended.difference(begun), True), (begun.difference(ended), False))
+        if not face.is_empty
+    ]
 
 
 def _face_triangles(face: Any, w_mm: float, *, upward: bool) -> FloatArray:  # noqa: ANN401
@@ -212,22 +255,11 @@ def _face_triangles(face: Any, w_mm: float, *, upward: bool) -> FloatArray:  # n
     return np.concatenate([corners, np.full((len(corners), 3, 1), w_mm)], axis=2)
 
 
-def _strip_triangles(strip: Strip, low: float, high: float) -> FloatArray:
-    lower = np.column_stack([strip.lower, np.full(len(strip.lower), low)])
-    upper = np.column_stack([strip.upper, np.full(len(strip.upper), high)])
-    one = np.stack([lower[:-1], lower[1:], upper[:-1]], axis=1)
-    two = np.stack([lower[1:], upper[1:], upper[:-1]], axis=1)
-    flat_one = (strip.lower[:-1] == strip.lower[1:]).all(axis=1)
-    flat_two = (strip.upper[:-1] == strip.upper[1:]).all(axis=1)
-    return np.concatenate([one[~flat_one], two[~flat_two]])
-
-
 def _odd_area(rings: Sequence[FloatArray]) -> Any:  # noqa: ANN401
     """Return what lies inside an odd number of rings: the level face between what ends and what begins."""
-    area: Any = shapely.Polygon()
-    for ring in rings:
-        area = area.symmetric_difference(_valid(shapely.Polygon(ring)))
-    return areas_of(area)
+    if not rings:
+        return shapely.MultiPolygon()
+    return areas_of(reduce(shapely.symmetric_difference, _all_valid(polygons(rings))))
 
 
 def areas_of(shape: Any) -> Any:  # noqa: ANN401
@@ -239,7 +271,29 @@ def areas_of(shape: Any) -> Any:  # noqa: ANN401
 def signed_area(ring: FloatArray) -> float:
     """Return the area of a ring, positive where it runs anticlockwise."""
     x, y = (ring - ring[0]).T
-    return 0.5 * float(np.dot(x, np.roll(y, -1)) - np.dot(np.roll(x, -1), y))
+    # The first point lies at the origin.
+    return 0.5 * float(np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1]))
+
+
+def polygons(rings: Sequence[FloatArray]) -> NDArray[Any]:
+    """Return each ring of three points or more as a shapely polygon, valid or not."""
+    if not len(rings):
+        return np.empty(0, object)
+    owner = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
+    return np.asarray(shapely.polygons(shapely.linearrings(np.concatenate(rings), indices=owner)))
+
+
+def polygons_of(sections: Sequence[Sequence[FloatArray]]) -> NDArray[Any]:
+    """Return rings at several heights as `polygon_of` does, at once."""
+    found = np.full(len(sections), shapely.Polygon(), dtype=object)
+    rings = [[ring for ring in section if len(ring) >= 3] for section in sections]
+    alone = [n for n, section in enumerate(rings) if len(section) == 1]
+    if alone:
+        found[alone] = _all_valid(polygons([rings[n][0] for n in alone]))
+    for n, section in enumerate(rings):
+        if len(section) > 1:
+            found[n] = polygon_of(section)
+    return found
 
 
 def polygon_of(rings: Sequence[FloatArray]) -> Any:  # noqa: ANN401 -- a shapely geometry
@@ -247,22 +301,21 @@ def polygon_of(rings: Sequence[FloatArray]) -> Any:  # noqa: ANN401 -- a shapely
     rings = [ring for ring in rings if len(ring) >= 3]
     if not rings:
         return shapely.Polygon()
+    shapes = _all_valid(polygons(rings))
     if len(rings) == 1:
-        return _valid(shapely.Polygon(rings[0]))
+        return shapes[0]
     turned: NDArray[np.bool_] = np.array([signed_area(ring) > 0 for ring in rings])
-    outer = _valid(shapely.union_all([_valid(shapely.Polygon(r)) for r, out in zip(rings, turned, strict=True) if out]))
-    holes = [_valid(shapely.Polygon(r)) for r, out in zip(rings, turned, strict=True) if not out]
-    if not holes:
+    outer, holes = shapely.union_all(shapes[turned]), shapes[~turned]
+    if not len(holes):
         return outer
     # An island in a hole is an outer ring inside a clockwise one: what is wound round by more outer rings is filled.
-    return _valid(outer.difference(shapely.union_all(holes))) if not _has_islands(rings, turned) else _odd_area(rings)
+    inside = shapely.points(np.array([ring[0] for ring, out in zip(rings, turned, strict=True) if out]))
+    islands = bool(shapely.contains(holes[:, None], inside).any())
+    return _odd_area(rings) if islands else _all_valid(np.array([outer.difference(shapely.union_all(holes))]))[0]
 
 
-def _has_islands(rings: Sequence[FloatArray], outer: NDArray[np.bool_]) -> bool:
-    holes = [shapely.Polygon(r) for r, out in zip(rings, outer, strict=True) if not out]
-    inside = [shapely.Point(r[0]) for r, out in zip(rings, outer, strict=True) if out]
-    return any(bool(hole.contains(point)) for hole in holes for point in inside)
-
-
-def _valid(shape: Any) -> Any:  # noqa: ANN401
-    return shape if shape.is_valid else shapely.make_valid(shape)
+def _all_valid(shapes: NDArray[Any]) -> NDArray[Any]:
+    wrong = ~shapely.is_valid(shapes)
+    if wrong.any():
+        shapes[wrong] = shapely.make_valid(shapes[wrong])
+    return shapes
