@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -51,7 +52,7 @@ def tremor_mm(stack: PlaneStack, runs: Runs) -> float:
     third = np.abs(np.diff(reach**2, n=3, axis=0)[0]) / (2.0 * np.maximum(reach.mean(axis=0), 1e-6))
     found = float(np.median(third) / (_MEDIAN_OF_NORMAL * np.sqrt(_VARIANCE)))
     by_edges = _EDGE_FRAC * float(np.median(gaps[:, np.ptp(gaps, axis=0) <= _SAME_GAP_FRAC * gaps.max(axis=0)]))
-    return min(max(found**2 - by_edges**2, 0.0) ** 0.5, _MOST_MM)
+    return min(math.sqrt(max(found**2 - by_edges**2, 0.0)), _MOST_MM)
 
 
 def _reaches_mm(stack: PlaneStack, middle_mm: FloatArray) -> FloatArray:
