@@ -1,12 +1,16 @@
 """What another system made of a phantom, graded: metrics, stored DVHs and text exports, in each reading."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
+import pydicom
 import pytest
+from pydicom.dataset import Dataset
 
 from dvhkit.errors import InputError
 from dvhkit.jobs.commission.grade_phantom import grade_phantom
+from dvhkit.phantoms.dicom.dicom_set import write_set
 from dvhkit.phantoms.sets.catalogue import make_phantom
 
 NAME = "margin-3mm"
@@ -54,6 +58,78 @@ def test_a_curve_exported_as_text_gives_the_metrics_of_the_curve(tmp_path, rows)
     for metric in ("D95%[Gy]", "D50%[Gy]", "D2%[Gy]"):
         assert asked[metric].within, asked[metric]
     assert asked["Volume[cc]"].measured == pytest.approx(volume, rel=1e-5)
+
+
+POINTS = (99, 98, 95, 80, 50, 20, 5, 2, 1)
+
+
+def true_curve(rows, roi):
+    """The PTV's or CTV's true curve: doses in Gy, volumes in percent, and the volume in cc."""
+    truth = {(row.roi, row.metric): row.value for row in rows}
+    doses = [0.0, truth[roi, "Min[Gy]"], *(truth[roi, f"D{p:g}%[Gy]"] for p in POINTS), truth[roi, "Max[Gy]"]]
+    return doses, [100.0, 100.0, *POINTS, 0.0], truth[roi, "Volume[cc]"]
+
+
+def eclipse(rows, rois, plan="P1"):
+    text = f"Type                 : Cumulative Dose Volume Histogram\n\nPlan: {plan}\nPrescribed dose [cGy]: 4000.0\n"
+    for roi in rois:
+        doses, volumes, cc = true_curve(rows, roi)
+        text += f"\nStructure: {roi}\nPlan: {plan}\nVolume [cm³]: {cc:.4f}\n\n"
+        text += "Dose [cGy] Ratio of Total Structure Volume [%]\n"
+        text += "".join(f"{d * 100:10.4f} {v:10.4f}\n" for d, v in zip(doses, volumes, strict=True))
+    return text
+
+
+def raystation(rows, rois):
+    text = "#PatientId:1\n#Dosename:P1\n"
+    for roi in rois:
+        doses, volumes, _ = true_curve(rows, roi)
+        text += f"#RoiName:{roi}\n#Dose unit: cGy\n"
+        text += "".join(f"{d * 100:.4f}\t{v}\n" for d, v in zip(doses, volumes, strict=True))
+    return text
+
+
+@pytest.mark.parametrize(("write", "in_cc"), [(eclipse, True), (raystation, False)])
+def test_exports_of_planning_systems_are_graded_whether_or_not_they_state_the_volume(tmp_path, rows, write, in_cc):
+    path = tmp_path / "dvh.txt"
+    path.write_text(write(rows, ["PTV", "CTV"]), encoding="utf-8")
+    grade = grade_phantom(NAME, path, tolerance_pct=0.1)
+    asked = {(v.roi, v.metric): v for v in grade.values}
+    for roi in ("PTV", "CTV"):
+        for percent in POINTS:
+            assert asked[roi, f"D{percent:g}%[Gy]"].within
+        assert ((roi, "Volume[cc]") in asked) == in_cc
+        assert any(metric.endswith("cc[Gy]") for name, metric in asked if name == roi) == in_cc
+
+
+def test_several_plans_in_one_export_are_refused(tmp_path, rows):
+    path = tmp_path / "dvh.txt"
+    path.write_text(eclipse(rows, ["PTV"]) + eclipse(rows, ["PTV"], plan="P2").split("4000.0\n")[1], encoding="utf-8")
+    with pytest.raises(InputError, match="PTV more than once"):
+        grade_phantom(NAME, path)
+
+
+def test_dvhs_stored_in_a_dose_are_graded_by_roi_number(tmp_path, rows):
+    phantom = make_phantom(NAME).phantom
+    paths = write_set(tmp_path, replace(phantom, image=None))
+    (path,) = [p for p in paths if pydicom.dcmread(p, stop_before_pixels=True).Modality == "RTDOSE"]
+    data = pydicom.dcmread(path)
+    data.DVHSequence = []
+    for structure in phantom.structures:
+        doses, volumes, cc = true_curve(rows, structure.name)
+        item, ref = Dataset(), Dataset()
+        item.DVHType, item.DoseUnits, item.DoseType, item.DVHVolumeUnits = "CUMULATIVE", "GY", "PHYSICAL", "CM3"
+        item.DVHDoseScaling, item.DVHNumberOfBins = 1, len(doses)
+        steps = np.diff([*doses, doses[-1] + 0.01])  # bins are widths, each with the volume at its lower edge
+        item.DVHData = [f"{n:.6f}" for step, v in zip(steps, volumes, strict=True) for n in (step, v * cc / 100)]
+        ref.ReferencedROINumber, ref.DVHROIContributionType = structure.number, "INCLUDED"
+        item.DVHReferencedROISequence = [ref]
+        data.DVHSequence.append(item)
+    data.save_as(path)
+    grade = grade_phantom(NAME, path, tolerance_pct=0.1)
+    assert grade.source == "RTDOSE with DVHs"
+    asked = {(v.roi, v.metric): v for v in grade.values}
+    assert all(asked[roi, f"D{p:g}%[Gy]"].within for roi in ("GTV", "CTV", "PTV") for p in POINTS)
 
 
 def test_a_file_of_another_phantom_is_refused(tmp_path):

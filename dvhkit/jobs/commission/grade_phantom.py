@@ -24,10 +24,14 @@ _LEAST_CC = 0.001
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Curve:
-    """A cumulative DVH: volume in cc that receives at least each dose, with what was stated beside it."""
+    """A cumulative DVH: volume that receives at least each dose, with what was stated beside it.
+
+    In cc; in percent where nobody states the whole volume, so that what is asked in cc has no value.
+    """
 
     dose_gy: FloatArray
-    volume_cc: FloatArray
+    volume: FloatArray
+    in_cc: bool
     stated: Mapping[str, float | None]
 
     def value(self, metric: str) -> float | None:
@@ -35,15 +39,15 @@ class _Curve:
         if metric in self.stated:
             return self.stated[metric]
         found = _METRIC.fullmatch(metric)
-        whole = float(self.volume_cc[0])
-        if found is None or whole <= 0:
+        whole = float(self.volume[0])
+        if found is None or whole <= 0 or (not self.in_cc and "cc" in (found["of"], found["unit"])):
             return None
         at = float(found["at"])
         if found["kind"] == "V":
-            volume = float(np.interp(at, self.dose_gy, self.volume_cc, right=0.0))
+            volume = float(np.interp(at, self.dose_gy, self.volume, right=0.0))
             return volume if found["unit"] == "cc" else 100.0 * volume / whole
         wanted = at if found["of"] == "cc" else whole * at / 100.0
-        falling = self.volume_cc[::-1]
+        falling = self.volume[::-1]
         return float(np.interp(wanted, falling, self.dose_gy[::-1])) if wanted <= whole else None
 
 
@@ -124,6 +128,14 @@ def _measured(path: Path, phantom: str, rows: Iterable[TruthRow]) -> tuple[str, 
             dialect, curves = read_tps_dvhs(path)
         except DvhkitError as no_export:
             raise (no_table if path.suffix.lower() == ".json" else no_export) from None
+    named = [c.roi for c in curves if not c.unusable]
+    twice = sorted({name for name in named if named.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"the file holds {', '.join(twice)} more than once, as of several plans.",
+            path=path,
+            remedy="Export the phantom's plan alone.",
+        )
     usable = {
         c.roi: _curve(c.dose_gy, c.volume, in_cc=c.in_cc, whole_cc=c.volume_cc, stated=(c.min_gy, c.mean_gy, c.max_gy))
         for c in curves
@@ -157,14 +169,17 @@ def _curve(
     whole_cc: float | None,
     stated: tuple[float | None, float | None, float | None],
 ) -> _Curve | None:
-    """Return a curve in cc; None for one in percent of a volume that nobody states."""
+    """Return a curve, in cc where the whole volume is known; None for one without volume or without points."""
     whole = float(volume[0]) if in_cc else whole_cc
-    if whole is None or whole <= 0 or len(dose_gy) < 2:
+    if len(dose_gy) < 2 or not float(volume[0]) > 0 or (whole is not None and whole <= 0):
         return None
-    volume_cc = np.asarray(volume, dtype=np.float64) * (1.0 if in_cc else whole / 100.0)
     least, mean, most = stated
-    beside = {"Volume[cc]": whole_cc or whole, "Min[Gy]": least, "Mean[Gy]": mean, "Max[Gy]": most}
-    return _Curve(dose_gy=np.asarray(dose_gy, dtype=np.float64), volume_cc=volume_cc, stated=beside)
+    beside = {"Min[Gy]": least, "Mean[Gy]": mean, "Max[Gy]": most, "Volume[cc]": whole_cc or whole}
+    found = np.asarray(volume, dtype=np.float64)
+    scale = 1.0 if in_cc or whole is None else whole / 100.0
+    return _Curve(
+        dose_gy=np.asarray(dose_gy, dtype=np.float64), volume=found * scale, in_cc=whole is not None, stated=beside
+    )
 
 
 def _of_curves(curves: Mapping[str, _Curve], rows: Iterable[TruthRow]) -> Values:
