@@ -39,7 +39,8 @@ def test_dvh_without_bands_gives_the_same_values_and_no_band(three_plans_written
     plans = three_plans_written if where != "one" else three_plans_written / "case-1"
     words = ["dvh", plans, "--metric", "D95%", "--metric", "Max", "--metric", "Volume", "--jobs", "1", "--json", "-"]
     with_bands, bare = (json.loads(run(*words, *more)[1])["rows"] for more in ((), ("--no-band",)))
-    assert [row["value"] for row in bare] == [row["value"] for row in with_bands]
+    # What readings have in common is booked once and added: another order of adding, no other number.
+    assert [row["value"] for row in bare] == pytest.approx([row["value"] for row in with_bands], rel=1e-9)
     assert {(row["low"], row["high"]) for row in bare} == {(None, None)}
     assert all(row["low"] <= row["value"] <= row["high"] for row in with_bands)
 
