@@ -25,11 +25,13 @@ MOST_PTV_D95_FRAC = 1.30
 # A dose with a flat top, however cold the rest: what is prescribed to an isodose far below the maximum has a peak.
 MOST_FLAT_FRAC, FLAT_TOP = 1.45, 1.10
 # The hottest 2 % of the target: even what is prescribed to the maximum gets there.
-LEAST_D2_FRAC = 0.90
+LEAST_D2_FRAC = 0.85
 # Brachytherapy, D90: high-risk volumes in use reach from 0.7 to 2.
 LEAST_D90_FRAC, MOST_D90_FRAC = 0.60, 2.5
 # Without a target, the greatest dose: every prescription lies somewhere in the grid.
 LEAST_MAX_FRAC, MOST_MAX_FRAC = 0.85, 5.0
+# A set without its target may hold a part of the dose; so little of it, or just one fraction, is no part of any use.
+LEAST_PART_FRAC = 0.25
 # Without a prescription, what no treatment by beams reaches: functional radiosurgery gives up to 160 Gy at most, and
 # treatments of benign disease some 0.3 Gy a fraction at least.
 MOST_BEAM_GY, LEAST_FRACTION_GY = 300.0, 0.1
@@ -138,7 +140,10 @@ def judge_maximum(told: Told) -> Finding | None:
         f"The whole dose grid reaches {_gy(told.max_gy)} where {_gy(told.prescribed_gy)} are prescribed. "
         f"{_guess(told.max_gy, told)}{_WHAT_TO_DO}"
     )
-    return Finding(level=Level.SERIOUS, code="dose-far-from-prescription", message=message)
+    one_fraction = told.fractions is not None and told.fractions > 1 and _alike(frac, 1.0 / told.fractions)
+    if too_much or frac < LEAST_PART_FRAC or one_fraction:
+        return Finding(level=Level.SERIOUS, code="dose-far-from-prescription", message=message)
+    return Finding(level=Level.WARNING, code="dose-unlike-prescription", message=message)
 
 
 def judge_unprescribed(told: Told) -> Finding | None:

@@ -29,6 +29,7 @@ def commands(path: Path) -> list[str]:
     """Return the lines of a page's code blocks that call dvhkit, without those that only show the form."""
     lines = [line for block in blocks(path, "sh") + blocks(path, "") for line in block.splitlines()]
     ours = [line for line in lines if line.startswith("dvhkit ") and line.split()[1] not in NEEDS_OTHERS]
+    ours = [line for line in ours if not set(FILES_OF_OTHERS) & set(line.split())]
     return [line for line in ours if "PATH" not in line and "[--" not in line]
 
 
@@ -52,6 +53,7 @@ def clinic(tmp_path, monkeypatch, demo_case_dir):
 
 # What waits for a sender, or reads files of other programs; each has tests of its own.
 NEEDS_OTHERS = ("listen", "send", "fetch", "import", "check-dvh", "phantom", "commission")
+FILES_OF_OTHERS = ("--tps", "--mask", "--seg")
 # Commands that ask a run, which the pages call `results`.
 ASKING = ("query", "table", "diff", "cohort", "index")
 

@@ -100,9 +100,8 @@ def dvh(
     looked = look_at(path, named=(rtstruct, rtdose, rtplan, image, registration, same_frame, mask, seg))
     if looked.plans is not None:
         looked.refuse(("--rtdose-out", rtdose_out), ("--compare-profiles", compare_profiles))
-        given = {"rx_gy": rx, "fractions": fractions, "engine": engine}
-        how = {"uncovered": uncovered, "with_bands": not no_band}
-        asked = asked_of(metrics, rois=roi, accept=accept, curves=curves, **given, **how)
+        given = {"rx_gy": rx, "fractions": fractions, "engine": engine, "uncovered": uncovered}
+        asked = asked_of(metrics, rois=roi, accept=accept, curves=curves, with_bands=not no_band, **given)
         raise typer.Exit(measure_archive(looked.plans, asked, jobs, targets))
     case = open_case(
         path,
@@ -124,10 +123,8 @@ def dvh(
         profile_view.show_profiles(profile_view.compare_profiles(case, roi, metrics, uncovered=uncovered), json)
         return
     vouched = acceptances(accept)
-    accepted = [a.code for a in vouched]
-    numbers, regions = _measured(
-        case, roi, engine=engine, uncovered=uncovered, accepted=accepted, with_bands=not no_band
-    )
+    how = {"uncovered": uncovered, "with_bands": not no_band, "accepted": [a.code for a in vouched]}
+    numbers, regions = _measured(case, roi, engine=engine, **how)
     if rtdose_out is not None:
         file_dose(numbers, regions, rtdose_out, bits=bits, resampled=resampled)
     if _put_out(numbers, regions, metrics, targets, vouched):

@@ -16,6 +16,7 @@ _TABLE = """
 00080104 LO CodeMeaning
 0008103E LO SeriesDescription
 00081090 LO ManufacturerModelName
+00081115 SQ ReferencedSeriesSequence
 00081155 UI ReferencedSOPInstanceUID
 00100010 PN PatientName
 00100020 LO PatientID

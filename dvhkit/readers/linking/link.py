@@ -309,11 +309,13 @@ class _Linker:
 
     def _segmentations_alone(self, drafts: list[Draft]) -> list[Draft]:
         """Return a case for the segmentations of each frame of a patient without a structure set, where no dose is."""
-        drawn = {entry.patient_key for entry in self.index.of_role(Role.RTSTRUCT)}
+        sets = self.index.of_role(Role.RTSTRUCT)
+        drawn = {entry.patient_key for entry in sets} | {frame for entry in sets for frame in frames_of(entry)}
         taken = {entry.path for draft in drafts for entry in draft.segmentations}
         added = []
         for entries in self.lookup.segmentations_in.values():
-            found = [e for e in entries if e.patient_key not in drawn and e.path not in taken]
+            found = [e for e in entries if drawn.isdisjoint((e.patient_key, e.frame_of_reference_uid))]
+            found = [e for e in found if e.path not in taken]
             if found and self.choice.rtstruct is None:
                 added.append(draft := Draft())
                 self._take_segmentations(draft, found)
