@@ -124,7 +124,7 @@ class _Booking:
         covered = totals[1] > 0
         off_mm = _SURFACE_ERROR_FRAC * solid.usual_gap_mm + chords_mm(solid.stack)
         steep = float(totals[2] / totals[1]) if covered else 0.0
-        tremor = tremor_mm(solid.stack, solid.runs)
+        tremor = tremor_mm(solid.stack, solid.runs) if self._rounds and n == 0 else 0.0  # bands alone ask for it
         # Each slice trembles on its own; half of what is left over all of them moves the dose to a part.
         mean_mm = off_mm + 0.5 * tremor / solid.stack.n_planes**0.5
         dvh = Dvh(
