@@ -84,7 +84,7 @@ def announce_first_run() -> None:
     from dvhkit import engine
 
     _load_numba_without_scipy()
-    own = Path(engine.__file__).parent / "kernels" / "__pycache__"
+    own = Path(engine.__file__).parent / "kernels"
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     folders = [Path(chosen)] if chosen else [own]
     if not any(next(folder.rglob("*.nbi"), None) for folder in folders if folder.is_dir()):
