@@ -11,10 +11,10 @@ python3 -m venv "$work/env"
 # Debian's package and what it needs, unpacked beside the system instead of installed.
 mkdir -p "$work/debs/partial"
 apt-get -qq -y --download-only --reinstall -o Dir::Cache::archives="$work/debs" install plastimatch >/dev/null
-for deb in "$work"/debs/*.deb; do dpkg -x "$deb" "$work/root"; done
-libraries=$(find "$work/root" -name '*.so*' -printf '%h\n' | sort -u | paste -sd:)
+for deb in "$work"/debs/*.deb; do dpkg -x "$deb" "$work/debian"; done
+libraries=$(find "$work/debian" -name '*.so*' -printf '%h\n' | sort -u | paste -sd:)
 export LD_LIBRARY_PATH="$libraries"
-"$work/root/usr/bin/plastimatch" --version | grep -F 'plastimatch version 1.9.4'
+"$work/debian/usr/bin/plastimatch" --version | grep -F 'plastimatch version 1.9.4'
 PYTHONPATH="$here" LD_LIBRARY_PATH='' "$work/env/bin/python" - "$work" <<'PY'
 import sys
 
@@ -30,7 +30,7 @@ write_structures(
     ],
 )
 PY
-"$work/root/usr/bin/plastimatch" convert --input "$work/in" --output-dicom "$work/out" \
+"$work/debian/usr/bin/plastimatch" convert --input "$work/in" --output-dicom "$work/out" \
   --output-prefix "$work/masks" --prefix-format mha >/dev/null
 LD_LIBRARY_PATH='' "$work/env/bin/python" - "$work" <<'PY'
 import sys
