@@ -156,7 +156,7 @@ def test_every_limit_of_the_tables_has_the_status_that_its_copies_give_it():
     ],
 )
 def test_the_standing_of_a_limit_follows_from_what_copies_print(prints, status):
-    kinds = {"one": "secondary", "two": "secondary", "three": "secondary", "written": "transcription", "article": "primary"}
+    kinds = {**dict.fromkeys(("one", "two", "three"), "secondary"), "written": "transcription", "article": "primary"}
     bounds = [5.0] if prints == {"one": [5.0]} else [5.0, 10.0]
     assert limits.standing(bounds, prints, kinds) == status
 
