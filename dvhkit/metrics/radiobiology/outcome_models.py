@@ -69,7 +69,7 @@ _MODELS = (
     OutcomeModel(
         id="rectum-bleeding",
         formula="EQD2_3:NTCP_LKB(TD50=76.9Gy,m=0.13,n=0.09)",
-        endpoint="late rectal toxicity of grade 2 or worse, or bleeding; TD50, m and n as in the abstract, EQD2 in one copy",
+        endpoint="late rectal toxicity of grade 2 or worse, or bleeding; EQD2 stands in one copy only",
         source="Michalski 2010 (QUANTEC, rectum), IJROBP 76(3 Suppl):S123",
         status="S1",
     ),
