@@ -167,7 +167,7 @@ class Watch:
                 self._told({**record, "conflicts": apart} if apart else record)
 
     def _store_is_free(self, run: Path, stop: threading.Event) -> bool:
-        """Wait until nobody writes into the run: an audit outlives a listener that was killed. False: we are to stop."""
+        """Wait until nobody else writes into the run (a killed listener leaves an audit); False: we are to stop."""
         from dvhkit.archive.storage.store import Store, StoreBusyError
 
         while True:
