@@ -55,7 +55,8 @@ def test_a_reason_that_both_plans_have_is_told_once_and_a_structure_has_one_colo
     html = compared_page(LIVER, LIVER, cube_scene("HFS"))
     inks = dict.fromkeys(c.roi for c in LIVER.curves)
     for roi in inks:
-        lines = re.findall(rf'<polyline[^>]* class="curve (\w+)"[^>]*?( stroke-dasharray="[^"]*")?><title>{roi} \([AB]\)', html)
+        line = rf'<polyline[^>]* class="curve (\w+)"[^>]*?( stroke-dasharray="[^"]*")?><title>{roi} \([AB]\)'
+        lines = re.findall(line, html)
         assert len({look for look, _ in lines}) == 1
         assert sorted(dash for _, dash in lines) == ["", ' stroke-dasharray="7 3"']
 

@@ -65,11 +65,13 @@ class DrawnCurve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnMarker:
-    """A triangle with its tip at the limit, and the rule it stands for in words."""
+    """A triangle on a limit, the limit and its structure, and the rule that it stands for in words."""
 
     curve: int
     points: str
     is_met: bool
+    name: str
+    verdict: str
     title: str
 
 
@@ -191,6 +193,8 @@ def _drawn_marker(marker: LimitMarker, top_gy: float) -> DrawnMarker:
         curve=marker.curve,
         points=" ".join(f"{px:.2f},{py:.2f}" for px, py in corners),
         is_met=rule.verdict.value == "pass",
+        name=clean_name(f"{rule.roi} {_limit_name(rule)}", 2 * _LONGEST_NAME),
+        verdict=rule.verdict.value,
         title=clean(f"{rule.roi}: {rule.quantity} {rule.goal} ({rule.verdict.value})", longest=200),
     )
 

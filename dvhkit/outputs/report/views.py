@@ -203,7 +203,9 @@ def case_view(record: AuditRecord, *, anchor: str, scene: Scene | None = None, r
         phrases=count_phrases(record.rules),
         error=sentence_case(_sentence(record.error or "")),
         score=score_text(record.score()),
-        identity=[(word, _sentence(text.removeprefix(f"{word.lower()} "))) for word, text in plan_facts(record.identity)],
+        identity=[
+            (word, _sentence(text.removeprefix(f"{word.lower()} "))) for word, text in plan_facts(record.identity)
+        ],
         accepted=[
             (_name(a.code), _sentence(f"{a.by}: {a.reason}" if a.reason else f"vouched for by {a.by}"))
             for a in record.accepted
