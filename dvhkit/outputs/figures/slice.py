@@ -59,7 +59,9 @@ def slice_figure(
     shrunk = min(1.0, _MOST_HIGH_IN / (_PICTURE_IN * height / width))
     size_in = _PICTURE_IN * shrunk, _PICTURE_IN * height / width * shrunk
     bar_in = 0.9 if is_difference else 0.0
-    figure, axes = new_figure(size_in[0] + _AROUND_IN + bar_in + _LEGEND_IN, max(2.2, size_in[1] + _AROUND_IN), is_picture=True)
+    figure, axes = new_figure(
+        size_in[0] + _AROUND_IN + bar_in + _LEGEND_IN, max(2.2, size_in[1] + _AROUND_IN), is_picture=True
+    )
     half = grid.spacing_mm / 2
     extent = (-half[0], width - half[0], height - half[1], -half[1])
     if scene.values is not None:
@@ -113,7 +115,7 @@ def _draw_difference(figure: Figure, axes: Any, grid: Grid, dose_gy: FloatArray)
     # Where both agree the patient is seen.
     alpha = np.nan_to_num(np.clip(np.abs(dose_gy) / (_FULLY_SEEN * most), 0.0, 1.0)) * 0.7
     shown = np.nan_to_num(dose_gy)
-    drawn = axes.imshow(shown, cmap="PuOr_r", vmin=-most, vmax=most, extent=extent, alpha=alpha)
+    axes.imshow(shown, cmap="PuOr_r", vmin=-most, vmax=most, extent=extent, alpha=alpha)
     bar = ScalarMappable(Normalize(-most, most), cmap="PuOr_r")
     figure.colorbar(bar, ax=axes, label="B less A (Gy)", shrink=0.8)
     return f"at most {largest:.3g} Gy apart" if largest else "no difference here"
