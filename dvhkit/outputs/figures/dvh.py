@@ -66,7 +66,7 @@ def _keys(plans: Sequence[tuple[str, Sequence[Curve]]], ink: dict[str, Any], wid
 
     keys: list[Any] = []
     for name, stroke in ink.items():
-        dash = stroke.dash if len(plans) == 1 else "-"
+        dash: Any = stroke.dash if len(plans) == 1 else "-"
         label = plain(clean_name(name, _LONGEST_NAME))
         keys.append(Line2D([], [], color=stroke.colour, linestyle=dash, linewidth=widths[name], label=label))
     if len(plans) > 1:
