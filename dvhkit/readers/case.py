@@ -26,7 +26,7 @@ from dvhkit.readers.rtplan import read_plan
 from dvhkit.readers.rtstruct import read_structures
 
 if TYPE_CHECKING:
-    from dvhkit.readers.archive.inventory import Inventory
+    from dvhkit.results.inventory import Inventory
 
 __all__ = ["CaseFiles", "find_cases", "inventory", "read_case", "read_dose", "read_files"]
 

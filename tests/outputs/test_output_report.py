@@ -137,7 +137,7 @@ def test_many_files_of_a_role_become_one_line_with_the_documented_hash() -> None
 def test_the_plot_has_a_line_and_a_legend_entry_a_structure_and_a_triangle_a_limit() -> None:
     page = Page(html_report([LIVER]))
     assert page.count("polyline") == len(CURVES)
-    assert page.count("polygon") == 5
+    assert page.count("polygon") == 2 * 5  # in the plot, and in the list of limits
     assert page.count("button") == len(CURVES) + 8  # and four for groups, four for axes
     assert "Dose (Gy)" in page.words
     assert "Volume (%)" in page.words

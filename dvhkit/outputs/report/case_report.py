@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from dvhkit.results.scene import Scene
 
 
-# What fits a sheet of A4 whatever the texts: rows of rules, names of curves, findings of two lines.
-_SHORT_LIMITS = {"most_rules": 15, "most_names": 17, "most_findings": 5}
+# What fits a sheet of A4 whatever the texts: rows of rules (of two lines, where there are few), names of curves,
+# findings of two lines.
+_SHORT_LIMITS = {"most_rules": 15, "roomy_rules": 9, "most_names": 17, "most_findings": 5}
 
 
 def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None, short: bool = False) -> str:

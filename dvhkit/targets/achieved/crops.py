@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from dvhkit.errors import GeometryError, NotEvaluable
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Structure
+from dvhkit.results.margin import Crop, CropKind, Place
 from dvhkit.targets.achieved.cloud import distance_to, nearest_mm
 from dvhkit.targets.achieved.fit import Fit
 from dvhkit.targets.achieved.measure import Reach, margin_along, place_of
-from dvhkit.targets.achieved.records import Crop, CropKind, Place
 from dvhkit.targets.achieved.surface import Surface, make_surface
 
 # A part smaller than this share of the surface is a matter of the pen, not of the margin.
