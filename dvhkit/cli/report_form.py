@@ -11,7 +11,7 @@ from dvhkit.results.attachment import Attachment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """What reports look like: with slices (None: where there is one plan), one page a case, printed, with what filed."""
+    """What reports look like: with slices (None: where there is one plan), one page a case, printed, with files."""
 
     pictures: bool | None = None
     short: bool = False

@@ -36,11 +36,14 @@ PAGES = {
 NAMELESS = """() => [...document.querySelectorAll("button, a, input, select, canvas, img, [role=img]")].filter((one) => {
   if (!one.checkVisibility()) return false;
   const by = one.getAttribute("aria-labelledby");
-  const name = one.getAttribute("aria-label") || (by && document.getElementById(by).textContent) || one.alt || one.title
-    || one.textContent || (one.labels && [...one.labels].map((label) => label.textContent).join(""));
+  const name = one.getAttribute("aria-label") || (by && document.getElementById(by).textContent) || one.alt
+    || one.title || one.textContent || (one.labels && [...one.labels].map((label) => label.textContent).join(""));
   return !(name || "").trim();
 }).map((one) => one.outerHTML.slice(0, 80))"""
 
+BAD = """() => { const p = document.createElement("p");
+  p.textContent = "x".repeat(9); p.style.color = "#999a"; p.append(document.createElement("button"));
+  document.body.append(p); }"""
 FOCUSED = """() => { const one = document.activeElement;
   return one.dataset.plane || one.getAttribute("aria-label") || one.textContent; }"""
 
@@ -53,10 +56,7 @@ def test_every_text_stands_out_and_all_that_can_be_used_has_a_name(
     opened = open_page(PAGES[kind](), color_scheme=scheme)
     assert opened.ask(faint) == []
     assert opened.ask(NAMELESS) == []
-    opened.ask("() => document.body.append(Object.assign(document.createElement('p'), { textContent: 'x'.repeat(9) }))")
-    opened.ask(
-        "() => { const p = document.body.lastChild; p.style.color = '#999a'; p.append(document.createElement('button')); }"
-    )
+    opened.ask(BAD)
     assert len(opened.ask(faint)) == 1, "the script sees what is faint"
     assert len(opened.ask(NAMELESS)) == 1, "and what has no name"
     assert opened.complaints == []
