@@ -33,7 +33,8 @@ PAGES = {
     "index": lambda: index_html([IndexedCase(case_id="a/b", rules=RULES)]),
 }
 # What can be used or seen as a picture, and has no name that can be read out.
-NAMELESS = """() => [...document.querySelectorAll("button, a, input, select, canvas, img, [role=img]")].filter((one) => {
+NAMELESS = """() => [...document.querySelectorAll("button, a, input, select, canvas, img, [role=img]")]
+  .filter((one) => {
   if (!one.checkVisibility()) return false;
   const by = one.getAttribute("aria-labelledby");
   const name = one.getAttribute("aria-label") || (by && document.getElementById(by).textContent) || one.alt
