@@ -101,8 +101,10 @@ def test_the_short_form_is_one_page_a_case_whatever_is_in_it() -> None:
     )
 
 
-def test_what_a_short_sheet_holds_fits_it(open_page: Any) -> None:
-    crowded = replace(LIVER, rules=LIVER.rules * 6, findings=LIVER.findings * 9, curves=LIVER.curves * 3)
+@pytest.mark.parametrize("n_rules", [9, 60])  # as many as have two lines; more than fit
+def test_what_a_short_sheet_holds_fits_it(open_page: Any, n_rules: int) -> None:
+    rules = [replace(rule, title="A long title of a rule " * 9) for rule in LIVER.rules]
+    crowded = replace(LIVER, rules=tuple(rules * 60)[:n_rules], findings=LIVER.findings * 9, curves=LIVER.curves * 3)
     opened = open_page(html_report([crowded], short=True), viewport={"width": 718, "height": 1000})
     opened.page.emulate_media(media="print")
     inside = """() => { const sheet = document.querySelector(".sheet"), end = sheet.getBoundingClientRect().bottom;

@@ -142,6 +142,24 @@ def test_wheel_and_keys_scroll_and_buttons_jump(open_page: Any) -> None:
     assert one.complaints == []
 
 
+def test_a_picture_tells_each_rule_that_its_place_decides_and_the_isodoses(open_page: Any) -> None:
+    scene = cube_scene("HFS")
+    at = tuple(float(c) for c in scene.grid.origin_mm + np.array([31.0, 23.0, 20.0]))
+    first = replace(LIVER.rules[5], roi="Cube", title="first", low=None, high=None)
+    rules = (first, replace(first, title="second", goal="<= 7 Gy", value=8.5, low=8.25, high=8.75, unit="Gy"))
+    spots = tuple(
+        Spot(rule=n, roi="Cube", quantity=r.quantity, kind="hottest place", point_mm=at, dose_gy=8.5)
+        for n, r in enumerate(rules)
+    )
+    one = opened(open_page, replace(scene, spots=spots), replace(BARE, rules=rules))
+    assert one.page.locator(".shot").count() == 1
+    told = one.page.locator(".shot figcaption").inner_text()
+    assert all(word in told for word in ("first", "second", "8.50 Gy (8.25 to 8.75), goal ≤ 7 Gy"))
+    key = one.page.locator(".level-key").inner_text()
+    assert all(word in key for word in ("50.0 Gy · 100 %", "25.0 Gy · 50 %"))
+    assert one.complaints == []
+
+
 def test_hostile_names_stay_texts(open_page: Any) -> None:
     names = (*HOSTILE_NAMES[:6], "<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>")
     scene = cube_scene("HFS")

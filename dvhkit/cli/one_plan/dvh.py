@@ -96,12 +96,13 @@ def dvh(
         _refuse_with_profiles(engine=engine, csv=csv, curves=curves)
     metrics = [parse_metric(text) for text in (metric or DEFAULT_METRICS)]
     targets = Targets(json=json, csv=csv, curves=curves, parquet=parquet)
+    vouched = acceptances(accept)
     looked = look_at(path, named=(rtstruct, rtdose, rtplan, image, registration, same_frame, mask, seg))
     if looked.plans is not None:
         looked.refuse(("--rtdose-out", rtdose_out), ("--compare-profiles", compare_profiles))
         given = {"rx_gy": rx, "fractions": fractions, "engine": engine, "uncovered": uncovered}
-        asked = asked_of(metrics, rois=roi, accept=accept, curves=curves, with_bands=not no_band, **given)
-        raise typer.Exit(measure_archive(looked.plans, asked, jobs, targets))
+        asked = asked_of(metrics, rois=roi, accepted=vouched, curves=curves, with_bands=not no_band, **given)
+        raise typer.Exit(measure_archive(looked.plans, asked, jobs, targets, vouched))
     case = open_case(
         path,
         rtstruct=rtstruct,
@@ -121,7 +122,6 @@ def dvh(
     if compare_profiles:
         _show_profiles(case, roi, metrics, uncovered, json)
         return
-    vouched = acceptances(accept)
     how = {"uncovered": uncovered, "with_bands": not no_band, "accepted": [a.code for a in vouched]}
     numbers, regions = _measured(case, roi, engine=engine, **how)
     if rtdose_out is not None:

@@ -95,7 +95,7 @@ def plot_dose_difference(case_a: Case, case_b: Case, *, rois: Sequence[str] = ()
     assert on_plane[1] is not None
     names = tuple(case_a.structures[roi].name for roi in rois)
     labels = [clean(case.label, longest=_LONGEST_LABEL) for case in (case_a, case_b)]
-    title = f"{labels[1]} less {labels[0]}, {_where(scene.grid, plane)}"
+    title = f"B: {labels[1]} less A: {labels[0]}, {_where(scene.grid, plane)}"
     return slice_figure(scene, plane, on_plane[1] - on_plane[0], names=names, title=title, is_difference=True)
 
 

@@ -60,7 +60,7 @@ def _name_axes(figure: Figure, axes: Sequence[Any], x: str, y: str) -> None:
     figure.supxlabel(x, fontsize=9)
     figure.supylabel(y, fontsize=9)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=5, fontsize=7.5)
+    figure.legend(handles, labels, loc="outside upper right", ncols=5, fontsize=7.5, frameon=False)
 
 
 def diff_figure(changes: Sequence[Change], *, labels: tuple[str, str]) -> Figure:
@@ -74,7 +74,7 @@ def diff_figure(changes: Sequence[Change], *, labels: tuple[str, str]) -> Figure
     rows = sorted(numbers, key=lambda name: -max(map(abs, numbers[name])))[:_MOST_ROWS]
     told = [_told(change) for change in sorted(verdicts, key=lambda c: c.rank)[:_MOST_ROWS]]
     height = 1.4 + 0.19 * max(len(rows), 1) + 0.17 * len(told)
-    figure, (axes,) = new_figure(7.0, height)
+    figure, axes = new_figure(7.0, height)
     for place, name in enumerate(rows):
         values = numbers[name]
         axes.plot(values, [place] * len(values), "o", color=_BAND, markersize=3.5, alpha=0.6, linestyle="none")

@@ -133,11 +133,13 @@ class ProvenanceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShotView:
-    """A picture of the place that decides a rule: `index` is that of its spot in the scene, `place` for scripts."""
+    """A picture of a place that decides rules: `index` is that of its spot in the scene, `place` for scripts.
+
+    `rules` are those that it decides, the most urgent first, each with its look and what was measured and asked for.
+    """
 
     index: int
-    look: VerdictLook
-    title: str
+    rules: list[tuple[VerdictLook, str, str]]
     roi: str
     kind: str
     dose: str
@@ -201,7 +203,9 @@ def case_view(record: AuditRecord, *, anchor: str, scene: Scene | None = None, r
         phrases=count_phrases(record.rules),
         error=sentence_case(_sentence(record.error or "")),
         score=score_text(record.score()),
-        identity=[(word, _sentence(text)) for word, text in plan_facts(record.identity)],
+        identity=[
+            (word, _sentence(text.removeprefix(f"{word.lower()} "))) for word, text in plan_facts(record.identity)
+        ],
         accepted=[
             (_name(a.code), _sentence(f"{a.by}: {a.reason}" if a.reason else f"vouched for by {a.by}"))
             for a in record.accepted
@@ -224,18 +228,18 @@ def case_view(record: AuditRecord, *, anchor: str, scene: Scene | None = None, r
 
 
 def _shot_views(record: AuditRecord, scene: Scene) -> list[ShotView]:
-    """Return a picture a place: of several rules that one place decides, the most urgent names it."""
+    """Return a picture a place, that which decides the most urgent rule first."""
     urgency = {id(rule): rank for rank, rule in enumerate(by_urgency(record.rules))}
     ranked = sorted(enumerate(scene.spots), key=lambda pair: urgency[id(record.rules[pair[1].rule])])
     shots: dict[tuple[str, str], ShotView] = {}
     for index, spot in ranked:
         rule = record.rules[spot.rule]
-        shots.setdefault(
+        told = (look_of(rule.verdict.value), _title(rule.title or rule.rule_id), _measured(rule))
+        shot = shots.setdefault(
             (spot.roi, spot.kind),
             ShotView(
                 index=index,
-                look=look_of(rule.verdict.value),
-                title=_title(rule.title or rule.rule_id),
+                rules=[],
                 roi=_name(spot.roi),
                 kind=spot.kind,
                 dose="" if spot.dose_gy is None else number(spot.dose_gy, Unit.GY.value),
@@ -243,7 +247,18 @@ def _shot_views(record: AuditRecord, scene: Scene) -> list[ShotView]:
                 shown=", ".join(f"{c:.1f}".replace("-", "−") for c in spot.point_mm),
             ),
         )
+        shot.rules.append(told)
     return list(shots.values())[:_MOST_SHOTS]
+
+
+def _measured(rule: RuleResult) -> str:
+    """Return what a rule measured, with its band, and what it asks for: ``V100% 92.33 % (91.69 to 94.53), ≥ 95 %``."""
+    value, quantity = rule_value(rule), rule.quantity.partition("[")[0]
+    if value is None:
+        return _name(f"{quantity}: no value, goal {limit_text(rule.goal)}")
+    band = f" ({value.band})" if value.band else ""
+    said = f"{quantity} {value.whole}{value.decimals} {value.unit}".rstrip()
+    return _title(f"{said}{band}, goal {limit_text(rule.goal)}")
 
 
 def _rule_view(rule: RuleResult) -> RuleView:
