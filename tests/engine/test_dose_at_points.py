@@ -31,12 +31,12 @@ def test_the_kernel_is_the_plain_formula_on_a_turned_grid_with_uneven_planes(sha
         sop_instance_uid="1.2",
         frame_of_reference_uid="1.3",
     )
-    points = grid.origin_mm + rng.uniform(-4, 14, (500, 3)) @ axes
+    points = grid.origin_mm + rng.uniform([-2, -2, -3], [9, 10, 11], (2000, 3)) @ axes
     moved_mm = np.array([0.4, -1.1, 0.7])
     out = np.empty(len(points))
     reach = dose_sum.reach_mm(grid)
     along = grid.to_grid_mm(points)
     dose_at_points(dose.values_gy, grid.spacing_mm, grid.offsets_mm, reach, along, axes @ moved_mm, out)
     expected = dose_sum.dose_at(dose, points - moved_mm)
-    assert 20 < np.isfinite(expected).sum() < 500
+    assert 20 < np.isfinite(expected).sum() < len(expected)
     np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-12)
