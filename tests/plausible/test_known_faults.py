@@ -1,4 +1,4 @@
-"""Inputs that other programs, and once this one, got wrong: each gives the value that its maker says, or the finding."""
+"""Inputs that other programs, and once this one, got wrong: each gives the value that its maker says, or a finding."""
 
 from __future__ import annotations
 
