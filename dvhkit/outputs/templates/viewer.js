@@ -165,6 +165,7 @@
     bar.append(which);
   }
   const levels = find("levels");
+  levels.parentNode.hidden = !scene.doses.length;
   state.levels.forEach((level) => check(levels, levelText(level.gy), true, (on) => { level.shown = on; }, levelInk(level.gy)));
   document.querySelectorAll(".level-key").forEach((key) => state.levels.forEach(({ gy }) => { const one = make("span"); one.append(keyOf(levelInk(gy)), levelText(gy)); key.append(one); }));
 
