@@ -23,7 +23,7 @@ class Kind:
 
 
 # Warnings after which a case is not shown as good, although its verdicts stand: its dose may well be another one.
-DOUBTFUL = frozenset({"dose-displaced", "dose-unlike-prescription"})
+DOUBTFUL = frozenset({"dose-displaced", "dose-of-other-plan", "dose-unlike-prescription"})
 
 
 def _kind(code: str, *levels: Level, withholds: Withholds = Withholds.NOTHING) -> Kind:
@@ -67,6 +67,7 @@ _ROWS = (
     _kind("target-partly-cold", Level.SERIOUS, withholds=Withholds.DOSE),
     _kind("dose-displaced", Level.SERIOUS, Level.WARNING, withholds=Withholds.DOSE),
     _kind("target-outside-dose", Level.SERIOUS, withholds=Withholds.DOSE),
+    _kind("dose-of-other-plan", Level.SERIOUS, Level.WARNING, withholds=Withholds.DOSE),
     _kind("dose-unlike-prescription", Level.WARNING),
     _kind("dose-unchecked", Level.INFO),
     _kind("dose-negative", Level.WARNING),

@@ -13,7 +13,7 @@ from dvhkit.jobs.plausibility.targets import is_brachy
 from dvhkit.units import number_text
 
 if TYPE_CHECKING:
-    from dvhkit.engine.sampled import Cloud, Slabs
+    from dvhkit.engine.sampled import Cloud, DosePoints, Slabs
     from dvhkit.jobs.plausibility.targets import Targets
     from dvhkit.model.arrays import FloatArray
     from dvhkit.model.case import Case
@@ -40,14 +40,12 @@ class _Place:
 
     slabs: Slabs
     cloud: Cloud
-    dose: Dose
+    points: DosePoints
     least_gy: float
 
     def covered(self, moved_mm: FloatArray) -> np.ndarray:
         """Return which points are covered once the dose is moved; those beyond its grid are not."""
-        from dvhkit.engine.sampled import dose_at
-
-        return np.asarray(np.nan_to_num(dose_at(self.slabs, self.cloud.uvw, self.dose, moved_mm)) >= self.least_gy)
+        return np.asarray(np.nan_to_num(self.points.gy(moved_mm)) >= self.least_gy)
 
     def covered_frac(self, moved_mm: FloatArray) -> float:
         """Return the covered part of the volume."""
@@ -91,7 +89,7 @@ def _looked_at(targets: Targets) -> tuple[Structure | None, float]:
 
 
 def _place(case: Case, dose: Dose, structure: Structure, least_gy: float) -> _Place | None:
-    from dvhkit.engine.sampled import cloud_of, slabs_of
+    from dvhkit.engine.sampled import DosePoints, cloud_of, slabs_of
 
     try:
         slabs = slabs_of(structure, dose, slice_spacing_mm=case.slice_spacing_mm)
@@ -99,7 +97,8 @@ def _place(case: Case, dose: Dose, structure: Structure, least_gy: float) -> _Pl
         return None
     if slabs is None or not sum(section.area for section in slabs.sections) > 0:
         return None
-    return _Place(slabs=slabs, cloud=cloud_of(slabs, points=_POINTS, reach_mm=0.0), dose=dose, least_gy=least_gy)
+    cloud = cloud_of(slabs, points=_POINTS, reach_mm=0.0)
+    return _Place(slabs=slabs, cloud=cloud, points=DosePoints(slabs, cloud.uvw, dose), least_gy=least_gy)
 
 
 def _restoring_mm(place: _Place, least_frac: float) -> tuple[float, FloatArray] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dvhkit.findings import Finding, Level
@@ -29,10 +30,28 @@ def dose_findings(numbers: CaseNumbers) -> tuple[Finding, ...]:
     if case.summed is not None or not _max_gy(case) > 0.0:
         return ()
     targets = Targets(numbers)
-    found = _by_prescription(targets)
+    found = (*_of_other_plan(numbers), *_by_prescription(targets))
     if not any(f.level is Level.SERIOUS for f in found):
         found = (*found, *displaced_findings(targets))
     return (*found, *stored_dose_findings(targets))
+
+
+def _of_other_plan(numbers: CaseNumbers) -> tuple[Finding, ...]:
+    """Hold a dose against the plan that lies beside it and that it does not name."""
+    case, beside = numbers.case, numbers.case.plan_beside
+    if beside is None or case.plan is not None:
+        return ()
+    name = beside.path.name if beside.path is not None else beside.label
+    given = replace(case, plan=beside, plan_beside=None, prescriptions=beside.prescriptions)
+    targets = Targets(numbers, given)
+    unlike = [f for f in (*_by_prescription(targets), *displaced_findings(targets)) if f.level is Level.SERIOUS]
+    message = f"The dose names another plan than the one that lies beside it ({name})"
+    way_out = "If it is of that plan, say so with --rtplan; else export the dose of this one."
+    if unlike:
+        message = f"{message}, and does not fit what that plan prescribes: {unlike[0].gist}. {way_out}"
+        return (Finding(level=Level.SERIOUS, code="dose-of-other-plan", message=message, where=name),)
+    message = f"{message}; nothing in it speaks against that plan. {way_out}"
+    return (Finding(level=Level.WARNING, code="dose-of-other-plan", message=message, where=name),)
 
 
 def _by_prescription(targets: Targets) -> tuple[Finding, ...]:

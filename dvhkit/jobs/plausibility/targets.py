@@ -35,17 +35,15 @@ class Targets:
     """The targets of a case and their doses, each measured once."""
 
     numbers: CaseNumbers
+    case: Case
     _doses: dict[int, TargetDose | None]
     _dvhs: dict[int, Dvh | None]
 
-    def __init__(self, numbers: CaseNumbers) -> None:
+    def __init__(self, numbers: CaseNumbers, case: Case | None = None) -> None:
+        """Measure by `numbers`; `case` is theirs, or the same with another plan."""
         self.numbers = numbers
+        self.case = numbers.case if case is None else case
         self._doses, self._dvhs = {}, {}
-
-    @property
-    def case(self) -> Case:
-        """The case that the targets are of."""
-        return self.numbers.case
 
     @property
     def structures(self) -> list[Structure]:

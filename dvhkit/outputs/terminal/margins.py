@@ -88,9 +88,15 @@ def _remarks(document: dict[str, Any]) -> list[str]:
         f"slices {d['slice_spacing_mm']:g} mm apart: the last slice of {d['outer']} can lie {attainable} mm beyond "
         f"that of {d['inner']}; recovered margins in between come of its shape there, within their band",
     ]
-    lines += [str(crop["text"]) for crop in d["crops"]]
+    lines += [_crop_line(crop, d) for crop in d["crops"]]
     lines += _setup_lines(d)
     return [f"  {clean(line)}" for line in lines]
+
+
+def _crop_line(crop: dict[str, Any], document: dict[str, Any]) -> str:
+    """Return what a place falls short by; how much of the surface, unless the verdict tells that already."""
+    share = f" ({crop['surface_pct']:.1f} % of the surface of {document['inner']})"
+    return f"{crop['text']}{share if document['against'] != 'expected' and not crop['explained'] else ''}"
 
 
 def _setup_lines(document: dict[str, Any]) -> list[str]:

@@ -183,7 +183,6 @@ def _crops_of(patch: Patch, *, inner: Surface, outer: Surface, fit: Fit, reach: 
         margin_mm=left,
         place=place,
         text=f"{outer.name} keeps only {left:.1f} mm, {lacking:.1f} mm less than elsewhere, {where}; "
-        f"{100 * patch.share:.1f} % of the surface of {inner.name} has less than the recovered margin there; "
         "no structure explains it",
     )
     cuts = cutters.explain(_short_points(patch, fit, reach))
