@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
-from dvhkit.engine.contours.planes import PlaneStack, next_in_ring
+from dvhkit.engine.contours.planes import outline_lengths_mm
 from dvhkit.engine.field.bounds import bounded, chords_mm, rounded
 from dvhkit.engine.field.given import cells_of, field_of, lattice_of
 from dvhkit.engine.field.histogram import BINS, GROUPS, atoms, shifted
@@ -50,7 +50,7 @@ def accumulated(
     the dose with its peaks as round as they may be, both with bounds of their extremes. `is_mended`: what still crosses
     now is rounding, and stays.
     """
-    every = [drawn.under(own) for own in options]
+    every = [drawn if own is drawn.options else drawn.under(own) for own in options]
     # What ends alike is one solid: a rounded organ has no flat ends to be moved.
     number = [next(n for n in range(m + 1) if n == m or ends_alike(every[n], every[m])) for m in range(len(every))]
     kept = sorted(set(number))
@@ -184,17 +184,9 @@ class _Booking:
         return bounded(found, first, met, self._inside_gy[1], drawn_off_gy=self._drawn_off_gy)
 
 
-@lru_cache(maxsize=16)
-def _outline_lengths_mm(stack: PlaneStack) -> FloatArray:
-    """Return how long the outlines of each plane are together."""
-    following = stack.points_mm[next_in_ring(stack)]
-    edges = np.hypot(*(following - stack.points_mm).T)
-    return np.asarray(np.add.reduceat(edges, stack.ring_start[stack.plane_ring[:-1]]))
-
-
 def _surface_mm2(solid: Solid) -> float:
     """Area of the walls, without what faces along w."""
-    return float(np.dot(_outline_lengths_mm(solid.stack), solid.hi_mm - solid.lo_mm))
+    return float(np.dot(outline_lengths_mm(solid.stack), solid.hi_mm - solid.lo_mm))
 
 
 def _outside_grid(dvh: Dvh) -> Finding:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from dvhkit.engine.contours.planes import PlaneStack, next_in_ring
+from dvhkit.engine.contours.planes import PlaneStack, next_in_ring, plane_of_ring
 from dvhkit.engine.kernels.field.peaks import round_peaks
 from dvhkit.engine.solid.links import gaps_mm
 from dvhkit.engine.solid.sampled import linked
@@ -57,7 +57,7 @@ def ends_cc(solid: Solid) -> tuple[float, float]:
     links = linked(solid).links
     assert links is not None
     area = np.pi * links.size_mm**2 * np.where(links.is_hole, -1.0, 1.0)
-    plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
+    plane = plane_of_ring(stack)
     less = more = 0.0
     below, above = gaps_mm(stack, solid.runs)
     for height, order, gap in ((links.up_mm, links.up_order, above), (links.down_mm, links.down_order, below)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dvhkit.engine.contours.planes import PlaneStack
+from dvhkit.engine.contours.planes import PlaneStack, plane_of_ring
 from dvhkit.engine.field.given import cells_of
 from dvhkit.engine.kernels.buffers import Field
 from dvhkit.engine.kernels.field.book import point_extremes, section_extremes, surface_extremes
@@ -62,7 +62,7 @@ def widen_by_caps(solid: Solid, field: Field, extremes_gy: FloatArray, *, is_rou
 
 def _cap_points(stack: PlaneStack, links: Links) -> FloatArray:
     """Return where caps end: the tips of rounded ones, the far rims of those cut off flat."""
-    w = stack.offsets_mm[np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))]
+    w = stack.offsets_mm[plane_of_ring(stack)]
     found = [np.empty((0, 3))]
     sides = ((links.up_mm, links.up_order, links.below, 1.0), (links.down_mm, links.down_order, links.above, -1.0))
     for height, order, back, sign in sides:

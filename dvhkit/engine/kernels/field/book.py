@@ -149,8 +149,8 @@ def _share(start, size, low, high):
 def _node_line(dose, rounded, rounds, to_dose, offsets, v, w, first, last, line):
     """Write dose and its slopes along v and w at the nodes ``first..last`` of the row of voxels through (v, w).
 
-    For lattices along the axes of the dose, u along columns. `line` (nodes, 4): the last, where `rounds`, what the
-    rounded dose has more.
+    For lattices along the axes of the dose, u along columns. `line` (nodes, 5): the fourth, where `rounds`, what the
+    rounded dose has more; the last, how the slope along v changes with w.
     """
     nk, nj, _ = dose.shape
     cj = to_dose[1, 1] * v + to_dose[1, 3]
@@ -182,6 +182,7 @@ def _node_line(dose, rounded, rounds, to_dose, offsets, v, w, first, last, line)
         line[i, 1] = sj * ((d01 - d00) + fk * ((d11 - d10) - (d01 - d00)))
         line[i, 2] = sk * (b1 - b0)
         line[i, 3] = 0.0
+        line[i, 4] = sj * sk * ((d11 - d10) - (d01 - d00))
     if not rounds:
         return
     for i in range(first, last + 1):
@@ -208,6 +209,31 @@ def _from_line(line, to_dose, u):
         slope * rise,
         line[i, 1] + f * (line[i1, 1] - line[i, 1]),
         line[i, 2] + f * (line[i1, 2] - line[i, 2]),
+        line[i, 3] + f * (line[i1, 3] - line[i, 3]),
+    )
+
+
+@_inlined
+def _beside_line(line, to_dose, u, dv, dw):
+    """Return what `_from_line` does, at `dv` and `dw` from the line: within one voxel a trilinear dose has no more."""
+    n = line.shape[0]
+    ci = to_dose[0, 0] * u + to_dose[0, 3]
+    i = min(max(floor(ci), 0), max(n - 2, 0))
+    i1 = min(i + 1, n - 1)
+    f = ci - i
+    slope = to_dose[0, 0]
+    if f < 0.0 or f > 1.0 or i1 == i:
+        f = min(max(f, 0.0), 1.0)
+        slope = 0.0
+    both = dv * dw
+    here = line[i, 0] + dv * line[i, 1] + dw * line[i, 2] + both * line[i, 4]
+    rise = line[i1, 0] + dv * line[i1, 1] + dw * line[i1, 2] + both * line[i1, 4] - here
+    twist = line[i, 4] + f * (line[i1, 4] - line[i, 4])
+    return (
+        here + f * rise,
+        slope * rise,
+        line[i, 1] + f * (line[i1, 1] - line[i, 1]) + dw * twist,
+        line[i, 2] + f * (line[i1, 2] - line[i, 2]) + dv * twist,
         line[i, 3] + f * (line[i1, 3] - line[i, 3]),
     )
 
@@ -310,7 +336,7 @@ def book_layers(layers, begin, stop, cells, field, ids, rounds, sums):
     base = step[0] * step[1]
     ni = dose.shape[2]
     is_axial = rim[0] > -np.inf and to_dose[0, 0] != 0.0 and to_dose[1, 1] != 0.0 and to_dose[2, 2] != 0.0
-    line = np.empty((ni if is_axial else 0, 4))
+    line = np.empty((ni if is_axial else 0, 5))
     span = high - low
     scale = hist.shape[1] / span if span > 0.0 else 0.0
     shift_scale = shifts.shape[0] / span if span > 0.0 else 0.0
@@ -435,28 +461,33 @@ def book_layers(layers, begin, stop, cells, field, ids, rounds, sums):
                     share = 1.0
                     is_full = filled >= is_full_from
                     w = middle
-                    if is_full and is_in_line:
-                        d, gu, gv, gw, shift = _from_line(line, to_dose, u + 0.5 * hu)
+                    if not is_full:
+                        inverse = 1.0 / filled
+                        if which == 0:
+                            place[0] = (moment[column, 0] + 0.5 * height_one) * inverse
+                            place[1] = (moment[column, 1] + 0.5 * height_one) * inverse
+                            w = (moment[column, 2] + raised_one) * inverse
+                        else:
+                            place[0] = (other_moment[column, 0] + 0.5 * height_two) * inverse
+                            place[1] = (other_moment[column, 1] + 0.5 * height_two) * inverse
+                            w = (other_moment[column, 2] + raised_two) * inverse
+                        place[0] = min(max(place[0], 0.0), 1.0)
+                        place[1] = min(max(place[1], 0.0), 1.0)
+                        w = min(max(w, w0), w1)
+                        place[2] = (w - w0) / hw
+                    if is_in_line:
+                        if is_full:
+                            d, gu, gv, gw, shift = _from_line(line, to_dose, u + 0.5 * hu)
+                        else:
+                            dv = hv * (place[1] - 0.5)
+                            d, gu, gv, gw, shift = _beside_line(line, to_dose, u + hu * place[0], dv, w - middle)
                     else:
                         share = _inside_rim(u, v0, size, rim)
                         if share <= 0.0:
                             continue
-                        place[0] = 0.5
-                        place[1] = 0.5
-                        if not is_full:
-                            inverse = 1.0 / filled
-                            if which == 0:
-                                place[0] = (moment[column, 0] + 0.5 * height_one) * inverse
-                                place[1] = (moment[column, 1] + 0.5 * height_one) * inverse
-                                w = (moment[column, 2] + raised_one) * inverse
-                            else:
-                                place[0] = (other_moment[column, 0] + 0.5 * height_two) * inverse
-                                place[1] = (other_moment[column, 1] + 0.5 * height_two) * inverse
-                                w = (other_moment[column, 2] + raised_two) * inverse
-                            place[0] = min(max(place[0], 0.0), 1.0)
-                            place[1] = min(max(place[1], 0.0), 1.0)
-                            w = min(max(w, w0), w1)
-                            place[2] = (w - w0) / hw
+                        if is_full:
+                            place[0] = 0.5
+                            place[1] = 0.5
                         uc = min(max(u + hu * place[0], rim[0]), rim[1])
                         vc = min(max(v0 + hv * place[1], rim[2]), rim[3])
                         if not _dose_at(dose, offsets, half_end, to_dose, uc, vc, w, out):
@@ -615,7 +646,7 @@ def section_extremes(points, rings, heights, shape, cells, field, extremes):
             crossed += abs(to_dose[a, b]) if a != b else 0.0
     # Along the axes of the dose the middles of a row of cells share one line of nodes.
     in_line = crossed < 1e-12
-    line = np.empty((ni if in_line else 0, 4))
+    line = np.empty((ni if in_line else 0, 5))
     for plane in range(heights.size):
         lo = np.inf
         hi = -np.inf
