@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from dvhkit.engine.contours.planes import PlaneStack, next_in_ring, plane_of_ring
+from dvhkit.engine.kernels.field.book import BLOCK, block_extremes
 from dvhkit.engine.kernels.field.peaks import round_peaks
 from dvhkit.engine.solid.links import gaps_mm
 from dvhkit.engine.solid.sampled import linked
@@ -30,6 +31,15 @@ def rounded(dose: Dose) -> Dose:
     values = np.empty(dose.values_gy.shape)
     round_peaks(dose.values_gy, dose.grid.offsets_mm, min(0.0, float(dose.values_gy.min())), values)
     return replace(dose, values_gy=frozen_array(values))
+
+
+@lru_cache(maxsize=2)
+def block_bounds(dose: Dose) -> FloatArray:
+    """Return between what the dose, and the rounded dose, lie in blocks of voxels; see kernel `block_extremes`."""
+    planes, rows, columns = dose.values_gy.shape
+    blocks = np.empty((planes, rows, -(-columns // BLOCK), 4))
+    block_extremes(dose.values_gy, rounded(dose).values_gy, blocks)
+    return blocks
 
 
 @lru_cache(maxsize=16)

@@ -14,31 +14,33 @@ from dvhkit.engine.solid.solid import Solid
 from dvhkit.model.arrays import FloatArray
 
 
-def on_walls_gy(solid: Solid, lattice: Lattice, field: Field, *, is_rounded: bool = False) -> FloatArray:
+def on_walls_gy(solid: Solid, lattice: Lattice, field: Field, *, rounds: bool = False) -> list[FloatArray]:
     """Return least and greatest dose on the drawn contours of each plane, or on its upright walls, (planes, 2).
 
-    `is_rounded`: in the dose with its peaks as round as they may be.
+    `rounds`: and, second, the same in the dose with its peaks as round as they may be.
     """
     stack = solid.stack
     lo, hi = (solid.lo_mm, solid.hi_mm) if solid.links is None else (stack.offsets_mm, stack.offsets_mm)
-    met_gy = np.empty((stack.n_planes, 2))
+    met_gy = np.empty((stack.n_planes, 4))
     surface_extremes(
         lattice.to_cells(stack.points_mm),
         (stack.ring_start, stack.plane_ring),
         (np.array(lo), np.array(hi)),
         lattice.nodes_mm,
         cells_of(lattice),
-        field.rounded if is_rounded else field.values,
         field,
+        rounds,
         met_gy,
     )
-    return met_gy
+    return [met_gy[:, :2], met_gy[:, 2:]] if rounds else [met_gy[:, :2]]
 
 
-def in_sections_gy(solid: Solid, lattice: Lattice, field: Field, met_gy: FloatArray) -> FloatArray:
+def in_sections_gy(
+    solid: Solid, lattice: Lattice, field: Field, blocks: FloatArray, met_gy: FloatArray
+) -> FloatArray:
     """Return least and greatest dose in all drawn sections, and the same of the rounded dose, (2, 2).
 
-    `met_gy` (2, 2): what was met on their outlines.
+    `blocks`: between what the dose lies in blocks of voxels; `met_gy` (2, 2): what was met on the sections' outlines.
     """
     stack, found = solid.stack, met_gy.copy()
     section_extremes(
@@ -48,6 +50,7 @@ def in_sections_gy(solid: Solid, lattice: Lattice, field: Field, met_gy: FloatAr
         (lattice.n_rows, lattice.n_columns),
         cells_of(lattice),
         field,
+        blocks,
         found,
     )
     return found
