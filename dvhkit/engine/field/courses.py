@@ -149,7 +149,7 @@ class ShapeCourse(Course):
         super().cut(n_chunks, per_chunk)
         slabs = self.slabs
         starts = np.flatnonzero(np.diff(slabs.owner, prepend=-1))
-        ranges = np.column_stack([starts, np.append(starts[1:], len(slabs.owner))]).astype(np.int64)
+        ranges = np.column_stack([starts, np.append(starts, len(slabs.owner))[1:]]).astype(np.int64)
         self._filled = part_of(self._intervals, slabs.owner[starts])._replace(ranges=ranges)
         self._first = np.searchsorted(starts, self._edges).tolist()
         self._slabs = Slabs(lo_mm=slabs.lo_mm, hi_mm=slabs.hi_mm, layer=slabs.layer)

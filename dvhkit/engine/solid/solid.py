@@ -113,9 +113,7 @@ class Solid:
         """Volume: the same as that of a DVH without dose."""
         if self.islands:
             return sum(island.volume_cc for island in self.islands)
-        from dvhkit.engine.field.accumulate import accumulated
-
-        return accumulated(self, [self.options], None)[1][0].volume_cc
+        return _volume_cc(self)
 
     def section(self, w_mm: float, *, step_mm: float | None = None) -> list[FloatArray]:
         """Return the rings at height `w_mm`, each (n, 2): outer ones anticlockwise, holes clockwise.
@@ -199,6 +197,13 @@ class Solid:
                 rings = back[rings]
                 rings = rings[rings >= 0]
         return np.minimum(bands, _TIP_BAND_MM)
+
+
+@lru_cache(maxsize=32)
+def _volume_cc(solid: Solid) -> float:
+    from dvhkit.engine.field.accumulate import accumulated
+
+    return accumulated(solid, [solid.options], None)[1][0].volume_cc
 
 
 def make_solid(
