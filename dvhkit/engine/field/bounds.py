@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from dvhkit.engine.contours.planes import PlaneStack, next_in_ring, plane_of_ring
-from dvhkit.engine.kernels.field.book import BLOCK, block_extremes
+from dvhkit.engine.kernels.field.extremes import BLOCK, block_extremes
 from dvhkit.engine.kernels.field.peaks import round_peaks
 from dvhkit.engine.solid.links import gaps_mm
 from dvhkit.engine.solid.sampled import linked

@@ -7,7 +7,7 @@ import numpy as np
 from dvhkit.engine.contours.planes import PlaneStack, plane_of_ring
 from dvhkit.engine.field.given import cells_of
 from dvhkit.engine.kernels.buffers import Field
-from dvhkit.engine.kernels.field.book import point_extremes, section_extremes, surface_extremes
+from dvhkit.engine.kernels.field.extremes import point_extremes, section_extremes, surface_extremes
 from dvhkit.engine.lattice import Lattice
 from dvhkit.engine.solid.links import Links
 from dvhkit.engine.solid.solid import Solid
@@ -35,9 +35,7 @@ def on_walls_gy(solid: Solid, lattice: Lattice, field: Field, *, rounds: bool = 
     return [met_gy[:, :2], met_gy[:, 2:]] if rounds else [met_gy[:, :2]]
 
 
-def in_sections_gy(
-    solid: Solid, lattice: Lattice, field: Field, blocks: FloatArray, met_gy: FloatArray
-) -> FloatArray:
+def in_sections_gy(solid: Solid, lattice: Lattice, field: Field, blocks: FloatArray, met_gy: FloatArray) -> FloatArray:
     """Return least and greatest dose in all drawn sections, and the same of the rounded dose, (2, 2).
 
     `blocks`: between what the dose lies in blocks of voxels; `met_gy` (2, 2): what was met on the sections' outlines.
