@@ -85,7 +85,7 @@ class PlaneStack:
         return compose(self.rings(plane), xor=bool(self.plane_xor[plane]))
 
 
-# What follows is asked of a stack again and again, by every reading of it; nobody writes to what is returned.
+# What follows is asked of a stack by every reading of it. Nobody writes to what is returned.
 @lru_cache(maxsize=32)
 def next_in_ring(stack: PlaneStack) -> NDArray[np.int64]:
     """Return for each point the index of the next one of its ring."""
