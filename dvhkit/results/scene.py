@@ -22,7 +22,8 @@ class Spot:
         Index of the rule in the record's `rules`.
     roi, quantity, kind
         The structure (empty for a rule on the image), what was measured, and what the place is, such as
-        ``hottest place``, ``coldest place``, ``worst place`` or ``middle``.
+        ``hottest place``, ``coldest drawn place`` (on a contour: the cap beyond the last one may be colder yet),
+        ``worst place`` or ``middle``.
     point_mm
         Patient coordinates (LPS) of the hottest or coldest place of the structure, at a dose voxel's centre inside it
         or on a drawn contour; of the place that the rule's reason tells; or of a middle.

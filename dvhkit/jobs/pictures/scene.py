@@ -195,7 +195,10 @@ class _Places:
         if rule.roi not in self._ends:
             self._ends[rule.roi] = extremes(structure, self.dose)
         kind = deciding_end(rule)
-        return f"{kind} place", self._ends[rule.roi][kind == "coldest"][0]
+        point = self._ends[rule.roi][kind == "coldest"][0]
+        # Beyond the last contours a solid ends in a cap, where the dose may be lower or higher yet.
+        is_drawn = any((c.points_mm == point).all(axis=1).any() for c in structure.closed_contours)
+        return f"{kind} drawn place" if is_drawn else f"{kind} place", point
 
     def _structure(self, roi: str) -> Structure:
         if roi not in self._structures:
