@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from dvhkit.model.dose import Dose
 from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Structure
+
+if TYPE_CHECKING:
+    from dvhkit.results.audit import RuleResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,3 +83,10 @@ class Scene:
     dose_b: Dose | None = None
     label_a: str = ""
     label_b: str = ""
+
+
+def deciding_end(rule: RuleResult) -> str:
+    """Return which end of the dose a rule's limit guards: ``hottest`` for an upper one, ``coldest`` for a lower."""
+    is_upper = rule.goal.strip().startswith("<")
+    # A complement counts what stays below the dose: its lower limit keeps the dose down.
+    return "hottest" if is_upper != rule.quantity.startswith("CV") else "coldest"

@@ -12,7 +12,7 @@ from dvhkit.jobs.numbers import CaseNumbers
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
 from dvhkit.results.audit import Verdict
-from dvhkit.results.scene import Scene, Spot
+from dvhkit.results.scene import Scene, Spot, deciding_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -232,13 +232,6 @@ def _middle(structure: Structure) -> FloatArray:
     if not outlines:
         raise GeometryError(f"{structure.name} has no outline.")
     return np.asarray(outlines[len(outlines) // 2].points_mm.mean(axis=0))
-
-
-def deciding_end(rule: RuleResult) -> str:
-    """Return which end of the dose a rule's limit guards: ``hottest`` for an upper one, ``coldest`` for a lower."""
-    is_upper = rule.goal.strip().startswith("<")
-    # A complement counts what stays below the dose: its lower limit keeps the dose down.
-    return "hottest" if is_upper != rule.quantity.startswith("CV") else "coldest"
 
 
 def extremes(structure: Structure, dose: Dose) -> tuple[tuple[FloatArray, float], tuple[FloatArray, float]]:
