@@ -127,6 +127,38 @@ def test_every_requirement_is_shown_by_a_test():
 def test_no_limit_is_called_verified_without_a_named_check():
     assert limits.unchecked(ROOT) == []
     assert all(len(row.compared_with) > 20 for row in limits.checks(ROOT))
+    assert [row.source for row in limits.checks(ROOT) if not row.copies] == []
+
+
+@pytest.mark.requirement("R8")
+def test_every_limit_of_the_tables_has_the_status_that_its_copies_give_it():
+    assert limits.untrue(ROOT) == []
+    assert {name: len(cells) for name, cells in limits.printed(ROOT).items()} == {
+        "quantec-2010": 56,  # every rule
+        "tg101-2010": 149,  # all but two rules on lungs, and five cells that are left out since copies differ
+        "hytec-2021": 31,
+    }
+
+
+@pytest.mark.parametrize(
+    ("prints", "status"),
+    [
+        ({}, "B"),
+        ({"one": [5.0]}, "S1"),
+        ({"one": [5.0, 10.0]}, "S1"),
+        ({"one": [5.0, 10.0], "two": [5.0]}, "S1"),  # the second has no variation
+        ({"one": [5.0, 10.0], "two": [5.0, 10.0]}, "S2"),
+        ({"one": [5.0, 10.0], "two": [5.0, 12.0]}, "X"),
+        ({"one": [5.0, 10.0], "two": [5.0, 10.0], "three": [6.0]}, "X"),
+        ({"written": [5.0, 10.0]}, "T"),
+        ({"article": [5.0, 10.0], "one": [5.0]}, "P"),
+        ({"article": [5.0], "one": [5.0, 10.0]}, "S1"),
+    ],
+)
+def test_the_standing_of_a_limit_follows_from_what_copies_print(prints, status):
+    kinds = {**dict.fromkeys(("one", "two", "three"), "secondary"), "written": "transcription", "article": "primary"}
+    bounds = [5.0] if prints == {"one": [5.0]} else [5.0, 10.0]
+    assert limits.standing(bounds, prints, kinds) == status
 
 
 def test_every_script_about_other_programs_says_what_it_shows_and_stands_in_the_table(pages):

@@ -114,7 +114,7 @@ def test_a_converted_model_is_the_model_of_the_converted_doses():
 def test_a_shipped_model_says_where_it_is_from_and_how_far_it_was_checked():
     note = measured("NTCP(liver-rild-metastases)", fractions=10).note
     assert "Dawson 2002" in note
-    assert "status S2" in note
+    assert "status S1" in note
     assert "TD50=45.8Gy" in note
     assert "research only" in note
 

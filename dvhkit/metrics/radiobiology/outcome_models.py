@@ -43,7 +43,7 @@ _MODELS = (
         formula="EQD2_3:NTCP_LKB(TD50=45.8Gy,m=0.12,n=0.97)",
         endpoint="radiation-induced liver disease, livers with metastases",
         source="Dawson 2002, IJROBP 53:810",
-        status="S2",
+        status="S1",
     ),
     OutcomeModel(
         id="liver-rild-primary",
@@ -69,7 +69,7 @@ _MODELS = (
     OutcomeModel(
         id="rectum-bleeding",
         formula="EQD2_3:NTCP_LKB(TD50=76.9Gy,m=0.13,n=0.09)",
-        endpoint="late rectal toxicity of grade 2 or worse, or bleeding",
+        endpoint="late rectal toxicity of grade 2 or worse, or bleeding; EQD2 stands in one copy only",
         source="Michalski 2010 (QUANTEC, rectum), IJROBP 76(3 Suppl):S123",
         status="S1",
     ),
