@@ -114,7 +114,8 @@ class PlaneWindow:
 
     def _compute(self, depth: _Depth, start: int, stop: int) -> None:
         if self._has_levels:
-            plane_levels(*depth.drawn, start, stop, depth.step_mm, *depth.worked)
+            outlines, shapes, base = depth.drawn
+            plane_levels(outlines, shapes, base, start, stop, depth.step_mm, *depth.worked)
         if self._only_cover is not None:
             # Others may reach out of the lattice.
             start, stop = max(start, self._only_cover), min(stop, self._only_cover + 1)
