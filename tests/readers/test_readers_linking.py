@@ -336,7 +336,7 @@ def test_registration_brings_structures_into_the_doses_frame(made, tmp_path_fact
 
 
 def test_a_registration_may_bring_both_frames_into_a_third(made, tmp_path_factory):
-    """PS3.3 C.20.2: each item maps its frame into the object's; neither need be that of the dose or of the structures."""
+    """PS3.3 C.20.2: each item maps its frame into the object's, which may be a third one."""
     plain = read_case(MadeSet(tmp_path_factory.mktemp("plain")).write_plain().folder)
     write_registered(made, into_dose_frame=True)
     lift = np.eye(4)
