@@ -8,10 +8,10 @@ from typing import Any
 
 from dvhkit.archive.each_case import Answer, PlanProgress, each_case
 from dvhkit.archive.work_list import WorkList
-from dvhkit.jobs.margin_check import MARGIN_SCHEMA, check_every, check_pair, links_document, worst_verdict
 from dvhkit.jobs.read import read_files
+from dvhkit.jobs.targets.margin_check import MARGIN_SCHEMA, run_margin_check, worst_verdict
 from dvhkit.readers.linking.case_files import CaseFiles
-from dvhkit.targets.achieved.expect import Expectation
+from dvhkit.targets.achieved.expect import parse_expectation
 
 _DIRECTIONS = ("left", "right", "anterior", "posterior", "superior", "inferior")
 # Columns of the table; `_mm` of a direction is the recovered margin, its low and high the band.
@@ -28,7 +28,7 @@ class MarginsAsked:
     """Which margins are checked: one pair by name, or every one; and what is expected of them."""
 
     pair: tuple[str, str] | None = None
-    expected: Expectation | None = None
+    expect: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,8 @@ def check_plans(
     plans: WorkList, asked: MarginsAsked, *, jobs: int | None = 1, progress: PlanProgress | None = None
 ) -> list[Answer]:
     """Return, for each plan of a work list, its `PlanMargins` or the reason why there is none."""
+    if asked.expect is not None:
+        parse_expectation(asked.expect)  # refused once, before the first plan is read
     return each_case(_check, asked, plans, jobs=jobs, progress=progress)
 
 
@@ -71,10 +73,5 @@ def failed_row(case_id: str, reason: str) -> dict[str, Any]:
 
 
 def _check(asked: MarginsAsked, files: CaseFiles) -> PlanMargins:
-    case = read_files(files, dose="not needed")
-    if asked.pair is not None:
-        inner, outer = (case.structures[name] for name in asked.pair)
-        document, _ = check_pair(case, inner, outer, asked.expected)
-        return PlanMargins(pairs=(document,))
-    documents, _, chain = check_every(case, asked.expected)
-    return PlanMargins(pairs=tuple(documents), links=tuple(links_document(chain)))
+    run = run_margin_check(read_files(files, dose="not needed"), asked.pair, asked.expect)
+    return PlanMargins(pairs=tuple(run.pairs), links=tuple(run.links))

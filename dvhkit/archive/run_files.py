@@ -26,6 +26,7 @@ from dvhkit.results.audit import AUDIT_SCHEMA, AuditRecord
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dvhkit.results.attachment import Attachment
     from dvhkit.results.scene import Scene
 
 # A JSON file of a gigabyte, or a page of a thousand plots, serves nobody: larger runs are asked through their store.
@@ -69,7 +70,14 @@ def has_case_reports(n_cases: int) -> bool:
 
 
 def write_run_files(
-    store: Store, n_cases: int, scene: Scene | None = None, *, short: bool = False, with_reports: bool | None = None
+    store: Store,
+    n_cases: int,
+    scene: Scene | None = None,
+    *,
+    short: bool = False,
+    with_reports: bool | None = None,
+    attachments: Sequence[Attachment] = (),
+    keep_report: bool = False,
 ) -> list[str]:
     """Write what stands beside the store of a run, and return the names of what was written.
 
@@ -84,6 +92,10 @@ def write_run_files(
     with_reports
         Whether each case has a report of its own; None for where there are few enough. Reports that are there stay:
         whoever computes a case writes its report.
+    attachments
+        What is filed in the report of one plan.
+    keep_report
+        A report of one plan that is there stays, with its slices, attachments and signatures, which no store holds.
     """
     run = store.run
     written = ["summary.csv"]
@@ -102,10 +114,13 @@ def write_run_files(
         documents = sorted(store.documents(), key=lambda d: str(d["case"]))
         write_text_whole(run / "audit.json", json_text({"schema": AUDIT_SCHEMA, "cases": documents}))
         written.append("audit.json")
-    if is_on_one_page:
+    if keep_report and n_cases == 1 and (run / "report.html").exists():
+        written.append("report.html")
+    elif is_on_one_page:
         from dvhkit.outputs.report.case_report import html_report
 
-        html = html_report([kept[case] for case in sorted(kept)], scene=scene, short=short)
+        records = [kept[case] for case in sorted(kept)]
+        html = html_report(records, scene=scene, short=short, attachments=attachments)
         write_text_whole(run / "report.html", html)
         written.append("report.html")
     for name in {"audit.json", "report.html"} - set(written):

@@ -35,8 +35,14 @@ def with_findings(
     """Return a document of metrics with what is odd about the data, and what of it somebody vouched for."""
     from dataclasses import asdict
 
-    vouched = {"accepted": [asdict(one) for one in accepted]} if accepted else {}
-    return {**document, "findings": [asdict(finding) for finding in findings], **vouched}
+    return with_accepted({**document, "findings": [asdict(finding) for finding in findings]}, accepted)
+
+
+def with_accepted(document: dict[str, Any], accepted: Sequence[Acceptance]) -> dict[str, Any]:
+    """Return a document with the findings that somebody vouched for; as it is where there are none."""
+    from dataclasses import asdict
+
+    return {**document, "accepted": [asdict(one) for one in accepted]} if accepted else document
 
 
 def accepted_lines(accepted: Sequence[Acceptance]) -> list[str]:

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dvhkit.errors import InputError
+from dvhkit.results.attachment import Attachment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """What reports look like: with slices (None: where there is one plan), one page a case, printed to PDF."""
+    """What reports look like: with slices (None: where there is one plan), one page a case, printed, with files."""
 
     pictures: bool | None = None
     short: bool = False
     pdf: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
     def require_printer(self) -> None:
         """Refuse at once what could only be refused when all is computed."""

@@ -123,18 +123,18 @@ def grid_index(grid: Grid, points_mm: FloatArray) -> tuple[FloatArray, np.ndarra
     i, j = along[:, 0] / grid.spacing_mm[0], along[:, 1] / grid.spacing_mm[1]
     planes = np.arange(len(grid.offsets_mm), dtype=np.float64)
     k = np.interp(along[:, 2], grid.offsets_mm, planes)
-    low_mm, high_mm = _reach(grid)
-    inside = np.all((along >= low_mm - _RIM_ATOL_MM) & (along <= high_mm + _RIM_ATOL_MM), axis=1)
+    low_mm, high_mm = reach_mm(grid)
+    inside = np.all((along >= low_mm) & (along <= high_mm), axis=1)
     return np.stack([k, j, i]), inside
 
 
-def _reach(grid: Grid) -> tuple[FloatArray, FloatArray]:
-    """Return how far the grid's voxels reach along i, j and its normal."""
+def reach_mm(grid: Grid) -> FloatArray:
+    """Return where the grid's voxels begin and end along i, j and its normal, (2, 3); the rim is inside."""
     size = np.array([(grid.n_columns - 1) * grid.spacing_mm[0], (grid.n_rows - 1) * grid.spacing_mm[1]])
     below, above = end_halves_mm(grid)
     low = np.array([-grid.spacing_mm[0] / 2, -grid.spacing_mm[1] / 2, grid.offsets_mm[0] - below])
     high = np.array([*(size + grid.spacing_mm / 2), grid.offsets_mm[-1] + above])
-    return low, high
+    return np.array([low - _RIM_ATOL_MM, high + _RIM_ATOL_MM])
 
 
 def _box(inside: np.ndarray) -> tuple[slice, slice, slice]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 import shapely
 
 from dvhkit.engine.contours.planes import PlaneStack
-from dvhkit.engine.dose_sum import grid_index, trilinear
+from dvhkit.engine.dose_sum import reach_mm, trilinear
+from dvhkit.engine.kernels.field.points import dose_at_points
 from dvhkit.engine.options import Between, EndCap, EngineOptions
 from dvhkit.engine.solid.solid import Solid, make_solid
 from dvhkit.model.arrays import FloatArray
@@ -18,7 +20,7 @@ from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Structure
 
 # Levels at which a slab is sampled: the midpoint rule over the height of one slice.
-_LEVELS = 3
+LEVELS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,7 +43,7 @@ class Slabs:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cloud:
-    """Points of slabs and their surroundings.
+    """Points of slabs and their surroundings: slab after slab, in each the same columns at `LEVELS` heights.
 
     Attributes
     ----------
@@ -52,7 +54,7 @@ class Cloud:
     part_cc : (n,)
         Volume that each stands for.
     inside_mm : (n,)
-        Distance to the section's outline, positive inside.
+        Distance to the section's outline, positive inside; 0 where only points inside were asked for.
     """
 
     uvw: FloatArray
@@ -82,7 +84,7 @@ def cloud_of(slabs: Slabs, *, points: int, reach_mm: float) -> Cloud:
     """Return about `points` lattice points inside the slabs, and those of the same lattice up to `reach_mm` outside."""
     heights = slabs.hi_mm - slabs.lo_mm
     areas = np.array([section.area for section in slabs.sections])
-    pitch = float(np.sqrt(max(areas.sum(), 1e-6) * _LEVELS / points))
+    pitch = float(np.sqrt(max(areas.sum(), 1e-6) * LEVELS / points))
     found: list[tuple[FloatArray, np.ndarray, FloatArray, FloatArray]] = []
     for k, section in enumerate(slabs.sections):
         if section.is_empty:
@@ -91,37 +93,53 @@ def cloud_of(slabs: Slabs, *, points: int, reach_mm: float) -> Cloud:
         u = np.arange(u0 - reach_mm + pitch / 2, u1 + reach_mm, pitch)
         v = np.arange(v0 - reach_mm + pitch / 2, v1 + reach_mm, pitch)
         uu, vv = (grid.ravel() for grid in np.meshgrid(u, v))
-        signed = _inside_mm(section, uu, vv)
-        near = signed > -reach_mm
+        inside = contains(section, uu, vv)
+        if reach_mm > 0:
+            away = shapely.distance(shapely.points(uu, vv), section.boundary)
+            signed = np.where(inside, away, -away)
+            near = signed > -reach_mm
+        else:
+            signed, near = np.zeros(len(uu)), inside
         uu, vv, signed = uu[near], vv[near], signed[near]
-        levels = slabs.lo_mm[k] + (np.arange(_LEVELS) + 0.5) / _LEVELS * heights[k]
-        uvw = np.column_stack([np.tile(uu, _LEVELS), np.tile(vv, _LEVELS), np.repeat(levels, len(uu))])
-        n_inside = max(1, int((signed > 0).sum()))
+        levels = slabs.lo_mm[k] + (np.arange(LEVELS) + 0.5) / LEVELS * heights[k]
+        uvw = np.column_stack([np.tile(uu, LEVELS), np.tile(vv, LEVELS), np.repeat(levels, len(uu))])
+        n_inside = max(1, int(inside.sum()))
         # Weighed so that the points inside make up the slab's exact volume.
-        part = areas[k] * heights[k] / 1000.0 / (n_inside * _LEVELS)
-        found.append((uvw, np.full(len(uvw), k), np.full(len(uvw), part), np.tile(signed, _LEVELS)))
+        part = areas[k] * heights[k] / 1000.0 / (n_inside * LEVELS)
+        found.append((uvw, np.full(len(uvw), k), np.full(len(uvw), part), np.tile(signed, LEVELS)))
     uvw, plane, part, signed = (np.concatenate(column) for column in zip(*found, strict=True))
     return Cloud(uvw=uvw, plane=plane, part_cc=part, inside_mm=signed)
 
 
-def _inside_mm(section: Any, u: FloatArray, v: FloatArray) -> FloatArray:  # noqa: ANN401 -- a shapely geometry
-    shapely.prepare(section)
-    away = shapely.distance(shapely.points(u, v), section.boundary)
-    return np.asarray(np.where(shapely.contains_xy(section, u, v), away, -away))
-
-
 def contains(section: Any, u: FloatArray, v: FloatArray) -> np.ndarray:  # noqa: ANN401 -- a shapely geometry
     """Return which points lie inside a section."""
+    shapely.prepare(section)
     return np.asarray(shapely.contains_xy(section, u, v))
 
 
-def dose_at(slabs: Slabs, uvw: FloatArray, dose: Dose, shift_mm: FloatArray | None = None) -> FloatArray:
-    """Return the dose in Gy at points of the contours' frame, NaN outside the grid; the grid moved by `shift_mm`."""
-    points = slabs.stack.frame.to_patient(uvw)
-    if shift_mm is not None:
-        points = points - shift_mm
-    index, inside = grid_index(dose.grid, points)
-    return np.where(inside, trilinear(dose.values_gy, index), np.nan)
+class DosePoints:
+    """Points of the contours' frame in a dose, which may be looked at again with its grid moved."""
+
+    def __init__(self, slabs: Slabs, uvw: FloatArray, dose: Dose) -> None:
+        grid = dose.grid
+        self._along_mm = np.ascontiguousarray(grid.to_grid_mm(slabs.stack.frame.to_patient(uvw)))
+        self._dose, self._axes, self._reach_mm = dose, grid.axes, reach_mm(grid)
+
+    def every(self, n: int) -> DosePoints:
+        """Return each n-th point."""
+        found = copy.copy(self)
+        found._along_mm = np.ascontiguousarray(self._along_mm[::n])
+        return found
+
+    def gy(self, shift_mm: FloatArray | None = None) -> FloatArray:
+        """Return the dose at each point, NaN outside the grid; the grid moved by (x, y, z) `shift_mm`."""
+        moved = np.zeros(3) if shift_mm is None else np.asarray(self._axes @ shift_mm)
+        out = np.empty(len(self._along_mm))
+        grid = self._dose.grid
+        dose_at_points(
+            self._dose.values_gy, grid.spacing_mm, grid.offsets_mm, self._reach_mm, self._along_mm, moved, out
+        )
+        return out
 
 
 def voxel_centres_inside(slabs: Slabs, dose: Dose) -> tuple[FloatArray, float]:
@@ -172,7 +190,6 @@ def _columns_inside(slabs: Slabs, k: int, grid: Grid) -> np.ndarray:
     j, i = np.meshgrid(np.arange(low[1], high[1]), np.arange(low[0], high[0]), indexing="ij")
     local = np.column_stack([i.ravel() * grid.spacing_mm[0], j.ravel() * grid.spacing_mm[1], np.zeros(i.size)])
     uvw = slabs.stack.frame.to_frame(grid.origin_mm + local @ grid.axes)
-    shapely.prepare(section)
     inside[low[1] : high[1], low[0] : high[0]] = contains(section, uvw[:, 0], uvw[:, 1]).reshape(i.shape)
     return inside
 

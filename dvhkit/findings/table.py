@@ -22,6 +22,10 @@ class Kind:
     withholds: Withholds
 
 
+# Warnings after which a case is not shown as good, although its verdicts stand: its dose may well be another one.
+DOUBTFUL = frozenset({"dose-displaced", "dose-of-other-plan", "dose-unlike-prescription"})
+
+
 def _kind(code: str, *levels: Level, withholds: Withholds = Withholds.NOTHING) -> Kind:
     return Kind(code=code, levels=levels, withholds=withholds)
 
@@ -61,7 +65,9 @@ _ROWS = (
     _kind("dose-implausible", Level.WARNING),
     _kind("dose-far-from-prescription", Level.SERIOUS, withholds=Withholds.DOSE),
     _kind("target-partly-cold", Level.SERIOUS, withholds=Withholds.DOSE),
+    _kind("dose-displaced", Level.SERIOUS, Level.WARNING, withholds=Withholds.DOSE),
     _kind("target-outside-dose", Level.SERIOUS, withholds=Withholds.DOSE),
+    _kind("dose-of-other-plan", Level.SERIOUS, Level.WARNING, withholds=Withholds.DOSE),
     _kind("dose-unlike-prescription", Level.WARNING),
     _kind("dose-unchecked", Level.INFO),
     _kind("dose-negative", Level.WARNING),
@@ -73,6 +79,7 @@ _ROWS = (
     _kind("stored-dvh-roi-absent", Level.WARNING),
     _kind("stored-dvh-bins", Level.INFO),
     _kind("stored-dvh-differs", Level.WARNING),
+    _kind("stored-dvh-other-dose", Level.SERIOUS, withholds=Withholds.DOSE),
     _kind("tps-dvh-not-explained", Level.WARNING),
     _kind("no-prescription", Level.WARNING),
     _kind("prescription-implausible", Level.SERIOUS, withholds=Withholds.DOSE),
@@ -189,6 +196,11 @@ def withholds(finding: Finding) -> Withholds:
 def withholding(findings: Iterable[Finding], accepted: Collection[str] = ()) -> tuple[Finding, ...]:
     """Return the findings that withhold something and that nobody vouched for."""
     return tuple(f for f in findings if f.code not in accepted and withholds(f) is not Withholds.NOTHING)
+
+
+def in_doubt(findings: Iterable[Finding], accepted: Collection[str] = ()) -> tuple[Finding, ...]:
+    """Return the findings that call the dose into question without withholding it, and that nobody vouched for."""
+    return tuple(f for f in findings if f.code in DOUBTFUL and f.code not in accepted)
 
 
 def require_code(code: str) -> str:

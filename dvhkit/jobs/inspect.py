@@ -12,7 +12,7 @@ from dvhkit.readers.case import inventory
 if TYPE_CHECKING:
     from dvhkit.model.case import Case
     from dvhkit.readers.archive.index import Progress
-    from dvhkit.readers.archive.inventory import Inventory
+    from dvhkit.results.inventory import Inventory
 
 
 def inspect_folder(

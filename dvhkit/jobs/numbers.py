@@ -175,6 +175,10 @@ class CaseNumbers(DrawnFacts):
             if stored.roi_number == region.number and once.issuperset(stored.excluded_numbers)
         ]
 
+    def stored_dvhs_of(self, structure: Structure) -> list[StoredDvh]:
+        """Return the DVHs that the planning system stored for a structure, if their numbers are of this set."""
+        return self._stored_dvhs(RoiRef(structure.number, structure.name))
+
     def made(self) -> list[Region]:
         """Return what was measured that is no ROI of the file: expressions, margins."""
         return [region for region in self._dvhs if not isinstance(region, RoiRef)]

@@ -6,6 +6,7 @@ them read the contours or the dose in another way, and somebody should look befo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,13 @@ DOSE_LIMIT_FRAC = 0.03
 LEAST_DOSE_LIMIT_GY = 0.01
 # Near-maximum, median and near-minimum (ICRU report 83, section 3.6).
 _LEVELS_PCT = (2.0, 50.0, 98.0)
+# Two programs on one dose: mean and median lie within a few percent of the greatest dose, ends within more, where a
+# dose falls off by a tenth a millimetre. Beyond these no convention leads.
+_FAR_FRAC, _FAR_END_FRAC = 0.08, 0.15
+# One factor on every curve: so near to one another, and so far from 1.
+_ONE_FACTOR_RTOL, _LEAST_FACTOR = 0.02, 0.03
+# What a dose is too low for a ratio, in parts of the structure's greatest.
+_LEAST_RATIO_FRAC = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +172,100 @@ def _stored_mean(stored: StoredDvh) -> _Stored:
 
 def _number(value: float) -> str:
     return number_text(value, digits=4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePair:
+    """Mean, D2%, D50% and D98% of one structure in Gy, ours and as stored; `top_gy` is the greatest of either."""
+
+    name: str
+    is_target: bool
+    ours_gy: tuple[float, ...]
+    stored_gy: tuple[float, ...]
+    off_gy: tuple[float, ...]
+    top_gy: float
+
+    @property
+    def is_far(self) -> bool:
+        """Whether no convention of programs leads from one to the other."""
+        limits = (_FAR_FRAC, _FAR_END_FRAC, _FAR_FRAC, _FAR_END_FRAC)
+        return any(off > limit * self.top_gy for off, limit in zip(self.off_gy, limits, strict=True))
+
+    @property
+    def agrees(self) -> bool:
+        """Whether all four lie as near as programs usually do."""
+        return max(self.off_gy) <= max(DOSE_LIMIT_FRAC * self.top_gy, LEAST_DOSE_LIMIT_GY)
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """Stored over ours of mean, D2% and D50%, where the dose is high enough; D98% is a matter of ends."""
+        pairs = list(zip(self.ours_gy, self.stored_gy, strict=True))[:3]
+        least_gy = _LEAST_RATIO_FRAC * max(self.ours_gy)
+        return tuple(stored / ours for ours, stored in pairs if ours > least_gy)
+
+
+def curve_pair(dvh: Dvh, stored: StoredDvh, *, is_target: bool) -> CurvePair | None:
+    """Return the doses of one structure side by side; None where volumes or the part inside the grid differ."""
+    theirs_cc = None if stored.volume_cc is None else float(stored.volume_cc[0])
+    unlike = theirs_cc is not None and not _volumes_agree([d.volume_cc for d in _readings(dvh)], theirs_cc, dvh)
+    if unlike or not dvh.covered_cc > 0 or dvh.uncovered_frac > MAX_UNCOVERED_FRAC:
+        return None
+    theirs = [_stored_mean(stored), *(_stored_dose(stored, level) for level in _LEVELS_PCT)]
+    ours = [dvh.mean_gy, *(dvh.dose_to_hottest_gy(dvh.covered_cc * level / 100.0) for level in _LEVELS_PCT)]
+    return CurvePair(
+        name=dvh.roi,
+        is_target=is_target,
+        ours_gy=tuple(ours),
+        stored_gy=tuple(t.value_gy for t in theirs),
+        off_gy=tuple(t.distance_gy(gy) for t, gy in zip(theirs, ours, strict=True)),
+        top_gy=max(_greatest_gy(stored), dvh.max_gy or 0.0),
+    )
+
+
+def judge_curves(
+    pairs: Sequence[CurvePair], *, prescribed_gy: Sequence[float] = (), scale_is_right: bool = False
+) -> Finding | None:
+    """Return a finding where stored curves are of a scaled dose, or of another dose than the grid's altogether.
+
+    Parameters
+    ----------
+    prescribed_gy
+        For telling curves in percent of a prescription, which are no other dose.
+    scale_is_right
+        The grid's dose is known to be in the right scale: one factor on all curves is then a fault of theirs.
+    """
+    factor = _one_factor(pairs)
+    if factor is not None:
+        if scale_is_right or abs(factor - 1.0) <= _LEAST_FACTOR or _is_unit(factor, pairs, prescribed_gy):
+            return None
+        told = f"all have {_number(factor)} times the doses of the grid, so one of the two was scaled"
+    else:
+        far = [pair for pair in pairs if pair.is_far]
+        if len(far) < 2 and not any(pair.is_target for pair in far):
+            return None
+        told = f"those of {len(far)} of {len(pairs)} structures are of another dose, or the grid was shifted"
+    worst = max(pairs, key=lambda pair: max(pair.off_gy) / pair.top_gy)
+    at = max(range(len(worst.off_gy)), key=lambda k: worst.off_gy[k])
+    name = ("mean", *(f"D{level:g}%" for level in _LEVELS_PCT))[at]
+    message = (
+        f"The DVHs that the planning system stored beside the dose do not belong to it: {told} ({worst.name}: {name} "
+        f"{_number(worst.stored_gy[at])} Gy stored, {_number(worst.ours_gy[at])} Gy here; its volume agrees). Export "
+        "dose and DVHs of one calculation."
+    )
+    return Finding(level=Level.SERIOUS, code="stored-dvh-other-dose", message=message)
+
+
+def _one_factor(pairs: Sequence[CurvePair]) -> float | None:
+    """Return the factor between all curves and ours; None where there is none, or one structure alone."""
+    ratios = [ratio for pair in pairs for ratio in pair.ratios]
+    if len(pairs) < 2 or not ratios:
+        return None
+    factor = float(np.median(ratios))
+    return factor if all(abs(ratio / factor - 1.0) <= _ONE_FACTOR_RTOL for ratio in ratios) else None
+
+
+def _is_unit(factor: float, pairs: Sequence[CurvePair], prescribed_gy: Sequence[float]) -> bool:
+    """Whether a factor is that of another unit: cGy, or percent of a prescription or of the greatest dose."""
+    top_gy = max(max(pair.ours_gy) for pair in pairs)
+    percent = [100.0 / gy for gy in (*prescribed_gy, top_gy) if gy > 0]
+    return any(abs(factor / unit - 1.0) <= _ONE_FACTOR_RTOL for unit in (100.0, *percent))

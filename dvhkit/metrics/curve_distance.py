@@ -9,8 +9,8 @@ import numpy as np
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dvh import Dvh
 
-# Halvings of the search: to 1e-4 of volume and dose.
-_HALVINGS = 13
+# To which part of volume and dose it is searched for.
+_TO_FRAC = 1e-4
 
 Curve = Callable[[FloatArray], FloatArray]
 
@@ -53,13 +53,18 @@ def distance(curve: Curve, dose_gy: FloatArray, share: FloatArray, *, whole_cc: 
     A steep curve is judged along dose and a level one along volume, so that neither a fall in a target's dose nor a
     plateau turns a trifle into a large number.
     """
-    low, high = np.zeros(len(dose_gy)), np.ones(len(dose_gy))
-    fits = np.abs(curve(dose_gy) / whole_cc - share) <= 1e-9
-    high[fits] = 0.0
-    for _ in range(_HALVINGS):
+    # Within its distance along volume alone a point is reached in any case, for a curve only falls.
+    off = np.abs(curve(dose_gy) / whole_cc - share)
+    low, high = 0.0, min(float(off.max(initial=0.0)), 1.0)
+    if high <= 1e-9:
+        return 0.0
+    while high - low > _TO_FRAC:
         e = (low + high) / 2
-        above = curve(dose_gy - e * scale_gy) / whole_cc + e >= share
-        below = curve(dose_gy + e * scale_gy) / whole_cc - e <= share
-        reached = above & below
-        high, low = np.where(reached, e, high), np.where(reached, low, e)
-    return float(high.max(initial=0.0))
+        asked = off > e
+        dose, wanted = dose_gy[asked], share[asked]
+        above = curve(dose - e * scale_gy) / whole_cc + e >= wanted
+        if above.all() and (curve(dose + e * scale_gy) / whole_cc - e <= wanted).all():
+            high = e
+        else:
+            low = e
+    return high

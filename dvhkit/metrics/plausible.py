@@ -24,6 +24,8 @@ LEAST_D95_FRAC, MOST_D95_FRAC = 0.50, 1.50
 MOST_PTV_D95_FRAC = 1.30
 # A dose with a flat top, however cold the rest: what is prescribed to an isodose far below the maximum has a peak.
 MOST_FLAT_FRAC, FLAT_TOP = 1.45, 1.10
+# Where a dose falls off at a target's edge, D98% is a little below D95%; next to an organ that is spared, far below.
+EDGE_FRAC = 0.90
 # The hottest 2 % of the target: even what is prescribed to the maximum gets there.
 LEAST_D2_FRAC = 0.85
 # Brachytherapy, D90: high-risk volumes in use reach from 0.7 to 2.
@@ -109,7 +111,21 @@ def judge_target(target: TargetDose, told: Told, rivals: Sequence[TargetDose] = 
         return None
     if target.d95_gy < LEAST_D95_FRAC * told.prescribed_gy:
         return _partly_cold(target, told)
-    return _unlike(target, told) if target.d50_gy < LEAST_EVEN_FRAC * told.prescribed_gy else None
+    if target.d50_gy < LEAST_EVEN_FRAC * told.prescribed_gy:
+        return _unlike(target, told)
+    return _low_all_round(target, told) if _is_low_all_round(target, told) else None
+
+
+def _is_low_all_round(target: TargetDose, told: Told) -> bool:
+    """Whether a peaked dose has its prescribed isodose well inside the target, on every side alike.
+
+    What is prescribed to the maximum looks like that too, but goes no higher than what is prescribed.
+    """
+    rx = told.prescribed_gy
+    is_peaked = not target.is_even and target.d2_gy > rx
+    no_cold_tail = target.d98_gy >= EDGE_FRAC * target.d95_gy
+    low = target.d95_gy < LEAST_EVEN_FRAC * rx and target.d50_gy < rx
+    return is_peaked and low and no_cold_tail and target.is_ptv and target.prescribed
 
 
 def _beyond_d90(target: TargetDose, told: Told) -> tuple[str, float] | None:
@@ -196,6 +212,15 @@ def _unlike(target: TargetDose, told: Told) -> Finding:
     message = (
         f"The median dose of {target.name} is {_gy(target.d50_gy)} where {_gy(told.prescribed_gy)} are prescribed. "
         "That fits a prescription to the maximum, or a dose that lacks a beam: check which."
+    )
+    return Finding(level=Level.WARNING, code="dose-unlike-prescription", message=message, where=target.name)
+
+
+def _low_all_round(target: TargetDose, told: Told) -> Finding:
+    message = (
+        f"Less than half of {target.name} receives the {_gy(told.prescribed_gy)} that are prescribed to it, and its "
+        f"edge {_gy(target.d95_gy)} (D95%) on every side, though D2% is {_gy(target.d2_gy)}. That fits a prescription "
+        "to a point or to the mean, or a dose that was scaled down: check which."
     )
     return Finding(level=Level.WARNING, code="dose-unlike-prescription", message=message, where=target.name)
 

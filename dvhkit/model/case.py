@@ -61,6 +61,8 @@ class Case:
         What is odd about the data.
     summed
         What the dose is the sum of; None for the dose of one plan.
+    plan_beside
+        A plan that lies beside a dose which names another one: none of its values are the case's.
     """
 
     label: str
@@ -73,6 +75,7 @@ class Case:
     findings: tuple[Finding, ...] = ()
     sources: tuple[Source, ...] = ()
     summed: SummedDose | None = None
+    plan_beside: Plan | None = None
 
     @property
     def slice_spacing_mm(self) -> float | None:

@@ -42,6 +42,8 @@ class Beam:
         Whether leaf positions differ between control points; None where the plan holds no leaf positions.
     scan_mode
         Of an ion beam: NONE, UNIFORM, MODULATED or MODULATED_SPEC; else empty.
+    isocentre_mm
+        Where the plan states it, in patient coordinates (x, y, z); that of its first control point.
     """
 
     number: int
@@ -54,6 +56,7 @@ class Beam:
     gantry_rotation: str = ""
     leaves_move: bool | None = None
     scan_mode: str = ""
+    isocentre_mm: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

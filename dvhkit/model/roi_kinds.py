@@ -10,6 +10,13 @@ BODY = "EXTERNAL"
 OUTER_KINDS = {"GTV": ("CTV", "ITV", "PTV"), "CTV": ("ITV", "PTV"), "ITV": ("PTV",), "PTV": (BODY,)}
 # The surest first: what is called skin is the outline in some systems and a rind under it in others.
 BODY_NAMES = ("body", "external", "bodycontour", "patient", "outline", "skin")
+# What may follow the kind without a mark between: a classifier of TG-263 or a site in a few letters, or a longer word.
+_BEGINS = re.compile(r"(?P<internal>i(?=[gc]tv))?(?P<kind>[gcip]tv)(?P<word>[a-z]*)", re.IGNORECASE)
+_SHORT_WORD = 4
+_TARGET_WORDS = (
+    "boost", "brain", "breast", "cervix", "final", "kidney", "liver", "local", "mediast", "nodal", "node", "nodul",
+    "pancreas", "pelvi", "phase", "prima", "prostat", "spine", "subcl", "total", "tumo", "verteb",
+)  # fmt: skip
 _HELPERS = re.compile(r"(^z|_?opt|ring|minus|[-_]eval|prv|dvh|^pseudo|shell)", re.IGNORECASE)
 
 
@@ -33,5 +40,14 @@ def kind_by_name(name: str, rt_roi_type: str = "") -> str | None:
         return BODY
     if _HELPERS.search(name):
         return None
-    named = next((kind for kind in TARGET_KINDS if name.upper().startswith(kind)), None)
-    return named or (rt_roi_type if rt_roi_type in TARGET_KINDS else None)
+    typed = rt_roi_type if rt_roi_type in TARGET_KINDS else None
+    began = _BEGINS.match(name)
+    if began is None:
+        return typed
+    kind, word = began["kind"].upper(), began["word"]
+    is_new_word = word[:1].isupper() and word[1:].islower()  # PTVLeber
+    plain = len(word) <= _SHORT_WORD or is_new_word or word.lower().startswith(_TARGET_WORDS)
+    if began["internal"]:
+        return (typed or "ITV") if plain else typed
+    # A word that begins with the letters by chance (CTVision) is no target; what the system calls one is.
+    return kind if plain or typed is not None else None

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dvhkit.findings import Level
+from dvhkit.findings import Level, in_doubt
 from dvhkit.outputs.text import clean
 from dvhkit.results.audit import Verdict
 
@@ -100,6 +100,12 @@ def headline(record: AuditRecord) -> Headline:  # noqa: PLR0911 -- one a case
     if record.is_mostly_unjudged:
         met = f"{judged} of {_rules(len(record.rules), 'applied')}: met"
         return Headline(text=f"{met}{_ways_out(record)}", tone="open", symbol="?")
+    doubts = in_doubt(record.findings, {accepted.code for accepted in record.accepted})
+    if doubts:
+        told = f"{clean(doubts[0].gist, longest=_LONGEST_GIST)} ({doubts[0].code})"
+        return Headline(
+            text=f"{_all_met(counts, judged).text}, but the dose is in doubt: {told}", tone="warn", symbol="≈"
+        )
     return _all_met(counts, judged)
 
 

@@ -26,7 +26,7 @@ from dvhkit.readers.rtplan import read_plan
 from dvhkit.readers.rtstruct import read_structures
 
 if TYPE_CHECKING:
-    from dvhkit.readers.archive.inventory import Inventory
+    from dvhkit.results.inventory import Inventory
 
 __all__ = ["CaseFiles", "find_cases", "inventory", "read_case", "read_dose", "read_files"]
 
@@ -150,6 +150,7 @@ def read_files(files: CaseFiles, *, dose: DoseNeed = "required", drawn: Drawn | 
         fractions=plan.fractions_planned if plan else None,
         findings=tuple(findings),
         sources=_sources(files, structures, given, plan, image),
+        plan_beside=_read_plan_beside(files),
     )
 
 
@@ -194,6 +195,16 @@ def _read_plan(files: CaseFiles, findings: list[Finding]) -> Plan | None:
     plan, found = read_plan(files.rtplan)
     findings += found
     return plan
+
+
+def _read_plan_beside(files: CaseFiles) -> Plan | None:
+    """Return the plan that the dose does not name; None where there is none, or it cannot be read: it is not needed."""
+    if files.plan_beside is None or files.rtplan is not None:
+        return None
+    try:
+        return read_plan(files.plan_beside)[0]
+    except DicomReadError:
+        return None
 
 
 def _read_image(files: CaseFiles, findings: list[Finding]) -> ImageSeries | None:

@@ -20,6 +20,7 @@ from dvhkit.readers.files.elements import (
     items,
     name_text,
     number,
+    numbers,
     raw_bytes,
     text,
 )
@@ -47,6 +48,15 @@ class _Numbers:
         except DicomReadError as error:
             self.broken.append(error.where or keyword)
             return None
+
+    def point(self, item: DataSet, keyword: str) -> tuple[float, float, float] | None:
+        """Return three coordinates, or None."""
+        try:
+            found = numbers(item, keyword, path=self.path)
+        except DicomReadError as error:
+            self.broken.append(error.where or keyword)
+            return None
+        return (found[0], found[1], found[2]) if len(found) == 3 else None
 
     def integer(self, item: DataSet, keyword: str) -> int | None:
         """Return a whole number, or None."""
@@ -167,6 +177,7 @@ def _beams(data: DataSet, read: _Numbers, charset: tuple[str, ...], *, is_ion: b
                 gantry_rotation=_gantry_rotation(points),
                 leaves_move=_leaves_move(points, read),
                 scan_mode=text(item, "ScanMode").upper() if is_ion else "",
+                isocentre_mm=read.point(points[0], "IsocenterPosition") if points else None,
             )
         )
     return tuple(beams)

@@ -26,3 +26,14 @@ def shown(path: Path, root: Path) -> str:
     A file from elsewhere is named by its name alone.
     """
     return path.relative_to(root).as_posix() if root.is_dir() and path.is_relative_to(root) else path.name
+
+
+def candidates_text(plans: Sequence[str]) -> str:
+    """Return that plans may be the one that a dose means, each shown as it is called; nothing where there are none."""
+    if not plans:
+        return ""
+    them, have = ("Plan", "has") if len(plans) == 1 else ("Plans", "have")
+    return (
+        f" {them} {listed(plans)} of the same study and frame of reference {have} another UID: if it is the one, "
+        "name it with --rtplan."
+    )

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from dvhkit.findings import DOUBTFUL
 from dvhkit.results.audit import Verdict
 
 _SETTLED = (Verdict.PASS, Verdict.VARIATION, Verdict.WAIVED)
@@ -70,7 +71,11 @@ class IndexedCase:
         if any(rule.withheld for rule in self.rules):
             return "doubt", "numbers withheld"
         if self.all_met:
-            return "met", "all met" if settled == counts[Verdict.PASS] else "met or allowed"
+            return self._met("all met" if settled == counts[Verdict.PASS] else "met or allowed")
         if not judged:
             return "doubt", "nothing applied"
         return "doubt", f"{judged - settled} not judged" if judged > settled else "mostly not judged"
+
+    def _met(self, words: str) -> tuple[str, str]:
+        is_doubtful = any(finding.code in DOUBTFUL for finding in self.findings)
+        return ("doubt", f"{words}, but the dose is in doubt") if is_doubtful else ("met", words)

@@ -88,8 +88,7 @@ class Receiver:
 
 def _start(listening: Listening, established: Callable[[Any], None]) -> Any:  # noqa: ANN401 -- pynetdicom's server
     try:
-        from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, evt
-        from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+        from pynetdicom import AE, evt
     except ImportError as error:
         raise InputError("listening needs pynetdicom.", remedy="Install it with: pip install 'dvhkit[net]'.") from error
     entity = AE(ae_title=listening.ae_title)
@@ -98,13 +97,11 @@ def _start(listening: Listening, established: Callable[[Any], None]) -> Any:  # 
     entity.maximum_associations = _ASSOCIATIONS_MOST
     entity.require_calling_aet = list(listening.allowed)
     entity.require_called_aet = listening.require_own_title
-    entity.add_supported_context(Verification)
-    for sop_class in _storage_classes():
-        entity.add_supported_context(sop_class, list(ALL_TRANSFER_SYNTAXES))
     try:
         return entity.start_server(
             (listening.host, listening.port),
             block=False,
+            contexts=_contexts(),
             evt_handlers=[(evt.EVT_CONN_OPEN, leave_reading_to_us), (evt.EVT_ESTABLISHED, established)],
             ssl_context=_tls(listening),
         )
@@ -112,6 +109,27 @@ def _start(listening: Listening, established: Callable[[Any], None]) -> Any:  # 
         raise InputError(
             f"port {listening.port} cannot be listened on: {error.strerror or error}.", remedy="Choose another --port."
         ) from error
+
+
+def _contexts() -> list[Any]:
+    """Return what is taken, in any transfer syntax.
+
+    pynetdicom copies all of it for each association, which takes longer than to receive ten slices; nobody changes it.
+    """
+    from pynetdicom import ALL_TRANSFER_SYNTAXES
+    from pynetdicom.presentation import PresentationContext
+    from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+
+    class Shared(PresentationContext):
+        def __deepcopy__(self, _memo: object) -> Shared:
+            return self
+
+    found = []
+    for sop_class in (Verification, *_storage_classes()):
+        context = Shared()
+        context.abstract_syntax, context.transfer_syntax = sop_class, list(ALL_TRANSFER_SYNTAXES)
+        found.append(context)
+    return found
 
 
 def _storage_classes() -> Sequence[str]:

@@ -11,15 +11,18 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
 import shutil
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 from dvhkit.errors import InputError
 
@@ -60,6 +63,7 @@ class Spool:
 
     def __init__(self, root: Path, limits: Limits | None = None) -> None:
         self.root, self.limits = root, limits or Limits()
+        self._objects, self._incoming = str(root / "objects"), str(root / "incoming")
         for name in ("objects", "conflicts", "incoming", "run", "state"):
             (root / name).mkdir(parents=True, exist_ok=True)
         for rest in (root / "incoming").iterdir():
@@ -79,24 +83,26 @@ class Spool:
         size = len(head) + len(body)
         if size > self.limits.object_bytes:
             raise RefusedError(f"it has {size} bytes, more than are taken.")
-        if shutil.disk_usage(self.root).free - size < self.limits.free_bytes:
+        if shutil.disk_usage(self._incoming).free - size < self.limits.free_bytes:
             raise RefusedError("the disk has too little space left.")
-        folder = self.root / "objects" / study
-        target = folder / f"{instance}.dcm"
-        draft = self.root / "incoming" / uuid.uuid4().hex
+        folder = f"{self._objects}/{study}"
+        target = f"{folder}/{instance}.dcm"
+        draft = f"{self._incoming}/{uuid.uuid4().hex}"
         try:
-            with draft.open("wb") as file:
-                file.write(head)
-                file.write(body)
-            folder.mkdir(exist_ok=True)
+            with open(draft, "xb", buffering=0) as file:  # noqa: PTH123 -- a path object costs as much as the file
+                _write_all(file, head, body)
             try:
                 # A link never replaces: of two senders of one UID the second finds the name taken.
                 os.link(draft, target)
-            except FileExistsError:
-                return self._second(draft, target, study, instance)
-            return Kept.STORED
+            except FileNotFoundError:
+                os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+                os.link(draft, target)
+        except FileExistsError:
+            return self._second(Path(draft), Path(target), study, instance)
         finally:
-            draft.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(draft)  # noqa: PTH108
+        return Kept.STORED
 
     def _second(self, draft: Path, target: Path, study: str, instance: str) -> Kept:
         digest = _digest(draft)
@@ -140,6 +146,17 @@ class Spool:
         draft = self.root / "incoming" / uuid.uuid4().hex
         draft.write_text(json.dumps({"fingerprint": fingerprint}))
         draft.replace(self.root / "state" / f"{study}.json")
+
+
+def _write_all(file: BinaryIO, head: bytes, body: bytes | bytearray) -> None:
+    """Write both in one call to the system, and what it left over in more: it takes at most 2 GiB at once."""
+    written = os.writev(file.fileno(), [head, body])
+    rest = memoryview(body)[max(0, written - len(head)) :]
+    if written < len(head):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    while rest:
+        count = file.write(rest)
+        rest = rest[count:]
 
 
 def _digest(path: Path) -> str:

@@ -8,6 +8,7 @@ takes a message apart in blocks of 4 kB; an association that is established is t
 from __future__ import annotations
 
 import struct
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,8 +22,8 @@ _COMMAND_MOST = 1 << 16
 _OTHER_MOST = 1 << 16
 _BLOCK = 1 << 20
 _BUFFER = 1 << 18
-# While an association is served here its reactor has nothing to do.
-_RESTING_S = 0.05
+# While an association is served here its reactor has nothing to do but to see whether we end it.
+_RESTING_S = 0.1
 _SERVED = "Sta6"
 
 
@@ -54,10 +55,13 @@ def leave_reading_to_us(event: Any) -> None:  # noqa: ANN401 -- pynetdicom's eve
     """Keep pynetdicom from reading a connection while its association is established (for EVT_CONN_OPEN)."""
     dul = event.assoc.dul
     own = dul._is_transport_event
-    dul.is_served = True
+    dul.handed_back = threading.Event()
 
     def is_transport_event() -> bool:
-        return False if dul.is_served and dul.state_machine.current_state == _SERVED else bool(own())
+        if dul.handed_back.is_set() or dul.state_machine.current_state != _SERVED:
+            return bool(own())
+        dul.handed_back.wait(_RESTING_S)
+        return False
 
     dul._is_transport_event = is_transport_event
 
@@ -73,8 +77,7 @@ def serve(association: Any, keep: Callable[[Offered], int], most_bytes: int) -> 
         Of one data set; a larger one is read to its end and refused.
     """
     dul = association.dul
-    sock, delay_s = dul.socket.socket, dul._run_loop_delay
-    dul._run_loop_delay = _RESTING_S
+    sock = dul.socket.socket
     try:
         sock.settimeout(association.network_timeout)
         _Served(association, sock, keep, most_bytes).run()
@@ -85,8 +88,7 @@ def serve(association: Any, keep: Callable[[Offered], int], most_bytes: int) -> 
     except (OSError, ValueError):
         dul.event_queue.put("Evt17")
     finally:
-        dul._run_loop_delay = delay_s
-        dul.is_served = False
+        dul.handed_back.set()
 
 
 class _Served:

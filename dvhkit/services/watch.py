@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -29,13 +30,18 @@ _log = logging.getLogger(__name__)
 _SETTLED_S = 1.0
 _TICK_S = 0.1
 _AUDIT_MOST_S = 3600.0
-_EXIT_KILLED = 3
+_EXIT_UNUSABLE, _EXIT_KILLED = 2, 3
 # Studies that one audit takes: the start of a process is shared by them.
 _MOST_AT_ONCE = 64
 # Writing the pages of the whole run may take this part of the time while studies are waiting.
 _PAGES_SHARE = 0.05
-# Receiving goes before auditing: whoever sends waits for an answer.
-_NICE = 4
+# Receiving goes before auditing: whoever sends waits for an answer. While objects come in without a pause nothing is
+# looked at, for so long at most.
+_NICE = 10
+_PAUSE_S = 0.5
+_BURST_MOST_S = 10.0
+# An audit that leaves nothing of a study in the store is tried again: somebody else may have held the store.
+_TRIES_MOST = 3
 
 
 class Watch:
@@ -64,6 +70,8 @@ class Watch:
         self._lock = threading.Lock()
         self._last: dict[str, float] = {}
         self._asked: dict[str, Future[bool]] = {}
+        self._tries: dict[str, int] = {}
+        self._arrived_s = -math.inf
         self._pool = _new_pool()
         self._pages_due_s = 0.0
         self._pages_lack = False
@@ -77,7 +85,7 @@ class Watch:
             _log.warning("study %s: another object under a UID that is taken is in conflicts; the first counts", study)
         if kept is Kept.STORED:
             with self._lock:
-                self._last[study] = time.monotonic()
+                self._last[study] = self._arrived_s = time.monotonic()
                 self._asked.pop(study, None)
 
     def run(self, stop: threading.Event) -> None:
@@ -85,7 +93,8 @@ class Watch:
         while not stop.wait(_TICK_S):
             due = self._due()
             if due:
-                self._audit(due[:_MOST_AT_ONCE], stop, more=len(due) > _MOST_AT_ONCE)
+                most = 1 if due[0] in self._tries else _MOST_AT_ONCE
+                self._audit(due[:most], stop, more=len(due) > most)
             elif self._pages_lack:
                 self._write_pages(stop)
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -95,6 +104,9 @@ class Watch:
         now = time.monotonic()
         with self._lock:
             waiting = sorted(self._last.items(), key=lambda item: item[1])
+            pause = now - self._arrived_s
+        if waiting and pause < min(_PAUSE_S, self._quiet_s) and now - waiting[0][1] < _BURST_MOST_S:
+            return []
         due = []
         for study, last in waiting:
             idle = now - last
@@ -126,6 +138,8 @@ class Watch:
         with self._lock:
             begun = {study: self._last.get(study) for study in due}
         run = self._spool.root / "run"
+        if not self._store_is_free(run, stop):
+            return
         command = [sys.executable, "-m", "dvhkit", "audit", *(str(self._spool.folder(study)) for study in due)]
         words = ["--out", str(run), "--keep-others", "--replace", *self._protocol_options(due)]
         began_s = time.monotonic()
@@ -138,6 +152,8 @@ class Watch:
             self._pages_due_s = time.monotonic() + (time.monotonic() - began_s) / _PAGES_SHARE
         rows = _cases(run)
         for study in due:
+            if code >= _EXIT_UNUSABLE and not any(_is_of(case_id, study) for case_id in rows) and self._again(study):
+                continue
             self._spool.mark_audited(study, fingerprints[study])
             with self._lock:
                 if self._last.get(study) == begun[study]:  # nothing came meanwhile
@@ -149,6 +165,25 @@ class Watch:
                 record = {"event": "audited", "study": uid, "case_id": case_id, "exit": told}
                 apart = self._spool.conflicts(study)
                 self._told({**record, "conflicts": apart} if apart else record)
+
+    def _store_is_free(self, run: Path, stop: threading.Event) -> bool:
+        """Wait until nobody else writes into the run (a killed listener leaves an audit); False: we are to stop."""
+        from dvhkit.archive.storage.store import Store, StoreBusyError
+
+        while True:
+            try:
+                with Store(run).writing():
+                    return True
+            except StoreBusyError:
+                if stop.wait(_TICK_S):
+                    return False
+
+    def _again(self, study: str) -> bool:
+        """Whether a study that an audit left nothing of is tried once more, then by itself."""
+        tries = self._tries.pop(study, 0) + 1
+        if tries < _TRIES_MOST:
+            self._tries[study] = tries
+        return tries < _TRIES_MOST
 
     def _write_pages(self, stop: threading.Event) -> None:
         """Write the pages of the run, which lack cases."""

@@ -132,3 +132,32 @@ OVERLAPS = """() => {
 def overlaps() -> str:
     """A script that returns the texts of a page that lie over each other or stick out."""
     return OVERLAPS
+
+
+# Texts whose colour stands out less from what is behind them than WCAG 2.2 (1.4.3, AA) asks: 4.5, large ones 3.
+FAINT = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const rgba = (colour) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); const d = canvas.getImageData(0, 0, 1, 1).data; return [d[0], d[1], d[2], d[3] / 255]; };
+  const over = (top, under) => top.slice(0, 3).map((c, i) => c * top[3] + under[i] * (1 - top[3]));
+  const light = (rgb) => { const [r, g, b] = rgb.map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4)); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const behind = (node) => { const layers = []; for (let up = node; up; up = up.parentElement) { const c = rgba(getComputedStyle(up).backgroundColor); if (c[3]) layers.push(c); if (c[3] === 1) break; }
+    return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255]); };
+  const found = new Set(), walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text = walker.nextNode(); text; text = walker.nextNode()) {
+    const parent = text.parentElement;
+    if (!text.textContent.trim() || parent.closest("script, style, title, option, :disabled, .off, [aria-hidden=true]")) continue;
+    if (!parent.checkVisibility({ visibilityProperty: true })) continue;
+    const style = getComputedStyle(parent), drawn = parent.closest("svg"), ground = behind(parent);
+    const ink = over(rgba(drawn ? style.fill : style.color), ground), size = parseFloat(style.fontSize);
+    const [a, b] = [light(ink), light(ground)].sort((x, y) => y - x), ratio = (a + 0.05) / (b + 0.05);
+    const least = size >= 24 || (size >= 18.66 && style.fontWeight >= 700) ? 3 : 4.5;
+    if (ratio < least) found.add(ratio.toFixed(2) + " " + text.textContent.trim().slice(0, 30));
+  }
+  return [...found];
+}"""  # noqa: E501 -- a script
+
+
+@pytest.fixture
+def faint() -> str:
+    """A script that returns the texts of a page that do not stand out enough."""
+    return FAINT

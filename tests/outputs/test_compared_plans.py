@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -38,12 +39,26 @@ def test_rules_whose_verdicts_differ_come_first_and_the_better_plan_is_named() -
     assert rows["gone"].look_b is None
 
 
-def test_values_whose_bands_overlap_are_called_the_same_and_withheld_ones_nothing() -> None:
+def test_values_whose_bands_overlap_name_no_better_plan_and_neither_do_withheld_ones() -> None:
     a = replace(LIVER, rules=(rule("R", 48.0, Verdict.PASS, low=47.8, high=48.4),))
     b = replace(LIVER, rules=(rule("R", 48.3, Verdict.PASS, low=48.1, high=48.6),))
-    assert compared_rules(a, b)[0].better == "same"
+    assert compared_rules(a, b)[0].better == "bands overlap"
     withheld = replace(b, rules=(replace(b.rules[0], value=60.0, low=None, high=None, withheld=("x",)),))
     assert compared_rules(a, withheld)[0].better == ""
+
+
+def test_a_reason_that_both_plans_have_is_told_once_and_a_structure_has_one_colour() -> None:
+    a = replace(LIVER, rules=(rule("R", None, Verdict.NOT_EVALUABLE, reason="nobody said"),))
+    b = replace(LIVER, rules=(rule("R", None, Verdict.NOT_EVALUABLE, reason="nobody said."),))
+    assert compared_rules(a, a)[0].reasons == ["Both: nobody said"]
+    assert compared_rules(a, b)[0].reasons == ["A: nobody said", "B: nobody said."]
+    html = compared_page(LIVER, LIVER, cube_scene("HFS"))
+    inks = dict.fromkeys(c.roi for c in LIVER.curves)
+    for roi in inks:
+        line = rf'<polyline[^>]* class="curve (\w+)"[^>]*?( stroke-dasharray="[^"]*")?><title>{roi} \([AB]\)'
+        lines = re.findall(line, html)
+        assert len({look for look, _ in lines}) == 1
+        assert sorted(dash for _, dash in lines) == ["", ' stroke-dasharray="7 3"']
 
 
 def test_the_page_shows_one_dose_or_the_other_or_their_difference(open_page: Any, overlaps: str) -> None:
@@ -62,7 +77,12 @@ def test_the_page_shows_one_dose_or_the_other_or_their_difference(open_page: Any
     assert abs(read() - scene.dose.quantum_gy * 5000) < 1e-6
     assert opened.page.locator(".versus tbody tr").count() > 3
     assert opened.complaints == []
-    assert opened.ask(overlaps) == []
+    for width, media in ((1280, "screen"), (800, "screen"), (420, "screen"), (689, "print")):
+        opened.page.set_viewport_size({"width": width, "height": 900})
+        opened.page.emulate_media(media=media)
+        assert opened.ask(overlaps) == []
+        # A word of the rules stays whole: no column is squeezed to nothing.
+        assert opened.ask("() => document.querySelector('.versus td').getBoundingClientRect().width") > 90
 
 
 def test_a_case_in_a_notebook_is_one_frame_that_asks_for_nothing(open_page: Any) -> None:

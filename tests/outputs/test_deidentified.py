@@ -3,6 +3,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from dvhkit import audit_case, read_case
 from dvhkit.outputs.dicom.deidentified import deidentify
 
 DEMO = Path(__file__).parents[2] / "test_data" / "liver_sbrt"
@@ -17,6 +18,13 @@ def named(folder, patient="Doe^Jane"):
         ds.StudyDate, ds.ContentDate, ds.OperatorsName = "20240229", "20240302", "Staff^Member"
         for item in ds.get("RTROIObservationsSequence", []):
             item.ROIInterpreter = "Staff^Member"
+        for item in ds.get("BeamSequence", []):
+            item.BeamName = "Jane left"
+        if ds.Modality == "RTDOSE":
+            ds.DoseComment = "for Mrs Doe"
+        ds.add_new(0x00090010, "LO", "MAKER")
+        ds.add_new(0x00091001, "LO", "Doe, private")
+        ds.add_new(0x300A7776, "LO", "Doe, of no known tag")
         ds.save_as(folder / path.name)
     return sorted(folder.iterdir())
 
@@ -39,6 +47,18 @@ def test_links_frames_and_structure_names_stay_and_names_go_nested_ones_too(tmp_
     for path in (tmp_path / "out").iterdir():
         stored = path.read_bytes()
         assert not any(word in stored for word in (b"Doe", b"Jane", b"MRN-4711-X", b"Staff", b"19500101"))
+
+
+def test_the_audit_of_the_copy_is_that_of_the_original(tmp_path):
+    """All that identifies is another; rules, numbers, bands and findings are the same."""
+    (tmp_path / "in").mkdir()
+    deidentify(named(tmp_path / "in"), tmp_path / "out", key=b"k" * 32)
+    found = []
+    for folder in ("in", "out"):
+        audit = audit_case(read_case(tmp_path / folder), "oligoprogressive-liver-2025")
+        found.append((audit.rules, [(f.code, f.level, f.message, f.rois) for f in audit.findings]))
+    assert found[0][0]
+    assert found[0] == found[1]
 
 
 def test_the_same_key_gives_the_same_files_and_another_one_other_uids(tmp_path):

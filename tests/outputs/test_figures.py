@@ -28,7 +28,11 @@ def test_a_dvh_figure_draws_each_curve_and_its_band_and_two_plans_beside_each_ot
     banded = replace(curve, low_pct=tuple(0.9 * v for v in curve.volume_pct), high_pct=curve.volume_pct)
     figure = dvh_figure([("a", [banded]), ("b", [curve])], absolute=True)
     axes = figure.axes[0]
-    assert [line.get_label() for line in axes.lines] == ["PTV (a)", "PTV (b)"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "PTV", "A: a", "B: b", "what contours leave open",
+    ]  # fmt: skip
+    assert len({line.get_color() for line in axes.lines}) == 1
+    assert axes.lines[0].get_linestyle() != axes.lines[1].get_linestyle()
     assert np.allclose(axes.lines[0].get_ydata(), np.array(curve.volume_pct) * curve.volume_cc / 100)
     assert len(axes.collections) == 1
     for name, begin in (("f.png", b"\x89PNG"), ("f.svg", b"<?xml"), ("f.pdf", b"%PDF")):
@@ -42,6 +46,31 @@ def test_a_slice_figure_draws_the_contour_of_its_plane_where_it_lies() -> None:
     outline = figure.axes[0].lines[0]
     assert np.ptp(outline.get_xdata()) == pytest.approx(11 * 1.25)
     assert np.min(outline.get_ydata()) == pytest.approx(11.5 * 1.5)
+
+
+@pytest.mark.parametrize("count", [1, 15, 53])
+def test_a_legend_covers_no_axes_and_no_two_structures_look_alike(count: int) -> None:
+    curves = [replace(LIVER.curves[3], roi=f"Structure_{n}") for n in range(count)]
+    figure = dvh_figure([("a", curves)])
+    looks = {(line.get_color(), str(line._dash_pattern)) for line in figure.axes[0].lines}
+    assert len(looks) == min(count, 35)
+    figure.draw_without_rendering()
+    axes, legend = figure.axes[0].get_tightbbox(), figure.legends[0].get_window_extent()
+    assert axes.x1 <= legend.x0
+    assert legend.x1 <= figure.bbox.x1
+    assert legend.y0 >= figure.bbox.y0
+
+
+def test_a_slice_names_the_patients_sides_and_its_isodoses() -> None:
+    scene = cube_scene("FFS")
+    figure = slice_figure(scene, 8, np.linspace(0, 60, 40 * 56).reshape(40, 56))
+    sides = [text.get_text() for text in figure.axes[0].texts]
+    assert len(sides) == 4
+    assert set(sides[:2]) == {"L", "R"}
+    assert set(sides[2:]) == {"A", "P"}
+    keys = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert any("Gy" in key for key in keys)
+    assert figure.axes[0].texts[0].get_text() == ("R" if scene.grid.axes[0][0] > 0 else "L")
 
 
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:

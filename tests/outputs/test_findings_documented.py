@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 from dvhkit.findings import KINDS, Level, Withholds
@@ -16,6 +17,7 @@ _ABOUT_FILES = ("protocols/lint", "protocols/converters", "findings/")
 _CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 
 
+@cache
 def _trees() -> dict[str, ast.Module]:
     paths = {path.relative_to(_PACKAGE).as_posix(): path for path in _PACKAGE.rglob("*.py")}
     return {name: ast.parse(path.read_text()) for name, path in paths.items() if not name.startswith(_ABOUT_FILES)}

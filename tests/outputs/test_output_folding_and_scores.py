@@ -18,9 +18,9 @@ from dvhkit.outputs.text import sentence_case
 from dvhkit.results.audit import AuditRecord, Verdict
 
 
-def printed(record: AuditRecord, *, encoding: str = "utf-8") -> str:
+def printed(record: AuditRecord, *, encoding: str = "utf-8", width: int = 110) -> str:
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, write_through=True)
-    console = Console(file=stream, width=110, force_terminal=False)
+    console = Console(file=stream, width=width, force_terminal=False)
     for part in tables.audit_view(record):
         console.print(part)
     return re.sub(r"\s+", " ", stream.buffer.getvalue().decode(encoding))  # type: ignore[attr-defined]
@@ -34,10 +34,14 @@ def idle(count: int) -> AuditRecord:
     return replace(GOOD, rules=(GOOD.rules[0], *rules, GOOD.rules[1]))
 
 
+@pytest.mark.parametrize("width", [80, 110, 140])
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
-def test_many_rules_that_do_not_apply_are_one_line_in_the_terminal(encoding: str) -> None:
-    text = printed(idle(40), encoding=encoding)
+def test_many_rules_that_do_not_apply_are_one_line_in_the_terminal_with_their_reason_below(
+    encoding: str, width: int
+) -> None:
+    text = printed(idle(40), encoding=encoding, width=width)
     assert "40 rules do not apply to this case" in text
+    assert "Not applied 40: the limit is for 5 fractions" in text
     assert "Idle rule" not in text
     assert "40 not applicable" in text
 

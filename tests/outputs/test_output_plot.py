@@ -88,6 +88,19 @@ def test_labels_meet_no_curve_and_no_other_label() -> None:
     assert all(boxes[i].distance(boxes[j]) > 0 for i in range(len(boxes)) for j in range(i))
 
 
+def test_limits_bear_their_names_where_no_curve_and_no_label_is() -> None:
+    plot = plot_curves(CURVES, RULES)
+    assert plot is not None
+    told = {label.text: label for label in plot.limits}
+    assert told
+    assert len(plot.limits) <= len(plot.markers)
+    assert all(any(sign in text for sign in "≤≥<>") for text in told), told
+    lines = [LineString([tuple(map(float, pair.split(","))) for pair in curve.points.split()]) for curve in plot.curves]
+    boxes = [LineString([(b.x, b.y), (b.x + 6.4 * len(b.text), b.y)]) for b in (*plot.limits, *plot.labels)]
+    assert not any(box.intersects(line) for box in boxes for line in lines)
+    assert all(boxes[i].distance(boxes[j]) > 0 for i in range(len(boxes)) for j in range(i))
+
+
 def straight_curve(volume_cc: float = 1000.0) -> Curve:
     """Volume falls evenly from 100 % at 0 Gy to 0 % at 100 Gy: the volume at d Gy is 100 - d percent."""
     doses = tuple(float(d) for d in range(101))

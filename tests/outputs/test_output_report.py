@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from made_up_records import BROKEN, CURVES, FINDINGS, GOOD, HOSTILE_NAMES, LIVER, METRICS, RULES
 
 from dvhkit.outputs.report.case_report import html_report
-from dvhkit.results.audit import AuditRecord, Verdict
+from dvhkit.results.audit import AuditRecord, MetricResult, Verdict
 
 VOID = {"wbr", "meta", "link", "br", "img", "input", "hr"}
 
@@ -137,7 +137,7 @@ def test_many_files_of_a_role_become_one_line_with_the_documented_hash() -> None
 def test_the_plot_has_a_line_and_a_legend_entry_a_structure_and_a_triangle_a_limit() -> None:
     page = Page(html_report([LIVER]))
     assert page.count("polyline") == len(CURVES)
-    assert page.count("polygon") == 5
+    assert page.count("polygon") == 2 * 5  # in the plot, and in the list of limits
     assert page.count("button") == len(CURVES) + 8  # and four for groups, four for axes
     assert "Dose (Gy)" in page.words
     assert "Volume (%)" in page.words
@@ -149,6 +149,17 @@ def test_metrics_that_fill_a_table_are_one_with_reasons_below() -> None:
     page = Page(html_report([LIVER]))
     assert "Structure Volume[cc] D98%[Gy] Mean[Gy] V100%[%] D2cc[Gy] PTV 48 .66" in page.words
     assert "Lens_L D2cc[Gy] Lens_L has 0.03214 cc with dose" in page.words
+
+
+def test_what_is_said_of_many_values_alike_is_told_once() -> None:
+    rows = tuple(
+        MetricResult(roi=roi, metric=metric, unit="Gy", value=None, reason="there is no dose", reason_code="no-dose")
+        for roi in ("A", "B", "C")
+        for metric in ("Max[Gy]", "Mean[Gy]")
+    )
+    words = Page(html_report([replace(LIVER, metrics=rows)])).words
+    assert words.count("There is no dose") == 1
+    assert "A, B, C Max[Gy], Mean[Gy]" in words
 
 
 def test_metrics_of_many_kinds_are_a_list() -> None:

@@ -101,8 +101,10 @@ def test_the_short_form_is_one_page_a_case_whatever_is_in_it() -> None:
     )
 
 
-def test_what_a_short_sheet_holds_fits_it(open_page: Any) -> None:
-    crowded = replace(LIVER, rules=LIVER.rules * 6, findings=LIVER.findings * 9, curves=LIVER.curves * 3)
+@pytest.mark.parametrize("n_rules", [9, 60])  # as many as have two lines; more than fit
+def test_what_a_short_sheet_holds_fits_it(open_page: Any, n_rules: int) -> None:
+    rules = [replace(rule, title="A long title of a rule " * 9) for rule in LIVER.rules]
+    crowded = replace(LIVER, rules=tuple(rules * 60)[:n_rules], findings=LIVER.findings * 9, curves=LIVER.curves * 3)
     opened = open_page(html_report([crowded], short=True), viewport={"width": 718, "height": 1000})
     opened.page.emulate_media(media="print")
     inside = """() => { const sheet = document.querySelector(".sheet"), end = sheet.getBoundingClientRect().bottom;
@@ -116,7 +118,10 @@ def test_what_a_short_sheet_holds_fits_it(open_page: Any) -> None:
 )  # 689: A4 less its margins, in CSS pixels
 @pytest.mark.parametrize("short", [False, True])
 def test_no_text_lies_over_another(open_page: Any, overlaps: str, width: int, media: str, short: bool) -> None:
-    opened = open_page(html_report([LIVER, BROKEN], short=short), viewport={"width": width, "height": 900})
+    # A margin far from a goal in percent is the longest that its narrow column holds.
+    far = replace(LIVER.rules[0], rule_id="far", unit="%", value=4.2, margin=-90.8, margin_pct=-10169.5, goal=">= 95 %")
+    record = replace(LIVER, rules=(far, *LIVER.rules))
+    opened = open_page(html_report([record, BROKEN], short=short), viewport={"width": width, "height": 900})
     opened.page.emulate_media(media=media)
     assert opened.ask(overlaps) == []
 

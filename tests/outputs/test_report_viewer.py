@@ -13,7 +13,7 @@ from scenes import AXES, CUBE, cube_scene
 from dvhkit.engine.dose_sum import dose_at
 from dvhkit.findings import Finding, Level
 from dvhkit.outputs.report.case_report import html_report, viewer_script
-from dvhkit.results.audit import MarginMap
+from dvhkit.results.audit import MarginMap, Verdict
 from dvhkit.results.scene import Scene, Spot
 
 # The pages of these tests show the patient and no more, which opens faster.
@@ -142,6 +142,24 @@ def test_wheel_and_keys_scroll_and_buttons_jump(open_page: Any) -> None:
     assert one.complaints == []
 
 
+def test_a_picture_tells_each_rule_that_its_place_decides_and_the_isodoses(open_page: Any) -> None:
+    scene = cube_scene("HFS")
+    at = tuple(float(c) for c in scene.grid.origin_mm + np.array([31.0, 23.0, 20.0]))
+    first = replace(LIVER.rules[5], roi="Cube", title="first", low=None, high=None)
+    rules = (first, replace(first, title="second", goal="<= 7 Gy", value=8.5, low=8.25, high=8.75, unit="Gy"))
+    spots = tuple(
+        Spot(rule=n, roi="Cube", quantity=r.quantity, kind="hottest place", point_mm=at, dose_gy=8.5)
+        for n, r in enumerate(rules)
+    )
+    one = opened(open_page, replace(scene, spots=spots), replace(BARE, rules=rules))
+    assert one.page.locator(".shot").count() == 1
+    told = one.page.locator(".shot figcaption").inner_text()
+    assert all(word in told for word in ("first", "second", "8.50 Gy (8.25 to 8.75), goal ≤ 7 Gy"))
+    key = one.page.locator(".level-key").inner_text()
+    assert all(word in key for word in ("50.0 Gy · 100 %", "25.0 Gy · 50 %"))
+    assert one.complaints == []
+
+
 def test_hostile_names_stay_texts(open_page: Any) -> None:
     names = (*HOSTILE_NAMES[:6], "<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>")
     scene = cube_scene("HFS")
@@ -219,4 +237,35 @@ def test_places_that_reasons_and_findings_tell_are_a_click_away(open_page: Any) 
     assert [read[c] for c in "xyz"] == [x, y, z]
     jumps.nth(1).click()
     assert one.ask("() => dvhkit.readout().z") == pytest.approx(high, abs=0.06)
+    assert one.complaints == []
+
+
+def test_each_rule_on_a_drawn_structure_leads_to_the_place_that_its_limit_guards(open_page: Any) -> None:
+    given = replace(LIVER.rules[5], roi="Cube", reason="", unit="Gy")
+    at = (-12.5, 35.0, 120.0)
+    rules = (
+        replace(given, title="met, lower", quantity="D95%[Gy]", goal=">= 1 Gy", verdict=Verdict.PASS),
+        replace(given, title="met, upper", quantity="Max[Gy]", goal="<= 99 Gy", verdict=Verdict.PASS),
+        replace(given, title="failed", quantity="Max[Gy]", goal="<= 1 Gy", verdict=Verdict.FAIL),
+        replace(given, title="not here", roi="Elsewhere", quantity="Max[Gy]", verdict=Verdict.PASS),
+    )
+    spot = Spot(rule=2, roi="Cube", quantity="Max[Gy]", kind="hottest place", point_mm=at, dose_gy=50.0)
+    one = opened(open_page, replace(cube_scene("prone"), spots=(spot,)), replace(BARE, rules=rules))
+    links = {
+        row.locator("summary").inner_text(): row.locator(".jump") for row in one.page.locator(".verdicts tbody").all()
+    }
+    assert [links[name].is_visible() for name in ("met, lower", "met, upper", "failed", "not here")] == [True] * 3 + [
+        False
+    ]
+    read = lambda: [one.ask("() => dvhkit.readout()")[c] for c in "xyz"]  # noqa: E731
+    links["failed"].click()
+    assert read() == list(at)
+    for name, button in (
+        ("met, lower", "Go to its coldest point: Cube"),
+        ("met, upper", "Go to its hottest point: Cube"),
+    ):
+        links[name].click()
+        jumped = read()
+        one.page.get_by_label(button).click()
+        assert jumped == read(), name
     assert one.complaints == []

@@ -8,6 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from dvhkit.cli.plans import summed_case
 from dvhkit.jobs.clinic.rtdose_out import write_case_dose
 from dvhkit.jobs.numbers import CaseNumbers
 from dvhkit.readers.case import read_case
@@ -44,6 +45,34 @@ def test_written_dose_is_sound_dicom_in_the_same_study(tmp_path, numbers):
     tool = Path(sys.executable).with_name("dciodvfy")
     said = subprocess.run([tool, out], capture_output=True, text=True, check=False).stderr
     assert not [line for line in said.splitlines() if line.startswith("Error")], said
+
+
+@pytest.mark.parametrize("alpha_beta_gy", [None, 3.0])
+def test_a_sum_comes_back_with_both_plans_and_its_kind_of_dose(tmp_path, alpha_beta_gy):
+    second = tmp_path / "second"
+    second.mkdir()
+    for name in ("RTSTRUCT", "RTPLAN", "RTDOSE"):
+        ds = pydicom.dcmread(DEMO / f"{name}.dcm")
+        if name != "RTSTRUCT":
+            ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{ds.SOPInstanceUID}.7"
+        if name == "RTDOSE":
+            ds.ReferencedRTPlanSequence[0].ReferencedSOPInstanceUID += ".7"
+            ds.DoseGridScaling = str(float(ds.DoseGridScaling) / 2)
+        ds.save_as(second / f"{name}.dcm")
+    case = summed_case([str(DEMO), str(second)], rtstruct=None, eqd2_alpha_beta_gy=alpha_beta_gy, allow_unlike=True)
+    summed = CaseNumbers(case)
+    out = tmp_path / "sum.dcm"
+    write_case_dose(summed, [summed.region("PTV")], out)
+    found, back = pydicom.dcmread(out), read_case(rtstruct=DEMO / "RTSTRUCT.dcm", rtdose=out).dose
+    np.testing.assert_allclose(back.values_gy, case.dose.values_gy, atol=1e-6 * case.dose.values_gy.max())
+    kind = "PHYSICAL" if alpha_beta_gy is None else "EFFECTIVE"
+    assert (found.DoseType, found.DVHSequence[0].DoseType, found.DoseSummationType) == (kind, kind, "MULTI_PLAN")
+    plans = [item.ReferencedSOPInstanceUID for item in found.ReferencedRTPlanSequence]
+    assert [uid.endswith(".7") for uid in plans] == [False, True]
+    (stored,) = back.stored_dvhs
+    dvh = summed.dvh(summed.region("PTV"))
+    ours = [dvh.volume_at_least_cc(dose) for dose in stored.dose_gy]
+    np.testing.assert_allclose(stored.volume_cc, ours, rtol=1e-6, atol=1e-6 * dvh.volume_cc)
 
 
 READ_BY_DICOMPYLER = """

@@ -8,7 +8,7 @@ import json
 
 import numpy as np
 import pytest
-from planted_sets import in_other_frame, right_gy, write_planted
+from planted_sets import PLANES_MM, in_other_frame, right_gy, target, write_planted
 from typer.testing import CliRunner
 
 from dvhkit.cli.app import app
@@ -21,6 +21,8 @@ from dvhkit.outputs.csv_text import summary_csv
 from dvhkit.outputs.records import audit_document, json_text
 from dvhkit.outputs.report.case_report import html_report
 from dvhkit.outputs.verdict_words import headline, idle_groups
+from dvhkit.phantoms.shapes import structure
+from dvhkit.phantoms.solids import sphere
 from dvhkit.protocols.files.load import load_protocol
 from dvhkit.readers.case import find_cases, read_case, read_files
 from dvhkit.results.audit import Verdict
@@ -183,6 +185,20 @@ def test_a_dose_of_another_plan_is_not_joined_to_the_one_that_lies_beside_it(tmp
     told = of_code(record, "plan-absent")
     assert "--rtplan" in told.message
     assert record.identity.plan_label == ""
+    # It fits the plan beside it, as after an archive gave new UIDs: in doubt. Of other doses nothing is judged.
+    assert of_code(record, "dose-of-other-plan").level is Level.WARNING
+    assert headline(record).tone == "warn"
+    elsewhere = right_gy("photon", centre=(45.0, 0.0, 12.0))
+    folder = write_planted(tmp_path / "other", "photon", elsewhere, change={"RTDOSE": of_another})
+    other = judged(folder, lenient)
+    assert of_code(other, "dose-of-other-plan").level is Level.SERIOUS
+    assert (headline(other).tone, other.all_met) == ("bad", False)
+    assert other.rules[0].withheld == ("dose-of-other-plan",)
+    named = audit_case(read_case(folder, rtplan=next(folder.glob("*PLAN*"))), lenient)
+    assert "dose-of-other-plan" not in {f.code for f in named.findings}
+    # Without a plan beside it there is nothing to hold it against.
+    next(folder.glob("*PLAN*")).unlink()
+    assert "dose-of-other-plan" not in {f.code for f in judged(folder, lenient).findings}
 
 
 def test_a_prescription_unlike_the_plans_own_is_a_finding(tmp_path, lenient):
@@ -219,3 +235,22 @@ def test_a_finding_is_told_once_an_roi_whatever_is_measured_of_it(tmp_path, leni
     assert ("slice-missing", "Organ") in told
     assert len(told) == len(set(told))
     assert np.all([f.message for f in record.findings])
+
+
+def test_an_audit_takes_several_folders_and_leaves_out_what_lies_beyond_the_grid_if_asked(tmp_path):
+    (tmp_path / "p.yaml").write_text(
+        'id: p\nversion: "1"\ntitle: t\nrules:\n  - {id: O, structure: Edge, metric: "Mean[Gy]", goal: "<= 900 Gy"}\n'
+    )
+    # The grid ends 82 mm from its middle.
+    edge = structure("Edge", 8, sphere((0.0, 76.0, 0.0), 14.0), PLANES_MM, n_points=24)
+    folders = [write_planted(tmp_path / kind, kind, structures=(target(), edge)) for kind in ("photon", "hdr")]
+
+    def verdicts(*options):
+        out = tmp_path / f"out{len(options)}"
+        words = ["audit", *folders, "--protocol", tmp_path / "p.yaml", "--out", out, "--jobs", "1", *options]
+        ended = CliRunner().invoke(app, [str(word) for word in words])
+        cases = json.loads((out / "audit.json").read_text())["cases"]
+        return ended.exit_code, [case["rules"][0]["verdict"] for case in cases]
+
+    assert verdicts() == (1, ["not-evaluable"] * 2)
+    assert verdicts("--uncovered", "exclude") == (0, ["pass"] * 2)

@@ -153,3 +153,19 @@ def test_dvh_ends_with_1_where_a_number_is_withheld_and_tells_the_reason_once(tm
     assert (vouched.exit_code, "Accepted: dose-far-from-prescription" in vouched.output) == (0, True)
     assert json.loads((tmp_path / "j").read_text())["accepted"][0]["code"] == "dose-far-from-prescription"
     assert CliRunner().invoke(app, ["dvh", str(folder), "--metric", "Volume[cc]"]).exit_code == 0
+
+
+def test_dvh_of_many_plans_says_what_its_mark_means_and_its_json_who_vouched(tmp_path):
+    for kind in ("photon", "hdr"):
+        write_planted(tmp_path / "plans" / kind, kind, WRONG_GY["times_0.2"](kind))
+    asked = ["dvh", str(tmp_path / "plans"), "--roi", "PTV", "--metric", "D95%[Gy]", "--no-band", "--jobs", "1"]
+    marked = CliRunner().invoke(app, asked)
+    assert marked.exit_code == 1
+    told = " ".join(marked.output.split())
+    assert "! withheld by dose-far-from-prescription in hdr, photon" in told
+    assert "--accept dose-far-from-prescription" in told
+    vouched = CliRunner().invoke(app, [*asked, "--accept", "dose-far-from-prescription", "--json", str(tmp_path / "j")])
+    assert vouched.exit_code == 0
+    assert "Accepted: dose-far-from-prescription" in vouched.output
+    document = json.loads((tmp_path / "j").read_text())
+    assert [(a["code"], a["by"]) for a in document["accepted"]] == [("dose-far-from-prescription", "--accept")]

@@ -84,6 +84,14 @@ def test_the_clinics_alias_comes_first():
     assert (row.standard, row.how) == ("Kidney_L", Recognition.CLINIC)
 
 
+def test_an_entry_written_from_the_clinics_end_means_the_tg_263_name_in_it():
+    turned = {"Leber": ("Liver", "Hepar"), "Niere links": ("Kidney_L",)}
+    rows = recognise(facts("Liver", "Leber", "Hepar", "niere links", "Kidney_L"), turned)
+    assert [row.standard for row in rows] == ["Liver", "Liver", "Liver", "Kidney_L", "Kidney_L"]
+    assert rows[0].how is Recognition.EXACT
+    assert "alias-overrides-name" not in {f.code for f in name_findings(rows[:1], ())}
+
+
 def test_geometry_speaks_against_names():
     rows = recognise(facts("Kidney_L", "Right Kidney", "Lung_L", "Lung_R", "Lens_L", "lung l"))
     placed = [

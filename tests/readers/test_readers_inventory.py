@@ -8,7 +8,7 @@ from json import dumps
 import pytest
 from made_sets import MadeSet, Uids, contour_item, ct_slices, dose, plan, polygon_at, structure_set
 
-from dvhkit.cli.one_plan.inventory_anonymous import anonymous
+from dvhkit.jobs.anonymous_inventory import anonymous
 from dvhkit.readers.case import inventory
 
 

@@ -17,7 +17,7 @@ import pydicom
 import pytest
 from typer.testing import CliRunner
 
-from dvhkit.archive.storage.store import open_store
+from dvhkit.archive.storage.store import Store, open_store
 from dvhkit.cli.app import app
 from dvhkit.errors import InputError
 from dvhkit.services.sender import send
@@ -202,3 +202,54 @@ def _assert_kept(spool: Path, acknowledged: set[Path]) -> None:
         assert stored[data_set_offset(stored[:4096]) :] == sent[data_set_offset(sent[:4096]) :]
     for stored in kept.values():  # what was not acknowledged is whole, too, or not there
         pydicom.dcmread(BytesIO(stored))
+
+
+def test_while_somebody_else_writes_into_the_run_an_audit_waits_and_nothing_is_told(
+    tmp_path, protocol, two_plans, audits_here
+):
+    spool, told = Spool(tmp_path / "spool", Limits(free_bytes=0)), []
+    watch = Watch(spool, quiet_s=60, told=told.append, protocol=str(protocol))
+    receive(spool, watch, two_plans[0])
+    with Store(tmp_path / "spool" / "run").writing():
+        stop = threading.Event()
+        task = threading.Thread(target=watch.run, args=(stop,))
+        task.start()
+        time.sleep(1.0)
+        stop.set()
+        task.join(30)
+        assert (told, spool.audited(key_of(study_of(two_plans[0])))) == ([], False)
+    run_until(watch, told, 1)
+    assert [t["exit"] for t in told] == [0]
+
+
+def test_an_audit_that_left_nothing_is_tried_again_by_itself_and_told_in_the_end(tmp_path, two_plans, monkeypatch):
+    asked: list[list[str]] = []
+
+    def without_a_result(self, command, stop):
+        asked.append([Path(word).name for word in command if "objects" in word])
+        return 2
+
+    monkeypatch.setattr(Watch, "_wait", without_a_result)
+    monkeypatch.setattr(Watch, "_complete", lambda self, study: True)
+    monkeypatch.setattr("dvhkit.services.watch._SETTLED_S", 0.0)
+    spool, told = Spool(tmp_path / "spool", Limits(free_bytes=0)), []
+    watch = Watch(spool, quiet_s=60, told=told.append)
+    for plan in two_plans:
+        receive(spool, watch, plan)
+    run_until(watch, told, 2)
+    assert sorted(t["exit"] for t in told) == [2, 2]
+    keys = sorted(key_of(study_of(plan)) for plan in two_plans)
+    assert [sorted(words) for words in asked] == [keys, [asked[1][0]], [asked[1][0]], [asked[3][0]], [asked[3][0]]]
+
+
+def test_while_objects_come_in_nothing_is_audited_for_ten_seconds_at_most(tmp_path, two_plans, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("dvhkit.services.watch.time.monotonic", lambda: now[0])
+    watch = Watch(Spool(tmp_path, Limits(free_bytes=0)), quiet_s=2.0, told=lambda _: None)
+    watch.arrived("a", Kept.STORED)
+    for _ in range(28):
+        now[0] += 0.4
+        watch.arrived("b", Kept.STORED)
+        assert watch._due() == (["a"] if now[0] > 1010.0 else [])
+    now[0] += 0.6
+    assert watch._due() == ["a"]

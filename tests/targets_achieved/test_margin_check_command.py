@@ -143,5 +143,6 @@ def test_a_margin_that_nobody_asked_for_is_headed_measured_and_a_short_direction
     assert "NOT" not in measured.out.splitlines()[0]
     asked = run(demo_case_dir, "--inner", "CTV", "--outer", "PTV", "--expect", "2..5")
     by_name = {line.split()[0]: line for line in asked.out.splitlines() if line}
+    assert asked.out.count("% of the surface") == 1, "one place, one share"
     assert by_name["left"].rstrip().endswith("pass, short")
     assert by_name["right"].rstrip().endswith("pass")

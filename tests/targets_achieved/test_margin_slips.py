@@ -9,8 +9,8 @@ from drawn_pairs import blob, cut, ellipsoid_pair, planes, sphere, structure, su
 from dvhkit.errors import GeometryError, NotEvaluable
 from dvhkit.outputs.records import json_text
 from dvhkit.results.audit import Verdict
+from dvhkit.results.margin import CropKind
 from dvhkit.targets.achieved.check import achieved_margin, worst_margin
-from dvhkit.targets.achieved.records import CropKind
 from dvhkit.targets.achieved.verdict import judge
 
 

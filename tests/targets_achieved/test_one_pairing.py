@@ -6,8 +6,8 @@ import pytest
 from drawn_pairs import planes, sphere, structure, traced
 
 from dvhkit.jobs.audit import audit_case
-from dvhkit.jobs.margin_check import check_every
 from dvhkit.jobs.numbers import CaseNumbers
+from dvhkit.jobs.targets.margin_check import check_every
 from dvhkit.metrics.expression import parse_metric
 from dvhkit.model.case import Case
 from dvhkit.model.structure import ContourKind, StructureSet

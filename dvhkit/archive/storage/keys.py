@@ -55,7 +55,7 @@ def key_of(files: CaseFiles, options: AuditOptions, hashes: FileHashes) -> Key:
     files_of = {
         "contours": list(files.drawn_in),
         "dose": [*files.rtdose, *files.beam_doses],
-        "plan": [files.rtplan] if files.rtplan else [],
+        "plan": [path for path in (files.rtplan, files.plan_beside) if path is not None],
         "links": list(files.registrations),
     }
     parts = {cause: "+".join(hashes.of(path) for path in paths) for cause, paths in files_of.items()}

@@ -30,6 +30,6 @@ def index(
 
     store = open_store(run)
     if out is None:
-        write_run_files(store, len(store.cases()))
+        write_run_files(store, len(store.cases()), keep_report=True)
     path = write_index(store, out) if out is not None else run / INDEX
     out_console().print(f"  {path}", markup=False, highlight=False, soft_wrap=True)

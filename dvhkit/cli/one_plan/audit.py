@@ -162,6 +162,15 @@ def audit(
     ] = None,
     short: Annotated[bool, typer.Option("--short", help="Make report.html one page a case, to print.")] = False,
     pdf: PdfOption = False,
+    attach: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(
+            "--attach",
+            metavar="FILE",
+            help="File a picture (.png, .svg: of a vertebral CTV, a margin) or a comparison of contours (.json) in the "
+            "report of one plan; repeatable.",
+        ),
+    ] = None,
     encapsulate: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--encapsulate", metavar="FILE", help="File one plan's report as DICOM (Encapsulated PDF), too."),
@@ -212,6 +221,7 @@ def audit(
     """
     from dvhkit.jobs.batch import AuditOptions
     from dvhkit.jobs.contours.approvals import read_record
+    from dvhkit.jobs.pictures.attachments import read_attachments
     from dvhkit.jobs.second_check.matching import read_exports
     from dvhkit.outputs.files import require_writable_folder
     from dvhkit.protocols.files.context import load_context
@@ -224,13 +234,20 @@ def audit(
         raise typer.Exit
     if not paths:
         raise typer.BadParameter("name the folder with the plans.")
+    if attach and short:
+        raise typer.BadParameter("--short has no room for attached files.")
     if protocol is None and plans is None:
         raise typer.BadParameter("name a protocol with --protocol, or one for each case with --plans.")
     load = _protocol_loader(aliases, verified_only=verified_only)
     loaded = load(protocol) if protocol is not None else None
     waived = load_waivers(waivers, loaded) if waivers and loaded else ()
     require_writable_folder(out)
-    form = Form(pictures=pictures, short=short, pdf=pdf or encapsulate is not None)
+    form = Form(
+        pictures=pictures,
+        short=short,
+        pdf=pdf or encapsulate is not None,
+        attachments=read_attachments(attach or []),
+    )
     form.require_printer()
     options = AuditOptions(
         protocol=loaded or _no_protocol(),

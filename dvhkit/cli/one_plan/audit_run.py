@@ -154,7 +154,8 @@ def show_one(outcome: CaseOutcome, out: Path, form: Form) -> int:
         console.print(renderable)
     write_json(str(out / "audit.json"), records.audit_document([record]))
     write_text_whole(out / "summary.csv", tables.summary_csv([record]))
-    write_text_whole(out / "report.html", case_report.html_report([record], scene=scene, short=form.short))
+    html = case_report.html_report([record], scene=scene, short=form.short, attachments=form.attachments)
+    write_text_whole(out / "report.html", html)
     _say_written(out, ["report.html", *form.print_in(out), "summary.csv", "audit.json"])
     return 0 if record.all_met else EXIT_NOT_MET
 
@@ -278,10 +279,21 @@ def _write(report: RunReport, store: Store, out: Path, paths: Sequence[Path], ho
 
     stands = has_run_files(out, report.n_stored, short=form.short)
     written = ["summary.csv"]
-    if report.computed or report.n_gone or not stands:
+    if form.attachments and report.n_stored != 1:
+        raise InputError(
+            f"attached files are for one plan; here are {report.n_stored}.", remedy="Audit that plan alone."
+        )
+    if report.computed or report.n_gone or not stands or form.attachments:
         scene = _scene(report, store, paths, form)
         reports = how.case_reports or None
-        written = write_run_files(store, report.n_stored, scene, short=form.short, with_reports=reports)
+        written = write_run_files(
+            store,
+            report.n_stored,
+            scene,
+            short=form.short,
+            with_reports=reports,
+            attachments=form.attachments,
+        )
     shown = ["report.html", *form.print_in(out), "index.html", "summary.csv", "audit.json"]
     if report.n_stored > 1:
         shown.insert(0, shown.pop(shown.index("index.html")))

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from dvhkit.cli.one_plan import profile_view
 from dvhkit.cli.one_plan.dvh_archive import Targets, asked_of, measure_archive, write_rows
 from dvhkit.cli.one_plan.rtdose_out import BitsOption, RtdoseOutOption, file_dose
 from dvhkit.cli.options import (
@@ -32,13 +31,13 @@ from dvhkit.cli.options import (
     open_case,
 )
 from dvhkit.cli.put_out import CsvOption, JsonOption, MetricOption, accepted_lines, put_out, with_findings
-from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run
+from dvhkit.cli.streams import EXIT_NOT_MET, STDOUT, announce_first_run, note_console, out_console, write_json
 from dvhkit.errors import InputError, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dvhkit.jobs.numbers import CaseNumbers
+    from dvhkit.jobs.numbers import CaseNumbers, Uncovered
     from dvhkit.metrics.expression import Metric
     from dvhkit.model.case import Case
     from dvhkit.protocols.naming.regions import Region
@@ -94,15 +93,16 @@ def dvh(
     from dvhkit.metrics.expression import DEFAULT_METRICS, parse_metric
 
     if compare_profiles:
-        profile_view.refuse_with_profiles(engine=engine, csv=csv, curves=curves)
+        _refuse_with_profiles(engine=engine, csv=csv, curves=curves)
     metrics = [parse_metric(text) for text in (metric or DEFAULT_METRICS)]
     targets = Targets(json=json, csv=csv, curves=curves, parquet=parquet)
+    vouched = acceptances(accept)
     looked = look_at(path, named=(rtstruct, rtdose, rtplan, image, registration, same_frame, mask, seg))
     if looked.plans is not None:
         looked.refuse(("--rtdose-out", rtdose_out), ("--compare-profiles", compare_profiles))
         given = {"rx_gy": rx, "fractions": fractions, "engine": engine, "uncovered": uncovered}
-        asked = asked_of(metrics, rois=roi, accept=accept, curves=curves, with_bands=not no_band, **given)
-        raise typer.Exit(measure_archive(looked.plans, asked, jobs, targets))
+        asked = asked_of(metrics, rois=roi, accepted=vouched, curves=curves, with_bands=not no_band, **given)
+        raise typer.Exit(measure_archive(looked.plans, asked, jobs, targets, vouched))
     case = open_case(
         path,
         rtstruct=rtstruct,
@@ -120,15 +120,42 @@ def dvh(
     )
     announce_first_run()
     if compare_profiles:
-        profile_view.show_profiles(profile_view.compare_profiles(case, roi, metrics, uncovered=uncovered), json)
+        _show_profiles(case, roi, metrics, uncovered, json)
         return
-    vouched = acceptances(accept)
     how = {"uncovered": uncovered, "with_bands": not no_band, "accepted": [a.code for a in vouched]}
     numbers, regions = _measured(case, roi, engine=engine, **how)
     if rtdose_out is not None:
         file_dose(numbers, regions, rtdose_out, bits=bits, resampled=resampled)
     if _put_out(numbers, regions, metrics, targets, vouched):
         raise typer.Exit(EXIT_NOT_MET)
+
+
+def _refuse_with_profiles(*, engine: str | None, csv: str | None, curves: str | None) -> None:
+    """Refuse options that speak of one profile where all are compared."""
+    given = {"--engine": engine, "--csv": csv, "--curves": curves}
+    for option, value in given.items():
+        if value is not None:
+            raise InputError(
+                f"{option} is about one profile, --compare-profiles about all.",
+                remedy=f"Leave one of them out; --compare-profiles writes --json {STDOUT} or a file.",
+            )
+
+
+def _show_profiles(
+    case: Case, roi: list[str] | None, metrics: Sequence[Metric], uncovered: Uncovered, json: str | None
+) -> None:
+    """Write the comparison to `json` (a file, or ``-``), and as a table to the terminal unless JSON goes there."""
+    from dvhkit.jobs.profiles import compare_profiles
+    from dvhkit.outputs.terminal.profiles import profiles_document, profiles_view
+
+    compared = compare_profiles(case, roi, metrics, uncovered=uncovered)
+    if json:
+        write_json(json, profiles_document(compared))
+    if json != STDOUT:
+        for renderable in profiles_view(compared):
+            out_console().print(renderable)
+    if json and json != STDOUT:
+        note_console().print(f"wrote {json}", markup=False)
 
 
 def _measured(

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dvhkit.cli.archive_view import plan_progress, show_failed
-from dvhkit.cli.options import acceptances, worker_count
+from dvhkit.cli.options import worker_count
+from dvhkit.cli.put_out import accepted_lines, with_accepted
 from dvhkit.cli.streams import (
     EXIT_NOT_MET,
     EXIT_UNUSABLE,
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from dvhkit.archive.metric_table import MetricsAsked
     from dvhkit.archive.work_list import WorkList
     from dvhkit.metrics.expression import Metric
-    from dvhkit.results.audit import MetricResult
+    from dvhkit.results.audit import Acceptance, MetricResult
 
 _MOST_SHOWN = 40
+# A finding of more plans than these gives the number of the others.
+_MOST_NAMED = 6
 
 
 class Targets(NamedTuple):
@@ -43,7 +46,7 @@ def asked_of(
     metrics: Sequence[Metric],
     *,
     rois: Sequence[str] | None,
-    accept: list[str] | None,
+    accepted: Sequence[Acceptance],
     curves: str | None,
     **options: Any,  # noqa: ANN401 -- as `MetricsAsked` has them
 ) -> MetricsAsked:
@@ -53,13 +56,15 @@ def asked_of(
     return MetricsAsked(
         metrics=tuple(metrics),
         rois=tuple(rois) if rois else None,
-        accepted=tuple(a.code for a in acceptances(accept)),
+        accepted=tuple(a.code for a in accepted),
         with_curves=curves is not None,
         **options,
     )
 
 
-def measure_archive(plans: WorkList, asked: MetricsAsked, jobs: str, targets: Targets) -> int:
+def measure_archive(
+    plans: WorkList, asked: MetricsAsked, jobs: str, targets: Targets, vouched: Sequence[Acceptance] = ()
+) -> int:
     """Measure every plan, write and show what came of it, and return the exit code."""
     from dvhkit.archive.metric_table import measure_plans
     from dvhkit.errors import Reason
@@ -70,10 +75,11 @@ def measure_archive(plans: WorkList, asked: MetricsAsked, jobs: str, targets: Ta
     rows = [(a.case_id, row) for a in answers if a.reason is None for row in a.result.rows]
     failed = [{"case_id": a.case_id, "reason": a.reason} for a in answers if a.reason is not None]
     if targets.json is not None:
-        write_json(targets.json, _document(answers, rows, failed))
+        write_json(targets.json, with_accepted(_document(answers, rows, failed), vouched))
     _write(answers, targets)
     if STDOUT not in targets:
         _show(rows, [m.canonical for m in asked.metrics], len(answers), len(failed))
+        _show_withheld(rows, vouched)
     show_failed(failed)
     if len(failed) == len(answers):
         return EXIT_UNUSABLE
@@ -149,3 +155,21 @@ def _show(rows: Sequence[tuple[str, MetricResult]], metrics: Sequence[str], n_pl
     if len(lines) > _MOST_SHOWN:
         console.print(f"{len(lines) - _MOST_SHOWN} more rows: write them with --csv, --json or --parquet.")
     console.print(f"{n_plans} plans, {len(lines)} structures; {n_failed} plans could not be used.")
+
+
+def _show_withheld(rows: Sequence[tuple[str, MetricResult]], vouched: Sequence[Acceptance]) -> None:
+    """Say what the mark beside a number means: the findings that withhold it, each with its plans and the way out."""
+    from dvhkit.outputs.text import clean_name
+
+    console = out_console()
+    plans: dict[str, dict[str, None]] = {}
+    for case_id, row in rows:
+        for code in row.withheld:
+            plans.setdefault(code, {})[clean_name(case_id, 28)] = None
+    for code, names in plans.items():
+        listed = ", ".join(list(names)[:_MOST_NAMED])
+        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        told = f"! withheld by {code} in {listed}{more}; --json tells each finding, --accept {code} vouches for it."
+        console.print(told, markup=False)
+    for line in accepted_lines(vouched):
+        console.print(line, markup=False)

@@ -13,7 +13,7 @@ from dvhkit.cli.streams import STDOUT, note_console, out_console, reading_progre
 from dvhkit.errors import InputError
 
 if TYPE_CHECKING:
-    from dvhkit.readers.archive.inventory import Inventory
+    from dvhkit.results.inventory import Inventory
 
 
 def inspect(
@@ -39,7 +39,7 @@ def inspect(
     """
     from dataclasses import asdict
 
-    from dvhkit.cli.one_plan.inventory_anonymous import anonymous as without_identity
+    from dvhkit.jobs.anonymous_inventory import anonymous as without_identity
     from dvhkit.jobs.inspect import inspect_folder
 
     with reading_progress() as progress, _case_progress(wanted=bool(read)) as case_progress:
@@ -51,7 +51,7 @@ def inspect(
     if json:
         write_json(json, {"schema": "dvhkit/inventory/1", **asdict(found)})
     if json != STDOUT:
-        from dvhkit.cli.one_plan.inventory_view import inventory_view
+        from dvhkit.outputs.terminal.inventory import inventory_view
 
         console = out_console()
         for renderable in inventory_view(found):

@@ -21,8 +21,6 @@ from dvhkit.cli.targets.derived import (
     RoiOption,
     TypeOption,
     finish,
-    limits_of,
-    margins_of,
     opened,
 )
 
@@ -64,15 +62,12 @@ def grow(
 
     [dim]Example:[/dim]  dvhkit margin grow plans/case7 --roi GTV --margin L=5,R=7,A=6,P=8,S=9,I=10 --name CTV --out rs.dcm
     """  # noqa: E501 -- help shows the example on one line
-    from dvhkit.targets.derive.crop import crop
-    from dvhkit.targets.derive.margin import grow as grown
+    from dvhkit.jobs.targets.derived import Within, make_grown
 
-    case, source = opened(path, rtstruct, image, roi)
-    margins = margins_of(margin)
-    limits = limits_of(case, inside, away_from, barrier)
-    made = grown(source.structure, margins, image=case.image)
-    made = crop(made, limits, source=source.structure, image=case.image) if limits else made
-    finish(case, source, made, out=out, name=name, rt_type=rt_type, add=add, holes=holes, json=json)
+    case = opened(path, rtstruct, image, roi)
+    within = Within(inside=inside or (), away_from=away_from or (), barriers=barrier or ())
+    made = make_grown(case, roi, margin, within)
+    finish(case, made, out=out, name=name, rt_type=rt_type, add=add, holes=holes, json=json)
 
 
 @margin_app.command()
@@ -93,11 +88,11 @@ def shrink(
 
     [dim]Example:[/dim]  dvhkit margin shrink plans/case7 --roi BODY --margin 3mm --name Body-3mm --out rs.dcm
     """
-    from dvhkit.targets.derive.margin import shrink as shrunk
+    from dvhkit.jobs.targets.derived import make_shrunk
 
-    case, source = opened(path, rtstruct, image, roi)
-    made = shrunk(source.structure, margins_of(margin), image=case.image)
-    finish(case, source, made, out=out, name=name, rt_type=rt_type, add=add, holes=holes, json=json)
+    case = opened(path, rtstruct, image, roi)
+    made = make_shrunk(case, roi, margin)
+    finish(case, made, out=out, name=name, rt_type=rt_type, add=add, holes=holes, json=json)
 
 
 @margin_app.command()
@@ -123,14 +118,11 @@ def ring(
 
     [dim]Example:[/dim]  dvhkit margin ring plans/case7 --roi PTV --gap 5 --margin 20 --inside BODY:3 --name Ring --out rs.dcm
     """  # noqa: E501 -- help shows the example on one line
-    from dvhkit.targets.derive.crop import crop
-    from dvhkit.targets.derive.shell import ring as ring_of
+    from dvhkit.jobs.targets.derived import Within, make_ring
 
-    case, source = opened(path, rtstruct, image, roi)
-    limits = limits_of(case, inside, away_from, None)
-    made = ring_of(source.structure, margins_of(margin), gap=margins_of(gap), image=case.image)
-    made = crop(made, limits, image=case.image) if limits else made
-    finish(case, source, made, out=out, name=name, rt_type=rt_type, add=add, holes=holes, json=json)
+    case = opened(path, rtstruct, image, roi)
+    made = make_ring(case, roi, margin, gap, Within(inside=inside or (), away_from=away_from or ()))
+    finish(case, made, out=out, name=name, rt_type=rt_type, add=add, holes=holes, json=json)
 
 
 @margin_app.command()
@@ -151,8 +143,8 @@ def wall(
 
     [dim]Example:[/dim]  dvhkit margin wall plans/case7 --roi Rectum --margin 3 --name Rectum_Wall --out rs.dcm
     """
-    from dvhkit.targets.derive.shell import wall as wall_of
+    from dvhkit.jobs.targets.derived import make_wall
 
-    case, source = opened(path, rtstruct, image, roi)
-    made = wall_of(source.structure, margins_of(margin), image=case.image)
-    finish(case, source, made, out=out, name=name, rt_type=rt_type, add=add, holes=holes, json=json)
+    case = opened(path, rtstruct, image, roi)
+    made = make_wall(case, roi, margin)
+    finish(case, made, out=out, name=name, rt_type=rt_type, add=add, holes=holes, json=json)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dvhkit.archive.work_list import WorkList
-    from dvhkit.targets.achieved.expect import Expectation
 
 _MOST_SHOWN = 40
 
@@ -30,7 +29,7 @@ _MOST_SHOWN = 40
 def check_archive(
     plans: WorkList,
     pair: tuple[str, str] | None,
-    expected: Expectation | None,
+    expect: str | None,
     jobs: str,
     *,
     json: str | None,
@@ -42,9 +41,7 @@ def check_archive(
 
     announce_first_run()
     with plan_progress("checking") as progress:
-        answers = check_plans(
-            plans, MarginsAsked(pair=pair, expected=expected), jobs=worker_count(jobs), progress=progress
-        )
+        answers = check_plans(plans, MarginsAsked(pair=pair, expect=expect), jobs=worker_count(jobs), progress=progress)
     document = margins_document(answers)
     if json is not None:
         write_json(json, document)

@@ -15,14 +15,12 @@ from dvhkit.cli.targets.derived import (
     NameOption,
     OutOption,
     TypeOption,
-    write_derived,
+    say,
 )
+from dvhkit.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from dvhkit.model.case import Case
-    from dvhkit.model.structure import Structure
 
 target_app = typer.Typer(name="target", help="Make targets by recipe or by expression.", no_args_is_help=True)
 
@@ -110,36 +108,21 @@ def make(
 
     [dim]Example:[/dim]  dvhkit target make plans/case7 --recipe ning2023-robotic --gtv GTV --set margin=3 --out rs.dcm
     """
-    from dvhkit.errors import InputError
-    from dvhkit.targets.derive.margin import Derived
-    from dvhkit.targets.derive.recipe import itv_of, make_targets
-    from dvhkit.targets.derive.recipe_file import load_recipe
+    from dvhkit.jobs.targets.derived import write_derived
+    from dvhkit.jobs.targets.recipes import recipe_order
 
     if not recipe:
         raise InputError("no recipe is named.", remedy="Name it with --recipe; `dvhkit target list` shows them.")
-    found = load_recipe(recipe)
-    chosen = _numbers(settings or [])
+    order = recipe_order(
+        recipe,
+        settings=_pairs(settings or [], "--set", "margin=5"),
+        roles=_pairs(role or [], "--role", "bone=Femur_L"),
+    )
     case = open_case(path, rtstruct=rtstruct, rtdose=None, image=image)
     announce_first_run()
-    lesions = [_drawn(case, name) for name in gtv or ()]
-    roles = {key: _region(case, name) for key, name in _pairs(role or [], "--role", "bone=Femur_L")}
-    first = []
-    if lesions:
-        itv = itv_of(lesions)
-        roles["gtv"] = itv.structure if len(lesions) > 1 else lesions[0]
-        # The phases are kept beside their union; a copy of the whole set has them already.
-        phases = [] if add else [Derived(structure=s, how="") for s in lesions]
-        first = [*phases, itv] if len(lesions) > 1 else []
-    made = make_targets(found, roles, settings=chosen, image=case.image)
-    write_derived(
-        case,
-        [*first, *made],
-        source_structures=[] if len(first) > 1 else [Derived(structure=s, how="") for s in lesions],
-        out=out,
-        add=add,
-        holes=holes,
-        json=json,
-    )
+    # A copy of the whole set has the phases already.
+    targets = order.make(case, gtv or (), keep_phases=not add)
+    say(write_derived(case, targets.made, sources=targets.sources, out=out, add=add, holes=holes), json)
 
 
 @target_app.command()
@@ -163,44 +146,17 @@ def derive(
 
     [dim]Example:[/dim]  dvhkit target derive plans/case7 --expr '(PTV + 20mm) - (PTV + 5mm)' --name Ring --out rs.dcm
     """
-    from dataclasses import replace
-
-    from dvhkit.errors import InputError
-    from dvhkit.targets.regions.expression import evaluate
+    from dvhkit.jobs.targets.derived import make_of_expression, write_derived
 
     if not expression.strip():
         raise InputError("no expression is given.", remedy="Give it with --expr, such as --expr 'Liver - GTV'.")
-    case = open_case(path, rtstruct=rtstruct, rtdose=None, rtplan=None, image=image, rx_gy=None, fractions=None)
+    case = open_case(path, rtstruct=rtstruct, rtdose=None, image=image)
     announce_first_run()
-    made = evaluate(expression, case.structures, image=case.image, name=name)
-    made = replace(made, structure=replace(made.structure, number=-1, rt_roi_type=rt_type.upper()))
-    write_derived(case, [made], source_structures=[], out=out, add=add, holes=holes, json=json)
-
-
-def _region(case: Case, text: str) -> Structure:
-    from dvhkit.targets.regions.expression import evaluate
-
-    return evaluate(text, case.structures, image=case.image).structure
-
-
-def _drawn(case: Case, text: str) -> Structure:
-    from dvhkit.errors import InputError
-
-    found = _region(case, text)
-    if found.is_empty:
-        raise InputError(f"{text} has no contours that bound an area.", remedy="Name a lesion that is drawn.")
-    return found
-
-
-def _numbers(settings: Sequence[str]) -> dict[str, float]:
-    from dvhkit.targets.derive.margin_sizes import parse_margins
-
-    return {name: parse_margins(value).greatest_mm for name, value in _pairs(settings, "--set", "margin=5")}
+    made = make_of_expression(case, expression, name=name, rt_type=rt_type)
+    say(write_derived(case, [made], sources=[], out=out, add=add, holes=holes), json)
 
 
 def _pairs(texts: Sequence[str], option: str, example: str) -> list[tuple[str, str]]:
-    from dvhkit.errors import InputError
-
     found = []
     for text in texts:
         name, equals, value = text.partition("=")

@@ -14,11 +14,9 @@ from dvhkit.cli.vertebra.options import AddOption, CtvOption, GtvOption, JsonOpt
 from dvhkit.outputs.text import clean
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from dvhkit.jobs.vertebra.run import CtvRun
     from dvhkit.outputs.rtstruct.write import Written
-    from dvhkit.targets.vertebra.rules import Compartment, Extent, RuleOutcome
+    from dvhkit.targets.vertebra.rules import Compartment, Extent
 
 _ELSEWHERE = {
     "bone": Entry(
@@ -114,8 +112,6 @@ def vertebra(
         name=name,
     )
     written = write_ctv(run, out, name=name, compartments=compartments, add=add) if out is not None else None
-    for finding in written.findings if written is not None else ():
-        note_console().print(clean(str(finding)), markup=False)
     _put_out(run, json_target, picture, report, written)
 
 
@@ -179,17 +175,26 @@ def _planned(
 def _put_out(
     run: CtvRun, json_target: str | None, picture: Path | None, report: Path | None, written: Written | None = None
 ) -> None:
-    from dvhkit.cli.vertebra.plan_view import print_plan
     from dvhkit.jobs.vertebra.files import write_picture, write_report
+    from dvhkit.outputs.terminal.vertebra import ctv_view
 
+    document = run.document(written=written)
     if json_target is not None:
-        write_json(json_target, run.document(written=written))
+        write_json(json_target, document)
     if picture is not None:
         write_picture(run, picture)
     if report is not None:
         write_report(run, report, written=written)
-    if json_target != "-":
-        print_plan(run, written=written)
+    for finding in written.findings if written is not None else ():
+        note_console().print(clean(str(finding)), markup=False)
+    if json_target == "-":
+        return
+    for renderable in ctv_view(document):
+        out_console().print(renderable)
+    for finding in run.findings:
+        note_console().print(clean(str(finding)), markup=False)
+    if written is not None:
+        out_console().print(clean(f"written: {written.path} ({', '.join(written.names)})"), markup=False)
 
 
 @ctv_app.command()
@@ -231,6 +236,7 @@ def rules(
 
     [dim]Example:[/dim]  dvhkit ctv rules --involved body,pedicle_L
     """
+    from dvhkit.outputs.terminal.vertebra import rules_view
     from dvhkit.targets.vertebra.profiles import load_profile
     from dvhkit.targets.vertebra.records import rules_document
     from dvhkit.targets.vertebra.rules import evaluate_rules
@@ -239,10 +245,12 @@ def rules(
     outcome = evaluate_rules(
         load_profile(profile), compartments, extents=extents, include=_involvement(include or "", extent=False)[0]
     )
+    document = rules_document(outcome)
     if json_target is not None:
-        write_json(json_target, rules_document(outcome))
+        write_json(json_target, document)
     if json_target != "-":
-        _print_outcome(outcome)
+        for renderable in rules_view(document):
+            out_console().print(renderable)
 
 
 def _involvement(text: str, *, extent: bool = True) -> tuple[list[Compartment], list[Extent]]:
@@ -253,28 +261,3 @@ def _involvement(text: str, *, extent: bool = True) -> tuple[list[Compartment], 
     known = {e.value: e for e in Extent} if extent else {}
     extents = [known[word.casefold()] for word in words if word.casefold() in known]
     return [parse_compartment(word) for word in words if word.casefold() not in known], extents
-
-
-def _print_outcome(outcome: RuleOutcome) -> None:
-    console = out_console()
-    console.print(f"Profile {outcome.profile_id} version {outcome.profile_version}", markup=False)
-    console.print(_parts_table(outcome))
-    for row in outcome.fired:
-        console.print(f"{row.id}: {row.title} ({row.source}; status {row.status})", markup=False)
-    for flag in outcome.flags:
-        console.print(str(flag), markup=False)
-
-
-def _parts_table(outcome: RuleOutcome) -> Table:
-    from rich.table import Table
-
-    from dvhkit.targets.vertebra.rules import Compartment
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("Compartment", "Holds GTV", "In the CTV", "Why"):
-        table.add_column(heading)
-    for part in Compartment:
-        role = "required" if part in outcome.required else "optional" if part in outcome.optional else "-"
-        chosen = ", taken in" if part in outcome.included else ""
-        table.add_row(part, "yes" if part in outcome.involved else "-", role + chosen, outcome.because_of(part))
-    return table

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dvhkit.engine.sampled import Cloud, Slabs, cloud_of, contains, dose_at
+from dvhkit.engine.sampled import LEVELS, DosePoints, Slabs, cloud_of, contains
 from dvhkit.jobs.second_check.readings import Readings, Target
 from dvhkit.metrics.curve_distance import Curve
 from dvhkit.model.arrays import FloatArray
+from dvhkit.model.dose import Dose
 
 # How far a redrawn contour may lie from the old one, and on how many neighbouring slices.
 _REACH_MM = 14.0
 _SIZES_MM = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0)
 _SHIFTS_MM = (3.0, 6.0, 10.0)
-_KEPT: tuple[Literal["", "or", "and"], ...] = ("", "or", "and")
 _FACTORS = (0.4, 0.6, 0.8, 1.2, 1.4, 1.6)
 _RUN_MOST = 3
 _SLICES_LEAST = 4
-_DOSES = 80
+_DOSES, _FINE_DOSES = 80, 400
 _CLOUD_POINTS = 20_000
 # The likeliest candidates are refined and measured exactly.
 _REFINED = 5
@@ -67,98 +67,112 @@ def find_edit(readings: Readings, target: Target, bases: list[Curve]) -> tuple[f
     return best[0], best[1], _words(slabs, best[1])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Plane:
+    """Points in and around one slice: columns (m,) that stand on each other at several levels.
+
+    `gy` (levels, m); `levels_mm`: where the levels lie along w; `part_cc`: what each point stands for.
+    """
+
+    u: FloatArray
+    v: FloatArray
+    inside_mm: FloatArray
+    part_cc: float
+    gy: FloatArray
+    levels_mm: FloatArray
+
+    def change(self, belongs: np.ndarray, bins: NDArray[np.int64], n_doses: int) -> tuple[FloatArray, float]:
+        """Return what is added at least at each dose, and to the whole, in cc; `belongs`: (m,) or (levels, m)."""
+        sign = belongs.astype(np.int8) - (self.inside_mm > 0)
+        changed = np.flatnonzero(sign if sign.ndim == 1 else sign.any(axis=0))
+        weight = np.broadcast_to(sign[..., changed] * self.part_cc, (len(self.levels_mm), len(changed)))
+        counted = np.bincount(bins[:, changed].ravel(), weights=weight.ravel(), minlength=n_doses + 1)[1:]
+        return np.asarray(np.cumsum(counted[::-1])[::-1]), float(weight.sum())
+
+
 class _Search:
     """Points around each slice, and what an edit adds to the curve or takes from it."""
 
     def __init__(self, readings: Readings, slabs: Slabs, target: Target) -> None:
         self._slabs, self._target = slabs, target
-        self._cloud: Cloud = cloud_of(slabs, points=_CLOUD_POINTS, reach_mm=_REACH_MM)
-        self._gy = dose_at(slabs, self._cloud.uvw, readings.dose)
+        self._planes = _planes(slabs, readings.dose)
         self._doses = np.linspace(0.0, float(target.fine_gy[-1]), _DOSES)[1:]
+        self._bins = self._reached(self._doses)
+        self._fine = np.linspace(0.0, target.scale_gy * 1.2, _FINE_DOSES)[1:]
+        self._fine_bins = self._reached(self._fine)
         self._theirs = np.interp(self._doses, target.fine_gy, target.fine_share)
-        order = np.argsort(self._cloud.plane, kind="stable")
-        bounds = np.searchsorted(self._cloud.plane[order], np.arange(len(slabs.sections) + 1))
-        self._of_plane = [order[a:b] for a, b in itertools.pairwise(bounds)]
+        edits, changes, wholes = zip(*self._changes(), strict=True)
+        self._edits: list[Edit] = list(edits)
+        self._change, self._change_cc = np.array(changes), np.array(wholes)
+
+    def _reached(self, doses: FloatArray) -> list[NDArray[np.int64]]:
+        # Outside the dose grid nothing is reached.
+        return [np.searchsorted(doses, np.nan_to_num(p.gy, nan=-1.0), side="right") for p in self._planes]
 
     def likeliest(self, base: Curve) -> list[Edit]:
         """Return the edits whose curves lie nearest to theirs at a few doses."""
-        whole = self._target.whole_cc
-        ours = base(self._doses)
-        total = float(base(np.zeros(1))[0])
-        scored: list[tuple[float, int, Edit]] = []
-        for edit, change, change_cc in self._changes():
-            size = total + change_cc
-            if size <= 0:
-                continue
-            off = (ours + change) / (whole if whole is not None else size) - self._theirs
-            scored.append((float(np.abs(off).mean()), len(scored), edit))
-        scored.sort(key=lambda row: row[:2])
-        return [edit for _, _, edit in scored[:_REFINED]]
+        size = float(base(np.zeros(1))[0]) + self._change_cc
+        whole = size if self._target.whole_cc is None else np.full(len(size), self._target.whole_cc)
+        known = np.flatnonzero(size > 0)
+        off = (base(self._doses) + self._change[known]) / whole[known, None] - self._theirs
+        order = np.argsort(np.abs(off).mean(axis=1), kind="stable")
+        return [self._edits[known[n]] for n in order[:_REFINED]]
 
     def _changes(self) -> Iterator[tuple[Edit, FloatArray, float]]:
-        planes = range(len(self._slabs.sections))
+        """Yield each edit with what it adds at least at each dose, and to the whole, in cc."""
+        n_planes = len(self._planes)
         for size in (*_SIZES_MM, *(-s for s in _SIZES_MM), None):
-            single = [
-                self._change(Edit(first=k, grown_mm=size or 0.0, absent=size is None), self._doses) for k in planes
-            ]
-            for count in range(1, min(_RUN_MOST, len(planes) // 3) + 1):
-                for k in range(len(planes) - count + 1):
+            single = [self._coarse(Edit(first=k, grown_mm=size or 0.0, absent=size is None)) for k in range(n_planes)]
+            for count in range(1, min(_RUN_MOST, n_planes // 3) + 1):
+                for k in range(n_planes - count + 1):
                     parts = single[k : k + count]
                     edit = Edit(first=k, count=count, grown_mm=size or 0.0, absent=size is None)
-                    yield edit, sum((p[0] for p in parts), np.zeros(len(self._doses))), sum(p[1] for p in parts)
-        for k in planes:
-            if 0 < k < len(planes) - 1:
+                    yield edit, np.sum([p[0] for p in parts], axis=0), sum(p[1] for p in parts)
+        for k in range(n_planes):
+            if 0 < k < n_planes - 1:
                 bridged = Edit(first=k, absent=True, bridged=True)
-                yield bridged, *self._change(bridged, self._doses)
+                yield bridged, *self._coarse(bridged)
             for factor in _FACTORS:
                 scaled = Edit(first=k, factor=factor)
-                yield scaled, *self._change(scaled, self._doses)
-            for reach in _SHIFTS_MM:
-                for angle in np.arange(8) * np.pi / 4:
-                    way = (reach * float(np.cos(angle)), reach * float(np.sin(angle)))
-                    for kept in _KEPT:
-                        moved = Edit(first=k, moved_mm=way, kept=kept)
-                        yield moved, *self._change(moved, self._doses)
+                yield scaled, *self._coarse(scaled)
+            yield from self._moved(k)
 
-    def _change(self, edit: Edit, doses: FloatArray) -> tuple[FloatArray, float]:
-        """Return what an edit adds to the cumulative volume at `doses`, and to the whole, in cc."""
-        added = np.zeros(len(doses))
-        whole = 0.0
-        for k in range(edit.first, edit.first + edit.count):
-            mine = self._of_plane[k]
-            sign = self._belongs(edit, k, mine).astype(np.int8) - (self._cloud.inside_mm[mine] > 0)
-            changed = np.flatnonzero(sign)
-            weight = sign[changed] * self._cloud.part_cc[mine][changed]
-            gy = self._gy[mine][changed]
-            order = np.argsort(gy)
-            beyond = np.concatenate([np.cumsum(weight[order][::-1])[::-1], [0.0]])
-            added += beyond[np.searchsorted(gy[order], doses)]
-            whole += float(weight.sum())
-        return added, whole
+    def _moved(self, k: int) -> Iterator[tuple[Edit, FloatArray, float]]:
+        for reach in _SHIFTS_MM:
+            for angle in np.arange(8) * np.pi / 4:
+                way = (reach * float(np.cos(angle)), reach * float(np.sin(angle)))
+                moved = self._belongs(Edit(first=k, moved_mm=way), k)
+                more, less = (self._of(k, self._with_old(moved, k, kept)) for kept in ("or", "and"))
+                yield Edit(first=k, moved_mm=way), more[0] + less[0], more[1] + less[1]
+                yield Edit(first=k, moved_mm=way, kept="or"), *more
+                yield Edit(first=k, moved_mm=way, kept="and"), *less
 
-    def _belongs(self, edit: Edit, k: int, mine: np.ndarray) -> np.ndarray:
-        """Return which points near slice k belong to the edited structure."""
-        cloud = self._cloud
+    def _coarse(self, edit: Edit) -> tuple[FloatArray, float]:
+        return self._of(edit.first, self._belongs(edit, edit.first))
+
+    def _of(self, k: int, belongs: np.ndarray) -> tuple[FloatArray, float]:
+        return self._planes[k].change(belongs, self._bins[k], len(self._doses))
+
+    def _with_old(self, moved: np.ndarray, k: int, kept: str) -> np.ndarray:
+        old = self._planes[k].inside_mm > 0
+        return np.asarray({"": moved, "or": moved | old, "and": moved & old}[kept])
+
+    def _belongs(self, edit: Edit, k: int) -> np.ndarray:
+        """Return which points near slice k belong to the edited structure: (m,), or (levels, m)."""
+        plane, section = self._planes[k], self._slabs.sections[k]
         if edit.bridged:
-            u, v, w = cloud.uvw[mine].T
-            upper = w > self._slabs.stack.offsets_mm[k]
-            above, below = self._slabs.sections[k + 1], self._slabs.sections[k - 1]
-            return np.asarray(np.where(upper, contains(above, u, v), contains(below, u, v)))
-        if edit.absent:
-            return np.zeros(len(mine), dtype=bool)
+            above, below = (contains(self._slabs.sections[n], plane.u, plane.v) for n in (k + 1, k - 1))
+            upper = plane.levels_mm > self._slabs.stack.offsets_mm[k]
+            return np.asarray(np.where(upper[:, None], above, below))
+        if edit.absent or section.is_empty:
+            return np.zeros(len(plane.u), dtype=bool)
         if edit.moved_mm != (0.0, 0.0):
-            u, v = cloud.uvw[mine, 0] - edit.moved_mm[0], cloud.uvw[mine, 1] - edit.moved_mm[1]
-            moved = contains(self._slabs.sections[k], u, v)
-            old = cloud.inside_mm[mine] > 0
-            return np.asarray({"": moved, "or": moved | old, "and": moved & old}[edit.kept])
+            moved = contains(section, plane.u - edit.moved_mm[0], plane.v - edit.moved_mm[1])
+            return self._with_old(moved, k, edit.kept)
         if edit.factor != 1.0:
-            section = self._slabs.sections[k]
-            if section.is_empty:
-                return np.zeros(len(mine), dtype=bool)
-            middle = np.array([section.centroid.x, section.centroid.y])
-            u, v = (middle + (cloud.uvw[mine, :2] - middle) / edit.factor).T
-            return contains(section, u, v)
-        return np.asarray(cloud.inside_mm[mine] > -edit.grown_mm)
+            u, v = section.centroid.x, section.centroid.y
+            return contains(section, u + (plane.u - u) / edit.factor, v + (plane.v - v) / edit.factor)
+        return np.asarray(plane.inside_mm > -edit.grown_mm)
 
     def refined(self, base: Curve, edit: Edit) -> tuple[float, Edit]:
         """Return the best edit of the same kind on the same slices, and what is left in percent."""
@@ -177,12 +191,35 @@ class _Search:
         return best
 
     def _left(self, base: Curve, edit: Edit) -> float:
-        doses = np.concatenate([[0.0], np.linspace(0.0, self._target.scale_gy * 1.2, 400)[1:]])
-        change, change_cc = self._change(edit, doses[1:])
-        change = np.concatenate([[change_cc], change])
+        added, whole = np.zeros(len(self._fine)), 0.0
+        for k in range(edit.first, edit.first + edit.count):
+            change, change_cc = self._planes[k].change(self._belongs(edit, k), self._fine_bins[k], len(self._fine))
+            added, whole = added + change, whole + change_cc
+        doses, changes = np.concatenate([[0.0], self._fine]), np.concatenate([[whole], added])
         return self._target.residual(
-            lambda at: np.maximum(base(at) + np.interp(np.maximum(at, 0.0), doses, change), 0.0)
+            lambda at: np.maximum(base(at) + np.interp(np.maximum(at, 0.0), doses, changes), 0.0)
         )
+
+
+def _planes(slabs: Slabs, dose: Dose) -> list[_Plane]:
+    cloud = cloud_of(slabs, points=_CLOUD_POINTS, reach_mm=_REACH_MM)
+    gy = DosePoints(slabs, cloud.uvw, dose).gy()
+    found = []
+    for k in range(len(slabs.sections)):
+        mine = np.flatnonzero(cloud.plane == k)
+        u, v, w = cloud.uvw[mine].T.reshape(3, LEVELS, -1)
+        empty = len(mine) == 0
+        found.append(
+            _Plane(
+                u=u[0],
+                v=v[0],
+                inside_mm=cloud.inside_mm[mine].reshape(LEVELS, -1)[0],
+                part_cc=0.0 if empty else float(cloud.part_cc[mine[0]]),
+                gy=gy[mine].reshape(LEVELS, -1),
+                levels_mm=np.zeros(LEVELS) if empty else w[:, 0],
+            )
+        )
+    return found
 
 
 def _neighbours(edit: Edit, step: float) -> list[Edit]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,9 @@ import numpy as np
 from dvhkit.engine.dvh import compute_dvh
 from dvhkit.engine.options import Between, EndCap, EngineOptions
 from dvhkit.engine.sampled import (
-    Cloud,
+    DosePoints,
     Slabs,
     cloud_of,
-    dose_at,
     plane_centres_inside,
     slabs_of,
     voxel_centres_inside,
@@ -155,6 +154,21 @@ def _rounding(volume: FloatArray) -> float:
     return 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sampled:
+    """Points inside a structure: the volume in cc that each stands for, and its dose in Gy."""
+
+    points: DosePoints
+    part_cc: FloatArray
+    gy: FloatArray
+
+    def every(self, n: int) -> Sampled:
+        """Return each n-th point, standing for as many."""
+        part = self.part_cc[::n]
+        part = part * (self.part_cc.sum() / max(float(part.sum()), 1e-12))
+        return Sampled(points=self.points.every(n), part_cc=part, gy=self.gy[::n])
+
+
 class Readings:
     """One structure in one dose, read in the ways of other programs; each is computed when it is first asked for."""
 
@@ -165,6 +179,7 @@ class Readings:
         self._image = case.image.grid if case.image is not None else None
         self._spacing = case.slice_spacing_mm
         self._known: dict[tuple[Between, EndCap], Dvh] = {}
+        self._slabs: dict[EndCap, Slabs | None] = {}
 
     @property
     def voxel_cc(self) -> float:
@@ -193,6 +208,8 @@ class Readings:
                 (EndCap.NONE, NO_CAP),
                 (EndCap.HALF_SLICE_1_5MM, HALF_CAP_1_5),
             ):
+                if cap is EndCap.HALF_SLICE_1_5MM and not self._is_capped_at_1_5mm:
+                    continue  # it is half a slice
                 dvh = self.dvh(between, cap)
                 if dvh.volume_cc > 0:
                     found.append(((name, extra), curve_of(dvh)))
@@ -200,6 +217,14 @@ class Readings:
         if half.volume_cc > 0 and none.volume_cc > 0:
             found.append(((CAP_WITHOUT_DOSE,), _scaled_volume(curve_of(none), half.volume_cc / none.volume_cc)))
         return found
+
+    @cached_property
+    def _is_capped_at_1_5mm(self) -> bool:
+        """Whether half a slice is more than 1.5 mm at either end."""
+        half, short = self.slabs(EndCap.HALF_SLICE), self.slabs(EndCap.HALF_SLICE_1_5MM)
+        if half is None or short is None:
+            return True
+        return not (np.array_equal(half.lo_mm, short.lo_mm) and np.array_equal(half.hi_mm, short.hi_mm))
 
     def prisms(self) -> list[tuple[tuple[str, ...], Curve]]:
         """Return ours, and upright walls with and without half a slice beyond the ends."""
@@ -247,32 +272,28 @@ class Readings:
 
     def slabs(self, cap: EndCap = EndCap.HALF_SLICE) -> Slabs | None:
         """Return the upright slabs of the structure."""
-        return slabs_of(self.structure, self.dose, cap=cap, slice_spacing_mm=self._spacing, image=self._image)
+        if cap not in self._slabs:
+            self._slabs[cap] = slabs_of(
+                self.structure, self.dose, cap=cap, slice_spacing_mm=self._spacing, image=self._image
+            )
+        return self._slabs[cap]
 
     @cached_property
-    def cloud(self) -> tuple[Slabs, Cloud, FloatArray] | None:
+    def cloud(self) -> Sampled | None:
         """Points inside the slabs, and the dose at each."""
         slabs = self.slabs()
         if slabs is None:
             return None
-        around = cloud_of(slabs, points=_CLOUD_POINTS, reach_mm=0.0)
-        keep = around.inside_mm >= 0
-        cloud = replace(
-            around,
-            uvw=around.uvw[keep],
-            plane=around.plane[keep],
-            part_cc=around.part_cc[keep],
-            inside_mm=around.inside_mm[keep],
-        )
-        return slabs, cloud, dose_at(slabs, cloud.uvw, self.dose)
+        cloud = cloud_of(slabs, points=_CLOUD_POINTS, reach_mm=0.0)
+        points = DosePoints(slabs, cloud.uvw, self.dose)
+        return Sampled(points=points, part_cc=cloud.part_cc, gy=points.gy())
 
     def shifted(self, shift_mm: FloatArray) -> Callable[[Curve], Curve] | None:
         """Return what a shift of the dose grid by (x, y, z) mm does to a curve of this structure."""
-        if self.cloud is None:
+        cloud = self.cloud
+        if cloud is None:
             return None
-        slabs, cloud, before = self.cloud
-        after = dose_at(slabs, cloud.uvw, self.dose, shift_mm)
-        old, new = _sampled(before, cloud.part_cc), _sampled(after, cloud.part_cc)
+        old, new = _sampled(cloud.gy, cloud.part_cc), _sampled(cloud.points.gy(shift_mm), cloud.part_cc)
         return lambda curve: lambda doses: curve(doses) + new(doses) - old(doses)
 
 

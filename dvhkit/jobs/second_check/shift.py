@@ -7,7 +7,6 @@ from itertools import product
 
 import numpy as np
 
-from dvhkit.engine.sampled import dose_at
 from dvhkit.jobs.second_check.readings import Readings, Target
 from dvhkit.metrics.curve_distance import Curve
 from dvhkit.model.arrays import FloatArray
@@ -22,9 +21,9 @@ _DIAGONALS = tuple(np.array(d, dtype=float) for d in product((-1, 0, 1), repeat=
 _ROIS_MOST = 5
 # One curve that no shift explains must not pull the others' shift.
 _CAPPED_FRAC = 0.05
-# The search looks at a few doses and points; what it finds is measured with all.
+# The search looks at a few doses and points, at more where it ends; what it finds is measured with all.
 _DOSES = 48
-_EVERY = 10
+_EVERY, _EVERY_AT_THE_END = 10, 3
 _POLISH_VOXELS = 0.125
 
 
@@ -47,8 +46,8 @@ def find_shift(parts: Sequence[tuple[Readings, Target, list[Curve]]]) -> FloatAr
     seeds = sorted(((left(np.array(seed)), seed) for seed in product(_SEEDS, repeat=3)), key=lambda row: row[0])
     refined = [_refine(left, np.array(seed), value) for value, seed in seeds[:_SEEDS_REFINED]]
     _, voxels = min(refined, key=lambda row: row[0])
-    whole = distance([_Quick(*part, every=1) for part in parts])
-    _, voxels = _refine(whole, voxels, whole(voxels), step=_POLISH_VOXELS)
+    finer = distance([_Quick(*part, every=_EVERY_AT_THE_END) for part in parts])
+    _, voxels = _refine(finer, voxels, finer(voxels), step=_POLISH_VOXELS)
     return to_mm(voxels)
 
 
@@ -57,26 +56,23 @@ class _Quick:
 
     def __init__(self, readings: Readings, target: Target, curves: list[Curve], *, every: int) -> None:
         assert readings.cloud is not None
-        slabs, cloud, before = readings.cloud
-        self._slabs, self._dose = slabs, readings.dose
-        self._uvw, self._part = cloud.uvw[::every], cloud.part_cc[::every]
-        self._part = self._part * (cloud.part_cc.sum() / max(float(self._part.sum()), 1e-12))
+        self._points = readings.cloud.every(every)
         self._doses = np.linspace(0.0, target.scale_gy * 1.02, _DOSES)[1:]
         self._theirs = np.interp(self._doses, target.fine_gy, target.fine_share)
         wholes = [target.whole_cc or float(curve(np.zeros(1))[0]) for curve in curves]
         self._ours = [curve(self._doses) / whole for curve, whole in zip(curves, wholes, strict=True)]
         self._whole = wholes[0]
-        self._before = self._at_least(before[::every])
+        self._before = self._at_least(self._points.gy)
 
     def _at_least(self, gy: FloatArray) -> FloatArray:
         # What has no dose counts below the least one.
         bins = np.searchsorted(self._doses, np.nan_to_num(gy, nan=-1.0), side="right")
-        counted = np.bincount(bins, weights=self._part, minlength=_DOSES)[1:]
+        counted = np.bincount(bins, weights=self._points.part_cc, minlength=_DOSES)[1:]
         return np.asarray(np.cumsum(counted[::-1])[::-1])
 
     def left(self, shift_mm: FloatArray) -> float:
         """Return the mean distance along volume, in parts of the structure."""
-        change = (self._at_least(dose_at(self._slabs, self._uvw, self._dose, shift_mm)) - self._before) / self._whole
+        change = (self._at_least(self._points.points.gy(shift_mm)) - self._before) / self._whole
         return min(float(np.abs(ours + change - self._theirs).mean()) for ours in self._ours)
 
 

@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from dvhkit.errors import InputError
 from dvhkit.outputs.csv_text import table_csv
 from dvhkit.outputs.number_format import number
 from dvhkit.outputs.records import plain_record
@@ -16,6 +17,7 @@ from dvhkit.results.contours.comparison import COMPARE_SCHEMA, DIRECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from rich.console import RenderableType
 
@@ -31,6 +33,8 @@ _EFFECT_COLUMNS = (
     "region",
 )  # fmt: skip
 _LONGEST_NAME = 48
+# Each a title, the headings of its columns, and its rows.
+Tables = list[tuple[str, tuple[str, ...], list[list[str]]]]
 _FLIPPED = "bold red"
 
 
@@ -132,17 +136,10 @@ def _effect_cells(effect: DoseEffect) -> list[Text]:
 
 
 def comparison_html(found: Comparison) -> str:
-    """Return one page with the same tables, the slices and islands of each pair besides; needs no other file."""
+    """Return one page with the same tables, the slices of each pair besides; needs no other file."""
     from dvhkit.outputs.plain_page import plain_page, plain_table
 
-    parts = [plain_table("Pairs", _HEADINGS, ([*_names(p), *_cells(p), p.reason or ""] for p in found.pairs))]
-    if found.grades:
-        rows = [[g.roi, g.grade or "not graded", "; ".join(g.reasons)] for g in found.grades]
-        parts.append(plain_table(f"Grades by {found.criteria_id}", ("Structure", "Grade", "Reasons"), rows))
-    effects = [[clean(str(c)) for c in _effect_cells(e)] for pair in found.pairs for e in pair.dose_effect]
-    if effects:
-        headings = ("Structure", "Metric", "Goal", "with A", "with B", "B - A", "Verdict")
-        parts.append(plain_table("Dose metrics with A's and with B's contour", headings, effects))
+    parts = [plain_table(*table) for table in comparison_tables(found)]
     for pair in found.pairs:
         rows = [
             [f"{s.slice_mm:.2f}", f"{s.dice:.3f}", "-" if s.hausdorff_mm is None else f"{s.hausdorff_mm:.2f}",
@@ -153,6 +150,49 @@ def comparison_html(found: Comparison) -> str:
             title = f"{pair.roi_a}: slice by slice"
             parts.append(plain_table(title, ("Slice mm", "Dice", "Hausdorff mm", "APL mm"), rows))
     return plain_page("Contours compared", parts)
+
+
+def comparison_tables(found: Comparison) -> Tables:
+    """Return a comparison as tables: the pairs, their grades, and the dose metrics that the contour changes."""
+    tables: Tables = [("Pairs", _HEADINGS, [[*_names(p), *_cells(p), p.reason or ""] for p in found.pairs])]
+    if found.grades:
+        rows = [[g.roi, g.grade or "not graded", "; ".join(g.reasons)] for g in found.grades]
+        tables.append((f"Grades by {found.criteria_id}", ("Structure", "Grade", "Reasons"), rows))
+    effects = [[clean(str(c)) for c in _effect_cells(e)] for pair in found.pairs for e in pair.dose_effect]
+    if effects:
+        headings = ("Structure", "Metric", "Goal", "with A", "with B", "B - A", "Verdict")
+        tables.append(("Dose metrics with A's and with B's contour", headings, effects))
+    return tables
+
+
+def read_comparison(text: bytes, *, path: Path | None = None) -> Comparison:
+    """Return a comparison from its JSON.
+
+    Raises
+    ------
+    InputError
+        If it is no JSON, has another schema, or a field is missing or of another kind.
+    """
+    import json
+
+    from pydantic import TypeAdapter, ValidationError
+
+    from dvhkit.results.contours.comparison import Comparison as Record
+
+    remedy = "Hand in the JSON of `dvhkit contours compare --json`."
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"This is no JSON ({error}).", path=path, remedy=remedy) from error
+    schema = document.pop("schema", None) if isinstance(document, dict) else None
+    if schema != COMPARE_SCHEMA:
+        raise InputError(f"The schema is {schema!r}, not {COMPARE_SCHEMA!r}.", path=path, remedy=remedy)
+    try:
+        return TypeAdapter(Record).validate_python(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(f"{first['msg']}.", path=path, where=where, remedy=remedy) from error
 
 
 _HEADINGS = (

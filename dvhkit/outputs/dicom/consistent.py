@@ -45,6 +45,8 @@ def _odd_dose(found: Dataset) -> Iterator[str]:
     for item in found.get("DVHSequence", []):
         if len(item.DVHData) != 2 * int(item.DVHNumberOfBins):
             yield f"{len(item.DVHData)} DVH values for {item.DVHNumberOfBins} bins"
+        if item.DoseType != found.DoseType:
+            yield f"a DVH of {item.DoseType} dose in one of {found.DoseType} dose"
 
 
 def _odd_structures(found: Dataset) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """Copies of DICOM objects without identity: the table of PS3.15 annex E, with links, frames and structure names kept.
 
 The table is the one of `dicom-anonymizer`. That library applies it to the outermost data set only; here each item of
-each sequence is cleaned by the same rules. UIDs are replaced by hashes under a key, so that links hold over all objects
-and a second run with the same key gives the same UIDs.
+each sequence is cleaned by the same rules, and texts of which the table says nothing (DoseComment, BeamName) go, too.
+UIDs are replaced by hashes under a key, so that links hold over all objects and a second run with the same key gives
+the same UIDs.
 """
 
 from __future__ import annotations
@@ -27,6 +28,14 @@ Dates = Literal["table", "keep", "shift"]
 
 # What an RT object means without saying whose it is. Names of structures may hold anything: see the command's help.
 _KEPT = frozenset({"ROIName", "RTROIInterpretedType", "SOPClassUID", "Modality", "PositionReferenceIndicator"})
+# Texts that the table leaves as they are and that say what was made, how and with what. All others may hold a name.
+_TEXTS = frozenset({"AE", "LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+_TECHNICAL = frozenset({
+    "CodeMeaning", "CodeValue", "CodingSchemeDesignator", "CodingSchemeVersion", "ConvolutionKernel", "LongCodeValue",
+    "LUTExplanation", "Manufacturer", "ManufacturerModelName", "MappingResourceName", "PatientID", "PatientName",
+    "RescaleType", "SegmentAlgorithmName", "SegmentLabel", "SequenceName", "SoftwareVersions",
+    "WindowCenterWidthExplanation",
+})  # fmt: skip
 # Sequences that hold the links of a set; their items are cleaned and kept.
 _LINKS = ("Referenced", "RTReferenced", "Source", "Predecessor")
 _REMOVED_LINKS = frozenset({"ReferencedPatientSequence", "ReferencedPerformedProcedureStepSequence"})
@@ -139,6 +148,10 @@ class _Cleaner:
                     element.value = self._shifted(element.value)
             elif int(tag) in self._rules:
                 self._rules[int(tag)](item, (tag.group, tag.element))
+            elif not element.keyword:
+                del item[tag]  # nobody knows what it says
+            elif element.VR in _TEXTS and element.keyword not in _TECHNICAL:
+                element.value = ""
 
     def _is_link(self, element: Any) -> bool:  # noqa: ANN401 -- pydicom's element
         return bool(element.VR == "SQ" and element.keyword.startswith(_LINKS) and element.keyword not in _REMOVED_LINKS)

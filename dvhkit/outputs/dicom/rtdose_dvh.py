@@ -28,6 +28,7 @@ _RTSTRUCT_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
 # Curves are stored in whole steps of 1 cGy, as few of them as let a curve fit the 65534 bytes of an explicit DS.
 BIN_GY = 0.01
 _BINS_MOST = 3_600
+_LO_MOST = 64
 _KEPT = ("SpecificCharacterSet", "StudyDescription", "TissueHeterogeneityCorrection", "NormalizationPoint")
 
 
@@ -70,7 +71,7 @@ def write_rtdose(
     _add_values(found, dose, bits)
     _add_references(found, origin, dose, structure_set_uid)
     if dvhs:
-        found.DVHSequence = [_dvh_item(number, dvh) for number, dvh in sorted(dvhs.items())]
+        found.DVHSequence = [_dvh_item(number, dvh, found.DoseType) for number, dvh in sorted(dvhs.items())]
     require_consistent(found)
     write_bytes_whole(path, encoded(found))
     return str(found.SOPInstanceUID)
@@ -105,7 +106,7 @@ def _begin(origin: Dataset, dose: Dose, comment: str) -> Dataset:
     found.FrameOfReferenceUID = dose.frame_of_reference_uid or str(origin.get("FrameOfReferenceUID", generate_uid()))
     found.PositionReferenceIndicator = str(origin.get("PositionReferenceIndicator", "") or "")
     if comment:
-        found.DoseComment = comment[:64]  # VR LO
+        found.DoseComment = comment if len(comment) <= _LO_MOST else f"{comment[: _LO_MOST - 3]}..."
     return found
 
 
@@ -162,7 +163,7 @@ def _add_references(found: Dataset, origin: Dataset, dose: Dose, structure_set_u
         found.ReferencedStructureSetSequence = [item]
 
 
-def _dvh_item(roi_number: int, dvh: Dvh) -> Dataset:
+def _dvh_item(roi_number: int, dvh: Dvh, dose_type: str) -> Dataset:
     top = dvh.max_gy or 0.0
     width = max(BIN_GY, float(np.ceil(top / _BINS_MOST / BIN_GY) * BIN_GY))
     edges = np.arange(int(np.ceil(top / width)) + 2) * width
@@ -173,7 +174,7 @@ def _dvh_item(roi_number: int, dvh: Dvh) -> Dataset:
     reference = Dataset()
     reference.ReferencedROINumber, reference.DVHROIContributionType = roi_number, "INCLUDED"
     item.DVHReferencedROISequence = [reference]
-    item.DVHType, item.DoseUnits, item.DoseType = "CUMULATIVE", "GY", "PHYSICAL"
+    item.DVHType, item.DoseUnits, item.DoseType = "CUMULATIVE", "GY", dose_type
     item.DVHDoseScaling, item.DVHVolumeUnits, item.DVHNumberOfBins = "1", "CM3", len(edges)
     step = _text(width)
     item.add_new("DVHData", "DS", [part for v in volume for part in (step, f"{max(v, 0.0):.10g}")])

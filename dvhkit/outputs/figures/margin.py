@@ -20,7 +20,7 @@ _LEAST_LACK_MM = 0.3
 
 def margin_figure(one: MarginMap) -> Figure:
     """Return the figure of a margin map: azimuth across, height upwards, the least margin in each cell in mm."""
-    figure, (axes,) = new_figure(7.0, 3.6)
+    figure, axes = new_figure(7.0, 3.6)
     from matplotlib.patches import Patch
 
     margins = np.array(one.margin_mm, dtype=np.float64)
@@ -38,7 +38,7 @@ def margin_figure(one: MarginMap) -> Figure:
     _hatch(axes, margins, height, step)
     handles = [*([short] if len(rows) else []), *([gone] if np.isnan(margins).any() else [])]
     if handles:
-        figure.legend(handles=handles, loc="outside lower right", ncols=2, fontsize=7.5)
+        figure.legend(handles=handles, loc="outside lower right", ncols=2, fontsize=7.5, frameon=False)
     axes.set_xticks([0, 90, 180, 270, 360], ["left", "posterior", "right", "anterior", "left"])
     axes.set_xlabel("Direction from the middle of the inner structure")
     axes.set_ylabel("z (mm), superior up")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from dvhkit.outputs.report.attached import attached_bytes, attached_views
 from dvhkit.outputs.report.page import page_environment, page_policy, page_source
-from dvhkit.outputs.report.seal import seal_lines, sealed
+from dvhkit.outputs.report.seal import record_sha256, seal_lines, sealed
 from dvhkit.outputs.report.viewer.bundle import make_bundle
 from dvhkit.outputs.report.views import CaseView, case_view
 
@@ -25,15 +26,23 @@ if TYPE_CHECKING:
 
     from dvhkit.outputs.pictures.colours import Ink
     from dvhkit.outputs.report.plot import DvhPlot
+    from dvhkit.results.attachment import Attachment
     from dvhkit.results.audit import AuditRecord
     from dvhkit.results.scene import Scene
 
 
-# What fits a sheet of A4 whatever the texts: rows of rules, names of curves, findings of two lines.
-_SHORT_LIMITS = {"most_rules": 15, "most_names": 17, "most_findings": 5}
+# What fits a sheet of A4 whatever the texts: rows of rules (of two lines, where there are few), names of curves,
+# findings of two lines.
+_SHORT_LIMITS = {"most_rules": 15, "roomy_rules": 9, "most_names": 17, "most_findings": 5}
 
 
-def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None, short: bool = False) -> str:
+def html_report(
+    records: Iterable[AuditRecord],
+    *,
+    scene: Scene | None = None,
+    short: bool = False,
+    attachments: Sequence[Attachment] = (),
+) -> str:
     """Return the report of one or many audited cases as a self-contained page of HTML.
 
     With several cases a table comes first that links to each. Everything that comes out of DICOM or a protocol is
@@ -47,11 +56,15 @@ def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None, s
         slice viewer.
     short
         One page a case, to print: the most urgent rules and findings, the plot, lines to sign; no pictures.
+    attachments
+        Pictures and comparisons that are filed in the report of a single case.
     """
     listed = list(records)
     if short:
         return _short_report(listed)
-    bundle = make_bundle(scene) if scene is not None and len(listed) == 1 else None
+    attached = attachments if len(listed) == 1 else ()
+    taken = attached_bytes(attached)
+    bundle = make_bundle(scene, taken_bytes=taken) if scene is not None and len(listed) == 1 else None
     shown, remarks = (scene, bundle.remarks) if bundle else (None, ())
     cases = [
         case_view(record, anchor=f"case-{number}", scene=shown, remarks=remarks)
@@ -63,7 +76,7 @@ def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None, s
         + ink_rules(case.plot for case in cases)
     )
     script = page_source("report.js") + (viewer_script() if bundle else "")
-    page = page_environment().get_template("report.html.j2")
+    page, digest = page_environment().get_template("report.html.j2"), record_sha256(listed)
     return sealed(
         page.render(
             cases=cases,
@@ -71,14 +84,16 @@ def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None, s
             # Not escaped: our own files, and colours made of six hexadecimal digits.
             styles=Markup(styles),
             script=Markup(script),
-            policy=page_policy(styles, script),
+            policy=page_policy(styles, script, images=bool(taken)),
             ink_class=ink_class,
+            attached=attached_views(attached),
             bundle=bundle is not None,
             # JSON without any '<', and letters that mean nothing to HTML.
             bundle_facts=Markup(bundle.facts if bundle else ""),
             bundle_arrays=Markup(bundle.arrays if bundle else ""),
             # Hashes, and roles that are escaped there.
-            seal=Markup(seal_lines(listed)),
+            seal=Markup(seal_lines(listed, digest)),
+            digest=digest,
         )
     )
 
@@ -86,7 +101,7 @@ def html_report(records: Iterable[AuditRecord], *, scene: Scene | None = None, s
 def _short_report(records: list[AuditRecord]) -> str:
     cases = [case_view(record, anchor=f"case-{number}") for number, record in enumerate(records, start=1)]
     styles = page_source("report.css") + page_source("short.css") + ink_rules(case.plot for case in cases)
-    page = page_environment().get_template("short.html.j2")
+    page, digest = page_environment().get_template("short.html.j2"), record_sha256(records)
     return sealed(
         page.render(
             cases=cases,
@@ -94,7 +109,8 @@ def _short_report(records: list[AuditRecord]) -> str:
             styles=Markup(styles),
             policy=page_policy(styles),
             ink_class=ink_class,
-            seal=Markup(seal_lines(records)),
+            seal=Markup(seal_lines(records, digest)),
+            digest=digest,
             **_SHORT_LIMITS,
         )
     )

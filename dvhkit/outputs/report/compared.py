@@ -11,8 +11,8 @@ from dvhkit.outputs.number_format import limit_text, signed, with_unit
 from dvhkit.outputs.report.case_report import ink_class, ink_rules, viewer_script
 from dvhkit.outputs.report.numbers import NumberView, rule_value
 from dvhkit.outputs.report.page import page_environment, page_policy, page_source
-from dvhkit.outputs.report.plot import DvhPlot, plot_curves
-from dvhkit.outputs.report.seal import seal_lines, sealed
+from dvhkit.outputs.report.plot import DrawnCurve, DvhPlot, plot_curves
+from dvhkit.outputs.report.seal import record_sha256, seal_lines, sealed
 from dvhkit.outputs.report.viewer.bundle import make_bundle
 from dvhkit.outputs.report.views import CaseView, case_view
 from dvhkit.outputs.text import clean, clean_name
@@ -20,11 +20,16 @@ from dvhkit.outputs.verdict_words import VerdictLook, look_of
 from dvhkit.results.audit import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dvhkit.results.audit import AuditRecord, RuleResult
     from dvhkit.results.scene import Scene
 
 _LONGEST_NAME = 64
 _LONGEST_TEXT = 300
+# How a curve's name ends here, " (A)", and what tells B's curve from A's.
+_LETTER_PART = 4
+_B_DASH = "7 3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +45,7 @@ class ComparedRule:
     value_b: NumberView | None
     change: str
     better: str
-    reason: str
+    reasons: list[str]
     flips: bool
     urgency: int
 
@@ -62,6 +67,7 @@ def compared_page(record_a: AuditRecord, record_b: AuditRecord, scene: Scene) ->
         {"letter": letter, "view": case_view(record, anchor=letter)}
         for letter, record in (("A", record_a), ("B", record_b))
     ]
+    digest = record_sha256([record_a, record_b])
     names = [side["view"].name for side in sides if isinstance(side["view"], CaseView)]
     return _page(
         scene,
@@ -70,7 +76,8 @@ def compared_page(record_a: AuditRecord, record_b: AuditRecord, scene: Scene) ->
         sides=sides,
         rows=compared_rules(record_a, record_b),
         plot=_both_curves(record_a, record_b),
-        seal=Markup(seal_lines([record_a, record_b])),
+        seal=Markup(seal_lines([record_a, record_b], digest)),
+        digest=digest,
     )
 
 
@@ -79,7 +86,7 @@ def _page(scene: Scene, *, title: str, remarks: bool, plot: DvhPlot | None = Non
     styles = page_source("report.css") + page_source("viewer.css") + ink_rules([plot] if plot else [])
     script = page_source("report.js") + viewer_script()
     page = page_environment().get_template("viewer.html.j2")
-    defaults = {"sides": [], "rows": [], "bare": False, "seal": ""}
+    defaults = {"sides": [], "rows": [], "bare": False, "seal": "", "digest": ""}
     html = page.render(
         **{**defaults, **given},
         title=clean(title, longest=_LONGEST_TEXT),
@@ -120,7 +127,7 @@ def _compared(a: RuleResult | None, b: RuleResult | None) -> ComparedRule | None
         value_b=rule_value(b) if b is not None else None,
         change=change,
         better=better,
-        reason=_reasons(a, b),
+        reasons=_reasons(a, b),
         flips=a is None or b is None or a.verdict is not b.verdict,
         urgency=min(look.urgency for look in looks if look is not None),
     )
@@ -133,8 +140,10 @@ def _change(a: RuleResult | None, b: RuleResult | None) -> tuple[str, str]:
     change = with_unit(signed(b.value - a.value, a.unit, value=a.value).replace("-", "−"), a.unit)
     if a.withheld or b.withheld or a.margin is None or b.margin is None or a.goal != b.goal:
         return change, ""
-    if a.value == b.value or _overlap(a, b):
+    if a.value == b.value:
         return change, "same"
+    if _overlap(a, b):
+        return change, "bands overlap"
     if a.margin == b.margin:
         return change, ""
     return change, "A" if a.margin > b.margin else "B"
@@ -146,9 +155,12 @@ def _overlap(a: RuleResult, b: RuleResult) -> bool:
     return a.low <= b.high and b.low <= a.high
 
 
-def _reasons(a: RuleResult | None, b: RuleResult | None) -> str:
-    said = [(letter, r.reason) for letter, r in (("A", a), ("B", b)) if r is not None and r.reason]
-    return clean(" ".join(f"{letter}: {reason}" for letter, reason in said), longest=_LONGEST_TEXT)
+def _reasons(a: RuleResult | None, b: RuleResult | None) -> list[str]:
+    """Return why a verdict is as it is, for A and B; once where both have the same reason."""
+    said = [(letter, clean(r.reason, longest=_LONGEST_TEXT)) for letter, r in (("A", a), ("B", b)) if r and r.reason]
+    if len(said) == 2 and said[0][1] == said[1][1]:
+        return [f"Both: {said[0][1]}"]
+    return [f"{letter}: {reason}" for letter, reason in said]
 
 
 def _both_curves(record_a: AuditRecord, record_b: AuditRecord) -> DvhPlot | None:
@@ -160,4 +172,14 @@ def _both_curves(record_a: AuditRecord, record_b: AuditRecord) -> DvhPlot | None
         for curve in record.curves
         if not shared or curve.roi in shared
     ]
-    return plot_curves(sorted(drawn, key=lambda curve: curve.roi))
+    plot = plot_curves(sorted(drawn, key=lambda curve: curve.roi))
+    return plot and replace(plot, curves=_one_colour_a_structure(plot.curves))
+
+
+def _one_colour_a_structure(curves: Sequence[DrawnCurve]) -> list[DrawnCurve]:
+    """Return the curves with one colour a structure, those of A in full lines, those of B dashed."""
+    first = {curve.full_name[:-_LETTER_PART]: curve.ink for curve in reversed(curves)}
+    return [
+        replace(c, ink=replace(first[c.full_name[:-_LETTER_PART]], dash="" if c.full_name.endswith("(A)") else _B_DASH))
+        for c in curves
+    ]

@@ -18,6 +18,8 @@ _LONGEST_NAME, _LONGEST_REMARK = 64, 600
 # As many columns as a sheet of A4 holds.
 _MOST_COLUMNS = 8
 _LEAST_FILLED_FRAC = 0.6
+# One remark on more values than these is told once.
+_MOST_ALIKE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,22 @@ def metrics_view(rows: Iterable[MetricResult]) -> MetricsView | None:
         by_metric = {view.metric: view for view in views}
         table.append((roi, [by_metric.get(metric) for metric in columns]))
     remarks = [(roi, view.metric, view.remark) for roi, views in groups for view in views if view.remark]
-    return MetricsView(columns=columns, structures=table, remarks=remarks)
+    return MetricsView(columns=columns, structures=table, remarks=_told_once(remarks))
+
+
+def _told_once(remarks: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Return remarks with one line for what is said of many values of the same metrics, or of one structure."""
+    by_text: dict[str, list[tuple[str, str]]] = {}
+    for roi, metric, text in remarks:
+        by_text.setdefault(text, []).append((roi, metric))
+    told: list[tuple[str, str, str]] = []
+    for text, places in by_text.items():
+        rois, metrics = (list(dict.fromkeys(part)) for part in zip(*places, strict=True))
+        if len(places) > _MOST_ALIKE and len(places) == len(rois) * len(metrics):
+            told.append((", ".join(rois), ", ".join(metrics), text))
+        else:
+            told += [(roi, metric, text) for roi, metric in places]
+    return told
 
 
 def _fills_a_table(groups: list[tuple[str, list[MetricView]]], columns: list[str]) -> bool:

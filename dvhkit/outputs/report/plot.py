@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dvhkit.model.roi_kinds import is_body
-from dvhkit.outputs.number_format import number
+from dvhkit.outputs.number_format import limit_text, number
 from dvhkit.outputs.pictures.colours import Ink, inks
 from dvhkit.outputs.pictures.polyline import Point, simplified
 from dvhkit.outputs.report.limit_markers import LimitMarker, find_markers
-from dvhkit.outputs.report.plot_labels import Label, place_labels
+from dvhkit.outputs.report.plot_labels import Label, place_labels, place_limits
 from dvhkit.outputs.text import clean, clean_name
 from dvhkit.units import Unit
 
@@ -65,11 +65,13 @@ class DrawnCurve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnMarker:
-    """A triangle with its tip at the limit, and the rule it stands for in words."""
+    """A triangle on a limit, the limit and its structure, and the rule that it stands for in words."""
 
     curve: int
     points: str
     is_met: bool
+    name: str
+    verdict: str
     title: str
 
 
@@ -82,6 +84,7 @@ class DvhPlot:
     y_ticks: list[Tick]
     curves: list[DrawnCurve]
     labels: list[Label]
+    limits: list[Label]
     markers: list[DrawnMarker]
     step_gy: float
 
@@ -107,6 +110,10 @@ def plot_curves(curves: Sequence[Curve], rules: Sequence[RuleResult] = ()) -> Dv
     reading_gy = max(curve.dose_gy[1] - curve.dose_gy[0] for curve in drawable)
     names = [clean_name(curve.roi, _LONGEST_NAME) for curve in drawable]
     all_inks = inks(curve.color_rgb for curve in drawable)
+    places = [(_x(m.dose_gy, top_gy), _y(m.volume_pct)) for m in markers]
+    frame = (LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)
+    labels = place_labels(names, lines, frame=frame, avoid=places)
+    texts = [(m.curve, place, _limit_name(m.rule)) for m, place in zip(markers, places, strict=True)]
     return DvhPlot(
         top_gy=top_gy,
         x_ticks=[
@@ -119,12 +126,8 @@ def plot_curves(curves: Sequence[Curve], rules: Sequence[RuleResult] = ()) -> Dv
             for parts in zip(drawable, names, lines, all_inks, strict=True)
         ],
         step_gy=reading_gy,
-        labels=place_labels(
-            names,
-            lines,
-            frame=(LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM),
-            avoid=[(_x(m.dose_gy, top_gy), _y(m.volume_pct)) for m in markers],
-        ),
+        labels=labels,
+        limits=place_limits(texts, lines, frame=frame, labels=labels),
         markers=[_drawn_marker(marker, top_gy) for marker in markers],
     )
 
@@ -173,6 +176,11 @@ def _readings(curve: Curve, step_gy: float) -> str:
     return " ".join(f"{volume:.2f}".rstrip("0").rstrip(".") for volume in curve.volume_pct[::every])
 
 
+def _limit_name(rule: RuleResult) -> str:
+    """Return a limit as it is said: ``V20Gy ≤ 30 %``."""
+    return clean(f"{rule.quantity.partition('[')[0]} {limit_text(rule.goal)}", longest=_LONGEST_NAME)
+
+
 def _drawn_marker(marker: LimitMarker, top_gy: float) -> DrawnMarker:
     x, y = _x(marker.dose_gy, top_gy), _y(marker.volume_pct)
     # The triangle's base stands on the limit and its tip points to where the curve has to pass.
@@ -185,6 +193,8 @@ def _drawn_marker(marker: LimitMarker, top_gy: float) -> DrawnMarker:
         curve=marker.curve,
         points=" ".join(f"{px:.2f},{py:.2f}" for px, py in corners),
         is_met=rule.verdict.value == "pass",
+        name=clean_name(f"{rule.roi} {_limit_name(rule)}", 2 * _LONGEST_NAME),
+        verdict=rule.verdict.value,
         title=clean(f"{rule.roi}: {rule.quantity} {rule.goal} ({rule.verdict.value})", longest=200),
     )
 

@@ -1,4 +1,7 @@
-"""Names written beside their curves, where there is room for them; the legend has them all."""
+"""Names written beside their curves, and limits beside their triangles, where there is room for them.
+
+The legend has all names, and each triangle tells its rule to who points at it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,11 @@ from dvhkit.outputs.pictures.polyline import Point
 
 # Of the widest usual letters, at the 12 units of report.css.
 _LETTER_WIDTH, _LINE_HEIGHT = 8.0, 14.0
+# Limits stand in smaller letters.
+_LIMIT_LETTER_WIDTH, _LIMIT_LINE_HEIGHT, _LIMIT_GAP = 6.4, 12.0, 12.0
+_LONGEST_LIMIT = 26
+# Farther away it would not be seen which triangle a text is for.
+_MOST_LIMIT_ROWS = 3
 _GAP = 7.0
 _MARK = 9.0
 _CLEARANCE = 3.0
@@ -55,6 +63,31 @@ def place_labels(names: list[str], lines: list[list[Point]], *, frame: Box, avoi
             boxes.append(place)
             labels.append(Label(curve=index, x=place[0], y=(place[1] + place[3]) / 2, text=name))
     return labels
+
+
+def place_limits(
+    limits: list[tuple[int, Point, str]], lines: list[list[Point]], *, frame: Box, labels: list[Label]
+) -> list[Label]:
+    """Return a text for each limit (curve, place, text) that has a free place beside, above or below it."""
+    drawn = _Drawn([_dense(line) for line in lines])
+    half = _LINE_HEIGHT / 2
+    boxes: list[Box] = [(b.x, b.y - half, b.x + _LETTER_WIDTH * len(b.text), b.y + half) for b in labels]
+    boxes += [(x - _MARK, y - _MARK, x + _MARK, y + _MARK) for _, (x, y), _ in limits]
+    found: list[Label] = []
+    for curve, (x, y), text in limits:
+        width, high = _LIMIT_LETTER_WIDTH * len(text), _LIMIT_LINE_HEIGHT / 2
+        right, left, middle = x + _LIMIT_GAP, x - _LIMIT_GAP - width, x - width / 2
+        sides = [(right, y), (left, y)]
+        for rows in range(1, _MOST_LIMIT_ROWS + 1):
+            off = _LIMIT_GAP + high + (rows - 1) * 2 * high
+            sides += [(edge, y + way * off) for edge in (middle, right, left) for way in (-1, 1)]
+        places: list[Box] = [(edge, row - high, edge + width, row + high) for edge, row in sides]
+        free = (b for b in places if _within(b, frame) and not any(_overlap(b, o) for o in boxes))
+        box = next((b for b in free if not drawn.meets(b)), None)
+        if box is not None and text and len(text) <= _LONGEST_LIMIT:
+            boxes.append(box)
+            found.append(Label(curve=curve, x=box[0], y=(box[1] + box[3]) / 2, text=text))
+    return found
 
 
 class _Drawn:

@@ -106,7 +106,7 @@
         ArrowUp: () => step(pane, 1), ArrowDown: () => step(pane, -1), PageUp: () => step(pane, 10), PageDown: () => step(pane, -10),
         Home: () => step(pane, 1e5), End: () => step(pane, -1e5), ArrowLeft: () => nudge(pane, -1, 0), ArrowRight: () => nudge(pane, 1, 0),
         "+": () => { pane.zoom = Math.min(20, pane.zoom * 1.25); refresh(); }, "-": () => { pane.zoom = Math.max(1, pane.zoom / 1.25); refresh(); },
-        0: () => { pane.zoom = 1; pane.shift = [0, 0]; refresh(); }, d: () => toggle("wash"), i: () => toggle("lines"), c: () => toggle("contours"), x: () => toggle("cross"),
+        0: () => { pane.zoom = 1; pane.shift = [0, 0]; refresh(); }, d: () => toggle("wash"), i: () => toggle("lines"), c: () => toggle("contours"), x: () => toggle("cross"), b: () => otherDose(),
       };
       if (event.shiftKey && event.key.startsWith("Arrow")) { nudge(pane, 0, event.key === "ArrowUp" ? -1 : event.key === "ArrowDown" ? 1 : 0); event.preventDefault(); return; }
       const preset = PRESETS[Number(event.key) - 1];
@@ -122,13 +122,22 @@
     refresh();
   }
   const boxes = {};
+  function otherDose() { const which = root.querySelector(".which"); if (which) { state.which = state.which === 1 ? 0 : 1; which.value = String(state.which); refresh(); } }
+  function keyOf(ink) {
+    const key = document.createElementNS("http://www.w3.org/2000/svg", "svg"), line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+    key.setAttribute("viewBox", "0 0 16 10"); key.setAttribute("class", "swatch"); key.setAttribute("aria-hidden", "true");
+    Object.entries({ x1: 0, x2: 16, y1: 5, y2: 5, stroke: ink, "stroke-width": 4 }).forEach(([k, v]) => line.setAttribute(k, v));
+    key.append(line);
+    return key;
+  }
+  const levelText = (gy) => near(gy, 1) + " Gy" + (data.rx ? " · " + near((100 * gy) / data.rx, 0) + " %" : ""), levelInk = (gy) => panes.css(panes.tint(gy / state.whole));
   function toggle(name) { state[name] = !state[name]; if (boxes[name]) boxes[name].checked = state[name]; refresh(); }
   function check(parent, text, on, change, swatch) {
     const label = make("label"), box = make("input");
     box.type = "checkbox"; box.checked = on;
     box.addEventListener("change", () => { change(box.checked); refresh(); });
     label.append(box);
-    if (swatch) { const key = document.createElementNS("http://www.w3.org/2000/svg", "svg"), line = document.createElementNS("http://www.w3.org/2000/svg", "line"); key.setAttribute("viewBox", "0 0 16 10"); key.setAttribute("class", "swatch"); Object.entries({ x1: 0, x2: 16, y1: 5, y2: 5, stroke: swatch, "stroke-width": 4 }).forEach(([k, v]) => line.setAttribute(k, v)); key.append(line); label.append(key); }
+    if (swatch) label.append(keyOf(swatch));
     label.append(make("bdi", text));
     parent.append(label);
     return box;
@@ -151,11 +160,14 @@
     const which = make("select", undefined, "which");
     which.setAttribute("aria-label", "Which dose");
     [data.labels[0] || "Plan A", data.labels[1] || "Plan B", "B less A"].forEach((name, i) => { const option = make("option", name); option.value = String(i); which.append(option); });
+    which.title = "Key b: the other dose";
     which.addEventListener("change", () => { state.which = Number(which.value); refresh(); });
     bar.append(which);
   }
   const levels = find("levels");
-  state.levels.forEach((level) => check(levels, near(level.gy, 1) + " Gy" + (data.rx ? " · " + near((100 * level.gy) / data.rx, 0) + " %" : ""), true, (on) => { level.shown = on; }, panes.css(panes.tint(level.gy / state.whole))));
+  levels.parentNode.hidden = !scene.doses.length;
+  state.levels.forEach((level) => check(levels, levelText(level.gy), true, (on) => { level.shown = on; }, levelInk(level.gy)));
+  document.querySelectorAll(".level-key").forEach((key) => state.levels.forEach(({ gy }) => { const one = make("span"); one.append(keyOf(levelInk(gy)), levelText(gy)); key.append(one); }));
 
   function middleOf(roi) {
     const all = scene.sheets(roi).filter((s) => s.rings.length);
@@ -195,9 +207,9 @@
     goTo(point, "axial");
     root.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "start" });
   }
-  // The middle of a structure; where a height is told, of its outline there.
-  function placeOf(name, z) {
-    const roi = rois.find((one) => one.name === name), c = roi && middleOf(roi);
+  // The hottest or coldest place of a structure, else its middle; where a height is told, that of its outline there.
+  function placeOf(name, z, end) {
+    const roi = rois.find((one) => one.name === name), c = roi && ((end && scene.extreme(roi, end === "coldest")) || { c: middleOf(roi) }).c;
     if (!c || z === "") return c && scene.toPatient(c);
     const level = scene.sheets(roi).map((s) => { const o = [...c]; o[s.axis] = s.at; return { s, p: scene.toPatient(o) }; }).sort((a, b) => Math.abs(a.p[2] - z) - Math.abs(b.p[2] - z))[0];
     const ring = level.s.rings[0] || level.s.open[0], [p, q] = scene.others(level.s.axis), o = [0, 0, 0];
@@ -207,7 +219,7 @@
   document.querySelectorAll("[data-goto]").forEach((button) => { button.hidden = false; button.addEventListener("click", () => jumpTo(button.dataset.goto.split(",").map(Number))); });
   document.querySelectorAll("[data-roi]").forEach((button) => {
     button.hidden = !rois.some((one) => one.name === button.dataset.roi);
-    button.addEventListener("click", () => jumpTo(placeOf(button.dataset.roi, button.dataset.z)));
+    button.addEventListener("click", () => jumpTo(placeOf(button.dataset.roi, button.dataset.z, button.dataset.end)));
   });
 
   // The place on a structure's surface at a height, seen from its middle there: 0 is the patient's left, 90 posterior.

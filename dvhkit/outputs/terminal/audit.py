@@ -110,7 +110,8 @@ class VerdictTable(_Lazy):
         ]
         if not wide:
             lines = _rule_lines(runs, width=width, ascii_only=ascii_only)
-            return Group(_outcome_text(self.record, ascii_only=ascii_only), Text(""), *lines, Text(""))
+            outcome = _outcome_text(self.record, ascii_only=ascii_only)
+            return Group(outcome, Text(""), *lines, Text(""), *self._idle(ascii_only=ascii_only))
         table = _table()
         table.add_column("Verdict", no_wrap=True)
         table.add_column("Rule", ratio=1, overflow="fold")

@@ -119,9 +119,25 @@ def recognise(
     table
         FMA codes by TG-263 name, from the clinic's copy of the table; its names are known beside our short list.
     """
-    clinic = {fold(spelling): name for name, spellings in (aliases or {}).items() for spelling in spellings}
     names = tuple(dict.fromkeys((*known_names(), *(table or {}))))
+    clinic = _clinic_meanings(aliases or {}, names)
     return tuple(_row(structure, clinic, names, table) for structure in structures)
+
+
+def _clinic_meanings(aliases: Mapping[str, tuple[str, ...]], known: Sequence[str]) -> dict[str, str]:
+    """Return what each of a clinic's spellings means.
+
+    An entry may be written from either end: in ``Leber: [Liver]`` it is the spelling that is a name of TG-263.
+    """
+    names = _by_fold(tuple(known))
+    found: dict[str, str] = {}
+    for key, spellings in aliases.items():
+        standards = {names[fold(one)] for one in spellings if fold(one) in names}
+        is_turned = fold(key) not in names and len(standards) == 1
+        meaning = next(iter(standards)) if is_turned else key
+        members = (key, *spellings) if is_turned else spellings
+        found |= {fold(one): meaning for one in members if fold(one) != fold(meaning)}
+    return found
 
 
 def _row(

@@ -17,6 +17,7 @@ from dvhkit.readers.files.elements import (
     text,
 )
 from dvhkit.readers.files.header_file import HeaderRead
+from dvhkit.readers.wording import counted
 
 # Beams that deliver treatment; the others (SETUP, portal films) have no dose.
 _TREATING = ("", "TREATMENT", "CONTINUATION")
@@ -85,7 +86,7 @@ class PlanHeader(Header):
     def summary(self) -> str:
         """Its label, and whether it is one of ions."""
         kind = "ion plan" if self.is_ion else "plan"
-        return f"{self.label or 'no label'}, {kind}, {len(self.groups)} fraction groups"
+        return f"{self.label or 'no label'}, {kind}, {counted(len(self.groups), 'fraction group')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,9 @@ class CaseFiles:
         The user vouches that dose and structures share a frame of reference, whatever their UIDs say.
     dose_comment
         DoseComment, which may be all that tells the doses of one plan apart.
+    plan_beside
+        The one plan without a dose that lies beside a dose which names another: not the case's own, but what it is
+        held against, so that the dose of another plan is not judged as this one's.
     segmentations, masks
         DICOM SEG files, and ``NAME=FILE`` of other masks, that become structures beside those of `rtstruct`.
     image_entries, beam_doses
@@ -61,6 +64,7 @@ class CaseFiles:
     image_entries: tuple[FileEntry, ...] = field(default=(), repr=False)
     beam_doses: tuple[Path, ...] = field(default=(), repr=False)
     dose_comment: str = ""
+    plan_beside: Path | None = None
     segmentations: tuple[Path, ...] = ()
     masks: tuple[str, ...] = ()
 
@@ -111,6 +115,7 @@ class Draft:
 
     dose: DoseSet | None = None
     plan: FileEntry | None = None
+    plan_beside: FileEntry | None = None
     structures: FileEntry | None = None
     image: tuple[FileEntry, ...] = ()
     registrations: tuple[FileEntry, ...] = ()

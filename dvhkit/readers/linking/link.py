@@ -19,7 +19,7 @@ from dvhkit.readers.linking.case_files import CaseFiles, Draft, frames_of, label
 from dvhkit.readers.linking.dose_sets import Assembly, DoseSet, chosen_dose, dose_sets
 from dvhkit.readers.linking.link_image import add_image
 from dvhkit.readers.linking.oddities import note_missing, note_oddities
-from dvhkit.readers.wording import listed, shown
+from dvhkit.readers.wording import candidates_text, shown
 
 _CHOOSE_STRUCTURES = "Choose the structure set with --rtstruct."
 
@@ -121,27 +121,22 @@ class _Linker:
             draft.problem = draft.problem or self._same_identity("plans", found, "--rtplan")
         elif uids:
             message = "The plan that the dose refers to is not there, so its prescription and fractions are unknown."
-            message += self._candidates(dose)
+            candidates = self._candidates(dose)
+            message += candidates_text([self._shown(plan) for plan in candidates])
+            dosed = {uid for entry in self.index.of_role(Role.RTDOSE) for uid in entry.dose().plan_uids}
+            free = [plan for plan in candidates if plan.sop_instance_uid not in dosed]
+            draft.plan_beside = free[0] if len(free) == 1 else None
             draft.note(Level.WARNING, "plan-absent", message, dose.path.name)
 
-    def _candidates(self, dose: FileEntry) -> str:
+    def _candidates(self, dose: FileEntry) -> list[FileEntry]:
         """Return which plans may be the one that a dose means: what an archive's "modify" leaves has another UID."""
-        plans = [
-            self._shown(plan)
+        return [
+            plan
             for plan in self.index.of_role(Role.RTPLAN)
             if plan.study_uid == dose.study_uid
             and plan.patient_key == dose.patient_key
             and plan.frame_of_reference_uid in ("", dose.frame_of_reference_uid)
         ]
-        if not plans:
-            return ""
-        them = "Plan" if len(plans) == 1 else "Plans"
-        lie = (
-            "is of the same study and frame of reference but has"
-            if len(plans) == 1
-            else ("are of the same study and frame of reference but have")
-        )
-        return f" {them} {listed(plans)} {lie} another UID: if it is the one, name it with --rtplan."
 
     def _add_structures(self, draft: Draft) -> None:
         assert draft.dose is not None
@@ -372,6 +367,7 @@ class _Linker:
             rtdose=tuple(entry.path for entry in doses),
             dose_comment=draft.dose.header.comment if draft.dose else "",
             rtplan=draft.plan.path if draft.plan else None,
+            plan_beside=draft.plan_beside.path if draft.plan_beside else None,
             image=tuple(entry.path for entry in draft.image),
             assembly=draft.dose.assembly if draft.dose else Assembly.ONE,
             links=tuple(draft.links),

@@ -19,6 +19,7 @@ from dvhkit.engine.options import EngineOptions
 from dvhkit.errors import GeometryError, NotEvaluable, Reason
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Structure
+from dvhkit.results.margin import AchievedMargin, Crop, CropKind, DirectionMargin, Place
 from dvhkit.targets.achieved.crops import find_crops
 from dvhkit.targets.achieved.expect import Expectation, expect_range, parse_expectation
 from dvhkit.targets.achieved.fit import DIRECTIONS, Fit, fit_margins, recipe
@@ -34,7 +35,6 @@ from dvhkit.targets.achieved.measure import (
     place_of,
     relative_reach,
 )
-from dvhkit.targets.achieved.records import AchievedMargin, Crop, CropKind, DirectionMargin, Place
 from dvhkit.targets.achieved.statements import Evidence, find_bulges, judge_all
 from dvhkit.targets.achieved.surface import Surface, make_surface
 from dvhkit.targets.achieved.verdict import ONE_RECIPE_FRAC, combined, direction_margins

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dvhkit.model.structure import Structure
+from dvhkit.results.margin import Place
 from dvhkit.targets.achieved.cloud import distance_to
 from dvhkit.targets.achieved.measure import outside_volume_cc, place_of
-from dvhkit.targets.achieved.records import Place
 from dvhkit.targets.achieved.surface import Surface
 from dvhkit.targets.regions.pairing import LEAST_DEPTH_MM, TargetPair, Targets, kind_of
 

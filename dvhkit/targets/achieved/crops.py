@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from dvhkit.errors import GeometryError, NotEvaluable
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Structure
+from dvhkit.results.margin import Crop, CropKind, Place
 from dvhkit.targets.achieved.cloud import distance_to, nearest_mm
 from dvhkit.targets.achieved.fit import Fit
 from dvhkit.targets.achieved.measure import Reach, margin_along, place_of
-from dvhkit.targets.achieved.records import Crop, CropKind, Place
 from dvhkit.targets.achieved.surface import Surface, make_surface
 
 # A part smaller than this share of the surface is a matter of the pen, not of the margin.
@@ -183,7 +183,6 @@ def _crops_of(patch: Patch, *, inner: Surface, outer: Surface, fit: Fit, reach: 
         margin_mm=left,
         place=place,
         text=f"{outer.name} keeps only {left:.1f} mm, {lacking:.1f} mm less than elsewhere, {where}; "
-        f"{100 * patch.share:.1f} % of the surface of {inner.name} has less than the recovered margin there; "
         "no structure explains it",
     )
     cuts = cutters.explain(_short_points(patch, fit, reach))

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvhkit.model.arrays import FloatArray
+from dvhkit.results.margin import Distances, Place, Point
 from dvhkit.targets.achieved.cloud import Cloud, distance_to, gauge_to
 from dvhkit.targets.achieved.fit import DIRECTIONS, LEAST_MM, octant, support_mm
-from dvhkit.targets.achieved.records import Distances, Place, Point
 from dvhkit.targets.achieved.surface import Surface
 
 # Nodes of the lattice on which volumes are counted.

@@ -11,12 +11,12 @@ from dvhkit.errors import GeometryError, NotEvaluable
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Structure
 from dvhkit.results.audit import Verdict
+from dvhkit.results.margin import Crop, CropKind, DirectionMargin
 from dvhkit.targets.achieved.cloud import distance_to
 from dvhkit.targets.achieved.crops import LEAST_SHARE, is_target, patches
 from dvhkit.targets.achieved.expect import Expectation
 from dvhkit.targets.achieved.fit import Fit
 from dvhkit.targets.achieved.measure import Bands, Reach, excess_points, place_of
-from dvhkit.targets.achieved.records import Crop, CropKind, DirectionMargin
 from dvhkit.targets.achieved.surface import Surface, make_surface
 from dvhkit.targets.achieved.verdict import AT_LIMIT_MM, ONE_RECIPE_FRAC, Statement
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from dvhkit.model.arrays import FloatArray
 from dvhkit.results.audit import Verdict
+from dvhkit.results.margin import DirectionMargin
 from dvhkit.targets.achieved.expect import Expectation
 from dvhkit.targets.achieved.fit import DIRECTIONS, Fit
 from dvhkit.targets.achieved.measure import Bands, Reach, facing, quantile
-from dvhkit.targets.achieved.records import DirectionMargin
 
 # What no recovered margin explains was not made by one recipe; then the measured margins are judged.
 ONE_RECIPE_FRAC = 0.5

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dvhkit.findings import Finding
 from dvhkit.targets.vertebra.check import LevelCheck
 from dvhkit.targets.vertebra.ctv import CtvPlan, LevelResult
-from dvhkit.targets.vertebra.rules import RuleOutcome
+from dvhkit.targets.vertebra.rules import Compartment, RuleOutcome
 
 RULES_SCHEMA = "dvhkit/ctv-rules/1"
 CTV_SCHEMA = "dvhkit/ctv-vertebra/1"
@@ -30,6 +30,7 @@ def rules_document(outcome: RuleOutcome) -> dict[str, object]:
             {"id": row.id, "rule": row.rule, "title": row.title, "source": row.source, "status": row.status}
             for row in outcome.fired
         ],
+        "why": {c.value: outcome.because_of(c) for c in Compartment},
     }
 
 
@@ -64,7 +65,7 @@ def _flags(result: LevelResult, check: LevelCheck | None) -> Sequence[object]:
 
 def _level(result: LevelResult, check: LevelCheck | None) -> dict[str, object]:
     involvement = result.involvement
-    rules = {k: v for k, v in rules_document(result.outcome).items() if k != "schema"}
+    rules = {k: v for k, v in rules_document(result.outcome).items() if k not in ("schema", "why")}
     level: dict[str, object] = {
         "level": result.vertebra.level,
         "compartments_from": result.vertebra.origin,

@@ -66,7 +66,7 @@ class _Arrays:
         return letters(b"".join(self._parts))
 
 
-def make_bundle(scene: Scene) -> Bundle:
+def make_bundle(scene: Scene, *, taken_bytes: int = 0) -> Bundle:
     """Return everything that the viewer shows of `scene`, no more than some 7.9 MB with the page around it.
 
     Dose and contours go in as they are; the image takes what room is left (see `pack_image`).
@@ -75,7 +75,7 @@ def make_bundle(scene: Scene) -> Bundle:
     colours = screen_colours(s.color_rgb for s in scene.structures)
     rois = [_roi(s, c, scene.grid, arrays, remarks) for s, c in zip(scene.structures, colours, strict=True)]
     doses = [_dose(dose, arrays) for dose in (scene.dose, scene.dose_b) if dose is not None]
-    image = _image(scene, arrays, remarks)
+    image = _image(scene, arrays, remarks, taken_bytes)
     facts: dict[str, Any] = {
         "grid": _grid(scene.grid),
         "image": image,
@@ -106,10 +106,10 @@ def _grid(grid: Grid) -> dict[str, Any]:
     }
 
 
-def _image(scene: Scene, arrays: _Arrays, remarks: list[str]) -> dict[str, Any] | None:
+def _image(scene: Scene, arrays: _Arrays, remarks: list[str], taken_bytes: int) -> dict[str, Any] | None:
     if scene.values is None:
         return None
-    room = (MOST_PAGE_BYTES - _REST_OF_PAGE_BYTES) / _LETTERS_PER_BYTE - arrays.size
+    room = (MOST_PAGE_BYTES - _REST_OF_PAGE_BYTES - taken_bytes) / _LETTERS_PER_BYTE - arrays.size
     packed = pack_image(scene.values, most_bytes=max(_LEAST_IMAGE_BYTES, int(room)))
     least = min(packed.errors)
     if least > 0:

@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from dvhkit.errors import GeometryError, NotEvaluable
 from dvhkit.findings import Finding, Level
-from dvhkit.metrics.plausible import TargetDose, Told, judge_maximum, judge_target, judge_unprescribed
+from dvhkit.jobs.plausibility.displaced import displaced_findings
+from dvhkit.jobs.plausibility.stored import stored_dose_findings
+from dvhkit.jobs.plausibility.targets import Targets, is_brachy
+from dvhkit.metrics.plausible import Told, judge_maximum, judge_unprescribed
 from dvhkit.model.dose import DoseType
-from dvhkit.protocols.naming.organs import is_target
 from dvhkit.units import number_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from dvhkit.jobs.numbers import CaseNumbers
-    from dvhkit.model.arrays import FloatArray
     from dvhkit.model.case import Case
-    from dvhkit.model.dvh import Dvh
     from dvhkit.model.plan import Plan, Prescription
     from dvhkit.model.structure import Structure
 
-# The ROI types of targets, those first that are prescribed to.
-_TARGET_TYPES = ("PTV", "CTV", "GTV", "IRRAD_VOLUME", "TREATED_VOLUME")
-# A target of which less lies inside the dose grid cannot be judged by that part.
-_LEAST_COVERED_FRAC = 0.5
-# The hottest part of a grid, for telling where it lies.
-_HOT_FRAC = 0.9
 # Physical dose of protons is the prescribed one divided by an RBE of 1.1, where the target's dose is even.
 _PHYSICAL_FRAC = (0.885, 0.935)
 
@@ -40,10 +29,36 @@ def dose_findings(numbers: CaseNumbers) -> tuple[Finding, ...]:
     case = numbers.case
     if case.summed is not None or not _max_gy(case) > 0.0:
         return ()
+    targets = Targets(numbers)
+    found = (*_of_other_plan(numbers), *_by_prescription(targets))
+    if not any(f.level is Level.SERIOUS for f in found):
+        found = (*found, *displaced_findings(targets))
+    return (*found, *stored_dose_findings(targets))
+
+
+def _of_other_plan(numbers: CaseNumbers) -> tuple[Finding, ...]:
+    """Hold a dose against the plan that lies beside it and that it does not name."""
+    case, beside = numbers.case, numbers.case.plan_beside
+    if beside is None or case.plan is not None:
+        return ()
+    name = beside.path.name if beside.path is not None else beside.label
+    given = replace(case, plan=beside, plan_beside=None, prescriptions=beside.prescriptions)
+    targets = Targets(numbers, given)
+    unlike = [f for f in (*_by_prescription(targets), *displaced_findings(targets)) if f.level is Level.SERIOUS]
+    message = f"The dose names another plan than the one that lies beside it ({name})"
+    way_out = "If it is of that plan, say so with --rtplan; else export the dose of this one."
+    if unlike:
+        message = f"{message}, and does not fit what that plan prescribes: {unlike[0].gist}. {way_out}"
+        return (Finding(level=Level.SERIOUS, code="dose-of-other-plan", message=message, where=name),)
+    message = f"{message}; nothing in it speaks against that plan. {way_out}"
+    return (Finding(level=Level.WARNING, code="dose-of-other-plan", message=message, where=name),)
+
+
+def _by_prescription(targets: Targets) -> tuple[Finding, ...]:
+    case = targets.case
     wanted = [p for p in case.prescriptions if math.isfinite(p.dose_gy) and p.dose_gy > 0]
     if not wanted:
         return (*_unprescribed(case), *_ion_kind(case, None))
-    targets = _Targets(numbers)
     told = [_told(case, p) for p in wanted]
     found = [_judged(targets, p, t) for p, t in zip(wanted, told, strict=True) if _is_judged(targets, p, wanted)]
     odd = [finding for finding in found if finding is not None]
@@ -65,13 +80,13 @@ def _unprescribed(case: Case) -> tuple[Finding, ...]:
     return (Finding(level=Level.INFO, code="dose-unchecked", message=message),)
 
 
-def _is_judged(targets: _Targets, prescription: Prescription, wanted: list[Prescription]) -> bool:
+def _is_judged(targets: Targets, prescription: Prescription, wanted: list[Prescription]) -> bool:
     """Whether a prescription is held against a dose: one to an ROI always, of the others the highest."""
     loose = [p.dose_gy for p in wanted if targets.own(p) is None]
     return targets.own(prescription) is not None or prescription.dose_gy == max(loose)
 
 
-def _judged(targets: _Targets, prescription: Prescription, told: Told) -> Finding | None:
+def _judged(targets: Targets, prescription: Prescription, told: Told) -> Finding | None:
     own = targets.own(prescription)
     if own is None:
         return _of_any(targets, told)
@@ -91,7 +106,7 @@ def _judged(targets: _Targets, prescription: Prescription, told: Told) -> Findin
     return found
 
 
-def _of_any(targets: _Targets, told: Told) -> Finding | None:
+def _of_any(targets: Targets, told: Told) -> Finding | None:
     """Judge a prescription that names no ROI: any target may meet it; if none does, the hottest is told of."""
     hottest: tuple[float, Finding] | None = None
     for structure in targets.structures:
@@ -111,7 +126,7 @@ def _of_any(targets: _Targets, told: Told) -> Finding | None:
     return _beyond_grid(targets, targets.structures[0]) if targets.structures else judge_maximum(told)
 
 
-def _beyond_grid(targets: _Targets, structure: Structure) -> Finding | None:
+def _beyond_grid(targets: Targets, structure: Structure) -> Finding | None:
     if targets.covered_frac(structure) is None:
         return judge_maximum(_told(targets.case, targets.case.prescriptions[0]))
     share = number_text(100 * (targets.covered_frac(structure) or 0.0), digits=2)
@@ -155,13 +170,7 @@ def _parts(plan: Plan | None) -> tuple[tuple[str, float], ...]:
     return tuple(part for parts in (groups, beams) if len(parts) > 1 for part in parts if part[1] > 0)
 
 
-def is_brachy(case: Case) -> bool:
-    """Whether the dose is that of sources inside or beside the target."""
-    of_dose = case.dose is not None and case.dose.summation_type == "BRACHY"
-    return of_dose or (case.plan is not None and case.plan.is_brachy)
-
-
-def _ion_kind(case: Case, judged: tuple[_Targets, list[Prescription]] | None) -> tuple[Finding, ...]:
+def _ion_kind(case: Case, judged: tuple[Targets, list[Prescription]] | None) -> tuple[Finding, ...]:
     """Return what the DoseType of an ion plan's dose leaves open: limits are meant in dose weighted by RBE."""
     dose, plan = case.dose, case.plan
     if dose is None or plan is None or not plan.is_ion or dose.dose_type is not DoseType.PHYSICAL:
@@ -185,131 +194,3 @@ def _ion_kind(case: Case, judged: tuple[_Targets, list[Prescription]] | None) ->
                 return (Finding(level=Level.SERIOUS, code=code, message=message, where=structure.name),)
     message = f"{kind}; it fits the prescription, so it is taken to be weighted by RBE as that is."
     return (Finding(level=Level.INFO, code=code, message=message),)
-
-
-@dataclass(slots=True)
-class _Targets:
-    """The targets of a case and their doses, each measured once."""
-
-    numbers: CaseNumbers
-    _doses: dict[int, TargetDose | None]
-    _dvhs: dict[int, Dvh | None]
-
-    def __init__(self, numbers: CaseNumbers) -> None:
-        self.numbers = numbers
-        self._doses, self._dvhs = {}, {}
-
-    @property
-    def case(self) -> Case:
-        return self.numbers.case
-
-    @property
-    def structures(self) -> list[Structure]:
-        """The targets by type or name, those that are prescribed to first."""
-        drawn = [s for s in self.case.structures if not s.is_empty]
-        found = [s for s in drawn if _is_target(s)]
-        return sorted(found, key=lambda s: (_rank(s.rt_roi_type), s.number))
-
-    @property
-    def names(self) -> list[str]:
-        return [s.name for s in self.structures]
-
-    def own(self, prescription: Prescription) -> Structure | None:
-        """Return the ROI that a prescription is for, if it names one that encloses a volume."""
-        same = [s for s in self.case.structures if s.number == prescription.roi_number and not s.is_empty]
-        return same[0] if len(same) == 1 else None
-
-    def covered_frac(self, structure: Structure) -> float | None:
-        dvh = self._dvh(structure)
-        return None if dvh is None or not dvh.volume_cc > 0 else dvh.covered_cc / dvh.volume_cc
-
-    def _dvh(self, structure: Structure) -> Dvh | None:
-        if id(structure) not in self._dvhs:
-            try:
-                self._dvhs[id(structure)] = self.numbers.plain_dvh(structure)
-            except GeometryError:
-                self._dvhs[id(structure)] = None
-        return self._dvhs[id(structure)]
-
-    def dose(self, structure: Structure, *, prescribed: bool = False) -> TargetDose | None:
-        """Return what a target receives; None where it has no volume, or most of it lies outside the dose grid."""
-        if id(structure) not in self._doses:
-            dvh, covered = self._dvh(structure), self.covered_frac(structure)
-            usable = dvh is not None and covered is not None and covered >= _LEAST_COVERED_FRAC
-            self._doses[id(structure)] = _target_dose(structure, dvh) if usable and dvh is not None else None
-        found = self._doses[id(structure)]
-        return None if found is None else replace(found, prescribed=prescribed)
-
-    def judge(self, structure: Structure, dose: TargetDose, told: Told) -> Finding | None:
-        """Judge a target; one that seems wrong is judged again by its part inside the body, and by what lies around."""
-        if judge_target(dose, told) is None:
-            return None
-        inside = self._inside_body(structure)
-        dose = dose if inside is None else replace(inside, prescribed=dose.prescribed)
-        if judge_target(dose, told) is None:
-            return None
-        dose = replace(dose, hot_away_mm=self._hot_away_mm(structure))
-        own = {p.roi_number for p in self.case.prescriptions}
-        rivals = [d for s in self.structures if s is not structure and s.number not in own if (d := self.dose(s))]
-        apart = [r for r in rivals if not self._overlaps(structure, r.name)]
-        return judge_target(dose, told, apart)
-
-    def _inside_body(self, structure: Structure) -> TargetDose | None:
-        """Return the dose of the part inside the body's outline: a PTV may reach out of the skin, into air."""
-        from dvhkit.engine.combine import combine
-
-        try:
-            part = combine("&", structure, self.numbers.body_structure(), name=structure.name)
-            dvh = self.numbers.plain_dvh(part)
-        except (NotEvaluable, GeometryError):
-            return None
-        return _target_dose(structure, dvh) if dvh.covered_cc > 0 else None
-
-    def _overlaps(self, structure: Structure, name: str) -> bool:
-        """Whether another target may lie in or around this one, judged by the boxes around them."""
-        other = next(s for s in self.structures if s.name == name)
-        (low, high), (other_low, other_high) = _box(structure), _box(other)
-        return bool(np.all(low <= other_high) and np.all(other_low <= high))
-
-    def _hot_away_mm(self, structure: Structure) -> float:
-        dose = self.case.dose
-        assert dose is not None
-        values, grid = dose.values_gy, dose.grid
-        k, j, i = np.nonzero(values >= _HOT_FRAC * float(values.max()))
-        along = np.array([i.mean() * grid.spacing_mm[0], j.mean() * grid.spacing_mm[1], grid.offsets_mm[k].mean()])
-        low, high = _box(structure)
-        return float(np.linalg.norm(grid.origin_mm + along @ grid.axes - (low + high) / 2))
-
-
-def _is_target(structure: Structure) -> bool:
-    return structure.rt_roi_type in _TARGET_TYPES or is_target(structure.name)
-
-
-def _rank(rt_roi_type: str) -> int:
-    return _TARGET_TYPES.index(rt_roi_type) if rt_roi_type in _TARGET_TYPES else len(_TARGET_TYPES)
-
-
-def _box(structure: Structure) -> tuple[FloatArray, FloatArray]:
-    points = np.concatenate([c.points_mm for c in structure.closed_contours])
-    return points.min(axis=0), points.max(axis=0)
-
-
-def _target_dose(structure: Structure, dvh: Dvh) -> TargetDose:
-    d98, d95, d90, d50, d2 = _doses_at(dvh, (0.02, 0.05, 0.10, 0.50, 0.98))
-    return TargetDose(
-        name=structure.name,
-        d98_gy=d98,
-        d95_gy=d95,
-        d90_gy=d90,
-        d50_gy=d50,
-        d2_gy=d2,
-        is_target=_is_target(structure),
-        is_ptv=structure.rt_roi_type == "PTV",
-    )
-
-
-def _doses_at(dvh: Dvh, colder_fracs: Iterable[float]) -> list[float]:
-    """Return the doses below which these fractions of the covered volume stay."""
-    below = np.cumsum(dvh.part_cc)
-    at = np.searchsorted(below, np.array([*colder_fracs]) * below[-1])
-    return [float(d) for d in dvh.dose_gy[np.minimum(at, len(dvh.dose_gy) - 1)]]

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from dvhkit.readers.archive.inventory import Inventory, TripleRecord
+from dvhkit.results.inventory import Inventory, TripleRecord
 
 # Texts that people type, and that may hold a name.
 _FREE_TEXTS = {"description"}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from dvhkit.engine.options import EngineOptions
 from dvhkit.engine.options import profile as engine_profile
+from dvhkit.results.margin import AchievedMargin
 from dvhkit.targets.achieved.check import achieved_margin
-from dvhkit.targets.achieved.records import AchievedMargin
 from dvhkit.targets.derive.margin import Derived
 from dvhkit.targets.derive.margin import grow as _grown
 from dvhkit.targets.derive.margin import shrink as _shrunk

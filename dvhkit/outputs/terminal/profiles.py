@@ -1,73 +1,33 @@
-"""`dvhkit dvh --compare-profiles`: what each of the engine's conventions makes of the same plan, side by side."""
+"""What `dvhkit dvh --compare-profiles` shows and writes: each of the engine's conventions beside the others."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from dvhkit.cli.streams import STDOUT, note_console, out_console, write_json
-from dvhkit.errors import InputError
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from dvhkit.outputs import records
+from dvhkit.outputs.number_format import number
+from dvhkit.outputs.text import clean, clean_name
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
-    from dvhkit.findings import Finding
-    from dvhkit.jobs.numbers import Uncovered
-    from dvhkit.metrics.expression import Metric
-    from dvhkit.model.case import Case
     from dvhkit.results.audit import MetricResult
+    from dvhkit.results.profiles import ProfileRows
 
 _LONGEST_NAME = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileRows:
-    """The metrics of one engine profile, the same structures and metrics in the same order for each profile."""
-
-    profile: str
-    rows: tuple[MetricResult, ...]
-    findings: tuple[Finding, ...]
-
-
-def refuse_with_profiles(*, engine: str | None, csv: str | None, curves: str | None) -> None:
-    """Raise `InputError` for options that speak of one profile where all are compared."""
-    given = {"--engine": engine, "--csv": csv, "--curves": curves}
-    for option, value in given.items():
-        if value is not None:
-            raise InputError(
-                f"{option} is about one profile, --compare-profiles about all.",
-                remedy=f"Leave one of them out; --compare-profiles writes --json {STDOUT} or a file.",
-            )
-
-
-def compare_profiles(
-    case: Case, roi: Sequence[str] | None, metrics: Sequence[Metric], *, uncovered: Uncovered
-) -> list[ProfileRows]:
-    """Return the metrics of every profile, the default one first; `roi` None takes all structures."""
-    from dvhkit.engine.options import PROFILES
-    from dvhkit.jobs.numbers import CaseNumbers
-
-    found = []
-    for name in PROFILES:
-        numbers = CaseNumbers(case, engine=name, uncovered=uncovered)
-        regions = [numbers.region(text) for text in roi] if roi else numbers.every_roi()
-        numbers.prepare(regions)
-        rows = tuple(numbers.metric(region, metric) for region in regions for metric in metrics)
-        found.append(ProfileRows(profile=name, rows=rows, findings=numbers.findings()))
-    return found
-
-
-def show_profiles(compared: Sequence[ProfileRows], json: str | None) -> None:
-    """Write the comparison to `json` (a file, or ``-``), and as a table to the terminal unless JSON goes there."""
-    if json:
-        write_json(json, profiles_document(compared))
-    if json != STDOUT:
-        out_console().print(spread_table(compared))
-        for text in _remarks(compared):
-            out_console().print(text, markup=False)
-    if json and json != STDOUT:
-        note_console().print(f"wrote {json}", markup=False)
+def profiles_view(compared: Sequence[ProfileRows]) -> Iterator[RenderableType]:
+    """Yield the table, and why values are missing."""
+    yield _spread_table(compared)
+    for line in _remarks(compared):
+        yield Text(line)
 
 
 def profiles_document(compared: Sequence[ProfileRows]) -> dict[str, object]:
@@ -76,8 +36,6 @@ def profiles_document(compared: Sequence[ProfileRows]) -> dict[str, object]:
     ``spread`` says for every structure and metric where its value lies over all profiles; null where a profile has
     none.
     """
-    from dvhkit.outputs import records
-
     rows: list[dict[str, object]] = []
     schema: object = None
     for each in compared:
@@ -108,14 +66,8 @@ def _findings(compared: Sequence[ProfileRows]) -> list[dict[str, str]]:
     return [asdict(finding) for finding in dict.fromkeys(f for each in compared for f in each.findings)]
 
 
-def spread_table(compared: Sequence[ProfileRows]) -> Table:
+def _spread_table(compared: Sequence[ProfileRows]) -> Table:
     """Return a row a structure and metric, a column a profile, and last how far apart they are."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from dvhkit.outputs.text import clean_name
-
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("Structure", overflow="fold", min_width=9)
     table.add_column("Metric", no_wrap=True)
@@ -130,8 +82,6 @@ def spread_table(compared: Sequence[ProfileRows]) -> Table:
 
 
 def _value(row: MetricResult) -> str:
-    from dvhkit.outputs.number_format import number
-
     return "-" if row.value is None else number(row.value, row.unit)
 
 
@@ -145,8 +95,6 @@ def _spread_pct(same: Sequence[MetricResult]) -> str:
 
 def _remarks(compared: Sequence[ProfileRows]) -> list[str]:
     """Return why values are missing, each once."""
-    from dvhkit.outputs.text import clean, clean_name
-
     missing = (row for each in compared for row in each.rows if row.value is None)
     lines = [f"{clean_name(row.roi, _LONGEST_NAME)}: {clean(row.reason)}" for row in missing]
     return list(dict.fromkeys(lines))

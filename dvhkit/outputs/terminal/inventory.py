@@ -15,7 +15,7 @@ from dvhkit.outputs.text import clean
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from dvhkit.readers.archive.inventory import Inventory, PatientRecord, SeriesRecord, TripleRecord
+    from dvhkit.results.inventory import Inventory, PatientRecord, SeriesRecord, TripleRecord
 
 # More objects than this of one series are counted, not listed.
 _MOST_LISTED = 6

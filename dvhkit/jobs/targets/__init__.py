@@ -1,0 +1,1 @@
+"""Targets made, margins measured: from the words of a command or a script to a record or a file."""
