@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvhkit.engine.contours.heights import Along, along
-from dvhkit.engine.contours.planes import PlaneStack
+from dvhkit.engine.contours.planes import PlaneStack, usual_gap_mm
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
@@ -62,7 +62,7 @@ def find_runs(
     gaps = np.diff(stack.offsets_mm)
     if gaps.size == 0:
         return _lone(stack, slices, slice_spacing_mm, fallback_mm)
-    usual = float(np.median(gaps))
+    usual = usual_gap_mm(stack)
     own = np.full(gaps.size, usual) if slices is None else _local(stack, slices)
     missing = _missing_in(stack, gaps, usual, own, slices)
     if slices is None or not missing.any() or not _keeps(gaps, usual, own):
