@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     __version__: str
     from dvhkit.archive.cohort import cohort_of, curve_table
     from dvhkit.archive.diff import diff_runs
+    from dvhkit.archive.figures import plot_cohort, plot_run_diff
     from dvhkit.archive.metric_table import metric_table
     from dvhkit.archive.storage.query import query
     from dvhkit.errors import DvhkitError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from dvhkit.jobs.contours.check import check_contours
     from dvhkit.jobs.contours.compare import compare_structures
     from dvhkit.jobs.contours.lesions import measure_lesions
+    from dvhkit.jobs.pictures.figures import plot_dose_difference, plot_dvh, plot_margin, plot_slice
     from dvhkit.jobs.read import read_case, read_files
     from dvhkit.jobs.second_check.check_dvh import check_dvh
     from dvhkit.jobs.targets.verbs import ctv_vertebra, derive, grow, margin_check, shrink
@@ -54,6 +56,12 @@ _HOMES = {
     "margin_check": "dvhkit.jobs.targets.verbs",
     "measure_lesions": "dvhkit.jobs.contours.lesions",
     "metric_table": "dvhkit.archive.metric_table",
+    "plot_cohort": "dvhkit.archive.figures",
+    "plot_dose_difference": "dvhkit.jobs.pictures.figures",
+    "plot_dvh": "dvhkit.jobs.pictures.figures",
+    "plot_margin": "dvhkit.jobs.pictures.figures",
+    "plot_run_diff": "dvhkit.archive.figures",
+    "plot_slice": "dvhkit.jobs.pictures.figures",
     "query": "dvhkit.archive.storage.query",
     "read_case": "dvhkit.jobs.read",
     "read_files": "dvhkit.jobs.read",
@@ -84,6 +92,12 @@ __all__ = [
     "margin_check",
     "measure_lesions",
     "metric_table",
+    "plot_cohort",
+    "plot_dose_difference",
+    "plot_dvh",
+    "plot_margin",
+    "plot_run_diff",
+    "plot_slice",
     "query",
     "read_case",
     "read_files",

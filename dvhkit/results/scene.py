@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from dvhkit.model.dose import Dose
 from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Structure
+
+if TYPE_CHECKING:
+    from dvhkit.results.audit import RuleResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +25,8 @@ class Spot:
         Index of the rule in the record's `rules`.
     roi, quantity, kind
         The structure (empty for a rule on the image), what was measured, and what the place is, such as
-        ``hottest place``, ``coldest place``, ``worst place`` or ``middle``.
+        ``hottest place``, ``coldest drawn place`` (on a contour: the cap beyond the last one may be colder yet),
+        ``worst place`` or ``middle``.
     point_mm
         Patient coordinates (LPS) of the hottest or coldest place of the structure, at a dose voxel's centre inside it
         or on a drawn contour; of the place that the rule's reason tells; or of a middle.
@@ -79,3 +83,10 @@ class Scene:
     dose_b: Dose | None = None
     label_a: str = ""
     label_b: str = ""
+
+
+def deciding_end(rule: RuleResult) -> str:
+    """Return which end of the dose a rule's limit guards: ``hottest`` for an upper one, ``coldest`` for a lower."""
+    is_upper = rule.goal.strip().startswith("<")
+    # A complement counts what stays below the dose: its lower limit keeps the dose down.
+    return "hottest" if is_upper != rule.quantity.startswith("CV") else "coldest"

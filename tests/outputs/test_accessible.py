@@ -73,6 +73,16 @@ def test_keys_alone_reach_slices_structures_and_curves(open_page: Any) -> None:
         reached.append(opened.ask(FOCUSED).strip())
     assert {"axial", "sagittal", "coronal", "Go to its middle: Cube", "Go to its hottest point: Cube"} <= set(reached)
     assert any(name.startswith("PTV") for name in reached)
+    opened.page.locator("svg[data-gy]").focus()
+    head = opened.page.locator(".legend-head .vol")
+    step = opened.ask("() => Number(document.querySelector('svg[data-gy]').dataset.step)")
+    told = []
+    for key in ("ArrowRight", "ArrowRight", "Shift+ArrowLeft"):
+        opened.page.keyboard.press(key)
+        told.append(float(head.inner_text().split()[1]))
+    assert told[1:] == [pytest.approx(told[0] + step), pytest.approx(told[0] - 9 * step)]
+    opened.page.keyboard.press("Enter")
+    assert opened.page.locator(".marked").inner_text() == f"White line: {told[-1]:.2f} Gy"
     pane = opened.page.locator("canvas[data-plane=axial]")
     pane.focus()
     before = opened.ask("() => dvhkit.readout().slice")

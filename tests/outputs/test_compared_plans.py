@@ -77,7 +77,12 @@ def test_the_page_shows_one_dose_or_the_other_or_their_difference(open_page: Any
     assert abs(read() - scene.dose.quantum_gy * 5000) < 1e-6
     assert opened.page.locator(".versus tbody tr").count() > 3
     assert opened.complaints == []
-    assert opened.ask(overlaps) == []
+    for width, media in ((1280, "screen"), (800, "screen"), (420, "screen"), (689, "print")):
+        opened.page.set_viewport_size({"width": width, "height": 900})
+        opened.page.emulate_media(media=media)
+        assert opened.ask(overlaps) == []
+        # A word of the rules stays whole: no column is squeezed to nothing.
+        assert opened.ask("() => document.querySelector('.versus td').getBoundingClientRect().width") > 90
 
 
 def test_a_case_in_a_notebook_is_one_frame_that_asks_for_nothing(open_page: Any) -> None:

@@ -14,7 +14,7 @@ from dvhkit.jobs.verify import read_report, report_faults
 from dvhkit.outputs.records import audit_document, json_text
 from dvhkit.outputs.report.case_report import html_report
 from dvhkit.outputs.report.seal import record_sha256, signatures, with_signature
-from dvhkit.results.audit import InputFile
+from dvhkit.results.audit import InputFile, Verdict
 
 
 def test_a_report_as_it_was_made_has_no_faults_signed_or_not() -> None:
@@ -66,6 +66,17 @@ def test_other_data_than_those_of_the_record_are_told(tmp_path: Path) -> None:
 def test_the_records_hash_is_that_of_its_json() -> None:
     text = json_text(audit_document([LIVER]))
     assert record_sha256([LIVER]) == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_the_page_shows_the_hash_of_the_record_that_is_signed_and_who_waived_when_and_why() -> None:
+    waived = replace(
+        LIVER.rules[0], verdict=Verdict.WAIVED, reason="waived by A. Physician on 2026-11-30: overlaps the stomach"
+    )
+    record = replace(LIVER, rules=(waived,))
+    for short in (False, True):
+        page = html_report([record], short=short)
+        assert page.count(record_sha256([record])) == 2, "for `dvhkit verify`, and for people"
+        assert "aived by A. Physician on 2026-11-30: overlaps the stomach" in page
 
 
 def test_what_is_no_report_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from scenes import AXES, CUBE, cube_scene
 from dvhkit.engine.dose_sum import dose_at
 from dvhkit.findings import Finding, Level
 from dvhkit.outputs.report.case_report import html_report, viewer_script
-from dvhkit.results.audit import MarginMap
+from dvhkit.results.audit import MarginMap, Verdict
 from dvhkit.results.scene import Scene, Spot
 
 # The pages of these tests show the patient and no more, which opens faster.
@@ -237,4 +237,35 @@ def test_places_that_reasons_and_findings_tell_are_a_click_away(open_page: Any) 
     assert [read[c] for c in "xyz"] == [x, y, z]
     jumps.nth(1).click()
     assert one.ask("() => dvhkit.readout().z") == pytest.approx(high, abs=0.06)
+    assert one.complaints == []
+
+
+def test_each_rule_on_a_drawn_structure_leads_to_the_place_that_its_limit_guards(open_page: Any) -> None:
+    given = replace(LIVER.rules[5], roi="Cube", reason="", unit="Gy")
+    at = (-12.5, 35.0, 120.0)
+    rules = (
+        replace(given, title="met, lower", quantity="D95%[Gy]", goal=">= 1 Gy", verdict=Verdict.PASS),
+        replace(given, title="met, upper", quantity="Max[Gy]", goal="<= 99 Gy", verdict=Verdict.PASS),
+        replace(given, title="failed", quantity="Max[Gy]", goal="<= 1 Gy", verdict=Verdict.FAIL),
+        replace(given, title="not here", roi="Elsewhere", quantity="Max[Gy]", verdict=Verdict.PASS),
+    )
+    spot = Spot(rule=2, roi="Cube", quantity="Max[Gy]", kind="hottest place", point_mm=at, dose_gy=50.0)
+    one = opened(open_page, replace(cube_scene("prone"), spots=(spot,)), replace(BARE, rules=rules))
+    links = {
+        row.locator("summary").inner_text(): row.locator(".jump") for row in one.page.locator(".verdicts tbody").all()
+    }
+    assert [links[name].is_visible() for name in ("met, lower", "met, upper", "failed", "not here")] == [True] * 3 + [
+        False
+    ]
+    read = lambda: [one.ask("() => dvhkit.readout()")[c] for c in "xyz"]  # noqa: E731
+    links["failed"].click()
+    assert read() == list(at)
+    for name, button in (
+        ("met, lower", "Go to its coldest point: Cube"),
+        ("met, upper", "Go to its hottest point: Cube"),
+    ):
+        links[name].click()
+        jumped = read()
+        one.page.get_by_label(button).click()
+        assert jumped == read(), name
     assert one.complaints == []

@@ -169,3 +169,11 @@ def test_of_prescriptions_that_name_no_roi_the_hottest_target_is_told_of(tmp_pat
 def test_without_a_prescription_that_is_said_and_nothing_withheld(tmp_path):
     codes = found(write_planted(tmp_path, "photon", rx=[(0.0, None)]))
     assert {code: f.level for code, f in codes.items()} == {"dose-unchecked": Level.INFO}
+
+
+@pytest.mark.parametrize("name", ["HR-CTV", "CTV_HR", "PTVboost"])
+def test_a_target_that_only_its_name_tells_is_measured(tmp_path, name):
+    # One fraction of four: nothing but the target's own dose tells it, for the greatest lies at the source.
+    rois = (target(name, 1, kind=""), target("CTVision", 2, 8.0, (50.0, 0.0, 0.0), kind=""))
+    folder = write_planted(tmp_path, "hdr", 0.25 * right_gy("hdr"), structures=rois, rx=[(28.0, None)])
+    assert found(folder)["dose-far-from-prescription"].message.startswith(name)

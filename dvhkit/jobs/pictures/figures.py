@@ -10,6 +10,7 @@ import numpy as np
 from dvhkit.errors import InputError
 from dvhkit.jobs.numbers import CaseNumbers
 from dvhkit.jobs.pictures.scene import extremes, gather_scene
+from dvhkit.model.case import Case
 from dvhkit.outputs.figures.dvh import dvh_figure
 from dvhkit.outputs.figures.margin import margin_figure
 from dvhkit.outputs.figures.slice import slice_figure
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from dvhkit.model.case import Case
     from dvhkit.model.dose import Dose
     from dvhkit.model.grid import Grid
     from dvhkit.results.audit import Curve
@@ -30,19 +30,21 @@ _LONGEST_LABEL = 40
 
 
 def plot_dvh(
-    cases: Sequence[Case], *, rois: Sequence[str] = (), absolute: bool = False, engine: str | None = None
+    cases: Case | Sequence[Case], *, rois: Sequence[str] = (), absolute: bool = False, engine: str | None = None
 ) -> Figure:
     """Return the DVHs of one case, or of two plans in one picture, with their bands.
 
     Parameters
     ----------
+    cases
+        One case, or two plans of one patient.
     rois
         Structures by name, number or expression; all that are drawn where empty.
     absolute
         Volumes in cc rather than in percent.
     """
     plans = []
-    for case in cases:
+    for case in [cases] if isinstance(cases, Case) else cases:
         numbers = CaseNumbers(case, engine=engine)
         plans.append((clean(case.label, longest=_LONGEST_LABEL), _curves(numbers, rois)))
     return dvh_figure(plans, absolute=absolute)

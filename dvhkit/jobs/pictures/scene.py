@@ -12,7 +12,7 @@ from dvhkit.jobs.numbers import CaseNumbers
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
 from dvhkit.results.audit import Verdict
-from dvhkit.results.scene import Scene, Spot
+from dvhkit.results.scene import Scene, Spot, deciding_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -195,7 +195,10 @@ class _Places:
         if rule.roi not in self._ends:
             self._ends[rule.roi] = extremes(structure, self.dose)
         kind = deciding_end(rule)
-        return f"{kind} place", self._ends[rule.roi][kind == "coldest"][0]
+        point = self._ends[rule.roi][kind == "coldest"][0]
+        # Beyond the last contours a solid ends in a cap, where the dose may be lower or higher yet.
+        is_drawn = any((c.points_mm == point).all(axis=1).any() for c in structure.closed_contours)
+        return f"{kind} drawn place" if is_drawn else f"{kind} place", point
 
     def _structure(self, roi: str) -> Structure:
         if roi not in self._structures:
@@ -229,13 +232,6 @@ def _middle(structure: Structure) -> FloatArray:
     if not outlines:
         raise GeometryError(f"{structure.name} has no outline.")
     return np.asarray(outlines[len(outlines) // 2].points_mm.mean(axis=0))
-
-
-def deciding_end(rule: RuleResult) -> str:
-    """Return which end of the dose a rule's limit guards: ``hottest`` for an upper one, ``coldest`` for a lower."""
-    is_upper = rule.goal.strip().startswith("<")
-    # A complement counts what stays below the dose: its lower limit keeps the dose down.
-    return "hottest" if is_upper != rule.quantity.startswith("CV") else "coldest"
 
 
 def extremes(structure: Structure, dose: Dose) -> tuple[tuple[FloatArray, float], tuple[FloatArray, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from dvhkit.errors import GeometryError, NotEvaluable
 from dvhkit.metrics.plausible import TargetDose, Told, judge_target
+from dvhkit.model.roi_kinds import TARGET_KINDS, kind_by_name
 from dvhkit.protocols.naming.organs import is_target
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 # The ROI types of targets, those first that are prescribed to.
 _TARGET_TYPES = ("PTV", "CTV", "GTV", "IRRAD_VOLUME", "TREATED_VOLUME")
+# High-, intermediate- and low-risk volumes of brachytherapy bear their risk first (GEC-ESTRO).
+_RISK = re.compile(r"^[HIL]R[-_ ]?(?=[CG]TV)", re.IGNORECASE)
 # A target of which less lies inside the dose grid cannot be judged by that part.
 _LEAST_COVERED_FRAC = 0.5
 # The hottest part of a grid, for telling where it lies.
@@ -133,8 +137,9 @@ def is_brachy(case: Case) -> bool:
 
 
 def is_target_structure(structure: Structure) -> bool:
-    """Whether an ROI is a target, by its type or by TG-263's reading of its name."""
-    return structure.rt_roi_type in _TARGET_TYPES or is_target(structure.name)
+    """Whether an ROI is a target, by its type, or where that says nothing else by its name (PTV_Boost, HR-CTV)."""
+    named = is_target(structure.name) or kind_by_name(_RISK.sub("", structure.name)) in TARGET_KINDS
+    return structure.rt_roi_type in _TARGET_TYPES or named
 
 
 def _rank(rt_roi_type: str) -> int:

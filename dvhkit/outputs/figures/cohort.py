@@ -24,7 +24,9 @@ _LONGEST_NAME = 40
 _MOST_PANELS = 24
 _MOST_ROWS = 40
 # Blue and vermilion of Okabe and Ito, told apart whatever the eye.
-_BAND, _CASE, _WORSE = "#0072b2", "#d55e00", "#d55e00"
+_BAND, _CASE = "#0072b2", "#d55e00"
+# The band's blue, paler the wider; opaque, so that the legend has the very colours of the picture.
+_SHADES = (((0, 100), "#dbe9f3"), ((10, 90), "#b3d1e6"), ((25, 75), "#80b5d6"))
 
 
 def cohort_figure(
@@ -42,11 +44,9 @@ def cohort_figure(
     row = {percent: index for index, percent in enumerate(PERCENTILES)}
     for axis, band in zip(axes, shown, strict=True):
         volume = np.array(band.volume_pct)
-        for (low, high), alpha in zip(((0, 100), (10, 90), (25, 75)), (0.12, 0.2, 0.3), strict=True):
+        for (low, high), shade in _SHADES:
             label = f"{low} to {high} % of cases"
-            axis.fill_between(
-                band.dose_gy, volume[row[low]], volume[row[high]], color=_BAND, alpha=alpha, linewidth=0, label=label
-            )
+            axis.fill_between(band.dose_gy, volume[row[low]], volume[row[high]], color=shade, linewidth=0, label=label)
         axis.plot(band.dose_gy, volume[row[50]], color=_BAND, linewidth=1.5, label="median")
         if band.roi in drawn:
             axis.plot(*drawn[band.roi], color=_CASE, linewidth=1.4, linestyle="--", label=plain(clean_name(case, 30)))
@@ -82,6 +82,7 @@ def diff_figure(changes: Sequence[Change], *, labels: tuple[str, str]) -> Figure
     axes.set_yticks(range(len(rows)), [plain(name) for name in rows], fontsize=7.5)
     axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     axes.set_xscale("symlog", linthresh=0.01)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
     axes.set_xlabel("B less A, in the unit of the metric (linear within 0.01, then logarithmic)")
     left_out = len(numbers) - len(rows)
     also = f"; {left_out} more that differ less" if left_out else ""
@@ -90,14 +91,14 @@ def diff_figure(changes: Sequence[Change], *, labels: tuple[str, str]) -> Figure
     if told:
         more = [f"… and {len(verdicts) - len(told)} more"] if len(verdicts) > len(told) else []
         text = "\n".join(["Verdicts that changed", *map(plain, told), *more])
-        figure.supxlabel(
-            text, fontsize=7, x=0.01, ha="left", color=_WORSE if any(c.rank == 0 for c in verdicts) else None
-        )
+        figure.supxlabel(text, fontsize=7, x=0.01, ha="left")
     return figure
 
 
 def _told(change: Change) -> str:
+    worse = "; worse" if change.rank == 0 else ""
     what = " ".join(part for part in (change.rule_id or "", change.roi) if part)
     return clean(
-        f"{change.case_id}: {what}: {change.old or '–'} → {change.new or '–'} ({', '.join(change.cause)})", longest=110
+        f"{change.case_id}: {what}: {change.old or '–'} → {change.new or '–'} ({', '.join(change.cause)}){worse}",
+        longest=110,
     )

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from dvhkit.outputs.report.attached import attached_bytes, attached_views
 from dvhkit.outputs.report.page import page_environment, page_policy, page_source
-from dvhkit.outputs.report.seal import seal_lines, sealed
+from dvhkit.outputs.report.seal import record_sha256, seal_lines, sealed
 from dvhkit.outputs.report.viewer.bundle import make_bundle
 from dvhkit.outputs.report.views import CaseView, case_view
 
@@ -76,7 +76,7 @@ def html_report(
         + ink_rules(case.plot for case in cases)
     )
     script = page_source("report.js") + (viewer_script() if bundle else "")
-    page = page_environment().get_template("report.html.j2")
+    page, digest = page_environment().get_template("report.html.j2"), record_sha256(listed)
     return sealed(
         page.render(
             cases=cases,
@@ -92,7 +92,8 @@ def html_report(
             bundle_facts=Markup(bundle.facts if bundle else ""),
             bundle_arrays=Markup(bundle.arrays if bundle else ""),
             # Hashes, and roles that are escaped there.
-            seal=Markup(seal_lines(listed)),
+            seal=Markup(seal_lines(listed, digest)),
+            digest=digest,
         )
     )
 
@@ -100,7 +101,7 @@ def html_report(
 def _short_report(records: list[AuditRecord]) -> str:
     cases = [case_view(record, anchor=f"case-{number}") for number, record in enumerate(records, start=1)]
     styles = page_source("report.css") + page_source("short.css") + ink_rules(case.plot for case in cases)
-    page = page_environment().get_template("short.html.j2")
+    page, digest = page_environment().get_template("short.html.j2"), record_sha256(records)
     return sealed(
         page.render(
             cases=cases,
@@ -108,7 +109,8 @@ def _short_report(records: list[AuditRecord]) -> str:
             styles=Markup(styles),
             policy=page_policy(styles),
             ink_class=ink_class,
-            seal=Markup(seal_lines(records)),
+            seal=Markup(seal_lines(records, digest)),
+            digest=digest,
             **_SHORT_LIMITS,
         )
     )

@@ -12,7 +12,7 @@ from dvhkit.outputs.report.case_report import ink_class, ink_rules, viewer_scrip
 from dvhkit.outputs.report.numbers import NumberView, rule_value
 from dvhkit.outputs.report.page import page_environment, page_policy, page_source
 from dvhkit.outputs.report.plot import DrawnCurve, DvhPlot, plot_curves
-from dvhkit.outputs.report.seal import seal_lines, sealed
+from dvhkit.outputs.report.seal import record_sha256, seal_lines, sealed
 from dvhkit.outputs.report.viewer.bundle import make_bundle
 from dvhkit.outputs.report.views import CaseView, case_view
 from dvhkit.outputs.text import clean, clean_name
@@ -67,6 +67,7 @@ def compared_page(record_a: AuditRecord, record_b: AuditRecord, scene: Scene) ->
         {"letter": letter, "view": case_view(record, anchor=letter)}
         for letter, record in (("A", record_a), ("B", record_b))
     ]
+    digest = record_sha256([record_a, record_b])
     names = [side["view"].name for side in sides if isinstance(side["view"], CaseView)]
     return _page(
         scene,
@@ -75,7 +76,8 @@ def compared_page(record_a: AuditRecord, record_b: AuditRecord, scene: Scene) ->
         sides=sides,
         rows=compared_rules(record_a, record_b),
         plot=_both_curves(record_a, record_b),
-        seal=Markup(seal_lines([record_a, record_b])),
+        seal=Markup(seal_lines([record_a, record_b], digest)),
+        digest=digest,
     )
 
 
@@ -84,7 +86,7 @@ def _page(scene: Scene, *, title: str, remarks: bool, plot: DvhPlot | None = Non
     styles = page_source("report.css") + page_source("viewer.css") + ink_rules([plot] if plot else [])
     script = page_source("report.js") + viewer_script()
     page = page_environment().get_template("viewer.html.j2")
-    defaults = {"sides": [], "rows": [], "bare": False, "seal": ""}
+    defaults = {"sides": [], "rows": [], "bare": False, "seal": "", "digest": ""}
     html = page.render(
         **{**defaults, **given},
         title=clean(title, longest=_LONGEST_TEXT),

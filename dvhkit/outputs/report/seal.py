@@ -46,8 +46,8 @@ def record_sha256(records: Iterable[AuditRecord]) -> str:
     return hashlib.sha256(json_text(audit_document(records)).encode("utf-8", "replace")).hexdigest()
 
 
-def seal_lines(records: list[AuditRecord]) -> str:
-    """Return the lines of a page's head that `sealed` and `faults` work with."""
+def seal_lines(records: list[AuditRecord], digest: str) -> str:
+    """Return the lines of a page's head that `sealed` and `faults` work with; `digest` is `record_sha256` of them."""
     inputs = [
         [clean_name(file.role, _LONGEST_ROLE), clean_name(file.sha256, 64)]
         for record in records
@@ -57,7 +57,7 @@ def seal_lines(records: list[AuditRecord]) -> str:
     text = escape(json.dumps(inputs, separators=(",", ":")))
     return (
         f'<meta name="dvhkit-page-sha256" content="{_OPEN}">\n'
-        f'<meta name="dvhkit-record-sha256" content="{record_sha256(records)}">\n'
+        f'<meta name="dvhkit-record-sha256" content="{digest}">\n'
         f'<meta name="dvhkit-inputs" content="{text}">'
     )
 

@@ -29,6 +29,7 @@ from dvhkit.outputs.verdict_words import (
     points_text,
     score_text,
 )
+from dvhkit.results.scene import deciding_end
 from dvhkit.units import Unit
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ _STATUS_WORDS = {
 # How all texts tell a place (see `dvhkit.targets.achieved.statements`), and a height alone.
 _PLACE = re.compile(r"\bx (-?\d+(?:\.\d+)?), y (-?\d+(?:\.\d+)?), z (-?\d+(?:\.\d+)?)")
 _HEIGHT = re.compile(r"\bz(?: =)? (-?\d+(?:\.\d+)?)(?: mm)?")
+# Metrics that ask for a dose, or for a volume at one.
+_OF_DOSE = re.compile(r"(D|DC|V|CV)\d|(Max|Min|Mean|Median)\[")
 _PROPERTY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 _PROPERTY_PARTS = re.compile(r"[^._]+[._]*")
 _LEVEL_LOOKS = {
@@ -78,7 +81,11 @@ class RuleView:
     quantity
         What was measured, in parts between which a line may break.
     place
-        ``x,y,z`` of the place that the reason tells; empty where it tells none.
+        ``x,y,z`` of the place that decides it, or that the reason tells; empty where there is none.
+    is_drawn
+        Whether the slices show its structure.
+    end
+        Which end of the structure's dose its limit guards, ``hottest`` or ``coldest``; empty where it is about none.
     facts
         What is shown on demand, as pairs of a word and a text.
     """
@@ -93,6 +100,8 @@ class RuleView:
     margin: NumberView | None
     reason: str
     place: str
+    is_drawn: bool
+    end: str
     facts: list[tuple[str, str]]
 
 
@@ -190,7 +199,9 @@ class CaseView:
 
 def case_view(record: AuditRecord, *, anchor: str, scene: Scene | None = None, remarks: Sequence[str] = ()) -> CaseView:
     """Return everything that the report says about `record`, as harmless texts; with a `scene`, its pictures too."""
-    rules = [_rule_view(rule) for rule in by_urgency(record.rules)]
+    spots = {id(record.rules[s.rule]): _place_text(s.point_mm) for s in scene.spots} if scene is not None else {}
+    drawn = {_name(s.name) for s in scene.structures} if scene is not None else set()
+    rules = [_rule_view(rule, spots.get(id(rule), ""), drawn) for rule in by_urgency(record.rules)]
     idle = [view for view in rules if view.look == look_of("not-applicable")]
     folded = idle if len(idle) >= _FOLDED_FROM else []
     return CaseView(
@@ -243,7 +254,7 @@ def _shot_views(record: AuditRecord, scene: Scene) -> list[ShotView]:
                 roi=_name(spot.roi),
                 kind=spot.kind,
                 dose="" if spot.dose_gy is None else number(spot.dose_gy, Unit.GY.value),
-                place=",".join(repr(c) for c in spot.point_mm),
+                place=_place_text(spot.point_mm),
                 shown=", ".join(f"{c:.1f}".replace("-", "−") for c in spot.point_mm),
             ),
         )
@@ -261,7 +272,11 @@ def _measured(rule: RuleResult) -> str:
     return _title(f"{said}{band}, goal {limit_text(rule.goal)}")
 
 
-def _rule_view(rule: RuleResult) -> RuleView:
+def _place_text(point_mm: Iterable[float]) -> str:
+    return ",".join(repr(c) for c in point_mm)
+
+
+def _rule_view(rule: RuleResult, place: str, drawn: set[str]) -> RuleView:
     facts = [
         ("Rule", rule.rule_id),
         ("Basis", sentence_case(rule.note)),
@@ -281,7 +296,9 @@ def _rule_view(rule: RuleResult) -> RuleView:
         value=rule_value(rule),
         margin=rule_margin(rule),
         reason=sentence_case(_sentence(rule.reason or "")),
-        place=place_in(f"{rule.reason or ''} {rule.note}"),
+        place=place or place_in(f"{rule.reason or ''} {rule.note}"),
+        is_drawn=_name(rule.roi) in drawn,
+        end=deciding_end(rule) if rule.unit != "mm" and _OF_DOSE.match(rule.quantity) else "",
         facts=[(word, _sentence(text)) for word, text in facts if text],
     )
 

@@ -203,6 +203,11 @@ function dvhkitPanes(scene) {
       if (top !== null) close(top, before);
     });
     context.setLineDash(dashed ? [4, 4] : []);
+    // A dark rim: contours stand out from bone and from the dose wash alike.
+    const ink = context.strokeStyle, width = context.lineWidth;
+    context.strokeStyle = "rgba(0,0,0,.6)"; context.lineWidth = width + 1.8;
+    context.stroke();
+    context.strokeStyle = ink; context.lineWidth = width;
     context.stroke();
     context.setLineDash([]);
   }

@@ -79,6 +79,7 @@ function wire(figure) {
   }
   const wholePlot = () => zoom([0, gy], wholeVolume());
 
+  let reading = null;
   // The nearest dose at which the curves were computed: what is shown there is no guess between two points.
   function show(pointed) {
     const index = Math.max(0, Math.round(doseAt(pointed) / step)), dose = index * step, x = across(dose);
@@ -98,10 +99,12 @@ function wire(figure) {
       const volume = pct * part(button.dataset.curve);
       cell.textContent = view.absolute ? (volume >= 100 ? volume.toFixed(1) : volume.toPrecision(3)) + " cc" : pct.toFixed(exact ? 2 : 1) + " %";
     });
+    reading = dose;
     return dose;
   }
 
   function hide() {
+    reading = null;
     figure.classList.remove("reading");
     cursor.setAttribute("visibility", "hidden");
     cells.forEach((cell, i) => { cell.textContent = volumes[i]; });
@@ -136,8 +139,19 @@ function wire(figure) {
   plot.addEventListener("dblclick", wholePlot);
   plot.addEventListener("click", (event) => {
     const [x] = inPlot(event);
-    if (window.dvhkit && x >= left && x <= right && frame.getAttribute("visibility") === "hidden") window.dvhkit.isodose(show(x));
+    if (window.dvhkit && x >= left && x <= right && frame.getAttribute("visibility") === "hidden") window.dvhkit.isodose(reading === null ? show(x) : reading);
   });
+  // What a pointer does, by keys: arrows move along the doses, with Shift by ten steps; Enter shows the isodose.
+  plot.setAttribute("tabindex", "0");
+  plot.addEventListener("keydown", (event) => {
+    const ways = { ArrowLeft: -1, ArrowRight: 1 }, from = reading === null ? (view.gy[0] + view.gy[1]) / 2 : reading;
+    if (event.key in ways) show(across(Math.min(view.gy[1], Math.max(view.gy[0], from + ways[event.key] * step * (event.shiftKey ? 10 : 1)))));
+    else if (event.key === "Enter" && reading !== null && window.dvhkit) window.dvhkit.isodose(reading);
+    else if (event.key === "Escape") hide();
+    else return;
+    event.preventDefault();
+  });
+  plot.addEventListener("blur", hide);
   const about = (factor) => ([low, high]) => { const middle = (low + high) / 2, half = ((high - low) / 2) * factor; return [middle - half, middle + half]; };
   const acts = {
     in: () => zoom(about(0.5)(view.gy), view.volume), out: () => zoom(about(2)(view.gy), view.volume), whole: wholePlot,

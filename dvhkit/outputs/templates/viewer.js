@@ -207,9 +207,9 @@
     goTo(point, "axial");
     root.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "start" });
   }
-  // The middle of a structure; where a height is told, of its outline there.
-  function placeOf(name, z) {
-    const roi = rois.find((one) => one.name === name), c = roi && middleOf(roi);
+  // The hottest or coldest place of a structure, else its middle; where a height is told, that of its outline there.
+  function placeOf(name, z, end) {
+    const roi = rois.find((one) => one.name === name), c = roi && ((end && scene.extreme(roi, end === "coldest")) || { c: middleOf(roi) }).c;
     if (!c || z === "") return c && scene.toPatient(c);
     const level = scene.sheets(roi).map((s) => { const o = [...c]; o[s.axis] = s.at; return { s, p: scene.toPatient(o) }; }).sort((a, b) => Math.abs(a.p[2] - z) - Math.abs(b.p[2] - z))[0];
     const ring = level.s.rings[0] || level.s.open[0], [p, q] = scene.others(level.s.axis), o = [0, 0, 0];
@@ -219,7 +219,7 @@
   document.querySelectorAll("[data-goto]").forEach((button) => { button.hidden = false; button.addEventListener("click", () => jumpTo(button.dataset.goto.split(",").map(Number))); });
   document.querySelectorAll("[data-roi]").forEach((button) => {
     button.hidden = !rois.some((one) => one.name === button.dataset.roi);
-    button.addEventListener("click", () => jumpTo(placeOf(button.dataset.roi, button.dataset.z)));
+    button.addEventListener("click", () => jumpTo(placeOf(button.dataset.roi, button.dataset.z, button.dataset.end)));
   });
 
   // The place on a structure's surface at a height, seen from its middle there: 0 is the patient's left, 90 posterior.
