@@ -17,6 +17,7 @@ CT, RTSTRUCT, RTDOSE, RTPLAN = (
     "1.2.840.10008.5.1.4.1.1.481.2",
     "1.2.840.10008.5.1.4.1.1.481.5",
 )
+REGISTRATION = "1.2.840.10008.5.1.4.1.1.66.1"
 
 
 def uid(*words):
@@ -34,7 +35,7 @@ def _new(sop_class, instance, modality, series):
     data.PatientName, data.PatientID, data.PatientBirthDate, data.PatientSex = "Finding^Phantom", "FINDING", "", "O"
     data.StudyInstanceUID, data.SeriesInstanceUID = uid("study"), uid("series", series)
     data.StudyID, data.StudyDate, data.StudyTime, data.AccessionNumber = "1", "20260101", "120000", ""
-    data.ReferringPhysicianName, data.Manufacturer, data.SeriesNumber = "", "synthetic", 1
+    data.ReferringPhysicianName, data.Manufacturer, data.SeriesNumber, data.OperatorsName = "", "synthetic", 1, ""
     data.InstanceNumber = 1
     return data
 
@@ -184,4 +185,22 @@ def write_dose(path, values_gy, *, origin, spacing=(2.0, 2.0), offsets=(), bits=
         plan = Dataset()
         plan.ReferencedSOPClassUID, plan.ReferencedSOPInstanceUID = RTPLAN, uid("plan")
         data.ReferencedRTPlanSequence = [plan]
+    return _save(data, Path(path))
+
+
+def write_registration(path, frame, items):
+    """Write a spatial registration into `frame`; `items` are (frame, shift in mm that takes it there)."""
+    data = _new(REGISTRATION, uid("registration", frame, items), "REG", "registration")
+    data.FrameOfReferenceUID, data.PositionReferenceIndicator = frame, ""
+    data.ContentDate, data.ContentTime, data.ContentLabel = "20260101", "120000", "REGISTRATION"
+    data.ContentDescription, data.ContentCreatorName = "", ""
+    data.RegistrationSequence = []
+    for source, shift in items:
+        item, steps, step = Dataset(), Dataset(), Dataset()
+        matrix = np.eye(4)
+        matrix[:3, 3] = shift
+        step.FrameOfReferenceTransformationMatrixType = "RIGID"
+        step.FrameOfReferenceTransformationMatrix = matrix.ravel().tolist()
+        steps.MatrixSequence, item.FrameOfReferenceUID, item.MatrixRegistrationSequence = [step], source, [steps]
+        data.RegistrationSequence.append(item)
     return _save(data, Path(path))

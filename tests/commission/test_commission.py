@@ -8,7 +8,7 @@ import pydicom
 import pytest
 
 from dvhkit.errors import InputError
-from dvhkit.jobs.commission import other_numbers
+from dvhkit.jobs.commission import measured, other_numbers
 from dvhkit.jobs.commission import run as commissioning
 from dvhkit.jobs.commission.compare import changed_numbers, read_record
 from dvhkit.jobs.commission.diagnosis import diagnose
@@ -17,6 +17,7 @@ from dvhkit.jobs.commission.measured import Answer
 from dvhkit.outputs.commissioning.commission import commission_document, commission_page, write_record
 from dvhkit.phantoms.sets.catalogue import make_phantom
 from dvhkit.phantoms.sets.linear_sets import linear_dose
+from dvhkit.readers import rtstruct
 from dvhkit.results.commission import CommissionNumber
 
 SHORT = ("linear-si-2mm", "prism")
@@ -188,8 +189,7 @@ def test_a_record_passes_and_comes_back_from_its_json(record, tmp_path):
     assert "&lt;b&gt;Ward" in page.read_text()
 
 
-@pytest.mark.requirement("R12")
-def test_a_perturbed_engine_fails(monkeypatch, record):
+def larger_volumes(patch):
     from dvhkit.jobs.numbers import CaseNumbers
 
     compute = CaseNumbers._compute
@@ -198,12 +198,54 @@ def test_a_perturbed_engine_fails(monkeypatch, record):
         dvh = compute(self, structure, **options)
         return replace(dvh, volume_cc=dvh.volume_cc * 1.005, part_cc=dvh.part_cc * 1.005)
 
-    monkeypatch.setattr(CaseNumbers, "_compute", larger)
-    monkeypatch.setattr(commissioning, "_PLAN", tuple(e for e in commissioning._PLAN if e[:2] == SHORT))
+    patch.setattr(CaseNumbers, "_compute", larger)
+
+
+def dose_half_a_voxel_up(patch):
+    read = measured.read_case
+
+    def moved(folder):
+        case = read(folder)
+        grid = case.dose.grid
+        up = replace(grid, origin_mm=grid.origin_mm + np.array([0.0, 0.0, 1.0]))  # voxels of 2 mm
+        return replace(case, dose=replace(case.dose, grid=up))
+
+    patch.setattr(measured, "read_case", moved)
+
+
+def contours_by_order(patch):
+    numbered = rtstruct._contour_items
+
+    def by_order(data, path):
+        found = numbered(data, path)
+        numbers = (
+            rtstruct.require_integer(roi, "ROINumber", path=path)
+            for roi in rtstruct.items(data, "StructureSetROISequence", path=path)
+        )
+        return dict(zip(numbers, found.values(), strict=True))
+
+    patch.setattr(rtstruct, "_contour_items", by_order)
+
+
+@pytest.mark.requirement("R12")
+@pytest.mark.parametrize(
+    ("perturb", "said", "phantoms"),
+    [
+        (larger_volumes, "volumes are wrong by the same factor: 1.0050", LINEAR[:1]),
+        (contours_by_order, "Structures swapped (ROI order)", LINEAR[:1]),
+        # Three gradients are needed to tell three directions.
+        pytest.param(dose_half_a_voxel_up, "+0.50 voxels along z: half a voxel", LINEAR, marks=pytest.mark.slow),
+    ],
+)
+def test_a_perturbed_engine_fails_and_says_what_is_wrong(monkeypatch, record, perturb, said, phantoms):
+    assert record.passed
+    perturb(monkeypatch)
+    plan = {entry[0]: entry for entry in reversed(commissioning._PLAN) if entry[0] in phantoms}
+    monkeypatch.setattr(commissioning, "_PLAN", tuple(plan.values()))
     monkeypatch.setattr(commissioning, "_other_tests", lambda say: [])
     wrong = commissioning.commission()
     assert not wrong.passed
-    assert any("1.0050" in text for text in wrong.diagnosis)
+    assert any(said in text for text in wrong.diagnosis), wrong.diagnosis
     assert "FAILED" in commission_page(wrong)
     assert commission_document(wrong)["passed"] is False
 

@@ -335,6 +335,22 @@ def test_registration_brings_structures_into_the_doses_frame(made, tmp_path_fact
         assert own.mean_gy == pytest.approx(other.mean_gy, rel=1e-6)
 
 
+def test_a_registration_may_bring_both_frames_into_a_third(made, tmp_path_factory):
+    """PS3.3 C.20.2: each item maps its frame into the object's, which may be a third one."""
+    plain = read_case(MadeSet(tmp_path_factory.mktemp("plain")).write_plain().folder)
+    write_registered(made, into_dose_frame=True)
+    lift = np.eye(4)
+    lift[:3, 3] = [1.0, 2.0, 40.0]
+    reg = registration(made.uids, source=OTHER_FRAME, target=made.uids.frame, matrix=lift @ np.linalg.inv(TO_OTHER))
+    reg.FrameOfReferenceUID = "1.2.826.0.1.77"
+    step = reg.RegistrationSequence[0].MatrixRegistrationSequence[0].MatrixSequence[0]
+    step.FrameOfReferenceTransformationMatrix = [f"{v:.12g}" for v in lift.ravel()]
+    made.write("reg", reg)
+    case = read_case(made.folder)
+    for got, wanted in zip(case.structures["PTV"].contours, plain.structures["PTV"].contours, strict=True):
+        assert got.points_mm == pytest.approx(wanted.points_mm, abs=1e-6)
+
+
 def test_registration_that_is_not_rigid_is_refused(made):
     write_registered(made, into_dose_frame=True)
     stretched = np.linalg.inv(TO_OTHER) @ np.diag([1.1, 1.0, 1.0, 1.0])
