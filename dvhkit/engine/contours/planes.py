@@ -44,6 +44,8 @@ class PlaneStack:
         The slices that there are along w, as far as image or structure set tell.
     island
         Which part of the structure this is, in words; empty for the whole.
+    parted_w : tuple
+        Positions w at which a computed structure is parted by intent.
     by_letter
         The other reading, where near copies of outlines were left out that are holes by the letter.
     """
@@ -58,6 +60,7 @@ class PlaneStack:
     findings: tuple[Finding, ...] = ()
     slices: Along | None = None
     island: str = ""
+    parted_w: tuple[float, ...] = ()
     by_letter: PlaneStack | None = None
 
     @property
@@ -158,7 +161,8 @@ def stack_planes(structure: Structure, grid: Grid | None = None) -> PlaneStack |
     stack = _sorted_stack(
         structure.name, frame, contours, points, starts, counts, heights[owner], findings, slices, _is_made(structure)
     )
-    return stack if stack is None else replace(stack, slices=slices)
+    parted = frame.to_frame(np.array(structure.parted_at_mm).reshape(-1, 3))[:, 2]
+    return stack if stack is None else replace(stack, slices=slices, parted_w=tuple(parted.tolist()))
 
 
 def _sorted_stack(  # noqa: PLR0917 -- one step of stack_planes, cut out for its length

@@ -116,8 +116,15 @@ def _split(stack: PlaneStack, gaps: FloatArray, missing: NDArray[np.bool_], slic
 
     ends = tuple((float(gaps[lo]), float(gaps[hi - 2])) if hi - lo > 1 else (at(lo), at(lo)) for lo, hi in bounds)
     expected = min((at(int(s)) for s in splits), default=usual)
-    findings = (_missing(stack, gaps[splits], expected),) if splits.size else ()
+    lacking = np.array([s for s in splits if not is_parted(stack, int(s))], np.int64)
+    findings = (_missing(stack, gaps[lacking], expected),) if lacking.size else ()
     return Runs(bounds=bounds, end_gap_mm=ends, findings=findings)
+
+
+def is_parted(stack: PlaneStack, plane: int) -> bool:
+    """Whether a computed structure is parted by intent between a plane and the next one."""
+    low, high = stack.offsets_mm[plane], stack.offsets_mm[plane + 1]
+    return any(low < w < high for w in stack.parted_w)
 
 
 def _is_alone(gaps: FloatArray) -> NDArray[np.bool_]:
