@@ -143,7 +143,13 @@ def _tls(listening: Listening) -> Any:  # noqa: ANN401 -- ssl.SSLContext or None
         return None
     import ssl
 
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    class Later(ssl.SSLContext):
+        """Shakes hands in the association's own thread: who connects and says nothing keeps nobody else waiting."""
+
+        def wrap_socket(self, *words: Any, **asked: Any) -> ssl.SSLSocket:  # noqa: ANN401 -- as the base has them
+            return super().wrap_socket(*words, **{**asked, "do_handshake_on_connect": False})
+
+    context = Later(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(listening.tls_certificate, listening.tls_key)
         if listening.tls_ca is not None:

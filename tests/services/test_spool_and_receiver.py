@@ -1,3 +1,4 @@
+import socket
 import threading
 
 import pydicom
@@ -145,9 +146,11 @@ def test_with_tls_a_caller_who_speaks_plainly_is_turned_away(tmp_path):
         with pytest.raises(InputError):
             send([tmp_path / "0.dcm"], "127.0.0.1", receiver.port, "DVHKIT")
         tls = Tls(authority=certificate)
+        silent = socket.create_connection(("127.0.0.1", receiver.port))  # who says nothing keeps nobody waiting
         assert send([tmp_path / "0.dcm"], "localhost", receiver.port, "DVHKIT", tls=tls).sent == 1
         with pytest.raises(InputError, match="cannot be used"):
             send([tmp_path / "0.dcm"], "localhost", receiver.port, "DVHKIT", tls=Tls(authority=key))
+        silent.close()
     finally:
         receiver.stop()
     assert arrived == [Kept.STORED]
