@@ -139,7 +139,7 @@ def _outlines() -> dict[str, shapely.Polygon]:
     }
 
 
-def _cases() -> dict[str, tuple[Shape, Shape, dict[str, float]]]:
+def cases() -> dict[str, tuple[Shape, Shape, dict[str, float]]]:
     even, fine = np.arange(-11.0, 12.0, 2.0), np.arange(-11.0, 12.0, 2.0)
     found = {
         "sphere 20 mm, shifted 3 mm across": (sphere(20), sphere(20, x=3), spheres(20, 20, 3)),
@@ -184,12 +184,12 @@ def masks(a: Shape, b: Shape) -> tuple[np.ndarray, np.ndarray]:
     return a[1](points), b[1](points)
 
 
-def ask_peers(cases: dict[str, tuple[Shape, Shape, dict[str, float]]], pythons: list[str]) -> dict[str, dict]:
+def ask_peers(shapes: dict[str, tuple[Shape, Shape, dict[str, float]]], pythons: list[str]) -> dict[str, dict]:
     """Return what each program says of each case, by name of program, case and metric."""
     found: dict[str, dict] = {}
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "masks.npz"
-        both = {name: masks(a, b) for name, (a, b, _) in cases.items()}
+        both = {name: masks(a, b) for name, (a, b, _) in shapes.items()}
         np.savez_compressed(
             path, **{f"{n}/{side}": m for n, pair in both.items() for side, m in zip("ab", pair, strict=True)}
         )
@@ -202,9 +202,9 @@ def ask_peers(cases: dict[str, tuple[Shape, Shape, dict[str, float]]], pythons: 
 
 def section(pythons: list[str] | None = None) -> str:
     """Return the section of docs/validation.md."""
-    cases, rows = _cases(), []
-    peers = ask_peers(cases, pythons or [sys.executable])
-    for name, (a, b, truth) in cases.items():
+    shapes, rows = cases(), []
+    peers = ask_peers(shapes, pythons or [sys.executable])
+    for name, (a, b, truth) in shapes.items():
         ours = compare(a[0], b[0], tolerance_mm=TOLERANCE_MM)
         for metric in METRICS:
             if metric in truth:

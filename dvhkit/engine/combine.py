@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 from typing import Any, Literal
@@ -11,6 +12,7 @@ import shapely
 
 from dvhkit.engine.contours.planes import PlaneStack, stack_planes
 from dvhkit.engine.contours.repair import compose, rings_of
+from dvhkit.engine.contours.runs import is_parted
 from dvhkit.engine.options import EngineOptions
 from dvhkit.engine.solid.sampled import fine_step_mm, mended_solid, sections_at
 from dvhkit.engine.solid.solid import Solid, make_solid
@@ -21,6 +23,7 @@ from dvhkit.model.slices import slices_of_image
 from dvhkit.model.structure import Contour, ContourKind, Structure
 
 Operator = Literal["-", "|", "&"]
+_Point = tuple[float, float, float]
 
 # Planes nearer than this are the same slice (coordinates are rounded texts).
 _SAME_MM = 0.02
@@ -31,6 +34,8 @@ _LEAST_GAP_MM = 0.2
 _NESTED_FRAC = 2e-3
 # Slivers of less area than this are rounding, not tissue.
 _SLIVER_MM2 = 1e-6
+# Wider than this in slice distances is a gap.
+_WIDE_RATIO = 1.5
 _COMBINE = {"-": shapely.difference, "|": shapely.union, "&": shapely.intersection}
 
 
@@ -94,7 +99,35 @@ def combine(
         contours=tuple(contours),
         frame_of_reference_uid=a.frame_of_reference_uid or b.frame_of_reference_uid,
         slices=(a.slices or b.slices) if is_own else slices_of_image(_grid_along(base.stack, heights)),
+        parted_at_mm=_parted(contours, base, [solid for solid in (first, second) if solid is not None]),
     )
+
+
+def _parted(
+    contours: Sequence[Contour], base: Solid, operands: Sequence[Solid]
+) -> tuple[tuple[float, float, float], ...]:
+    """Return a point in each wide gap of a result that no operand has of itself, for want of a slice."""
+    if not contours:
+        return ()
+    frame = base.stack.frame
+    heights = np.unique(np.round(frame.to_frame(np.array([c.points_mm[0] for c in contours]))[:, 2], 6))
+    gaps = np.diff(heights)
+    if not gaps.size:
+        return ()
+    wide = np.flatnonzero(gaps > _WIDE_RATIO * float(np.median(gaps)))
+    middles = [float(heights[n] + gaps[n] / 2) for n in wide]
+    made = [w for w in middles if not any(_lacks_slices(solid, w) for solid in operands)]
+    x, y = frame.to_frame(contours[0].points_mm[:1])[0, :2]
+    return tuple((float(p[0]), float(p[1]), float(p[2])) for w in made for p in frame.to_patient(np.array([[x, y, w]])))
+
+
+def _lacks_slices(solid: Solid, w_mm: float) -> bool:
+    """Whether a solid was split at a height because slices are missing there."""
+    if solid.islands:
+        return any(_lacks_slices(island, w_mm) for island in solid.islands)
+    offsets = solid.stack.offsets_mm
+    splits = [stop - 1 for _, stop in solid.runs.bounds[:-1]]
+    return any(offsets[n] < w_mm < offsets[n + 1] and not is_parted(solid.stack, n) for n in splits)
 
 
 def _solids(a: Structure, b: Structure, options: EngineOptions) -> tuple[Solid | None, Solid | None]:

@@ -10,6 +10,12 @@ from numpy.typing import DTypeLike, NDArray
 FloatArray = NDArray[np.float64]
 
 
+def median(values: FloatArray) -> float:
+    """Return the median of some numbers: `numpy.median` takes ten times as long for a few."""
+    rising = np.sort(values)
+    return float(0.5 * (rising[(len(rising) - 1) // 2] + rising[len(rising) // 2]))
+
+
 def frozen_array(values: Any, *, dtype: DTypeLike = np.float64) -> NDArray[Any]:  # noqa: ANN401 -- any array-like
     """Return `values` as a C-contiguous read-only array; copies only if it must."""
     array = np.ascontiguousarray(values, dtype=dtype)

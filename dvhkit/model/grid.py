@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dvhkit.errors import GeometryError
-from dvhkit.model.arrays import FloatArray, frozen_array
+from dvhkit.model.arrays import FloatArray, frozen_array, median
 
 # DICOM stores direction cosines as text of at most 16 characters; writers often keep six decimals.
 _ORTHONORMAL_ATOL = 1e-4
@@ -73,7 +73,7 @@ class Grid:
     @property
     def plane_spacing_mm(self) -> float:
         """Median distance between neighbouring planes; 0 for a single plane."""
-        return float(np.median(np.diff(self.offsets_mm))) if len(self.offsets_mm) > 1 else 0.0
+        return median(np.diff(self.offsets_mm)) if len(self.offsets_mm) > 1 else 0.0
 
     @property
     def even_spacing_mm(self) -> float:

@@ -66,6 +66,9 @@ class Structure:
         RTROIInterpretedType (3006,00A4), upper case; empty where it is missing.
     slices
         On which slices it was drawn, as far as image or structure set tell.
+    parted_at_mm
+        Of a computed structure: a point (x, y, z) in each gap along its slices that parts it by intent, as between two
+        targets that were united: no slice is missing there.
     """
 
     number: int
@@ -75,6 +78,7 @@ class Structure:
     color_rgb: tuple[int, int, int] | None = None
     frame_of_reference_uid: str = ""
     slices: Slices | None = None
+    parted_at_mm: tuple[tuple[float, float, float], ...] = ()
 
     def __repr__(self) -> str:
         kind = f" {self.rt_roi_type}" if self.rt_roi_type else ""

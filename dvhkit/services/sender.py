@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from dvhkit.errors import InputError
 
 # An association offers at most 128 presentation contexts (PS3.8 section 9.3.2.2).
 _CONTEXTS_MOST = 128
+# pynetdicom's second thread comes by each millisecond.
+_REACHED_MOST_S = 1.0
 
 
 @dataclass(slots=True)
@@ -63,18 +67,22 @@ def send(
         entity = AE(ae_title=calling)
         for sop_class, syntax in contexts:
             entity.add_requested_context(sop_class, syntax)
-        secure = tls.arguments(host) if tls is not None else None
-        association = entity.associate(host, port, ae_title=ae_title, max_pdu=0, tls_args=secure)
+
+        def associate(entity: Any = entity) -> Any:  # noqa: ANN401 -- pynetdicom's
+            secure = tls.arguments(host) if tls is not None else None
+            return entity.associate(host, port, ae_title=ae_title, max_pdu=0, tls_args=secure)
+
+        association = associate()
         if not association.is_established:
             raise InputError(
                 f"{host}:{port} does not take an association as {ae_title}.",
                 remedy="Check host, port and AE titles, and whether the receiver allows ours.",
             )
-        try:
-            for file in files:
-                _send_one(association, file, found)
-        finally:
-            association.release()
+        # To store an object twice does no harm.
+        open_files = _send_each(association, files, found)
+        if open_files:
+            open_files = _send_each(associate(), open_files, found)
+        found.failed.update((file.name, "no answer") for file in open_files)
     return found
 
 
@@ -100,17 +108,73 @@ def _batches(paths: Iterable[Path], found: Sent) -> Iterator[tuple[list[tuple[st
         yield list(contexts), files
 
 
-def _send_one(association: object, file: Path, found: Sent) -> None:
+def _send_each(association: Any, files: list[Path], found: Sent) -> list[Path]:  # noqa: ANN401 -- pynetdicom's
+    """Store files and release the association; return those that nobody answered, or that come behind such a one."""
+    done = 0
     try:
-        status = association.send_c_store(file)  # type: ignore[attr-defined]
+        with _undisturbed(association):
+            while done < len(files) and association.is_established and _send_one(association, files[done], found):
+                done += 1
+    finally:
+        if done == len(files):
+            association.release()
+        elif association.is_established:
+            association.abort()
+    return files[done:]
+
+
+@contextmanager
+def _undisturbed(association: Any) -> Iterator[None]:  # noqa: ANN401 -- pynetdicom's
+    """Keep pynetdicom's second thread from looking for messages, for it may take an answer that we wait for.
+
+    It is paused for each message in any case, but let go between them (3.0.4).
+    """
+    own, gate = association._reactor_checkpoint, _Closed()
+    association._reactor_checkpoint = gate
+    gate.is_reached.wait(_REACHED_MOST_S)
+    try:
+        yield
+    finally:
+        association._reactor_checkpoint = own
+        gate.open()
+
+
+class _Closed(threading.Event):
+    """A gate that opens for good only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_reached = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is open."""
+        self.is_reached.set()
+        return super().wait(timeout)
+
+    def set(self) -> None:
+        """Do nothing: it opens when we are done."""
+
+    def open(self) -> None:
+        """Let everybody through who waits."""
+        super().set()
+
+
+def _send_one(association: Any, file: Path, found: Sent) -> bool:  # noqa: ANN401 -- pynetdicom's
+    """Store a file and note what became of it; return whether there was an answer."""
+    try:
+        status = association.send_c_store(file)
     except (ValueError, RuntimeError, AttributeError) as error:
-        found.failed[file.name] = str(error).splitlines()[0][:200]
-        return
-    code = status.Status if "Status" in status else None
-    if code is not None and (code == 0 or code & 0xF000 == 0xB000):
+        if association.is_established:
+            found.failed[file.name] = str(error).splitlines()[0][:200]
+        return bool(association.is_established)
+    if "Status" not in status:
+        return False
+    code = int(status.Status)
+    if code == 0 or code & 0xF000 == 0xB000:
         found.sent += 1
     else:
-        found.failed[file.name] = "no answer" if code is None else f"status {code:04X}"
+        found.failed[file.name] = f"status {code:04X}"
+    return True
 
 
 def fetch(url: str, study_uid: str, out: Path) -> tuple[int, int]:

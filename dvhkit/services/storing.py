@@ -7,12 +7,15 @@ takes a message apart in blocks of 4 kB; an association that is established is t
 
 from __future__ import annotations
 
+import socket
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 _P_DATA = 0x04
 _C_STORE, _C_ECHO, _ANSWER, _NO_DATA_SET = 0x0001, 0x0030, 0x8000, 0x0101
@@ -25,6 +28,10 @@ _BUFFER = 1 << 18
 # While an association is served here its reactor has nothing to do but to see whether we end it.
 _RESTING_S = 0.1
 _SERVED = "Sta6"
+# pynetdicom (3.0.4) as a sender lets a second thread look for messages while it begins to send: where that thread is
+# held up, it takes an answer that comes at once, and the sender waits in vain. Nobody else is kept waiting.
+_HASTY_SENDER = "1.2.826.0.1.3680043.9.3811."
+_ANSWER_AFTER_S = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,21 +87,33 @@ def serve(association: Any, keep: Callable[[Offered], int], most_bytes: int) -> 
     sock = dul.socket.socket
     try:
         sock.settimeout(association.network_timeout)
-        _Served(association, sock, keep, most_bytes).run()
+        with sock.makefile("rb", buffering=_BUFFER) as stream:
+            _Served(association, sock, stream, keep, most_bytes).run()
     except TimeoutError:
         pass  # pynetdicom's own clock says so, too, and aborts
     except _BrokenError:
         dul.event_queue.put("Evt19")
     except (OSError, ValueError):
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)  # that the peer knows it, too
         dul.event_queue.put("Evt17")
     finally:
         dul.handed_back.set()
 
 
 class _Served:
-    def __init__(self, association: Any, sock: Any, keep: Callable[[Offered], int], most_bytes: int) -> None:  # noqa: ANN401
-        self._stream = sock.makefile("rb", buffering=_BUFFER)
-        self._association, self._sock, self._keep, self._most_bytes = association, sock, keep, most_bytes
+    def __init__(
+        self,
+        association: Any,  # noqa: ANN401 -- pynetdicom's
+        sock: socket.socket,
+        stream: BinaryIO,
+        keep: Callable[[Offered], int],
+        most_bytes: int,
+    ) -> None:
+        self._association, self._sock, self._stream = association, sock, stream
+        self._keep, self._most_bytes = keep, most_bytes
+        implementation = str(association.requestor.implementation_class_uid or "")
+        self._answer_after_s = _ANSWER_AFTER_S if implementation.startswith(_HASTY_SENDER) else 0.0
         self._syntaxes = {c.context_id: str(c.transfer_syntax[0]) for c in association.accepted_contexts}
         self._calling = str(association.requestor.ae_title)
         self._message = _Message()
@@ -147,11 +166,15 @@ class _Served:
         has_data = _number(command, 0x0800) != _NO_DATA_SET
         if is_command and has_data:
             return
+        came_s = time.monotonic()
         kind = _number(command, 0x0100)
         status = _SUCCESS if kind == _C_ECHO else _NOT_KNOWN
         if kind == _C_STORE:
             status = _TOO_LARGE if self._message.is_too_large else self._keep(self._offered(context, command))
         self._message = _Message()
+        early_s = came_s + self._answer_after_s - time.monotonic()
+        if early_s > 0:
+            time.sleep(early_s)
         self._sock.sendall(_answer(context, kind, command, status))
 
     def _offered(self, context: int, command: dict[int, bytes]) -> Offered:
@@ -166,7 +189,7 @@ class _Served:
     # -- bytes
 
     def _exactly(self, count: int) -> bytes:
-        found: bytes = self._stream.read(count)
+        found = self._stream.read(count)
         if len(found) < count:
             raise ConnectionError("the peer is gone")
         return found

@@ -13,7 +13,7 @@ from skimage.draw import polygon2mask
 
 from dvhkit.engine.dvh import compute_dvh, compute_dvhs
 from dvhkit.engine.kernels.drawn import coverage, rings
-from dvhkit.engine.kernels.field import book
+from dvhkit.engine.kernels.field import book, extremes
 from dvhkit.engine.options import PROFILES, profile
 from dvhkit.engine.rasterise import volume_on_grid
 from dvhkit.errors import GeometryError
@@ -167,5 +167,5 @@ def test_it_does_not_matter_into_how_many_chunks_the_slabs_are_cut(name, monkeyp
 
 def test_each_kernel_compiled_once_for_all_that_came_before():
     compute_dvh(sphere(9.0, 2.0), dose(lambda x, y, z: 30 + x), options=PRISM)
-    for kernel in (book.book_layers, book.book_field, book.surface_extremes, coverage.fill_prisms, rings.orient):
+    for kernel in (book.book_layers, book.book_field, extremes.surface_extremes, coverage.fill_prisms, rings.orient):
         assert len(kernel.signatures) <= 1, kernel

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from dvhkit.cli.app import app
 from dvhkit.errors import InputError
 from dvhkit.findings import Level
 from dvhkit.jobs.audit import audit_case
+from dvhkit.jobs.numbers import CaseNumbers
 from dvhkit.jobs.prescription import with_user_prescription
 from dvhkit.model.dose import DoseType
 from dvhkit.outputs.csv_text import summary_csv
@@ -233,6 +235,7 @@ def test_a_finding_is_told_once_an_roi_whatever_is_measured_of_it(tmp_path, leni
     record = judged(write_planted(tmp_path / "set", "photon", change={"RTSTRUCT": gap}), load_protocol(file))
     told = [(f.code, f.where) for f in record.findings]
     assert ("slice-missing", "Organ") in told
+    assert " in one place (" in of_code(record, "slice-missing").message
     assert len(told) == len(set(told))
     assert np.all([f.message for f in record.findings])
 
@@ -254,3 +257,45 @@ def test_an_audit_takes_several_folders_and_leaves_out_what_lies_beyond_the_grid
 
     assert verdicts() == (1, ["not-evaluable"] * 2)
     assert verdicts("--uncovered", "exclude") == (0, ["pass"] * 2)
+
+
+def test_two_targets_apart_are_no_gap_in_their_union(tmp_path):
+    two = (target("PTV_1", 1, 12.0, (0.0, 0.0, -36.0)), target("PTV_2", 2, 12.0, (0.0, 0.0, 36.0)))
+    folder = write_planted(tmp_path, "photon", structures=two)
+    words = [
+        "dvh",
+        folder,
+        "--roi",
+        "PTV_1 | PTV_2",
+        "--roi",
+        "PTV_1",
+        "--metric",
+        "Volume[cc]",
+        "--no-band",
+        "--json",
+        "-",
+    ]
+    ended = CliRunner().invoke(app, [str(word) for word in words])
+    document = json.loads(ended.stdout)
+    whole, one = (row["value"] for row in document["rows"])
+    assert whole == pytest.approx(2 * one, rel=1e-3)
+    assert "slice-missing" not in {f["code"] for f in document["findings"]}
+
+
+def test_what_a_target_takes_out_of_an_organ_is_no_missing_slice_and_what_the_organ_lacks_is(tmp_path):
+    rois = (target("PTV", 1, 14.0), structure("Cord", 2, sphere((0.0, 0.0, 0.0), 30.0), PLANES_MM, n_points=24))
+    narrow = replace(
+        rois[1],
+        contours=tuple(replace(c, points_mm=c.points_mm * np.array([0.1, 0.1, 1.0])) for c in rois[1].contours),
+    )
+
+    def codes(roi, structures):
+        case = read_case(write_planted(tmp_path / str(len(structures[1].contours)), "photon", structures=structures))
+        numbers = CaseNumbers(case, with_bands=False)
+        numbers.dvh(numbers.region(roi))
+        return {f.code for f in numbers.findings()}
+
+    assert "slice-missing" not in codes("Cord - PTV", (rois[0], narrow))
+    middle = len(narrow.contours) - 2
+    gap = replace(narrow, contours=(*narrow.contours[:middle], *narrow.contours[middle + 1 :]))
+    assert "slice-missing" in codes("Cord - PTV", (rois[0], gap))

@@ -89,6 +89,28 @@ def test_senders_at_once_lose_nothing_and_every_data_set_is_as_it_was_sent(tmp_p
     assert kept == original
 
 
+def test_an_object_that_is_not_answered_is_sent_once_more_and_those_behind_it_are_too(tmp_path, monkeypatch):
+    spool, asked = Spool(tmp_path / "spool", Limits(free_bytes=0)), []
+    keep = Receiver._keep
+
+    def abort_at_the_second(self, offered):
+        asked.append(offered.sop_instance)
+        if len(asked) == 2:
+            raise ConnectionError
+        return keep(self, offered)
+
+    monkeypatch.setattr(Receiver, "_keep", abort_at_the_second)
+    receiver = Receiver(spool, Listening(port=0), lambda *_: None)
+    try:
+        slices(tmp_path, 4, STUDY)
+        sent = send(sorted(tmp_path.glob("*.dcm")), "127.0.0.1", receiver.port, "DVHKIT")
+    finally:
+        receiver.stop()
+    assert (sent.sent, sent.failed) == (4, {})
+    assert len(asked) == 5
+    assert len(files_under(tmp_path / "spool" / "objects")) == 4
+
+
 def test_callers_that_are_not_allowed_are_turned_away(tmp_path):
     from dvhkit.errors import InputError
 

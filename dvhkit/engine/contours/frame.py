@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -41,11 +42,16 @@ class Frame:
 
     def to_frame(self, points_mm: FloatArray) -> FloatArray:
         """Return (n, 3) patient points as (u, v, w)."""
-        return np.asarray((points_mm - self.origin_mm) @ self.axes.T)
+        off = points_mm - self.origin_mm
+        order = _order(self)
+        return np.asarray(off @ self.axes.T) if order is None else np.ascontiguousarray(off[:, order])
 
     def to_patient(self, points_uvw: FloatArray) -> FloatArray:
         """Return (n, 3) points (u, v, w) in patient coordinates."""
-        return np.asarray(points_uvw @ self.axes + self.origin_mm)
+        order = _order(self)
+        if order is None:
+            return np.asarray(points_uvw @ self.axes + self.origin_mm)
+        return np.ascontiguousarray(points_uvw[:, np.argsort(order)] + self.origin_mm)
 
     @property
     def is_aligned(self) -> bool:
@@ -62,6 +68,16 @@ class Frame:
             # Cosines that are rounding noise would move points off the lattice that they define.
             matrix[:, :3][np.abs(rotation) < 0.5] = 0.0
         return np.ascontiguousarray(matrix)
+
+
+@lru_cache(maxsize=32)
+def _order(frame: Frame) -> list[int] | None:
+    """Return which patient axis each of a frame runs along, upwards; None where it runs along none.
+
+    A product with such axes is a choice of columns, to the last bit, at a tenth of the time.
+    """
+    order = frame.axes.argmax(axis=1)
+    return order.tolist() if np.array_equal(frame.axes, np.eye(3)[order]) else None
 
 
 def find_frame(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from dvhkit.engine.contours.repair import compose, rings_of
 from dvhkit.engine.kernels.drawn.rings import orient
 from dvhkit.errors import GeometryError
 from dvhkit.findings import Finding, Level
-from dvhkit.model.arrays import FloatArray
+from dvhkit.model.arrays import FloatArray, median
 from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Contour, ContourKind, Structure
 
@@ -43,6 +44,8 @@ class PlaneStack:
         The slices that there are along w, as far as image or structure set tell.
     island
         Which part of the structure this is, in words; empty for the whole.
+    parted_w : tuple
+        Positions w at which a computed structure is parted by intent.
     by_letter
         The other reading, where near copies of outlines were left out that are holes by the letter.
     """
@@ -57,6 +60,7 @@ class PlaneStack:
     findings: tuple[Finding, ...] = ()
     slices: Along | None = None
     island: str = ""
+    parted_w: tuple[float, ...] = ()
     by_letter: PlaneStack | None = None
 
     @property
@@ -73,33 +77,57 @@ class PlaneStack:
 
     def areas_mm2(self) -> FloatArray:
         """Return the signed area of each plane's rings."""
-        if len(self.points_mm) == 0:
-            return np.zeros(self.n_planes)
-        x, y = self.points_mm.T
-        following = next_in_ring(self)
-        # Relative to each ring's first point, so that a ring far from the origin loses no digits.
-        counts = np.diff(self.ring_start)
-        x = x - np.repeat(x[self.ring_start[:-1]], counts)
-        y = y - np.repeat(y[self.ring_start[:-1]], counts)
-        rings = 0.5 * np.add.reduceat(x * y[following] - x[following] * y, self.ring_start[:-1])
-        return np.asarray(np.add.reduceat(rings, self.plane_ring[:-1]))
+        return _areas_mm2(self)
 
     def sizes_mm2(self) -> FloatArray:
         """Return a measure of each plane's section that crossing rings cannot bring to nothing."""
-        edges = np.hypot(*(self.points_mm[next_in_ring(self)] - self.points_mm).T)
-        around = np.add.reduceat(edges, self.ring_start[self.plane_ring[:-1]])
-        return np.maximum(np.abs(self.areas_mm2()), around**2 / 100.0)
+        return np.maximum(np.abs(self.areas_mm2()), outline_lengths_mm(self) ** 2 / 100.0)
 
     def section(self, plane: int) -> object:
         """Return the section in one plane as a valid shapely geometry."""
         return compose(self.rings(plane), xor=bool(self.plane_xor[plane]))
 
 
+# What follows is asked of a stack by every reading of it. Nobody writes to what is returned.
+@lru_cache(maxsize=32)
 def next_in_ring(stack: PlaneStack) -> NDArray[np.int64]:
     """Return for each point the index of the next one of its ring."""
     following = np.arange(1, len(stack.points_mm) + 1)
     following[stack.ring_start[1:] - 1] = stack.ring_start[:-1]
     return following
+
+
+@lru_cache(maxsize=32)
+def plane_of_ring(stack: PlaneStack) -> NDArray[np.int64]:
+    """Return the plane of each ring."""
+    return np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
+
+
+@lru_cache(maxsize=32)
+def _areas_mm2(stack: PlaneStack) -> FloatArray:
+    if len(stack.points_mm) == 0:
+        return np.zeros(stack.n_planes)
+    x, y = stack.points_mm.T
+    following = next_in_ring(stack)
+    # Relative to each ring's first point, so that a ring far from the origin loses no digits.
+    counts = np.diff(stack.ring_start)
+    x = x - np.repeat(x[stack.ring_start[:-1]], counts)
+    y = y - np.repeat(y[stack.ring_start[:-1]], counts)
+    rings = 0.5 * np.add.reduceat(x * y[following] - x[following] * y, stack.ring_start[:-1])
+    return np.asarray(np.add.reduceat(rings, stack.plane_ring[:-1]))
+
+
+@lru_cache(maxsize=32)
+def outline_lengths_mm(stack: PlaneStack) -> FloatArray:
+    """Return how long the outlines of each plane are together."""
+    edges = np.hypot(*(stack.points_mm[next_in_ring(stack)] - stack.points_mm).T)
+    return np.asarray(np.add.reduceat(edges, stack.ring_start[stack.plane_ring[:-1]]))
+
+
+@lru_cache(maxsize=32)
+def usual_gap_mm(stack: PlaneStack) -> float:
+    """Return the usual distance between planes; 0 for a lone one."""
+    return median(np.diff(stack.offsets_mm)) if stack.n_planes > 1 else 0.0
 
 
 def stack_planes(structure: Structure, grid: Grid | None = None) -> PlaneStack | None:
@@ -124,7 +152,7 @@ def stack_planes(structure: Structure, grid: Grid | None = None) -> PlaneStack |
     frame, findings = find_frame(points, starts, grid, name=structure.name)
     uvw = frame.to_frame(points)
     heights = np.add.reduceat(uvw[:, 2], starts) / counts
-    findings += _ignored(structure)
+    findings += _ignored(structure, len(contours))
     slices = along(structure.slices, frame)
     heights, slices, odd = placed(heights, [c.image_uid for c in contours], frame, slices, structure.name)
     findings += odd
@@ -133,7 +161,8 @@ def stack_planes(structure: Structure, grid: Grid | None = None) -> PlaneStack |
     stack = _sorted_stack(
         structure.name, frame, contours, points, starts, counts, heights[owner], findings, slices, _is_made(structure)
     )
-    return stack if stack is None else replace(stack, slices=slices)
+    parted = frame.to_frame(np.array(structure.parted_at_mm).reshape(-1, 3))[:, 2]
+    return stack if stack is None else replace(stack, slices=slices, parted_w=tuple(parted.tolist()))
 
 
 def _sorted_stack(  # noqa: PLR0917 -- one step of stack_planes, cut out for its length
@@ -180,10 +209,10 @@ def _usual_gap_mm(rising: FloatArray, slices: Along | None) -> float:
     gaps = np.diff(rising)
     gaps = gaps[gaps > 1e-3]
     if slices is not None:
-        return float(np.median(slices.gap_mm))
+        return median(slices.gap_mm)
     if gaps.size == 0:
         return 1.0
-    return float(np.median(gaps[gaps > SAME_PLANE_FRAC * np.quantile(gaps, 0.9)]))
+    return median(gaps[gaps > SAME_PLANE_FRAC * np.quantile(gaps, 0.9)])
 
 
 def _plane_starts(rising: FloatArray, same_mm: float) -> NDArray[np.bool_]:
@@ -295,8 +324,8 @@ def _area(ring: FloatArray) -> float:
     return 0.5 * float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y))
 
 
-def _ignored(structure: Structure) -> list[Finding]:
-    ignored = len(structure.contours) - len(structure.closed_contours)
+def _ignored(structure: Structure, closed: int) -> list[Finding]:
+    ignored = len(structure.contours) - closed
     if not ignored:
         return []
     return [

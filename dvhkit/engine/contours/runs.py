@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvhkit.engine.contours.heights import Along, along
-from dvhkit.engine.contours.planes import PlaneStack
+from dvhkit.engine.contours.planes import PlaneStack, usual_gap_mm
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
@@ -62,7 +62,7 @@ def find_runs(
     gaps = np.diff(stack.offsets_mm)
     if gaps.size == 0:
         return _lone(stack, slices, slice_spacing_mm, fallback_mm)
-    usual = float(np.median(gaps))
+    usual = usual_gap_mm(stack)
     own = np.full(gaps.size, usual) if slices is None else _local(stack, slices)
     missing = _missing_in(stack, gaps, usual, own, slices)
     if slices is None or not missing.any() or not _keeps(gaps, usual, own):
@@ -116,8 +116,15 @@ def _split(stack: PlaneStack, gaps: FloatArray, missing: NDArray[np.bool_], slic
 
     ends = tuple((float(gaps[lo]), float(gaps[hi - 2])) if hi - lo > 1 else (at(lo), at(lo)) for lo, hi in bounds)
     expected = min((at(int(s)) for s in splits), default=usual)
-    findings = (_missing(stack, gaps[splits], expected),) if splits.size else ()
+    lacking = np.array([s for s in splits if not is_parted(stack, int(s))], np.int64)
+    findings = (_missing(stack, gaps[lacking], expected),) if lacking.size else ()
     return Runs(bounds=bounds, end_gap_mm=ends, findings=findings)
+
+
+def is_parted(stack: PlaneStack, plane: int) -> bool:
+    """Whether a computed structure is parted by intent between a plane and the next one."""
+    low, high = stack.offsets_mm[plane], stack.offsets_mm[plane + 1]
+    return any(low < w < high for w in stack.parted_w)
 
 
 def _is_alone(gaps: FloatArray) -> NDArray[np.bool_]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
-from dvhkit.engine.contours.planes import PlaneStack, next_in_ring
-from dvhkit.engine.field.bounds import bounded, chords_mm, rounded
+from dvhkit.engine.contours.planes import outline_lengths_mm
+from dvhkit.engine.field.bounds import block_bounds, bounded, chords_mm, rounded
 from dvhkit.engine.field.given import cells_of, field_of, lattice_of
 from dvhkit.engine.field.histogram import BINS, GROUPS, atoms, shifted
 from dvhkit.engine.field.layers import Filled, fill
@@ -50,7 +50,7 @@ def accumulated(
     the dose with its peaks as round as they may be, both with bounds of their extremes. `is_mended`: what still crosses
     now is rounding, and stays.
     """
-    every = [drawn.under(own) for own in options]
+    every = [drawn if own is drawn.options else drawn.under(own) for own in options]
     # What ends alike is one solid: a rounded organ has no flat ends to be moved.
     number = [next(n for n in range(m + 1) if n == m or ends_alike(every[n], every[m])) for m in range(len(every))]
     kept = sorted(set(number))
@@ -77,7 +77,7 @@ class _Booking:
         self._rounds = rounds and dose is not None
         smooth = rounded(dose) if rounds and dose is not None else None
         self._field: Field = field_of(self.lattice, solids[0].stack.frame, dose, smooth, solids[0].options.dose_end)
-        self._has_dose = dose is not None
+        self._dose = dose
         shares = 1 if len(solids) == 1 else _APART + len(solids)
         self._sums = Sums(
             hist=np.zeros((shares, BINS, 9)),
@@ -116,7 +116,7 @@ class _Booking:
         solid, field, shares = self.solids[n], self._field, self._shares(n)
         totals = self._sums.totals[shares].sum(axis=0)
         extremes = np.array([self._sums.extremes[shares, 0].min(), self._sums.extremes[shares, 1].max()])
-        if self._has_dose:
+        if self._dose is not None:
             met = self._met_gy(solid)
             extremes[:] = min(extremes[0], met[:, 0].min()), max(extremes[1], met[:, 1].max())
             widen_by_caps(solid, field, extremes)
@@ -138,25 +138,25 @@ class _Booking:
             volume_error_cc=off_mm * _surface_mm2(solid) / 1000.0,
             dose_error_gy=mean_mm * steep,
         )
-        if not self._has_dose or dvh.uncovered_frac <= _OUTSIDE_FRAC:
+        if self._dose is None or dvh.uncovered_frac <= _OUTSIDE_FRAC:
             return dvh
         return replace(dvh, findings=(*dvh.findings, _outside_grid(dvh)))
 
     def _met_gy(self, solid: Solid) -> FloatArray:
         """Return the dose on the drawn contours, which all solids share that run through them, or on upright walls."""
         is_other_wall = solid.links is None and solid is not self.solids[0]
-        return on_walls_gy(solid, self.lattice, self._field) if is_other_wall else self._outlines_gy[0]
+        return on_walls_gy(solid, self.lattice, self._field)[0] if is_other_wall else self._outlines_gy[0]
 
     @cached_property
     def _outlines_gy(self) -> list[FloatArray]:
         """Dose on the first solid's contours, and rounded dose where it is asked for."""
-        first = self.solids[0]
-        return [on_walls_gy(first, self.lattice, self._field, is_rounded=n == 1) for n in range(1 + self._rounds)]
+        return on_walls_gy(self.solids[0], self.lattice, self._field, rounds=self._rounds)
 
     @cached_property
     def _inside_gy(self) -> FloatArray:
         met = np.array([[met[:, 0].min(), met[:, 1].max()] for met in self._outlines_gy])
-        return in_sections_gy(self.solids[0], self.lattice, self._field, met)
+        assert self._dose is not None  # without one nothing is met
+        return in_sections_gy(self.solids[0], self.lattice, self._field, block_bounds(self._dose), met)
 
     @property
     def _drawn_off_gy(self) -> float:
@@ -184,17 +184,9 @@ class _Booking:
         return bounded(found, first, met, self._inside_gy[1], drawn_off_gy=self._drawn_off_gy)
 
 
-@lru_cache(maxsize=16)
-def _outline_lengths_mm(stack: PlaneStack) -> FloatArray:
-    """Return how long the outlines of each plane are together."""
-    following = stack.points_mm[next_in_ring(stack)]
-    edges = np.hypot(*(following - stack.points_mm).T)
-    return np.asarray(np.add.reduceat(edges, stack.ring_start[stack.plane_ring[:-1]]))
-
-
 def _surface_mm2(solid: Solid) -> float:
     """Area of the walls, without what faces along w."""
-    return float(np.dot(_outline_lengths_mm(solid.stack), solid.hi_mm - solid.lo_mm))
+    return float(np.dot(outline_lengths_mm(solid.stack), solid.hi_mm - solid.lo_mm))
 
 
 def _outside_grid(dvh: Dvh) -> Finding:

@@ -7,7 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from dvhkit.engine.contours.planes import PlaneStack, next_in_ring
+from dvhkit.engine.contours.planes import PlaneStack, next_in_ring, plane_of_ring
+from dvhkit.engine.kernels.field.extremes import BLOCK, block_extremes
 from dvhkit.engine.kernels.field.peaks import round_peaks
 from dvhkit.engine.solid.links import gaps_mm
 from dvhkit.engine.solid.sampled import linked
@@ -30,6 +31,15 @@ def rounded(dose: Dose) -> Dose:
     values = np.empty(dose.values_gy.shape)
     round_peaks(dose.values_gy, dose.grid.offsets_mm, min(0.0, float(dose.values_gy.min())), values)
     return replace(dose, values_gy=frozen_array(values))
+
+
+@lru_cache(maxsize=2)
+def block_bounds(dose: Dose) -> FloatArray:
+    """Return between what the dose, and the rounded dose, lie in blocks of voxels; see kernel `block_extremes`."""
+    planes, rows, columns = dose.values_gy.shape
+    blocks = np.empty((planes, rows, -(-columns // BLOCK), 4))
+    block_extremes(dose.values_gy, rounded(dose).values_gy, blocks)
+    return blocks
 
 
 @lru_cache(maxsize=16)
@@ -57,7 +67,7 @@ def ends_cc(solid: Solid) -> tuple[float, float]:
     links = linked(solid).links
     assert links is not None
     area = np.pi * links.size_mm**2 * np.where(links.is_hole, -1.0, 1.0)
-    plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
+    plane = plane_of_ring(stack)
     less = more = 0.0
     below, above = gaps_mm(stack, solid.runs)
     for height, order, gap in ((links.up_mm, links.up_order, above), (links.down_mm, links.down_order, below)):

@@ -94,12 +94,11 @@ class Course(ABC):
 
     def fill(self, chunk: int, window: PlaneWindow, scratch: Scratch | None) -> None:
         """Add the slabs of one chunk of planes to the layers."""
-        begin, stop = self._edges[chunk : chunk + 2]
-        if stop > begin:
-            self._fill(begin, stop, window, scratch)
+        if self._edges[chunk + 1] > self._edges[chunk]:
+            self._fill(chunk, window, scratch)
 
     @abstractmethod
-    def _fill(self, begin: int, stop: int, window: PlaneWindow, scratch: Scratch | None) -> None: ...
+    def _fill(self, chunk: int, window: PlaneWindow, scratch: Scratch | None) -> None: ...
 
 
 def empty_layers(n_rows: int, n_columns: int, slots: int) -> Layers:
@@ -120,8 +119,8 @@ class StepCourse(Course):
     def __init__(self, solid: Solid, lattice: Lattice) -> None:
         super().__init__(_step_slabs(solid, lattice))
 
-    def _fill(self, begin: int, stop: int, window: PlaneWindow, scratch: Scratch | None) -> None:  # noqa: ARG002
-        slabs, here = self.slabs, slice(begin, stop)
+    def _fill(self, chunk: int, window: PlaneWindow, scratch: Scratch | None) -> None:  # noqa: ARG002
+        slabs, here = self.slabs, slice(*self._edges[chunk : chunk + 2])
         part = Slabs(lo_mm=slabs.lo_mm[here], hi_mm=slabs.hi_mm[here], layer=slabs.layer[here])
         fill_prisms(window.planes.cover, window.planes.area, slabs.owner[here], part, self._layers)
 
@@ -136,6 +135,8 @@ class ShapeCourse(Course):
         self._rings = joined_rings(groups, float(np.prod(lattice.step_mm)))
         self._parts = parts
         self._intervals, slabs = _shape_slabs(solid, lattice, self._rings, is_first=is_first)
+        self._filled, self._first = self._intervals, [0]
+        self._slabs = Slabs(lo_mm=slabs.lo_mm, hi_mm=slabs.hi_mm, layer=slabs.layer)
         super().__init__(slabs)
 
     @property
@@ -143,16 +144,23 @@ class ShapeCourse(Course):
         """How many slabs an interval has at most."""
         return int(np.bincount(self.slabs.owner, minlength=1).max())
 
-    def _fill(self, begin: int, stop: int, window: PlaneWindow, scratch: Scratch | None) -> None:
+    def cut(self, n_chunks: int, per_chunk: int) -> None:
+        """Cut the slabs, and with them the intervals, which no cut divides."""
+        super().cut(n_chunks, per_chunk)
         slabs = self.slabs
-        here, starts = np.unique(slabs.owner[begin:stop], return_index=True)
-        ranges = begin + np.column_stack([starts, np.append(starts[1:], stop - begin)]).astype(np.int64)
+        starts = np.flatnonzero(np.diff(slabs.owner, prepend=-1))
+        ranges = np.column_stack([starts, np.append(starts, len(slabs.owner))[1:]]).astype(np.int64)
+        self._filled = part_of(self._intervals, slabs.owner[starts])._replace(ranges=ranges)
+        self._first = np.searchsorted(starts, self._edges).tolist()
+        self._slabs = Slabs(lo_mm=slabs.lo_mm, hi_mm=slabs.hi_mm, layer=slabs.layer)
+
+    def _fill(self, chunk: int, window: PlaneWindow, scratch: Scratch | None) -> None:
         fill_intervals(
             window.planes,
             self._rings,
             self._parts,
-            part_of(self._intervals, here)._replace(ranges=ranges),
-            Slabs(lo_mm=slabs.lo_mm, hi_mm=slabs.hi_mm, layer=slabs.layer),
+            part_of(self._filled, slice(*self._first[chunk : chunk + 2])),
+            self._slabs,
             self._solid.stack.offsets_mm,
             rules_of(self._solid, window.far_mm2),
             scratch,

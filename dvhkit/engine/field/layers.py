@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -67,12 +68,15 @@ def fill(solids: Sequence[Solid], lattice: Lattice, excess: FloatArray) -> Itera
     window = PlaneWindow(groups, lattice, per_chunk, bend_max, excess if len(groups) == 1 else np.zeros_like(excess))
     heights = [course.most_heights for course in courses if isinstance(course, ShapeCourse)]
     scratch = interval_scratch(len(groups), lattice, max(heights)) if heights else None
+    changes = (np.flatnonzero(np.diff(apart)) + 1).tolist()
     for chunk, (bottom, top) in enumerate(stretches):
         window.move_to((chunk + 1) * per_chunk)
         for course in courses:
             course.fill(chunk, window, scratch)
-        for begin, stop in _alike(apart, bottom, top):
-            yield Filled(layers=layers, begin=begin, stop=stop, is_apart=bool(apart[begin]))
+        edges = [bottom, *changes[bisect_right(changes, bottom) : bisect_left(changes, top)], top]
+        for begin, stop in pairwise(edges):
+            if stop > begin:
+                yield Filled(layers=layers, begin=begin, stop=stop, is_apart=bool(apart[begin]))
 
 
 def _courses(solids: Sequence[Solid], groups: list[Solid], lattice: Lattice) -> list[Course]:
@@ -107,8 +111,8 @@ def ending_frac(solid: Solid) -> float:
     """Return about which part of a solid lies beyond its last slices, or between two where any ring ends."""
     intervals, spans = intervals_of(solid)
     lower, upper = intervals.places[:, 0], intervals.places[:, 1]
-    is_end = (np.minimum(lower, upper) < 0) | ends_on_planes(solid, up=True)[lower]
-    is_end |= ends_on_planes(solid, up=False)[upper]
+    ends_up, ends_down = ends_on_planes(solid.stack, solid.runs)
+    is_end = (np.minimum(lower, upper) < 0) | ends_up[lower] | ends_down[upper]
     size = solid.stack.sizes_mm2()[np.maximum(lower, upper)] * (spans[:, 1] - spans[:, 0])
     return float(size[is_end].sum() / max(float(size.sum()), 1e-12))
 
@@ -119,13 +123,6 @@ def _stretches(courses: list[Course]) -> tuple[list[tuple[int, int]], int]:
     lowest = np.min([course.least_layers(int(highest[-1]) + 1) for course in courses], axis=0)
     open_now = int((highest - lowest[:-1]).max(initial=0)) + 2
     return list(pairwise(lowest.tolist())), open_now
-
-
-def _alike(apart: NDArray[np.bool_], bottom: int, top: int) -> Iterator[tuple[int, int]]:
-    """Yield stretches of layers that are all apart, or all shared."""
-    changes = np.flatnonzero(np.diff(apart[bottom:top])) + bottom + 1
-    edges = [bottom, *changes.tolist(), top]
-    return ((begin, stop) for begin, stop in pairwise(edges) if stop > begin)
 
 
 def _planes_per_chunk(lattice: Lattice, solid: Solid, copies: int, depths: int) -> int:

@@ -4,41 +4,41 @@ from __future__ import annotations
 
 import numpy as np
 
-from dvhkit.engine.contours.planes import PlaneStack
+from dvhkit.engine.contours.planes import PlaneStack, plane_of_ring
 from dvhkit.engine.field.given import cells_of
 from dvhkit.engine.kernels.buffers import Field
-from dvhkit.engine.kernels.field.book import point_extremes, section_extremes, surface_extremes
+from dvhkit.engine.kernels.field.extremes import point_extremes, section_extremes, surface_extremes
 from dvhkit.engine.lattice import Lattice
 from dvhkit.engine.solid.links import Links
 from dvhkit.engine.solid.solid import Solid
 from dvhkit.model.arrays import FloatArray
 
 
-def on_walls_gy(solid: Solid, lattice: Lattice, field: Field, *, is_rounded: bool = False) -> FloatArray:
+def on_walls_gy(solid: Solid, lattice: Lattice, field: Field, *, rounds: bool = False) -> list[FloatArray]:
     """Return least and greatest dose on the drawn contours of each plane, or on its upright walls, (planes, 2).
 
-    `is_rounded`: in the dose with its peaks as round as they may be.
+    `rounds`: and, second, the same in the dose with its peaks as round as they may be.
     """
     stack = solid.stack
     lo, hi = (solid.lo_mm, solid.hi_mm) if solid.links is None else (stack.offsets_mm, stack.offsets_mm)
-    met_gy = np.empty((stack.n_planes, 2))
+    met_gy = np.empty((stack.n_planes, 4))
     surface_extremes(
         lattice.to_cells(stack.points_mm),
         (stack.ring_start, stack.plane_ring),
         (np.array(lo), np.array(hi)),
         lattice.nodes_mm,
         cells_of(lattice),
-        field.rounded if is_rounded else field.values,
         field,
+        rounds,
         met_gy,
     )
-    return met_gy
+    return [met_gy[:, :2], met_gy[:, 2:]] if rounds else [met_gy[:, :2]]
 
 
-def in_sections_gy(solid: Solid, lattice: Lattice, field: Field, met_gy: FloatArray) -> FloatArray:
+def in_sections_gy(solid: Solid, lattice: Lattice, field: Field, blocks: FloatArray, met_gy: FloatArray) -> FloatArray:
     """Return least and greatest dose in all drawn sections, and the same of the rounded dose, (2, 2).
 
-    `met_gy` (2, 2): what was met on their outlines.
+    `blocks`: between what the dose lies in blocks of voxels; `met_gy` (2, 2): what was met on the sections' outlines.
     """
     stack, found = solid.stack, met_gy.copy()
     section_extremes(
@@ -48,6 +48,7 @@ def in_sections_gy(solid: Solid, lattice: Lattice, field: Field, met_gy: FloatAr
         (lattice.n_rows, lattice.n_columns),
         cells_of(lattice),
         field,
+        blocks,
         found,
     )
     return found
@@ -62,7 +63,7 @@ def widen_by_caps(solid: Solid, field: Field, extremes_gy: FloatArray, *, is_rou
 
 def _cap_points(stack: PlaneStack, links: Links) -> FloatArray:
     """Return where caps end: the tips of rounded ones, the far rims of those cut off flat."""
-    w = stack.offsets_mm[np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))]
+    w = stack.offsets_mm[plane_of_ring(stack)]
     found = [np.empty((0, 3))]
     sides = ((links.up_mm, links.up_order, links.below, 1.0), (links.down_mm, links.down_order, links.above, -1.0))
     for height, order, back, sign in sides:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dvhkit.engine.contours.planes import PlaneStack, next_in_ring
+from dvhkit.engine.contours.planes import PlaneStack, next_in_ring, plane_of_ring
 from dvhkit.engine.contours.runs import Runs
 from dvhkit.engine.kernels.solid.links import link, reach, ring_shapes
 from dvhkit.engine.options import EndCap, EngineOptions
@@ -131,7 +131,7 @@ def _usual_reaches(stack: PlaneStack, runs: Runs) -> tuple[FloatArray, list[tupl
 def _reaches(stack: PlaneStack, runs: Runs, rho2: FloatArray) -> list[tuple[FloatArray, NDArray[np.int64]]]:
     """Return how far rings that end reach upwards and downwards by their shape, and after which rule."""
     drawn, n_rings = as_drawn(stack, runs), len(rho2)
-    ring_plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
+    ring_plane = plane_of_ring(stack)
     gap_below, gap_above = gaps_mm(stack, runs)
     found = []
     sides = ((drawn.above, drawn.below, gap_above), (drawn.below, drawn.above, gap_below))
@@ -154,7 +154,7 @@ def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: Floa
         rho2, reaches = _usual_reaches(stack, runs)
     else:
         reaches = _reaches(stack, runs, rho2)
-    ring_plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
+    ring_plane = plane_of_ring(stack)
     sides: list[NDArray[Any]] = []
     gap_below, gap_above = gaps_mm(stack, runs)
     scale_below, scale_above = options.flat_scale
@@ -231,7 +231,7 @@ def _jumps(
     stack: PlaneStack, place: FloatArray, thick_mm: FloatArray, lie: FloatArray, back: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Return which rings have jumped from the plane before: moved unlike before, or turned, or changed in shape."""
-    w = np.repeat(stack.offsets_mm, np.diff(stack.plane_ring))
+    w = stack.offsets_mm[plane_of_ring(stack)]
     before = np.where(back >= 0, back, 0)
     first = back >= 0
     second = first & (back[before] >= 0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dvhkit.engine.contours.planes import plane_of_ring
 from dvhkit.engine.kernels.buffers import Parts
 from dvhkit.engine.solid.solid import Solid
 from dvhkit.model.arrays import FloatArray
@@ -60,7 +61,7 @@ def _parts_of(group: Solid, cell_mm2: float) -> _Depth:
     assert links is not None
     size, grown = _sizes(group, cell_mm2)
     n_planes = stack.n_planes
-    plane = np.repeat(np.arange(n_planes), np.diff(stack.plane_ring))
+    plane = plane_of_ring(stack)
     ring = np.flatnonzero(links.above >= 0)
     onward = links.above[ring]
     single = np.bincount(plane[ring], minlength=n_planes)

@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from dvhkit.engine.contours.planes import PlaneStack
+from dvhkit.engine.contours.planes import PlaneStack, plane_of_ring
 from dvhkit.engine.kernels.buffers import Layers, Slabs
 from dvhkit.engine.kernels.drawn.coverage import plane_excess
 from dvhkit.engine.kernels.solid.reconstruct import fill_intervals
@@ -312,7 +312,7 @@ def _sags(solid: Solid) -> FloatArray:
     stack, links = solid.stack, solid.links
     assert links is not None
     offsets = stack.offsets_mm
-    plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
+    plane = plane_of_ring(stack)
     sag = np.zeros(stack.n_planes)
     np.maximum.at(sag, plane[links.above == -2], 4.0 * _SAG_MM[1])
     ring = np.flatnonzero(links.above >= 0)

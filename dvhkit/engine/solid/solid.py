@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvhkit.engine.contours.chains import separate
-from dvhkit.engine.contours.planes import PlaneStack, repaired, stack_planes
+from dvhkit.engine.contours.planes import PlaneStack, plane_of_ring, repaired, stack_planes, usual_gap_mm
 from dvhkit.engine.contours.runs import Runs, find_runs
 from dvhkit.engine.kernels.drawn.rings import orient
 from dvhkit.engine.options import Between, EngineOptions
@@ -113,9 +113,7 @@ class Solid:
         """Volume: the same as that of a DVH without dose."""
         if self.islands:
             return sum(island.volume_cc for island in self.islands)
-        from dvhkit.engine.field.accumulate import accumulated
-
-        return accumulated(self, [self.options], None)[1][0].volume_cc
+        return _volume_cc(self)
 
     def section(self, w_mm: float, *, step_mm: float | None = None) -> list[FloatArray]:
         """Return the rings at height `w_mm`, each (n, 2): outer ones anticlockwise, holes clockwise.
@@ -165,8 +163,7 @@ class Solid:
     @property
     def usual_gap_mm(self) -> float:
         """The usual distance between planes; of a lone one, its thickness."""
-        gaps = np.diff(self.stack.offsets_mm)
-        return float(np.median(gaps)) if gaps.size else self.runs.end_gap_mm[0][0]
+        return usual_gap_mm(self.stack) or self.runs.end_gap_mm[0][0]
 
     def bands_mm(self) -> FloatArray:
         """Return how far around its contours each plane has to know its distances.
@@ -180,15 +177,15 @@ class Solid:
             step = np.hypot(links.x_mm[onward] - links.x_mm, links.y_mm[onward] - links.y_mm)
             step += np.abs(links.size_mm[onward] - links.size_mm)
             moved = np.maximum(moved, np.where(onward >= 0, step, np.inf))
-        plane_of_ring = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
+        ring_plane = plane_of_ring(stack)
         farthest = np.zeros(stack.n_planes + 2)
-        np.maximum.at(farthest, plane_of_ring + 1, moved)
+        np.maximum.at(farthest, ring_plane + 1, moved)
         around = np.maximum(farthest[1:-1], np.maximum(farthest[:-2], farthest[2:]))
         usual = self.usual_gap_mm
         bands = np.minimum(_BAND_LEAST * usual + around, _BAND_MOST * usual) + 1.0
-        return np.asarray(np.maximum(bands, self._tip_bands_mm(plane_of_ring)))
+        return np.asarray(np.maximum(bands, self._tip_bands_mm(ring_plane)))
 
-    def _tip_bands_mm(self, plane_of_ring: NDArray[np.int64]) -> FloatArray:
+    def _tip_bands_mm(self, ring_plane: NDArray[np.int64]) -> FloatArray:
         """Return how far distances have to be known for rounded ends: to the middle, on the last three planes."""
         links = self.links
         assert links is not None
@@ -196,10 +193,17 @@ class Solid:
         for order, back in ((links.up_order, links.below), (links.down_order, links.above)):
             rings = np.flatnonzero((order == 2) | (order == 3))
             for _ in range(3):
-                np.maximum.at(bands, plane_of_ring[rings], _WHOLE_FRAC * links.size_mm[rings])
+                np.maximum.at(bands, ring_plane[rings], _WHOLE_FRAC * links.size_mm[rings])
                 rings = back[rings]
                 rings = rings[rings >= 0]
         return np.minimum(bands, _TIP_BAND_MM)
+
+
+@lru_cache(maxsize=32)
+def _volume_cc(solid: Solid) -> float:
+    from dvhkit.engine.field.accumulate import accumulated
+
+    return accumulated(solid, [solid.options], None)[1][0].volume_cc
 
 
 def make_solid(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dvhkit.engine.contours.planes import plane_of_ring
 from dvhkit.engine.kernels.solid.nodes import sign_changes, slopes_at, values_at
 from dvhkit.engine.lattice import Lattice
 from dvhkit.engine.options import Between
@@ -149,7 +150,7 @@ def _layer_heights(solid: Solid, step_mm: float) -> FloatArray:
     stack, links = solid.stack, solid.links
     assert links is not None
     offsets = stack.offsets_mm
-    plane = np.repeat(np.arange(stack.n_planes), np.diff(stack.plane_ring))
+    plane = plane_of_ring(stack)
     found = [offsets]
     for first, stop in solid.runs.bounds:
         for low, high in zip(offsets[first : stop - 1], offsets[first + 1 : stop], strict=True):

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from dvhkit.engine.contours.planes import PlaneStack
+from dvhkit.engine.contours.planes import PlaneStack, plane_of_ring
 from dvhkit.engine.contours.runs import Runs
 from dvhkit.engine.solid.links import as_drawn
 from dvhkit.model.arrays import FloatArray
@@ -43,7 +43,7 @@ def tremor_mm(stack: PlaneStack, runs: Runs) -> float:
     rings = np.stack(chain)
     rings = rings[:, (rings >= 0).all(axis=0)]
     rings = rings[:, ~drawn.jumps[0][rings[1:]].any(axis=0)]
-    heights = np.repeat(stack.offsets_mm, np.diff(stack.plane_ring))
+    heights = stack.offsets_mm[plane_of_ring(stack)]
     gaps = np.diff(heights[rings], axis=0)
     rings = rings[:, np.ptp(gaps, axis=0) <= _SAME_GAP_FRAC * gaps.max(axis=0, initial=0.0)]
     if rings.size == 0:
@@ -59,5 +59,7 @@ def _reaches_mm(stack: PlaneStack, middle_mm: FloatArray) -> FloatArray:
     """Return how far each ring reaches from its centroid in each direction, (rings, directions)."""
     angle = 2.0 * np.pi * (np.arange(_DIRECTIONS) + 0.25) / _DIRECTIONS
     normals = np.stack([np.cos(angle), np.sin(angle)])
-    far = np.maximum.reduceat(stack.points_mm @ normals, stack.ring_start[:-1], axis=0)
-    return np.asarray(far - middle_mm @ normals)
+    # One direction after the other: along the points in memory that takes a third of the time.
+    x, y = np.ascontiguousarray(stack.points_mm.T)
+    far = [np.maximum.reduceat(c * x + s * y, stack.ring_start[:-1]) for c, s in normals.T]
+    return np.asarray(np.stack(far, axis=1) - middle_mm @ normals)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,6 +165,7 @@ def excess_points(outer: Surface, inner: Surface, margins_mm: FloatArray) -> tup
     return cloud, np.where(inner.signed(cloud.points_mm) < 0, -length, beyond)
 
 
+@lru_cache(maxsize=12)
 def outside_volume_cc(inner: Surface, outer: Surface) -> tuple[float, FloatArray, FloatArray]:
     """Return the volume of `inner` outside `outer`, and the nodes (n, 3) where it lies with their volumes in mm3.
 
@@ -177,9 +179,9 @@ def outside_volume_cc(inner: Surface, outer: Surface) -> tuple[float, FloatArray
     gaps = np.minimum(np.diff(offsets), 1.5 * inner.spacing_mm)
     thick = 0.5 * (np.append(inner.spacing_mm, gaps) + np.append(gaps, inner.spacing_mm))
     k, y, x = (grid.ravel() for grid in np.meshgrid(np.arange(len(offsets)), ys, xs, indexing="ij"))
-    nodes = stack.frame.to_patient(np.column_stack([x, y, offsets[k]]))
-    within = inner.signed(nodes) < 0
-    nodes, volume = nodes[within], step * step * thick[k[within]]
+    nodes = np.column_stack([x, y, offsets[k]])
+    within = inner.field.at(nodes) < 0
+    nodes, volume = stack.frame.to_patient(nodes[within]), step * step * thick[k[within]]
     out = outer.signed(nodes) > 0
     return float(volume[out].sum()) / 1000.0, nodes[out], volume[out]
 

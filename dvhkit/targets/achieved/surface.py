@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -98,8 +99,22 @@ def make_surface(
     GeometryError
         Contours that are not planar or not parallel.
     """
+    window = None if window_mm is None else tuple(tuple(corner.tolist()) for corner in window_mm)
+    return _made(structure, fallback_spacing_mm, window, step_mm, options)
+
+
+# The same few targets are paired, checked and asked whether they hold one another.
+@lru_cache(maxsize=12)
+def _made(
+    structure: Structure,
+    fallback_spacing_mm: float | None,
+    window_mm: tuple[tuple[float, ...], ...] | None,
+    step_mm: float | None,
+    options: EngineOptions | None,
+) -> Surface:
     solid = Solid.of(structure, options=options, slice_spacing_mm=fallback_spacing_mm)
-    return _surface(structure, linked(solid), step_mm or step_for(solid), window_mm)
+    window = None if window_mm is None else (np.array(window_mm[0]), np.array(window_mm[1]))
+    return _surface(structure, linked(solid), step_mm or step_for(solid), window)
 
 
 def ending(surface: Surface, shares: tuple[float | None, float | None]) -> Surface:

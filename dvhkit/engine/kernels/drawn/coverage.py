@@ -6,6 +6,7 @@ anticlockwise (positive shoelace area) adds, clockwise takes away.
 
 from math import ceil, floor
 
+import numpy as np
 from numba import njit
 
 # Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
@@ -147,6 +148,74 @@ def plane_covers(points, rings, plane_lo, plane_hi, scratch, cover, area, excess
                 cover[slot, row, column] = (abs(covered - 1.0) < 1e-12) - (abs(covered) < 1e-12)
 
 
+@_helper
+def _list_section(cover, area, at, cells, parts, changes, spans):
+    """List what of a drawn section is cut, and where full cells begin (+1) and end (-1); return how many of each.
+
+    `cells` (n, 2), `parts` (n, 3): row and column, covered area and first moments; `changes` (n, 3): row, column, and
+    which; `spans` (rows, 2): first and last column with any.
+    """
+    depths, _, n_rows, n_columns = cover.shape
+    n_cells = 0
+    n_changes = 0
+    for row in range(n_rows):
+        first = n_columns
+        last = -1
+        was_full = False
+        for column in range(n_columns):
+            kind = cover[0, at, row, column]
+            if kind == -1 and not was_full:
+                continue
+            if depths == 1 and kind == 1 and was_full:
+                last = column
+                continue
+            covered = 1.0 if kind == 1 else 0.0
+            x = 0.5 * covered
+            y = x
+            if kind == 0:
+                covered = area[0, at, 0, row, column]
+                x = area[0, at, 1, row, column]
+                y = area[0, at, 2, row, column]
+            for depth in range(1, depths):
+                kind = cover[depth, at, row, column]
+                sign = -1.0 if depth % 2 else 1.0
+                if kind == 1:
+                    covered += sign
+                    x += 0.5 * sign
+                    y += 0.5 * sign
+                elif kind == 0:
+                    covered += sign * area[depth, at, 0, row, column]
+                    x += sign * area[depth, at, 1, row, column]
+                    y += sign * area[depth, at, 2, row, column]
+            is_full = abs(covered - 1.0) < 1e-12
+            if is_full != was_full:
+                changes[n_changes, 0] = row
+                changes[n_changes, 1] = column
+                changes[n_changes, 2] = 1 if is_full else -1
+                n_changes += 1
+                was_full = is_full
+            if covered <= 1e-12:
+                continue
+            first = min(first, column)
+            last = column
+            if is_full:
+                continue
+            cells[n_cells, 0] = row
+            cells[n_cells, 1] = column
+            parts[n_cells, 0] = min(1.0, covered)
+            parts[n_cells, 1] = x
+            parts[n_cells, 2] = y
+            n_cells += 1
+        if was_full:
+            changes[n_changes, 0] = row
+            changes[n_changes, 1] = n_columns
+            changes[n_changes, 2] = -1
+            n_changes += 1
+        spans[row, 0] = first
+        spans[row, 1] = last
+    return n_cells, n_changes
+
+
 @njit(cache=True, nogil=True)
 def fill_prisms(cover, area, planes, slabs, layers):
     """Add upright prisms over drawn planes to the layers; see `Planes`, `Slabs` and `Layers` in `buffers`.
@@ -154,59 +223,34 @@ def fill_prisms(cover, area, planes, slabs, layers):
     `planes`: that of each slab, whose coverage `cover` and `area` (depths, slots, ...) hold.
     """
     slab_lo, slab_hi, slab_layer = slabs
-    depths, plane_slots, n_rows, n_columns = cover.shape
-    slots = layers.part.shape[0]
+    _, plane_slots, n_rows, n_columns = cover.shape
+    part, moment, run, span = layers
+    slots = part.shape[0]
+    cells = np.empty((n_rows * n_columns, 2), np.int32)
+    parts = np.empty((n_rows * n_columns, 3))
+    changes = np.empty((n_rows * (n_columns + 1), 3), np.int32)
+    spans = np.empty((n_rows, 2), np.int64)
+    n_cells = 0
+    n_changes = 0
     for s in range(planes.size):
-        at = planes[s] % plane_slots
+        if s == 0 or planes[s] != planes[s - 1]:
+            # A section is the same in all its slabs.
+            n_cells, n_changes = _list_section(cover, area, planes[s] % plane_slots, cells, parts, changes, spans)
         slot = slab_layer[s] % slots
         height = slab_hi[s] - slab_lo[s]
         middle = 0.5 * (slab_hi[s] + slab_lo[s])
+        for n in range(n_changes):
+            change = height if changes[n, 2] > 0 else -height
+            run[slot, changes[n, 0], changes[n, 1], 0] += change
+            run[slot, changes[n, 0], changes[n, 1], 1] += change * middle
+        for n in range(n_cells):
+            row = cells[n, 0]
+            column = cells[n, 1]
+            volume = parts[n, 0] * height
+            part[slot, row, column] += volume
+            moment[slot, row, column, 0] += parts[n, 1] * height
+            moment[slot, row, column, 1] += parts[n, 2] * height
+            moment[slot, row, column, 2] += volume * middle
         for row in range(n_rows):
-            run = layers.run[slot, row]
-            first = n_columns
-            last = -1
-            was_full = False
-            for column in range(n_columns):
-                kind = cover[0, at, row, column]
-                if kind == -1 and not was_full:
-                    continue
-                covered = 1.0 if kind == 1 else 0.0
-                x = 0.5 * covered
-                y = x
-                if kind == 0:
-                    covered = area[0, at, 0, row, column]
-                    x = area[0, at, 1, row, column]
-                    y = area[0, at, 2, row, column]
-                for depth in range(1, depths):
-                    kind = cover[depth, at, row, column]
-                    sign = -1.0 if depth % 2 else 1.0
-                    if kind == 1:
-                        covered += sign
-                        x += 0.5 * sign
-                        y += 0.5 * sign
-                    elif kind == 0:
-                        covered += sign * area[depth, at, 0, row, column]
-                        x += sign * area[depth, at, 1, row, column]
-                        y += sign * area[depth, at, 2, row, column]
-                is_full = abs(covered - 1.0) < 1e-12
-                if is_full != was_full:
-                    change = height if is_full else -height
-                    run[column, 0] += change
-                    run[column, 1] += change * middle
-                    was_full = is_full
-                if covered <= 1e-12:
-                    continue
-                first = min(first, column)
-                last = column
-                if is_full:
-                    continue
-                volume = min(1.0, covered) * height
-                layers.part[slot, row, column] += volume
-                layers.moment[slot, row, column, 0] += x * height
-                layers.moment[slot, row, column, 1] += y * height
-                layers.moment[slot, row, column, 2] += volume * middle
-            if was_full:
-                run[n_columns, 0] -= height
-                run[n_columns, 1] -= height * middle
-            layers.span[slot, row, 0] = min(layers.span[slot, row, 0], first)
-            layers.span[slot, row, 1] = max(layers.span[slot, row, 1], last)
+            span[slot, row, 0] = min(span[slot, row, 0], spans[row, 0])
+            span[slot, row, 1] = max(span[slot, row, 1], spans[row, 1])

@@ -1,6 +1,6 @@
-"""Book what fills the layers: volume by dose, or the filled share of each cell. Also the dose on a solid's walls."""
+"""Book what fills the layers: volume by dose, or the filled share of each cell."""
 
-from math import ceil, floor, sqrt
+from math import floor, sqrt
 
 import numpy as np
 from numba import njit
@@ -149,8 +149,8 @@ def _share(start, size, low, high):
 def _node_line(dose, rounded, rounds, to_dose, offsets, v, w, first, last, line):
     """Write dose and its slopes along v and w at the nodes ``first..last`` of the row of voxels through (v, w).
 
-    For lattices along the axes of the dose, u along columns. `line` (nodes, 4): the last, where `rounds`, what the
-    rounded dose has more.
+    For lattices along the axes of the dose, u along columns. `line` (nodes, 5): the fourth, where `rounds`, what the
+    rounded dose has more; the last, how the slope along v changes with w.
     """
     nk, nj, _ = dose.shape
     cj = to_dose[1, 1] * v + to_dose[1, 3]
@@ -182,6 +182,7 @@ def _node_line(dose, rounded, rounds, to_dose, offsets, v, w, first, last, line)
         line[i, 1] = sj * ((d01 - d00) + fk * ((d11 - d10) - (d01 - d00)))
         line[i, 2] = sk * (b1 - b0)
         line[i, 3] = 0.0
+        line[i, 4] = sj * sk * ((d11 - d10) - (d01 - d00))
     if not rounds:
         return
     for i in range(first, last + 1):
@@ -208,6 +209,31 @@ def _from_line(line, to_dose, u):
         slope * rise,
         line[i, 1] + f * (line[i1, 1] - line[i, 1]),
         line[i, 2] + f * (line[i1, 2] - line[i, 2]),
+        line[i, 3] + f * (line[i1, 3] - line[i, 3]),
+    )
+
+
+@_inlined
+def _beside_line(line, to_dose, u, dv, dw):
+    """Return what `_from_line` does, at `dv` and `dw` from the line: within one voxel a trilinear dose has no more."""
+    n = line.shape[0]
+    ci = to_dose[0, 0] * u + to_dose[0, 3]
+    i = min(max(floor(ci), 0), max(n - 2, 0))
+    i1 = min(i + 1, n - 1)
+    f = ci - i
+    slope = to_dose[0, 0]
+    if f < 0.0 or f > 1.0 or i1 == i:
+        f = min(max(f, 0.0), 1.0)
+        slope = 0.0
+    both = dv * dw
+    here = line[i, 0] + dv * line[i, 1] + dw * line[i, 2] + both * line[i, 4]
+    rise = line[i1, 0] + dv * line[i1, 1] + dw * line[i1, 2] + both * line[i1, 4] - here
+    twist = line[i, 4] + f * (line[i1, 4] - line[i, 4])
+    return (
+        here + f * rise,
+        slope * rise,
+        line[i, 1] + f * (line[i1, 1] - line[i, 1]) + dw * twist,
+        line[i, 2] + f * (line[i1, 2] - line[i, 2]) + dv * twist,
         line[i, 3] + f * (line[i1, 3] - line[i, 3]),
     )
 
@@ -310,7 +336,7 @@ def book_layers(layers, begin, stop, cells, field, ids, rounds, sums):
     base = step[0] * step[1]
     ni = dose.shape[2]
     is_axial = rim[0] > -np.inf and to_dose[0, 0] != 0.0 and to_dose[1, 1] != 0.0 and to_dose[2, 2] != 0.0
-    line = np.empty((ni if is_axial else 0, 4))
+    line = np.empty((ni if is_axial else 0, 5))
     span = high - low
     scale = hist.shape[1] / span if span > 0.0 else 0.0
     shift_scale = shifts.shape[0] / span if span > 0.0 else 0.0
@@ -435,28 +461,33 @@ def book_layers(layers, begin, stop, cells, field, ids, rounds, sums):
                     share = 1.0
                     is_full = filled >= is_full_from
                     w = middle
-                    if is_full and is_in_line:
-                        d, gu, gv, gw, shift = _from_line(line, to_dose, u + 0.5 * hu)
+                    if not is_full:
+                        inverse = 1.0 / filled
+                        if which == 0:
+                            place[0] = (moment[column, 0] + 0.5 * height_one) * inverse
+                            place[1] = (moment[column, 1] + 0.5 * height_one) * inverse
+                            w = (moment[column, 2] + raised_one) * inverse
+                        else:
+                            place[0] = (other_moment[column, 0] + 0.5 * height_two) * inverse
+                            place[1] = (other_moment[column, 1] + 0.5 * height_two) * inverse
+                            w = (other_moment[column, 2] + raised_two) * inverse
+                        place[0] = min(max(place[0], 0.0), 1.0)
+                        place[1] = min(max(place[1], 0.0), 1.0)
+                        w = min(max(w, w0), w1)
+                        place[2] = (w - w0) / hw
+                    if is_in_line:
+                        if is_full:
+                            d, gu, gv, gw, shift = _from_line(line, to_dose, u + 0.5 * hu)
+                        else:
+                            dv = hv * (place[1] - 0.5)
+                            d, gu, gv, gw, shift = _beside_line(line, to_dose, u + hu * place[0], dv, w - middle)
                     else:
                         share = _inside_rim(u, v0, size, rim)
                         if share <= 0.0:
                             continue
-                        place[0] = 0.5
-                        place[1] = 0.5
-                        if not is_full:
-                            inverse = 1.0 / filled
-                            if which == 0:
-                                place[0] = (moment[column, 0] + 0.5 * height_one) * inverse
-                                place[1] = (moment[column, 1] + 0.5 * height_one) * inverse
-                                w = (moment[column, 2] + raised_one) * inverse
-                            else:
-                                place[0] = (other_moment[column, 0] + 0.5 * height_two) * inverse
-                                place[1] = (other_moment[column, 1] + 0.5 * height_two) * inverse
-                                w = (other_moment[column, 2] + raised_two) * inverse
-                            place[0] = min(max(place[0], 0.0), 1.0)
-                            place[1] = min(max(place[1], 0.0), 1.0)
-                            w = min(max(w, w0), w1)
-                            place[2] = (w - w0) / hw
+                        if is_full:
+                            place[0] = 0.5
+                            place[1] = 0.5
                         uc = min(max(u + hu * place[0], rim[0]), rim[1])
                         vc = min(max(v0 + hv * place[1], rim[2]), rim[3])
                         if not _dose_at(dose, offsets, half_end, to_dose, uc, vc, w, out):
@@ -532,159 +563,3 @@ def book_field(layers, begin, stop, edges, field):
                 layers.run[slot, row, last + 1] = 0.0
             layers.span[slot, row, 0] = layers.part.shape[2]
             layers.span[slot, row, 1] = -1
-
-
-@njit(cache=True, nogil=True)
-def surface_extremes(points, rings, slabs, levels, cells, dose, field, extremes):
-    """Write to `extremes` (planes, 2) least and greatest dose on walls: along each edge, at its ends and at `levels`.
-
-    inf and -inf where the walls lie outside the dose grid. `points` in cell units; `rings`: where rings and planes
-    begin; `slabs`: where each plane's walls begin and end; `dose`: the values of `field`, or its rounded ones.
-    """
-    ring_start, plane_ring = rings
-    slab_lo, slab_hi = slabs
-    _, origin, step = cells
-    offsets, half_end, to_dose = field.offsets, field.half_end, field.to_dose
-    spacing = min(step[0], step[1])
-    level = 0
-    for plane in range(slab_lo.size):
-        lo = slab_lo[plane]
-        hi = slab_hi[plane]
-        least = np.inf
-        most = -np.inf
-        while level < levels.size and levels[level] <= lo:
-            level += 1
-        for ring in range(plane_ring[plane], plane_ring[plane + 1]):
-            end = ring_start[ring + 1]
-            x0 = origin[0] + step[0] * points[end - 1, 0]
-            y0 = origin[1] + step[1] * points[end - 1, 1]
-            for p in range(ring_start[ring], end):
-                x1 = origin[0] + step[0] * points[p, 0]
-                y1 = origin[1] + step[1] * points[p, 1]
-                length = sqrt((x1 - x0) ** 2 + (y1 - y0) ** 2)
-                n = max(1, ceil(length / spacing))
-                for s in range(1, n + 1):
-                    x = x0 + (x1 - x0) * s / n
-                    y = y0 + (y1 - y0) * s / n
-                    z = lo
-                    next_level = level
-                    while True:
-                        here = _value_at(dose, offsets, half_end, to_dose, x, y, z)
-                        # Beyond the voxels there is no number, and no comparison holds.
-                        least = here if here < least else least
-                        most = here if here > most else most
-                        if z >= hi:
-                            break
-                        if next_level < levels.size and levels[next_level] < hi:
-                            z = levels[next_level]
-                            next_level += 1
-                        else:
-                            z = hi
-                x0 = x1
-                y0 = y1
-        extremes[plane, 0] = least
-        extremes[plane, 1] = most
-
-
-@njit(cache=True, nogil=True)
-def point_extremes(points, dose, field, extremes):
-    """Widen `extremes` by the dose at single points (u, v, w) of the surface."""
-    for p in range(points.shape[0]):
-        here = _value_at(dose, field.offsets, field.half_end, field.to_dose, points[p, 0], points[p, 1], points[p, 2])
-        extremes[0] = here if here < extremes[0] else extremes[0]
-        extremes[1] = here if here > extremes[1] else extremes[1]
-
-
-@njit(cache=True, nogil=True)
-def section_extremes(points, rings, heights, shape, cells, field, extremes):
-    """Widen `extremes` by the dose inside the drawn sections, at the middles of the lattice's cells.
-
-    `points` in cell units; holes run clockwise; `rings`: where rings and planes begin; `shape`: rows and columns of
-    the lattice; `extremes` (2, 2): least and greatest of the dose, and of the rounded dose.
-    """
-    ring_start, plane_ring = rings
-    n_rows, n_columns = shape
-    _, origin, step = cells
-    offsets, half_end, to_dose = field.offsets, field.half_end, field.to_dose
-    winding = np.zeros(n_columns + 1, np.int64)
-    nk, nj, ni = field.values.shape
-    tol = 1e-6
-    crossed = 0.0
-    for a in range(3):
-        for b in range(3):
-            crossed += abs(to_dose[a, b]) if a != b else 0.0
-    # Along the axes of the dose the middles of a row of cells share one line of nodes.
-    in_line = crossed < 1e-12
-    line = np.empty((ni if in_line else 0, 4))
-    for plane in range(heights.size):
-        lo = np.inf
-        hi = -np.inf
-        for p in range(ring_start[plane_ring[plane]], ring_start[plane_ring[plane + 1]]):
-            lo = min(lo, points[p, 1])
-            hi = max(hi, points[p, 1])
-        w = heights[plane]
-        cn = to_dose[2, 2] * w + to_dose[2, 3]
-        if in_line and (cn < offsets[0] - half_end[0] - tol or cn > offsets[nk - 1] + half_end[1] + tol):
-            continue
-        for row in range(max(0, ceil(lo - 0.5)), min(n_rows - 1, floor(hi - 0.5)) + 1):
-            y = row + 0.5
-            v = origin[1] + step[1] * y
-            first = n_columns
-            last = -1
-            for ring in range(plane_ring[plane], plane_ring[plane + 1]):
-                end = ring_start[ring + 1]
-                x0 = points[end - 1, 0]
-                y0 = points[end - 1, 1]
-                for p in range(ring_start[ring], end):
-                    x1 = points[p, 0]
-                    y1 = points[p, 1]
-                    if (y0 <= y) != (y1 <= y):
-                        column = ceil(x0 + (y - y0) * (x1 - x0) / (y1 - y0) - 0.5)
-                        column = min(max(column, 0), n_columns)
-                        winding[column] += 1 if y1 < y0 else -1
-                        first = min(first, column)
-                        last = max(last, column)
-                    x0 = x1
-                    y0 = y1
-            if last < 0:
-                continue
-            is_needed = True
-            if in_line:
-                cj = to_dose[1, 1] * v + to_dose[1, 3]
-                is_needed = -0.5 - tol <= cj <= nj - 0.5 + tol
-                if is_needed:
-                    ia = to_dose[0, 0] * (origin[0] + step[0] * first) + to_dose[0, 3]
-                    ib = to_dose[0, 0] * (origin[0] + step[0] * (last + 1)) + to_dose[0, 3]
-                    begin = min(max(floor(min(ia, ib)), 0), ni - 1)
-                    stop = min(max(floor(max(ia, ib)) + 1, 0), ni - 1)
-                    _node_line(field.values, field.rounded, True, to_dose, offsets, v, w, begin, stop, line)
-                    # What lies between nodes that tell nothing new tells nothing new.
-                    is_needed = False
-                    for i in range(begin, stop + 1):
-                        here = line[i, 0]
-                        other = here + line[i, 3]
-                        is_needed |= (here < extremes[0, 0]) | (here > extremes[0, 1])
-                        is_needed |= (other < extremes[1, 0]) | (other > extremes[1, 1])
-            inside = 0
-            for column in range(first, last + 1):
-                inside += winding[column]
-                winding[column] = 0
-                if not is_needed or inside <= 0 or column == n_columns:
-                    continue
-                u = origin[0] + step[0] * (column + 0.5)
-                if in_line:
-                    ci = to_dose[0, 0] * u + to_dose[0, 3]
-                    if ci < -0.5 - tol or ci > ni - 0.5 + tol:
-                        continue
-                    i = min(max(floor(ci), 0), max(ni - 2, 0))
-                    f = min(max(ci - i, 0.0), 1.0)
-                    i1 = min(i + 1, ni - 1)
-                    here = line[i, 0] + f * (line[i1, 0] - line[i, 0])
-                    other = here + line[i, 3] + f * (line[i1, 3] - line[i, 3])
-                else:
-                    here = _value_at(field.values, offsets, half_end, to_dose, u, v, w)
-                    other = _value_at(field.rounded, offsets, half_end, to_dose, u, v, w)
-                extremes[0, 0] = here if here < extremes[0, 0] else extremes[0, 0]
-                extremes[0, 1] = here if here > extremes[0, 1] else extremes[0, 1]
-                extremes[1, 0] = other if other < extremes[1, 0] else extremes[1, 0]
-                extremes[1, 1] = other if other > extremes[1, 1] else extremes[1, 1]

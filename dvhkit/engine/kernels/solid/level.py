@@ -226,7 +226,9 @@ def plane_levels(outlines, shapes, ring_base, plane_lo, plane_hi, step, bands, s
     level, radius, ring, sign = out
     slots, n_rows, n_columns = level.shape
     xs = np.arange(n_columns) * hu
-    deep = band.max()
+    deep = band[0]
+    for plane in range(band.size):
+        deep = max(deep, band[plane])
     for plane in range(plane_lo, plane_hi):
         slot = plane % slots
         begin = ring_start[plane_ring[plane]]

@@ -242,6 +242,8 @@ def _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, off
     is_between = lo >= 0 and hi >= 0
     above = rings.above
     below = rings.below
+    # Numbers that are written out have the compiler make a function for each.
+    upwards = 1 if gap > 0.0 else 0
     bulge = np.empty((mids.size, 3))
     for s in range(mids.size):
         t = (mids[s] - z_lo) / gap
@@ -249,8 +251,8 @@ def _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, off
         bulge[s, 1] = t * (1.0 - t) * gap * gap * (1.0 - t)
         bulge[s, 2] = t * (1.0 - t) * gap * gap * t
     for n in range(n_nodes):
-        row = nodes[n, 0]
-        column = nodes[n, 1]
+        row = int(nodes[n, 0])
+        column = int(nodes[n, 1])
         l0 = far
         l1 = far
         ends_up = False
@@ -274,7 +276,7 @@ def _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, off
                     lower,
                     run_lo,
                     run_hi,
-                    1,
+                    upwards,
                     offsets,
                     bend,
                 )
@@ -295,7 +297,7 @@ def _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, off
                     upper,
                     run_lo,
                     run_hi,
-                    -1,
+                    -upwards,
                     offsets,
                     bend,
                 )
@@ -575,9 +577,8 @@ def _cubic(shape, quantity, has_lo, has_hi, gap_before, gap, gap_after):
 @_inlined
 def _at(cubic, tau, gap):
     """Value of a cubic `tau` above the lower plane."""
-    v1, slope, c_lo, c_hi = cubic
     t = tau / gap
-    return v1 + tau * slope - tau * (gap - tau) * ((1.0 - t) * c_lo + t * c_hi)
+    return cubic[0] + tau * cubic[1] - tau * (gap - tau) * ((1.0 - t) * cubic[2] + t * cubic[3])
 
 
 @_inlined
@@ -627,20 +628,22 @@ def _areas_between(shape, is_compact, span, mids, z_lo, ball, bend, targets):
                 _principal(shape, plane, known)
         full_lo = shape[1, 0] / sqrt(known[1, 1] * known[1, 2])
         full_hi = shape[2, 0] / sqrt(known[2, 1] * known[2, 2])
-    area = _cubic(known, 0, has_lo, has_hi, gap_before, gap, gap_after)
-    wide = _cubic(known, 1, has_lo, has_hi, gap_before, gap, gap_after)
-    thin = _cubic(known, 2, has_lo, has_hi, gap_before, gap, gap_after)
+    course = np.empty((3, 4))
+    for quantity in range(3):
+        own = _cubic(known, quantity, has_lo, has_hi, gap_before, gap, gap_after)
+        course[quantity, 0], course[quantity, 1], course[quantity, 2], course[quantity, 3] = own
     alone = not has_lo and not has_hi
     if alone and is_compact:
         bulge = -min(min(bend, 1.0) * ball, _BALL_MOST * sqrt(known[1, 2] * known[2, 2]) / (gap * gap))
-        wide = (wide[0], wide[1], bulge, bulge)
-        thin = (thin[0], thin[1], bulge, bulge)
+        for quantity in range(1, 3):
+            course[quantity, 2] = bulge
+            course[quantity, 3] = bulge
     least = 0.5 * min(shape[1, 0], shape[2, 0])
     for s in range(mids.size):
         tau = mids[s] - z_lo
-        target = _at(area, tau, gap)
+        target = _at(course[0], tau, gap)
         if is_compact:
-            spread = max(0.0, _at(wide, tau, gap)) * max(0.0, _at(thin, tau, gap))
+            spread = max(0.0, _at(course[1], tau, gap)) * max(0.0, _at(course[2], tau, gap))
             target = (full_lo + tau / gap * (full_hi - full_lo)) * sqrt(spread)
         if not alone:
             target = _within_slopes(target, shape, has_lo, has_hi, tau, gap_before, gap, gap_after)

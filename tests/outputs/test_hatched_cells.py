@@ -1,23 +1,7 @@
-"""README's picture shows today's report; cells of a margin map without a surface are hatched."""
-
-import sys
-from pathlib import Path
-
-import pytest
+"""Cells of a margin map without a surface are hatched."""
 
 from dvhkit.outputs.pictures.margin_picture import margin_map_png, margin_map_svg
 from dvhkit.results.audit import MarginMap
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.mark.slow
-def test_the_picture_of_the_report_is_made_from_todays_report():
-    sys.path.insert(0, str(ROOT))
-    from scripts.report_digest import demo_report, report_digest
-
-    stored = (ROOT / "docs" / "img" / "report.sha256").read_text().strip()
-    assert report_digest(demo_report()) == stored, "the report has changed: run `make docs-pictures`"
 
 
 def surface_map(margin_mm):
