@@ -44,14 +44,14 @@ class Frame:
         """Return (n, 3) patient points as (u, v, w)."""
         off = points_mm - self.origin_mm
         order = _order(self)
-        return np.asarray(off @ self.axes.T) if order is None else np.ascontiguousarray(off[:, order])
+        return np.asarray(off @ self.axes.T) if order is None else np.ascontiguousarray(off[..., order])
 
     def to_patient(self, points_uvw: FloatArray) -> FloatArray:
         """Return (n, 3) points (u, v, w) in patient coordinates."""
         order = _order(self)
         if order is None:
             return np.asarray(points_uvw @ self.axes + self.origin_mm)
-        return np.ascontiguousarray(points_uvw[:, np.argsort(order)] + self.origin_mm)
+        return np.ascontiguousarray(points_uvw[..., np.argsort(order)] + self.origin_mm)
 
     @property
     def is_aligned(self) -> bool:
