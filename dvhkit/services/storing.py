@@ -31,7 +31,7 @@ _SERVED = "Sta6"
 # pynetdicom (3.0.4) as a sender lets a second thread look for messages while it begins to send: where that thread is
 # held up, it takes an answer that comes at once, and the sender waits in vain. Nobody else is kept waiting.
 _HASTY_SENDER = "1.2.826.0.1.3680043.9.3811."
-_ANSWER_AFTER_S = 0.005
+_ANSWER_AFTER_S = 0.003
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
