@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from dvhkit.findings import Finding, Level
 from dvhkit.jobs.plausibility.displaced import displaced_findings
 from dvhkit.jobs.plausibility.stored import stored_dose_findings
-from dvhkit.jobs.plausibility.targets import Targets, is_brachy
+from dvhkit.jobs.plausibility.targets import Measured, Targets, is_brachy
 from dvhkit.metrics.plausible import Told, judge_maximum, judge_unprescribed
 from dvhkit.model.dose import DoseType
 from dvhkit.units import number_text
 
 if TYPE_CHECKING:
-    from dvhkit.jobs.numbers import CaseNumbers
     from dvhkit.model.case import Case
     from dvhkit.model.plan import Plan, Prescription
     from dvhkit.model.structure import Structure
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 _PHYSICAL_FRAC = (0.885, 0.935)
 
 
-def dose_findings(numbers: CaseNumbers) -> tuple[Finding, ...]:
+def dose_findings(numbers: Measured) -> tuple[Finding, ...]:
     """Return what makes the dose of a case doubtful; nothing of a case without dose, or of a sum of courses."""
     case = numbers.case
     if case.summed is not None or not _max_gy(case) > 0.0:
@@ -36,7 +35,7 @@ def dose_findings(numbers: CaseNumbers) -> tuple[Finding, ...]:
     return (*found, *stored_dose_findings(targets))
 
 
-def _of_other_plan(numbers: CaseNumbers) -> tuple[Finding, ...]:
+def _of_other_plan(numbers: Measured) -> tuple[Finding, ...]:
     """Hold a dose against the plan that lies beside it and that it does not name."""
     case, beside = numbers.case, numbers.case.plan_beside
     if beside is None or case.plan is not None:

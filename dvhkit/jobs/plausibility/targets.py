@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dvhkit.findings import Finding
-    from dvhkit.jobs.numbers import CaseNumbers
     from dvhkit.model.arrays import FloatArray
     from dvhkit.model.case import Case
+    from dvhkit.model.dose import StoredDvh
     from dvhkit.model.dvh import Dvh
     from dvhkit.model.plan import Prescription
     from dvhkit.model.structure import Structure
@@ -34,16 +34,31 @@ _LEAST_COVERED_FRAC = 0.5
 _HOT_FRAC = 0.9
 
 
+class Measured(Protocol):
+    """What is asked of a case's numbers (`dvhkit.jobs.numbers.CaseNumbers`): these do not have to know who asks."""
+
+    case: Case
+
+    def plain_dvh(self, structure: Structure) -> Dvh:
+        """Return the DVH of contours, without bands."""
+
+    def body_structure(self) -> Structure:
+        """Return the body's outline; raises `NotEvaluable` where it is not plain which ROI that is."""
+
+    def stored_dvhs_of(self, structure: Structure) -> list[StoredDvh]:
+        """Return the DVHs that the planning system stored for a structure."""
+
+
 @dataclass(slots=True)
 class Targets:
     """The targets of a case and their doses, each measured once."""
 
-    numbers: CaseNumbers
+    numbers: Measured
     case: Case
     _doses: dict[int, TargetDose | None]
     _dvhs: dict[int, Dvh | None]
 
-    def __init__(self, numbers: CaseNumbers, case: Case | None = None) -> None:
+    def __init__(self, numbers: Measured, case: Case | None = None) -> None:
         """Measure by `numbers`; `case` is theirs, or the same with another plan."""
         self.numbers = numbers
         self.case = numbers.case if case is None else case
