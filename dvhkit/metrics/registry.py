@@ -192,9 +192,12 @@ class IndexInput:
         return volume_cc
 
     def isodose_cc(self, percent: float = 100.0) -> float:
-        """Return the volume in the body that receives so many percent of `at` (else the prescription) or more."""
+        """Return the volume in the body that receives so many percent of `at` (else the prescription) or more.
+
+        It is no smaller than what of it lies in the target, although each is filled on a lattice of its own.
+        """
         dose_gy = percent / 100 * self._at_gy()
-        return self.body().volume_at_least_cc(dose_gy)
+        return max(self.body().volume_at_least_cc(dose_gy), self.target.volume_at_least_cc(dose_gy))
 
     def covered_target_cc(self) -> float:
         """Return the volume of the target that receives `at` (else the prescription) or more."""

@@ -122,7 +122,7 @@ def spill_105(given: IndexInput) -> float:
 )
 def regret(given: IndexInput) -> float:
     """Return the volume of the body that gets `at` or more and lies outside the structure, in cc."""
-    return max(0.0, given.isodose_cc() - given.covered_target_cc())
+    return given.isodose_cc() - given.covered_target_cc()
 
 
 @index("D2cm", needs_body=True, units=_DOSE, on_variants=False, source="RTOG 0813, RTOG 0915")
