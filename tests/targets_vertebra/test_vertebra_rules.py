@@ -206,7 +206,7 @@ def test_each_row_says_where_it_comes_from():
     for name in profile_paths():
         for row in load_profile(name).rows:
             assert row.source
-            assert row.status in {"P", "C", "B"}
+            assert row.status in {"P", "C", "S1", "B"}
 
 
 def test_reason_names_rows():

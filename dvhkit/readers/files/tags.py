@@ -122,6 +122,7 @@ _TABLE = """
 300A011A SQ BeamLimitingDevicePositionSequence
 300A011C DS LeafJawPositions
 300A011F CS GantryRotationDirection
+300A012C DS IsocenterPosition
 300A0200 CS BrachyTreatmentTechnique
 300A0202 CS BrachyTreatmentType
 300A0230 SQ ApplicationSetupSequence
