@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import lru_cache
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 
 # The keys that every reader of metric rows needs, first and in this order.
 _FIRST_KEYS = ("roi", "metric", "value", "unit", "reason")
-_NUMBER_LIST = re.compile(r"\[\n\s*(-?\d[^\[\]{}\"]*?)\n\s*\]")
-_GAP_AFTER_COMMA = re.compile(r",\n\s*")
+_TEXT = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _REMEDY = "Hand in an audit.json that this version of dvhkit wrote."
 
 
@@ -60,13 +58,31 @@ def json_text(document: Mapping[str, object]) -> str:
         If a number is NaN or infinite.
     """
     try:
-        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+        return _indented(document, "\n") + "\n"
     except ValueError as error:
         raise EngineError(
             f"A result cannot be written as JSON ({error}).", remedy="Please report this with the case."
         ) from error
-    # Only raw line ends match, and inside a JSON text a line end is written \n: no text is changed.
-    return _NUMBER_LIST.sub(lambda match: f"[{_GAP_AFTER_COMMA.sub(', ', match.group(1))}]", text) + "\n"
+
+
+def _indented(value: object, line: str) -> str:
+    """Return a value as JSON; `line` begins a line at the depth of the value.
+
+    The library indents by Python code, number by number: for a run of 200 cases that took as long as 20 of its cases.
+    """
+    deeper = line + "  "
+    if isinstance(value, dict):
+        rows = [f"{_TEXT.encode(str(key))}: {_indented(item, deeper)}" for key, item in value.items()]
+        return f"{{{deeper}{f',{deeper}'.join(rows)}{line}}}" if rows else "{}"
+    if isinstance(value, (list, tuple)) and value and not _is_numbers(value):
+        return f"[{deeper}{f',{deeper}'.join(_indented(item, deeper) for item in value)}{line}]"
+    return _TEXT.encode(value)
+
+
+def _is_numbers(value: Sequence[object]) -> bool:
+    """Whether a list is one of numbers, some of which may be missing."""
+    kinds = set(map(type, value))
+    return kinds <= {int, float, type(None)} and value[0] is not None
 
 
 def read_audit(text: str | bytes, *, path: Path | str | None = None) -> tuple[AuditRecord, ...]:
