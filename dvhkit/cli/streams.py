@@ -79,11 +79,15 @@ def reading_progress() -> Iterator[Callable[[int], None] | None]:
         yield lambda count: status.update(f"reading headers: {count} files")
 
 
-def announce_first_run() -> None:
-    """Start the engine; say why it takes a moment, where its kernels have not been compiled on this machine yet."""
+def announce_first_run(*, load: bool = True) -> None:
+    """Start the engine; say why it takes a moment, where its kernels have not been compiled on this machine yet.
+
+    Without `load` other processes start it.
+    """
     from dvhkit import engine
 
-    _load_numba_without_scipy()
+    if load:
+        _load_numba_without_scipy()
     own = Path(engine.__file__).parent / "kernels"
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     folders = [Path(chosen)] if chosen else [own]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import version
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from dvhkit.errors import GeometryError
 from dvhkit.findings import Finding, Level, require_code
+from dvhkit.jobs.audit_options import AuditOptions
 from dvhkit.jobs.identity import plan_identity
 from dvhkit.jobs.numbers import CaseNumbers, Uncovered
 from dvhkit.jobs.prescription import prescription_findings
@@ -21,12 +22,10 @@ from dvhkit.model.plan import Prescription
 from dvhkit.protocols.evaluate import StructureFact, evaluate_protocol
 from dvhkit.protocols.files.context import PRESCRIPTION, unknown_keys
 from dvhkit.protocols.files.load import Protocol, load_protocol
-from dvhkit.protocols.files.waivers import Waiver
 from dvhkit.protocols.naming.aliases import unused_aliases
 from dvhkit.protocols.naming.regions import Region
 from dvhkit.readers.files.digest import file_sha256
 from dvhkit.results.audit import Acceptance, AuditRecord, Curve, InputFile, MetricResult, Provenance
-from dvhkit.results.contours.grades import Approval
 from dvhkit.targets.regions.expression import RoiRef
 
 if TYPE_CHECKING:
@@ -97,49 +96,6 @@ class Asked(TypedDict, total=False):
     accept: Sequence[Acceptance | str]
     identify: bool
     tps: Sequence[TpsExport]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditOptions:
-    """What a case is held against, and how: the same for every case of a batch.
-
-    Attributes
-    ----------
-    context
-        The clinical context that rules depend on, by key; see `dvhkit protocol show ID` for the keys. A prescription
-        in it overrides the plan's.
-    rx_gy, fractions
-        The prescription by hand, which overrides both.
-    eqd2_alpha_beta_gy
-        Where a limit is for conventional fractions and the plan has others, measure in EQD2 with this alpha/beta in Gy
-        (a rule's own comes first); otherwise such a limit does not apply.
-    accept_effective
-        Hold limits against a dose that is biologically effective (DoseType EFFECTIVE) and not that of an ion plan;
-        otherwise such rules are not evaluable.
-    accept
-        Codes of findings that somebody vouches for: they then withhold nothing, and the record says so.
-    identify
-        Put the patient's name and ID into the record's `identity`; otherwise they stay out.
-    waivers, approvals
-        What a physician waived, and what was approved of the contours.
-    tps
-        Text exports of the planning system (`dvhkit.readers.tps_text.read.read_tps_export`), to be held against ours
-        beside the DVHs that the RTDOSE stores.
-    """
-
-    protocol: Protocol
-    context: Mapping[str, object] = field(default_factory=dict)
-    rx_gy: float | None = None
-    fractions: int | None = None
-    engine: str | None = None
-    uncovered: Uncovered = "refuse"
-    eqd2_alpha_beta_gy: float | None = None
-    accept_effective: bool = False
-    accept: Sequence[Acceptance | str] = ()
-    identify: bool = False
-    waivers: tuple[Waiver, ...] = ()
-    approvals: tuple[tuple[Approval, ...], ...] = ()
-    tps: Sequence[TpsExport] = ()
 
 
 def audit_case(case: Case, protocol: Protocol | str | Path, **asked: Unpack[Asked]) -> AuditRecord:

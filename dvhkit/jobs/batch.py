@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dvhkit.errors import DvhkitError, EngineError, InputError
-from dvhkit.jobs.audit import AuditOptions, record_of
+from dvhkit.jobs.audit_options import AuditOptions
 from dvhkit.jobs.contours.approvals import with_evidence
 from dvhkit.jobs.prescription import with_user_prescription
 from dvhkit.jobs.read import read_files
@@ -49,6 +49,8 @@ def audit_cases(
 
 def audit_one(case: Case, options: AuditOptions, *, root: Path | None = None) -> AuditRecord:
     """Audit a case that was read, with the prescription that the user gave; `root` as in `audit_cases`."""
+    from dvhkit.jobs.audit import record_of  # the engine loads where cases are worked on, not where they are handed out
+
     case = with_user_prescription(case, rx_gy=options.rx_gy, fractions=options.fractions)
     if options.approvals:
         case, context = with_evidence(case, options.context, options.approvals)

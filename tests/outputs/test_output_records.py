@@ -122,3 +122,11 @@ def test_a_field_of_another_kind_is_refused_and_named(was: str, becomes: str, pl
     assert was in text
     with pytest.raises(InputError, match=place):
         read_audit(text.replace(was, becomes))
+
+
+def test_json_text_is_the_librarys_indented_text_with_numbers_on_one_line():
+    plain = {"a": {}, "b": [], "c": ['x,\n "y"', {"d": None, "e": True}], "f": [[{"g": "ü<"}], []], "h": -1.5e-7}
+    assert json_text(plain) == json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+    assert json_text({"n": [1.0, None, 2], "m": [None, 1], "o": [True, 1]}) == (
+        '{\n  "n": [1.0, null, 2],\n  "m": [\n    null,\n    1\n  ],\n  "o": [\n    true,\n    1\n  ]\n}\n'
+    )

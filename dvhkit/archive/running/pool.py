@@ -175,13 +175,14 @@ class _Pool:
         worker.process.join(5)
 
     def stop(self) -> None:
-        """End all workers; what they have in hand is lost."""
+        """End all workers; what they have in hand is lost.
+
+        One that waits has nothing in hand: what it did is on disk, and to let Python take it down takes its time.
+        """
         for worker in self._workers:
-            worker.process.kill() if worker.task is not None else worker.pipe.close()
+            worker.process.kill()
         for worker in self._workers:
             worker.process.join(5)
-            if worker.process.is_alive():
-                worker.process.kill()
 
 
 class _Ahead:

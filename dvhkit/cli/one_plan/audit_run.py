@@ -115,7 +115,12 @@ def audit_run(
     from dvhkit.archive.run import run_archive
     from dvhkit.archive.storage.store import Store
 
-    announce_first_run()
+    def started(found: RunReport) -> None:
+        # Of several cases each is computed by a worker; this process needs no engine then.
+        announce_first_run(load=found.n_cases - found.n_kept == 1)
+        if why:
+            _say_why(found)
+
     with _progress() as (scanned, finished):
         report = run_archive(
             paths,
@@ -124,7 +129,7 @@ def audit_run(
             how,
             scan_progress=scanned,
             case_progress=finished,
-            started=lambda found: _say_why(found) if why else None,
+            started=started,
             work=work,
         )
     if report.is_interrupted or report.error is not None:
