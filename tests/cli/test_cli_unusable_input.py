@@ -119,12 +119,12 @@ def test_a_fault_of_ours_ends_with_3_and_no_traceback(dvhkit, demo_copy, monkeyp
 
 
 def test_a_fault_in_one_case_of_an_audit_ends_with_3(dvhkit, demo_copy, tmp_path, monkeypatch):
-    import dvhkit.jobs.batch as batch
+    import dvhkit.jobs.audit as audit
 
     def broken(*_args, **_kwargs):
         raise ZeroDivisionError("an invariant broke")
 
-    monkeypatch.setattr(batch, "record_of", broken)
+    monkeypatch.setattr(audit, "record_of", broken)
     ended = dvhkit("audit", demo_copy, "--protocol", PROTOCOL, "--out", tmp_path / "out")
     assert ended.code == 3
     assert "Traceback" not in ended.err
