@@ -262,6 +262,14 @@ def test_templates_in_names_are_not_run() -> None:
     assert "{{ 7*7 }}" in Page(html_report([replace(LIVER, case="{{ 7*7 }}")])).words
 
 
+def test_curves_of_doses_that_no_axis_spans_give_a_sound_page() -> None:
+    huge = replace(
+        LIVER.curves[0], dose_gy=(0.0, 8.98846567431158e307), volume_pct=(100.0, 0.0), low_pct=(), high_pct=()
+    )
+    small = replace(huge, dose_gy=(-0.5, 0.0))
+    assert Page(html_report([replace(LIVER, curves=(huge, small))])).words
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.lists(records, max_size=2))
 def test_any_record_gives_a_sound_page(written: list[AuditRecord]) -> None:

@@ -166,7 +166,7 @@ def _band(curve: Curve, top_gy: float) -> str:
 def _readings(curve: Curve, step_gy: float) -> str:
     """Return the volumes at multiples of `step_gy`, or nothing where the curve was not taken at them."""
     own = curve.dose_gy[1] - curve.dose_gy[0]
-    every = round(step_gy / own) if own > 0 else 0
+    every = round(step_gy / own) if own > 0 and math.isfinite(step_gy / own) else 0
     if (
         every < 1
         or abs(every * own - step_gy) > 1e-6 * step_gy
