@@ -70,3 +70,16 @@ def test_upright_walls_in_a_linear_dose_have_their_extremes_at_corners():
         wanted = [30 + 0.2 * -21 - 0.1 * 11 + 0.3 * low, 30 + 0.2 * 25 + 0.1 * 17 + 0.3 * high]
         np.testing.assert_allclose(plain[plane], wanted, rtol=1e-12)
         np.testing.assert_allclose(smooth[plane], wanted, rtol=1e-12)  # a linear dose has no peaks to be rounded
+
+
+def test_walls_are_passed_over_only_where_they_tell_nothing_new():
+    given = rough(5)
+    drawn = structure((z, polygon(20 - abs(z), 40, (2.0, 0.3 * z))) for z in (-9.0, -6.0, -3.0, 0.0, 4.0))
+    solid = Solid.of(drawn, grid=given.grid, options=profile("prism"))
+    lattice = lattice_of(solid, given)
+    field = field_of(lattice, solid.stack.frame, given, rounded(given), DoseEnd.FACES)
+    everywhere = on_walls_gy(solid, lattice, field)[0]
+    for known in ([np.inf, -np.inf], [16.2, 23.1], [14.0, 26.0]):
+        found = on_walls_gy(solid, lattice, field, blocks=block_bounds(given), known_gy=np.array(known))[0]
+        assert found[:, 0].min() == min(known[0], everywhere[:, 0].min())
+        assert found[:, 1].max() == max(known[1], everywhere[:, 1].max())

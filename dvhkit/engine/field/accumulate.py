@@ -30,9 +30,8 @@ _OUTSIDE_FRAC = 1e-6
 # The surface between two slices is taken to be known to this part of their distance: about what the ideal solids of
 # docs/validation.md show for curved surfaces.
 _SURFACE_ERROR_FRAC = 0.01
-# The shares that are counted by themselves where layers are alike: cells full in the first solid and in that of upright
-# walls, all other cells of the first, and all other cells of that. Then one for each solid where layers are apart.
-_BOTH, _FIRST, _STEPS, _APART = range(4)
+# Shares of solids that are counted by themselves for a band: of all, with and without upright walls, and of the ends.
+_SHARES = 10
 
 
 def accumulated(
@@ -78,38 +77,31 @@ class _Booking:
         smooth = rounded(dose) if rounds and dose is not None else None
         self._field: Field = field_of(self.lattice, solids[0].stack.frame, dose, smooth, solids[0].options.dose_end)
         self._dose = dose
-        shares = 1 if len(solids) == 1 else _APART + len(solids)
-        self._sums = Sums(
-            hist=np.zeros((shares, BINS, 9)),
-            totals=np.zeros((shares, 3)),
-            extremes=np.tile([np.inf, -np.inf], (shares, 1)),
-            shifts=np.zeros((GROUPS, 2)),
-            rounded_extremes=np.array([np.inf, -np.inf]),
-        )
-        self._steps = next((n for n, solid in enumerate(solids) if n > 0 and solid.links is None), -1)
+        # What is counted by itself: for which solids it counts, and its place among the sums.
+        self._places: dict[frozenset[int], int] = {}
+        self._sums = _sums(1 if len(solids) == 1 else _SHARES)
+        self._place(frozenset(range(len(solids))))
 
     def book(self, filled: Filled) -> None:
-        """Book complete layers."""
-        if not filled.is_apart:
-            both = _BOTH if self._steps >= 0 else (_FIRST if len(self.solids) > 1 else 0)
-            first = _FIRST if len(self.solids) > 1 else 0
-            self._book(filled, (0, max(self._steps, 0)), (both, first, _STEPS if self._steps >= 0 else -1))
-            return
-        for n in range(len(self.solids)):
-            self._book(filled, (n, n), (_APART + n, _APART + n, -1))
+        """Book complete layers, two solids at a time: cells full in both are counted once, for all like them."""
+        for k in range(0, len(filled.groups), 2):
+            (one, as_one), (two, as_two) = filled.groups[k], filled.groups[min(k + 1, len(filled.groups) - 1)]
+            first = self._place(as_one)
+            ids = (first, first, -1) if one == two else (self._place(as_one | as_two), first, self._place(as_two))
+            layers = (filled.layers[one], filled.layers[two])
+            rounds = self._rounds and one == 0
+            book_layers(layers, filled.begin, filled.stop, cells_of(self.lattice), self._field, ids, rounds, self._sums)
 
-    def _book(self, filled: Filled, pair: tuple[int, int], ids: tuple[int, int, int]) -> None:
-        layers = (filled.layers[pair[0]], filled.layers[pair[1]])
-        rounds = self._rounds and pair[0] == 0
-        span = (filled.begin, filled.stop)
-        book_layers(layers, *span, cells_of(self.lattice), self._field, ids, rounds, self._sums)
+    def _place(self, solids: frozenset[int]) -> int:
+        """Return where it is summed what counts for some solids and no other."""
+        place = self._places.setdefault(solids, len(self._places))
+        if place == len(self._sums.totals):
+            self._sums = _longer(self._sums)
+        return place
 
     def _shares(self, n: int) -> list[int]:
         """Return the shares that make up a solid."""
-        if len(self.solids) == 1:
-            return [0]
-        inner = _FIRST if n == 0 or self.solids[n].links is not None else _STEPS
-        return [_BOTH, inner, _APART + n]
+        return [place for solids, place in self._places.items() if n in solids]
 
     def dvh(self, n: int) -> Dvh:
         """Return the DVH of a solid."""
@@ -117,10 +109,10 @@ class _Booking:
         totals = self._sums.totals[shares].sum(axis=0)
         extremes = np.array([self._sums.extremes[shares, 0].min(), self._sums.extremes[shares, 1].max()])
         if self._dose is not None:
-            met = self._met_gy(solid)
+            met = self._met_gy(solid, extremes)
             extremes[:] = min(extremes[0], met[:, 0].min()), max(extremes[1], met[:, 1].max())
             widen_by_caps(solid, field, extremes)
-        dose_gy, part_mm3 = atoms(self._sums.hist, shares, field.low, field.high, extremes)
+        dose_gy, part_mm3 = atoms(self._sums, shares, field.low, field.high, extremes)
         covered = totals[1] > 0
         off_mm = _SURFACE_ERROR_FRAC * solid.usual_gap_mm + chords_mm(solid.stack)
         steep = float(totals[2] / totals[1]) if covered else 0.0
@@ -142,10 +134,15 @@ class _Booking:
             return dvh
         return replace(dvh, findings=(*dvh.findings, _outside_grid(dvh)))
 
-    def _met_gy(self, solid: Solid) -> FloatArray:
-        """Return the dose on the drawn contours, which all solids share that run through them, or on upright walls."""
-        is_other_wall = solid.links is None and solid is not self.solids[0]
-        return on_walls_gy(solid, self.lattice, self._field)[0] if is_other_wall else self._outlines_gy[0]
+    def _met_gy(self, solid: Solid, extremes_gy: FloatArray) -> FloatArray:
+        """Return the dose on the drawn contours, which all solids share that run through them, or on upright walls.
+
+        On the latter no more than what may widen `extremes_gy`.
+        """
+        if solid.links is not None or solid is self.solids[0]:
+            return self._outlines_gy[0]
+        blocks = block_bounds(self._dose) if self._rounds and self._dose is not None else None
+        return on_walls_gy(solid, self.lattice, self._field, blocks=blocks, known_gy=extremes_gy)[0]
 
     @cached_property
     def _outlines_gy(self) -> list[FloatArray]:
@@ -182,6 +179,24 @@ class _Booking:
             dvh, dose_gy=np.clip(dose_gy, low, high), part_cc=part_cc, min_gy=low, max_gy=high, reading=PEAKS
         )
         return bounded(found, first, met, self._inside_gy[1], drawn_off_gy=self._drawn_off_gy)
+
+
+def _sums(shares: int) -> Sums:
+    """Return sums of nothing."""
+    return Sums(
+        slopes=np.zeros((shares, BINS, 3)),
+        points=np.zeros((shares, BINS, 6)),
+        totals=np.zeros((shares, 3)),
+        extremes=np.tile([np.inf, -np.inf], (shares, 1)),
+        shifts=np.zeros((GROUPS, 2)),
+        rounded_extremes=np.array([np.inf, -np.inf]),
+    )
+
+
+def _longer(sums: Sums) -> Sums:
+    """Return the sums with room for one share more: few structures ask for it."""
+    more, names = _sums(1), ("slopes", "points", "totals", "extremes")
+    return sums._replace(**{name: np.concatenate([getattr(sums, name), getattr(more, name)]) for name in names})
 
 
 def _surface_mm2(solid: Solid) -> float:

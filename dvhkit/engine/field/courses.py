@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,10 +70,6 @@ class Course(ABC):
         self._edges: list[int] = []
         self._layers: Layers | None = None
 
-    def keep_layers(self, wanted: BoolArray) -> None:
-        """Leave out the slabs of all other layers."""
-        self.slabs = self.slabs.chosen(wanted[self.slabs.layer])
-
     def cut(self, n_chunks: int, per_chunk: int) -> None:
         """Cut the slabs after every `per_chunk` planes."""
         self._edges = np.searchsorted(self.slabs.first_plane, per_chunk * np.arange(n_chunks + 1)).tolist()
@@ -138,6 +135,12 @@ class ShapeCourse(Course):
         self._filled, self._first = self._intervals, [0]
         self._slabs = Slabs(lo_mm=slabs.lo_mm, hi_mm=slabs.hi_mm, layer=slabs.layer)
         super().__init__(slabs)
+
+    def part(self, which: BoolArray) -> ShapeCourse:
+        """Return a course of some of the slabs: all of an interval, or none in a layer."""
+        other = copy(self)
+        other.slabs = self.slabs.chosen(which)
+        return other
 
     @property
     def most_heights(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dvhkit.engine.kernels.buffers import Sums
 from dvhkit.engine.kernels.field.bins import gather_atoms
 from dvhkit.model.arrays import FloatArray
 
@@ -17,14 +18,14 @@ _NOISE_FRAC = 1e-13
 
 
 def atoms(
-    hist: FloatArray, shares: Sequence[int], low_gy: float, high_gy: float, extremes_gy: FloatArray
+    sums: Sums, shares: Sequence[int], low_gy: float, high_gy: float, extremes_gy: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return doses (ascending) and the volume in mm3 at each, of some shares of what was booked.
 
     Parameters
     ----------
-    hist : (shares, bins, 9)
-        As the kernels' `_deposit` leaves it, over doses from `low_gy` to `high_gy`.
+    sums
+        As booking leaves them, over doses from `low_gy` to `high_gy`.
     extremes_gy : (2,)
         Least and greatest dose in the structure; no atom lies beyond.
 
@@ -33,8 +34,8 @@ def atoms(
     A bin's spread-out volume becomes an atom at its mean dose, so the mean over all atoms is that over all cells.
     Volume at a single dose keeps that dose to the last digit: a plateau at a limit counts as reaching it.
     """
-    dose_gy, part_mm3 = np.empty(2 * hist.shape[1]), np.empty(2 * hist.shape[1])
-    count = gather_atoms(hist, np.array(shares), low_gy, high_gy, _NOISE_FRAC, dose_gy, part_mm3)
+    dose_gy, part_mm3 = np.empty(2 * BINS), np.empty(2 * BINS)
+    count = gather_atoms(sums.slopes, sums.points, np.array(shares), low_gy, high_gy, _NOISE_FRAC, dose_gy, part_mm3)
     order = np.argsort(dose_gy[:count], kind="stable")
     return np.clip(dose_gy[order], *extremes_gy), part_mm3[order]
 

@@ -13,15 +13,29 @@ from dvhkit.engine.solid.links import Links
 from dvhkit.engine.solid.solid import Solid
 from dvhkit.model.arrays import FloatArray
 
+_NO_BLOCKS = np.empty((0, 0, 0, 4))
 
-def on_walls_gy(solid: Solid, lattice: Lattice, field: Field, *, rounds: bool = False) -> list[FloatArray]:
+
+def on_walls_gy(
+    solid: Solid,
+    lattice: Lattice,
+    field: Field,
+    *,
+    rounds: bool = False,
+    blocks: FloatArray | None = None,
+    known_gy: FloatArray | None = None,
+) -> list[FloatArray]:
     """Return least and greatest dose on the drawn contours of each plane, or on its upright walls, (planes, 2).
 
-    `rounds`: and, second, the same in the dose with its peaks as round as they may be.
+    `rounds`: and, second, the same in the dose with its peaks as round as they may be. `known_gy` (2,): what was met
+    already counts as met on each plane; with `blocks`, between what the dose lies in blocks of voxels, walls are then
+    looked at where they may tell something new, and not in the rounded dose.
     """
     stack = solid.stack
     lo, hi = (solid.lo_mm, solid.hi_mm) if solid.links is None else (stack.offsets_mm, stack.offsets_mm)
-    met_gy = np.empty((stack.n_planes, 4))
+    met_gy = np.tile([np.inf, -np.inf, np.inf, -np.inf], (stack.n_planes, 1))
+    if known_gy is not None:
+        met_gy[:, :2] = known_gy
     surface_extremes(
         lattice.to_cells(stack.points_mm),
         (stack.ring_start, stack.plane_ring),
@@ -29,6 +43,7 @@ def on_walls_gy(solid: Solid, lattice: Lattice, field: Field, *, rounds: bool = 
         lattice.nodes_mm,
         cells_of(lattice),
         field,
+        _NO_BLOCKS if blocks is None else blocks,
         rounds,
         met_gy,
     )

@@ -223,7 +223,7 @@ class Sums(NamedTuple):
 
     Attributes
     ----------
-    hist : (shares, bins, 9)
+    slopes : (shares, bins, 3), points : (shares, bins, 6)
         As `_deposit` of kernel `book` says.
     totals : (shares, 3)
         Volume, volume with dose (mm3), and volume times dose gradient (Gy mm2).
@@ -235,7 +235,8 @@ class Sums(NamedTuple):
         Least and greatest rounded dose met.
     """
 
-    hist: FloatArray
+    slopes: FloatArray
+    points: FloatArray
     totals: FloatArray
     extremes: FloatArray
     shifts: FloatArray

@@ -206,7 +206,7 @@ def rules_of(solid: Solid, far_mm2: float) -> Rules:
 
 def intervals_of(solid: Solid) -> tuple[Intervals, FloatArray]:
     """Return the intervals of all runs from below, ranges empty, and where the solid begins and ends in each (n, 2)."""
-    z, (place, heights) = solid.stack.offsets_mm, _places(solid.stack, solid.runs)
+    z, (place, heights) = solid.stack.offsets_mm, all_places(solid.stack, solid.runs)
     lower, upper = place[:, 0], place[:, 1]
     starts = np.where(lower >= 0, z[lower], solid.lo_mm[upper])
     ends = np.where(upper >= 0, z[upper], solid.hi_mm[lower])
@@ -218,8 +218,8 @@ def intervals_of(solid: Solid) -> tuple[Intervals, FloatArray]:
 
 
 @lru_cache(maxsize=32)
-def _places(stack: PlaneStack, runs: Runs) -> tuple[IntArray, FloatArray]:
-    """Return `places` and `heights_mm` of all intervals, whether a solid reaches into them or not."""
+def all_places(stack: PlaneStack, runs: Runs) -> tuple[IntArray, FloatArray]:
+    """Return `places` and `heights_mm` of all intervals from below, whether a solid reaches into them or not."""
     places, heights = [], []
     for (first, stop), (below, above) in zip(runs.bounds, runs.end_gap_mm, strict=True):
         z = stack.offsets_mm[first:stop]

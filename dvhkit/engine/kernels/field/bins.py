@@ -5,14 +5,14 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def gather_atoms(hist, shares, low, high, noise_frac, dose, part):
+def gather_atoms(slopes, points, shares, low, high, noise_frac, dose, part):
     """Write the doses and volumes of all bins that hold any, some shares together; return how many there are.
 
-    `hist` (shares, bins, 9) as kernel `book` leaves it, over doses from `low` to `high`; `shares`: which to count.
-    `dose`, `part` (2 bins,): for each bin the mean dose of what was spread over it, no further than a bin from it, and
-    what was met at one dose only.
+    `slopes` (shares, bins, 3) and `points` (shares, bins, 6) as kernel `book` leaves them, over doses from `low` to
+    `high`; `shares`: which to count. `dose`, `part` (2 bins,): for each bin the mean dose of what was spread over it,
+    no further than a bin from it, and what was met at one dose only.
     """
-    n = hist.shape[1]
+    n = slopes.shape[1]
     step = (high - low) / n
     total = 0.0
     slope = 0.0
@@ -30,16 +30,16 @@ def gather_atoms(hist, shares, low, high, noise_frac, dose, part):
         least = np.inf
         most = -np.inf
         for share in shares:
-            slope += hist[share, b, 0]
-            first += hist[share, b, 1]
-            second += hist[share, b, 2]
-            volume += hist[share, b, 3]
-            dose_sum += hist[share, b, 4]
-            if hist[share, b, 5] > 0.0:
-                single += hist[share, b, 5]
-                single_sum += hist[share, b, 6]
-                least = min(least, hist[share, b, 7])
-                most = max(most, hist[share, b, 8])
+            slope += slopes[share, b, 0]
+            first += slopes[share, b, 1]
+            second += slopes[share, b, 2]
+            volume += points[share, b, 0]
+            dose_sum += points[share, b, 1]
+            if points[share, b, 2] > 0.0:
+                single += points[share, b, 2]
+                single_sum += points[share, b, 3]
+                least = min(least, points[share, b, 4])
+                most = max(most, points[share, b, 5])
         edge = (b + 1) * step
         after = edge * slope - first
         after_sum = 0.5 * edge * edge * slope - second

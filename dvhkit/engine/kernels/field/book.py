@@ -87,42 +87,43 @@ def _dose_at(dose, offsets, half_end, to_dose, u, v, w, out):
 
 
 @_inlined
-def _deposit(hist, low, span, scale, dose, width, volume):
+def _deposit(slopes, points, low, span, scale, dose, width, volume):
     """Book `volume` spread evenly over `width` around `dose`.
 
-    `hist` (bins, 9): change of slope of the cumulative volume, that times its place, that times half its place
-    squared (so that three running sums give volume and dose integral up to any bin edge); volume and dose integral
-    of pieces narrower than a bin; volume, dose integral, least and greatest dose of pieces at one dose. `span`: what
-    the bins reach over from `low` on; `scale`: bins for each Gy.
+    `slopes` (bins, 3): change of slope of the cumulative volume, that times its place, that times half its place
+    squared (so that three running sums give volume and dose integral up to any bin edge). `points` (bins, 6): volume
+    and dose integral of pieces narrower than a bin; volume, dose integral, least and greatest dose of pieces at one
+    dose. Most pieces are spread, and find what they write to close together. `span`: what the bins reach over from
+    `low` on; `scale`: bins for each Gy.
     """
-    n = hist.shape[0]
+    n = slopes.shape[0]
     x = min(max(dose - low, 0.0), span)
     width = min(width, 2.0 * x, 2.0 * (span - x))
     if width <= 1e-9 * abs(dose):
         middle = min(int(x * scale), n - 1)
-        if hist[middle, 5] == 0.0:
-            hist[middle, 7] = dose
-            hist[middle, 8] = dose
-        hist[middle, 5] += volume
-        hist[middle, 6] += volume * (dose - low)
-        hist[middle, 7] = min(hist[middle, 7], dose)
-        hist[middle, 8] = max(hist[middle, 8], dose)
+        if points[middle, 2] == 0.0:
+            points[middle, 4] = dose
+            points[middle, 5] = dose
+        points[middle, 2] += volume
+        points[middle, 3] += volume * (dose - low)
+        points[middle, 4] = min(points[middle, 4], dose)
+        points[middle, 5] = max(points[middle, 5], dose)
     elif width * scale < 0.5:
         middle = min(int(x * scale), n - 1)
-        hist[middle, 3] += volume
-        hist[middle, 4] += volume * x
+        points[middle, 0] += volume
+        points[middle, 1] += volume * x
     else:
         slope = volume / width
         a = x - 0.5 * width
         b = x + 0.5 * width
         ka = min(max(int(a * scale), 0), n - 1)
         kb = min(max(int(b * scale), 0), n - 1)
-        hist[ka, 0] += slope
-        hist[ka, 1] += slope * a
-        hist[ka, 2] += 0.5 * slope * a * a
-        hist[kb, 0] -= slope
-        hist[kb, 1] -= slope * b
-        hist[kb, 2] -= 0.5 * slope * b * b
+        slopes[ka, 0] += slope
+        slopes[ka, 1] += slope * a
+        slopes[ka, 2] += 0.5 * slope * a * a
+        slopes[kb, 0] -= slope
+        slopes[kb, 1] -= slope * b
+        slopes[kb, 2] -= 0.5 * slope * b * b
 
 
 @_helper
@@ -189,6 +190,19 @@ def _node_line(dose, rounded, rounds, to_dose, offsets, v, w, first, last, line)
         b0 = rounded[k, j, i] + fj * (rounded[k, j1, i] - rounded[k, j, i])
         b1 = rounded[k1, j, i] + fj * (rounded[k1, j1, i] - rounded[k1, j, i])
         line[i, 3] = b0 + fk * (b1 - b0) - line[i, 0]
+
+
+@_helper
+def _twist(line, first, last, slope, size):
+    """Most by which the dose at a corner of a cell of the row may leave that of its gradient, nodes ``first..last``."""
+    most = 0.0
+    for i in range(first, last):
+        vw = max(abs(line[i, 4]), abs(line[i + 1, 4])) * size[1] * size[2]
+        uv = abs(line[i + 1, 1] - line[i, 1]) * size[0] * size[1]
+        uw = abs(line[i + 1, 2] - line[i, 2]) * size[0] * size[2]
+        uvw = abs(line[i + 1, 4] - line[i, 4]) * size[0] * size[1] * size[2]
+        most = max(most, 0.25 * (vw + abs(slope) * (uv + uw + 0.5 * uvw)))
+    return most
 
 
 @_inlined
@@ -322,7 +336,7 @@ def book_layers(layers, begin, stop, cells, field, ids, rounds, sums):
     """
     edges, origin, step = cells
     dose, rounded, offsets, half_end, to_dose, rim, low, high = field
-    hist, totals, extremes, shifts, rounded_extremes = sums
+    slopes, points, totals, extremes, shifts, rounded_extremes = sums
     one, two = layers
     in_both, in_one, in_two = ids
     slots = one.part.shape[0]
@@ -338,14 +352,16 @@ def book_layers(layers, begin, stop, cells, field, ids, rounds, sums):
     is_axial = rim[0] > -np.inf and to_dose[0, 0] != 0.0 and to_dose[1, 1] != 0.0 and to_dose[2, 2] != 0.0
     line = np.empty((ni if is_axial else 0, 5))
     span = high - low
-    scale = hist.shape[1] / span if span > 0.0 else 0.0
+    scale = slopes.shape[1] / span if span > 0.0 else 0.0
     shift_scale = shifts.shape[0] / span if span > 0.0 else 0.0
     hu = step[0]
     hv = step[1]
     shift = 0.0
+    twist = 0.0
     # Most cells are full, in all solids: their sums are numbers of their own, since arrays had to be written each time.
     most_in = in_one if in_two < 0 else in_both
-    most_hist = hist[most_in]
+    most_slopes = slopes[most_in]
+    most_points = points[most_in]
     most_extremes = extremes[most_in]
     filled_mm3 = 0.0
     steepness = 0.0
@@ -391,6 +407,8 @@ def book_layers(layers, begin, stop, cells, field, ids, rounds, sums):
             if in_line:
                 ia = to_dose[0, 0] * u0 + to_dose[0, 3]
                 ib = to_dose[0, 0] * u1 + to_dose[0, 3]
+                node = min(max(floor(min(ia, ib)), 0), ni - 1)
+                last_node = min(max(floor(max(ia, ib)) + 1, 0), ni - 1)
                 _node_line(
                     dose,
                     rounded,
@@ -399,10 +417,11 @@ def book_layers(layers, begin, stop, cells, field, ids, rounds, sums):
                     offsets,
                     v0 + 0.5 * step[1],
                     middle,
-                    min(max(floor(min(ia, ib)), 0), ni - 1),
-                    min(max(floor(max(ia, ib)) + 1, 0), ni - 1),
+                    node,
+                    last_node,
                     line,
                 )
+                twist = _twist(line, node, last_node, to_dose[0, 0], size)
             height_one = 0.0
             raised_one = 0.0
             height_two = 0.0
@@ -432,11 +451,12 @@ def book_layers(layers, begin, stop, cells, field, ids, rounds, sums):
                     volume = base * filled_one
                     filled_mm3 += volume
                     steepness += volume * sqrt(gu * gu + gv * gv + gw * gw)
-                    _deposit(most_hist, low, span, scale, d, sqrt(su * su + sv * sv + sw * sw), volume)
-                    reach = 0.5 * (abs(su) + abs(sv) + abs(sw))
+                    _deposit(most_slopes, most_points, low, span, scale, d, sqrt(su * su + sv * sv + sw * sw), volume)
+                    reach = 0.5 * (abs(su) + abs(sv) + abs(sw)) + twist
                     if d + reach > most or d - reach < least:
-                        most_extremes[0] = least
-                        most_extremes[1] = most
+                        # Cut cells may have written there, too.
+                        most_extremes[0] = min(most_extremes[0], least)
+                        most_extremes[1] = max(most_extremes[1], most)
                         _corners(dose, offsets, half_end, to_dose, (u, v0, w0), size, out, most_extremes)
                         least = most_extremes[0]
                         most = most_extremes[1]
@@ -509,8 +529,8 @@ def book_layers(layers, begin, stop, cells, field, ids, rounds, sums):
                         su = gu * hu
                         sv = gv * hv
                         sw = gw * hw
-                        _deposit(hist[to], low, span, scale, d, sqrt(su * su + sv * sv + sw * sw), volume)
-                        reach = 0.5 * (abs(su) + abs(sv) + abs(sw))
+                        _deposit(slopes[to], points[to], low, span, scale, d, sqrt(su * su + sv * sv + sw * sw), volume)
+                        reach = 0.5 * (abs(su) + abs(sv) + abs(sw)) + twist
                         if d + reach > extremes[to, 1] or d - reach < extremes[to, 0]:
                             _corners(dose, offsets, half_end, to_dose, (u, v0, w0), size, out, extremes[to])
                         if rounds and which == 0:
@@ -519,7 +539,7 @@ def book_layers(layers, begin, stop, cells, field, ids, rounds, sums):
                                 _corners(rounded, offsets, half_end, to_dose, (u, v0, w0), size, out, rounded_extremes)
                         continue
                     width = _part_reach(gu, gv, gw, size, place)
-                    _deposit(hist[to], low, span, scale, d, width, volume)
+                    _deposit(slopes[to], points[to], low, span, scale, d, width, volume)
                     fraction = filled / hw
                     if fraction > 0.05:
                         # How far a cut cell reaches towards the cut: 0.5 of the width if that lies across an axis, 0.35

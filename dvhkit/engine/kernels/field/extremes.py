@@ -71,6 +71,16 @@ def _mixed(values, place):
 
 
 @_helper
+def _is_in_line(to_dose):
+    """Whether a lattice runs along the axes of the dose."""
+    turned = 0.0
+    for a in range(3):
+        for b in range(3):
+            turned += abs(to_dose[a, b]) if a != b else 0.0
+    return turned < 1e-12
+
+
+@_helper
 def _heights_of_walls(lo, hi, levels, first, heights):
     """Write to `heights` where walls from `lo` to `hi` are looked at: at both ends and at the levels between."""
     heights[0] = lo
@@ -86,10 +96,11 @@ def _heights_of_walls(lo, hi, levels, first, heights):
 
 
 @njit(cache=True, nogil=True)
-def surface_extremes(points, rings, slabs, levels, cells, field, rounds, extremes):
-    """Write to `extremes` (planes, 4) least and greatest dose on walls, and of the rounded dose where `rounds`.
+def surface_extremes(points, rings, slabs, levels, cells, field, blocks, rounds, extremes):
+    """Widen `extremes` (planes, 4) by the dose on walls, and by the rounded dose where `rounds`.
 
-    Along each edge, at its ends and at `levels`; inf and -inf where the walls lie outside the dose grid. `points` in
+    Along each edge, at its ends and at `levels`. Where `blocks` is not empty, walls are passed over that lie in blocks
+    which tell nothing new of the dose; see `block_extremes`. `points` in
     cell units; `rings`: where rings and planes begin; `slabs`: where each plane's walls begin and end.
     """
     ring_start, plane_ring = rings
@@ -98,16 +109,21 @@ def surface_extremes(points, rings, slabs, levels, cells, field, rounds, extreme
     dose, rounded, offsets, half_end, to_dose, _, _, _ = field
     spacing = min(step[0], step[1])
     heights = np.empty(levels.size + 2)
+    below = np.empty(levels.size + 2, np.int64)
+    looks_up = blocks.shape[0] > 0 and _is_in_line(to_dose)
+    _, nj, ni = dose.shape
     level = 0
     for plane in range(slab_lo.size):
         lo = slab_lo[plane]
-        least = np.inf
-        most = -np.inf
-        round_least = np.inf
-        round_most = -np.inf
+        least = extremes[plane, 0]
+        most = extremes[plane, 1]
+        round_least = extremes[plane, 2]
+        round_most = extremes[plane, 3]
         while level < levels.size and levels[level] <= lo:
             level += 1
         count = _heights_of_walls(lo, slab_hi[plane], levels, level, heights)
+        for m in range(count):
+            below[m] = _plane_below(offsets, to_dose[2, 2] * heights[m] + to_dose[2, 3])
         for ring in range(plane_ring[plane], plane_ring[plane + 1]):
             end = ring_start[ring + 1]
             x0 = origin[0] + step[0] * points[end - 1, 0]
@@ -119,6 +135,14 @@ def surface_extremes(points, rings, slabs, levels, cells, field, rounds, extreme
                 for s in range(1, n + 1):
                     u = x0 + (x1 - x0) * s / n
                     v = y0 + (y1 - y0) * s / n
+                    if looks_up:
+                        i = _step_of(to_dose[0, 0] * u + to_dose[0, 3], ni)[0] // BLOCK
+                        j = _step_of(to_dose[1, 1] * v + to_dose[1, 3], nj)[0]
+                        some = False
+                        for m in range(count):
+                            some |= (blocks[below[m], j, i, 0] < least) | (blocks[below[m], j, i, 1] > most)
+                        if not some:
+                            continue
                     for m in range(count):
                         place = _place_of(dose.shape, offsets, half_end, to_dose, u, v, heights[m])
                         if place[0] < 0:
@@ -233,12 +257,8 @@ def section_extremes(points, rings, heights, shape, cells, field, blocks, extrem
         firsts[row] = n_columns
         lasts[row] = -1
     _, nj, ni = dose.shape
-    turned = 0.0
-    for a in range(3):
-        for b in range(3):
-            turned += abs(to_dose[a, b]) if a != b else 0.0
     # Along the axes of the dose a row of cells runs through one row of blocks.
-    in_line = turned < 1e-12
+    in_line = _is_in_line(to_dose)
     for plane in range(heights.size):
         w = heights[plane]
         cn = to_dose[2, 2] * w + to_dose[2, 3]
