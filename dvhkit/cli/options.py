@@ -12,7 +12,7 @@ import typer
 
 from dvhkit.cli.streams import reading_progress
 from dvhkit.errors import InputError
-from dvhkit.jobs.words import PROFILE_NAMES
+from dvhkit.jobs.rules.words import PROFILE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ from dvhkit.protocols.naming.aliases import aliases_yaml, learned, load_aliases,
 from dvhkit.protocols.naming.names import match_name
 from dvhkit.protocols.naming.organs import known_names
 from dvhkit.protocols.naming.recognise import Placed, name_findings, recognise
-from dvhkit.results.names import Recognition
+from dvhkit.results.rules.names import Recognition
 
 
 def facts(*names):

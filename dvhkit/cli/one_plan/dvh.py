@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dvhkit.jobs.numbers import CaseNumbers, Region, Uncovered
-    from dvhkit.jobs.words import Metric
+    from dvhkit.jobs.rules.words import Metric
     from dvhkit.model.case import Case
     from dvhkit.results.audit import Acceptance
 
@@ -88,7 +88,7 @@ def dvh(
 
     [dim]Example:[/dim]  dvhkit dvh plans/case7 --roi PTV --metric 'D95%\[Gy]' --metric 'V20Gy\[%]' --csv ptv.csv
     """
-    from dvhkit.jobs.words import acceptances, metrics_of
+    from dvhkit.jobs.rules.words import acceptances, metrics_of
 
     if compare_profiles:
         _refuse_with_profiles(engine=engine, csv=csv, curves=curves)

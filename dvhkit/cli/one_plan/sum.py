@@ -61,7 +61,7 @@ def sum_(
     from dvhkit.cli.plans import summed_case
     from dvhkit.jobs.numbers import CaseNumbers
     from dvhkit.jobs.prescription import with_user_prescription
-    from dvhkit.jobs.words import acceptances, metrics_of
+    from dvhkit.jobs.rules.words import acceptances, metrics_of
     from dvhkit.outputs import records, tables
     from dvhkit.outputs.terminal.metric_grid import metric_view
     from dvhkit.outputs.text import sentence_case

@@ -114,7 +114,7 @@ def new(
 
     [dim]Example:[/dim]  dvhkit protocol new clinic.yaml --from-plan plans/case7
     """
-    from dvhkit.jobs.protocol_template import protocol_template
+    from dvhkit.jobs.rules.template import protocol_template
     from dvhkit.outputs.files import write_text_whole
     from dvhkit.outputs.text import clean
 

@@ -18,7 +18,7 @@ from dvhkit.protocols.facts import StructureFact
 from dvhkit.protocols.naming.organs import find_organ, is_target
 from dvhkit.protocols.naming.recognise import name_findings, recognise
 from dvhkit.results.contours.checks import ContourBands, ContourChecks, ContourFinding
-from dvhkit.results.names import NameRow, Recognition
+from dvhkit.results.rules.names import NameRow, Recognition
 
 if TYPE_CHECKING:
     from dvhkit.model.structure import Structure

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from dvhkit.jobs.audit_options import AuditOptions
+from dvhkit.jobs.rules.words import acceptances
 from dvhkit.jobs.second_check.matching import read_exports
-from dvhkit.jobs.words import acceptances
 from dvhkit.protocols.files.context import load_context
 from dvhkit.protocols.files.load import Protocol, load_protocol
 from dvhkit.protocols.files.waivers import load_waivers

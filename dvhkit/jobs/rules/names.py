@@ -14,7 +14,7 @@ from dvhkit.protocols.naming.aliases import aliases_yaml, learned, load_aliases
 from dvhkit.protocols.naming.placed import place_structures
 from dvhkit.protocols.naming.recognise import name_findings, recognise
 from dvhkit.protocols.naming.tg263 import load_tg263
-from dvhkit.results.names import NamesLearned, PlanNames, Recognition
+from dvhkit.results.rules.names import NamesLearned, PlanNames, Recognition
 
 if TYPE_CHECKING:
     from dvhkit.model.case import Case

@@ -11,8 +11,8 @@ from dvhkit.protocols.files.json_schema import protocol_json_schema
 from dvhkit.protocols.files.load import list_protocols, load_protocol
 from dvhkit.protocols.files.rules import STATUS_MEANING
 from dvhkit.protocols.lint.protocol import lint_protocol
-from dvhkit.results.listing import Listed
-from dvhkit.results.protocol import ProtocolChecked, ProtocolConverted, ProtocolShown, RuleShown
+from dvhkit.results.rules.listing import Listed
+from dvhkit.results.rules.protocol import ProtocolChecked, ProtocolConverted, ProtocolShown, RuleShown
 
 if TYPE_CHECKING:
     from dvhkit.protocols.files.rules import Rule

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dvhkit.results.listing import Listed
+from dvhkit.results.rules.listing import Listed
 from dvhkit.targets.derive.recipe_file import load_recipe, recipe_paths
 
 __all__ = ["load_recipe", "shipped_recipes"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dvhkit.errors import InputError
 from dvhkit.outputs.rtstruct.write import NewRoi, write_rtstruct
-from dvhkit.results.bone import BoneCheck, BoneCtvMade
+from dvhkit.results.targets.bone import BoneCheck, BoneCtvMade
 from dvhkit.targets.derive.bone import bone_ctv, check_bone_ctv
 
 if TYPE_CHECKING:

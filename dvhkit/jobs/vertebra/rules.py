@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dvhkit.results.listing import Listed
+from dvhkit.results.rules.listing import Listed
 from dvhkit.targets.vertebra.profiles import load_profile, profile_paths
 from dvhkit.targets.vertebra.records import rules_document
 from dvhkit.targets.vertebra.rules import Compartment, Extent, evaluate_rules, parse_compartment

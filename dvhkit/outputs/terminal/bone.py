@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dvhkit.outputs.text import clean
 
 if TYPE_CHECKING:
-    from dvhkit.results.bone import BoneCheck, BoneCtvMade
+    from dvhkit.results.targets.bone import BoneCheck, BoneCtvMade
 
 BONE_SCHEMA = "dvhkit/ctv-bone/1"
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from dvhkit.results.derived import DerivedFile
-    from dvhkit.results.recipe import Recipe
+    from dvhkit.results.targets.recipe import Recipe
 
 
 def derived_view(made: DerivedFile) -> Iterator[RenderableType]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from rich.table import Table
 
-from dvhkit.results.listing import Listed
+from dvhkit.results.rules.listing import Listed
 
 
 def listing_table(rows: Iterable[Listed]) -> Table:

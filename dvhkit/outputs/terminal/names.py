@@ -13,7 +13,7 @@ from dvhkit.outputs.text import clean
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from dvhkit.results.names import NamesLearned, PlanNames
+    from dvhkit.results.rules.names import NamesLearned, PlanNames
 
 
 def names_view(found: PlanNames) -> Iterator[RenderableType]:

@@ -11,7 +11,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from dvhkit.results.protocol import ProtocolShown
+    from dvhkit.results.rules.protocol import ProtocolShown
 
 
 def protocol_view(protocol: ProtocolShown) -> Iterator[RenderableType]:

@@ -17,7 +17,7 @@ from dvhkit.protocols.naming.anatomy_names import segmented_as
 from dvhkit.protocols.naming.names import fold
 from dvhkit.protocols.naming.organs import TARGET_PREFIXES, Organ, find_organ, is_target, known_names, side_of
 from dvhkit.protocols.naming.tg263 import fma_code
-from dvhkit.results.names import NameRow, Recognition
+from dvhkit.results.rules.names import NameRow, Recognition
 from dvhkit.units import number_text
 
 # Likeness from 0 to 100 above which a name is worth showing as a suggestion.

@@ -21,7 +21,7 @@ from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import Structure
-from dvhkit.results.bone import BoneCheck
+from dvhkit.results.targets.bone import BoneCheck
 from dvhkit.targets.derive.margin import grow
 from dvhkit.targets.vertebra.anatomy.contours import field_contours
 from dvhkit.targets.vertebra.anatomy.frame import Mask

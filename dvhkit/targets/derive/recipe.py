@@ -11,7 +11,7 @@ from dvhkit.errors import InputError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import Structure
-from dvhkit.results.recipe import Recipe, Setting, Step
+from dvhkit.results.targets.recipe import Recipe, Setting, Step
 from dvhkit.targets.derive.crop import crop, inside
 from dvhkit.targets.derive.margin import Derived, grow
 from dvhkit.targets.derive.margin_sizes import Margins

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from dvhkit.errors import InputError
-from dvhkit.results.recipe import Recipe, Role, Setting, Step
+from dvhkit.results.targets.recipe import Recipe, Role, Setting, Step
 from dvhkit.yaml_strict import StrictReader
 from dvhkit.yaml_text import Place, Plain, read_yaml
 
