@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, Optional
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Optional
 
 import typer
 
@@ -45,6 +45,7 @@ def positive_alpha_beta(alpha_beta_gy: float | None) -> float | None:
     return alpha_beta_gy
 
 
+Given = dict[str, Any]
 # The highest that anybody states for a tissue is some 30 Gy.
 MOST_ALPHA_BETA_GY = 50.0
 
@@ -217,58 +218,49 @@ def audit(
     from dvhkit.jobs.rules.audit_words import audit_options, protocol_loader
     from dvhkit.outputs.files import require_writable_folder
 
-    if out is None:
-        raise typer.BadParameter("name the folder for the results with --out RUN.")
+    out = _require_folder(out)
     if status:
         audit_run.show_status(out)
         raise typer.Exit
     _require_said(paths, protocol=protocol, plans=plans, attach=attach, short=short)
     load = protocol_loader(aliases, verified_only=verified_only)
     loaded = load(protocol) if protocol is not None else None
-    options = audit_options(
-        loaded,
-        context=context,
-        waivers=waivers,
-        approvals=approvals or (),
-        tps=tps or (),
-        accept=accept,
-        site=site,
-        rx_gy=rx,
-        fractions=fractions,
-        engine=engine,
-        uncovered=uncovered,
-        eqd2_alpha_beta_gy=eqd2,
-        accept_effective=accept_effective,
-        identify=identify,
-    )
+    files: Given = {"context": context, "waivers": waivers, "approvals": approvals, "tps": tps, "site": site}
+    dose: Given = {"rx_gy": rx, "fractions": fractions, "eqd2_alpha_beta_gy": eqd2, "uncovered": uncovered}
+    how: Given = {"engine": engine, "accept_effective": accept_effective, "identify": identify, "accept": accept}
+    options = audit_options(loaded, **files, **dose, **how)
     require_writable_folder(out)
     form = _form(pictures, short=short, pdf=pdf or encapsulate is not None, attach=attach)
     named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame, tuple(mask or ()), seg)
     folders = [Path(path) for path in paths or ()]
     _require_one_plan(folders, add=add, named=any(named), encapsulate=encapsulate)
+    _require_sum(add, add_eqd2, unlike_fractions=unlike_fractions)
     if add:
         audit_run.refuse_other_protocol(out, options, replace=replace)
         outcome = _of_sum([*(paths or ()), *add], options, eqd2_alpha_beta_gy=add_eqd2, allow_unlike=unlike_fractions)
         raise typer.Exit(audit_run.show_one(outcome, out, form))
-    if add_eqd2 is not None or unlike_fractions:
-        raise InputError("there is nothing to add.", remedy="Name the other plan with --add PLAN.")
     work = _named_work(folders[0], named) if any(named) else None
     about = _plan_file(work or _named_work(folders[0], named)) if encapsulate is not None else None
-    how = audit_run.run_options(
-        jobs,
-        shard=shard,
-        scheduler=scheduler,
-        case_timeout_s=case_timeout,
-        case_reports=case_reports,
-        pictures=bool(pictures),
-        replace=replace,
-        keep_others=keep_others,
-    )
+    others: Given = {"replace": replace, "keep_others": keep_others, "case_timeout_s": case_timeout}
+    pages: Given = {"case_reports": case_reports, "pictures": bool(pictures)}
+    run = audit_run.run_options(jobs, shard=shard, scheduler=scheduler, **others, **pages)
     asked = audit_run.Asked(options=options, load=load, plans=plans, has_protocol=loaded is not None)
-    code = audit_run.audit_run(folders, out, asked, how, form, why=why, work=work)
+    code = audit_run.audit_run(folders, out, asked, run, form, why=why, work=work)
     if encapsulate is not None and about is not None and code in (0, EXIT_NOT_MET):
         _encapsulate(out, about, encapsulate)
     raise typer.Exit(code)
+
+
+def _require_folder(out: Path | None) -> Path:
+    if out is None:
+        raise typer.BadParameter("name the folder for the results with --out RUN.")
+    return out
+
+
+def _require_sum(add: list[str] | None, add_eqd2: float | None, *, unlike_fractions: bool) -> None:
+    """Refuse what is for a sum where there is none."""
+    if not add and (add_eqd2 is not None or unlike_fractions):
+        raise InputError("there is nothing to add.", remedy="Name the other plan with --add PLAN.")
 
 
 def _require_said(

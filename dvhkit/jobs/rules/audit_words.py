@@ -42,10 +42,10 @@ def audit_options(
     *,
     context: Path | None = None,
     waivers: Path | None = None,
-    approvals: Sequence[Path] = (),
-    tps: Sequence[Path] = (),
-    accept: Iterable[str] | None = None,
+    approvals: Sequence[Path] | None = None,
+    tps: Sequence[Path] | None = None,
     site: Path | None = None,
+    accept: Iterable[str] | None = None,
     **values: Any,  # noqa: ANN401 -- as `AuditOptions` has them
 ) -> AuditOptions:
     """Return the options of an audit from the files that a command line names; waivers are of rules of `protocol`.
@@ -60,8 +60,8 @@ def audit_options(
         context=load_context(context) if context else {},
         accept=acceptances(accept, site),
         waivers=load_waivers(waivers, protocol) if waivers and protocol else (),
-        approvals=_approvals(approvals),
-        tps=read_exports(tps),
+        approvals=_approvals(approvals or ()),
+        tps=read_exports(tps or ()),
         **values,
     )
 
