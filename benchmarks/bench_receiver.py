@@ -116,7 +116,8 @@ def rate(receiver: list[str], port: int, sent: Path, sender: str) -> tuple[float
         began_s = time.monotonic()
         words = [_sender(sender, port, sent / f"sender{n}") for n in range(SENDERS)]
         senders = [subprocess.Popen(w, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for w in words]
-        if any([one.wait() for one in senders]):
+        codes = [one.wait() for one in senders]
+        if any(codes):
             raise SystemExit("a sender failed")
         return time.monotonic() - began_s, processor_s(running.pid) - spent_s
     finally:
