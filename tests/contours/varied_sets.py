@@ -1,3 +1,4 @@
+# ruff: noqa: RUF005 -- arrays are added to, not tuples
 """Clean structure sets as clinics have them: sites, spacings, origins, languages, nests, keyholes, parts, couches."""
 
 from __future__ import annotations
