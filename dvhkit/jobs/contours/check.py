@@ -16,8 +16,9 @@ from dvhkit.jobs.contours.structure_sets import DrawnSet, read_drawn
 from dvhkit.model.roi_kinds import is_body
 from dvhkit.protocols.facts import StructureFact
 from dvhkit.protocols.naming.organs import find_organ, is_target
-from dvhkit.protocols.naming.recognise import NameRow, Recognition, name_findings, recognise
+from dvhkit.protocols.naming.recognise import name_findings, recognise
 from dvhkit.results.contours.checks import ContourBands, ContourChecks, ContourFinding
+from dvhkit.results.rules.names import NameRow, Recognition
 
 if TYPE_CHECKING:
     from dvhkit.model.structure import Structure
