@@ -7,7 +7,9 @@ from drawn_solids import dose, grid, polygon, sphere, structure
 from dvhkit.engine.field import accumulate
 from dvhkit.engine.field.accumulate import accumulated
 from dvhkit.engine.field.alike import stands_for
+from dvhkit.engine.field.courses import empty_layers
 from dvhkit.engine.field.given import lattice_of
+from dvhkit.engine.kernels.field.shared import add_layers
 from dvhkit.engine.options import admissible, profile
 from dvhkit.engine.solid.solid import Solid
 
@@ -66,3 +68,23 @@ def test_more_shares_than_there_was_room_for_change_nothing(monkeypatch):
     monkeypatch.setattr(accumulate, "_SHARES", 1)
     for found, wanted in zip(accumulated(solid, [OPTIONS, *READINGS], given)[1], usual, strict=True):
         assert numbers(found) == numbers(wanted)
+
+
+def test_layers_are_added_whole_and_handed_back_empty():
+    noise = np.random.default_rng(5)
+    source, target = (empty_layers(4, 5, 3) for _ in range(2))
+    for layers, first, last in ((source, 1, 3), (target, 2, 4)):
+        layers.part[1, 2, first : last + 1] = noise.uniform(0.1, 1.0, last + 1 - first)
+        layers.moment[1, 2, first : last + 1] = noise.uniform(0.1, 1.0, (last + 1 - first, 3))
+        layers.run[1, 2, first : last + 2] = noise.uniform(-1.0, 1.0, (last + 2 - first, 2))
+        layers.span[1, 2] = first, last
+    wanted = [a + b for a, b in zip(source[:3], target[:3], strict=True)]
+    kept = source.part.copy()
+    add_layers(source, target, 3, 4, False)  # another layer: nothing there
+    add_layers(source, target, 4, 5, True)
+    for found, right in zip(target[:3], wanted, strict=True):
+        np.testing.assert_array_equal(found, right)
+    assert target.span[1, 2].tolist() == [1, 4]
+    assert kept.any()
+    assert not any(values.any() for values in source[:3])
+    assert source.span[1, 2].tolist() == [5, -1]

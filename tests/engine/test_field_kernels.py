@@ -6,37 +6,44 @@ import numpy as np
 import pytest
 
 from dvhkit.engine.field.histogram import atoms, shifted
+from dvhkit.engine.kernels.buffers import Sums
 from dvhkit.engine.kernels.field.peaks import round_peaks
 
 LOW, HIGH, BINS = 10.0, 50.0, 400
 
 
-def empty(shares: int = 1) -> np.ndarray:
-    hist = np.zeros((shares, BINS, 9))
-    hist[:, :, 7], hist[:, :, 8] = np.inf, -np.inf
-    return hist
+def empty(shares: int = 1) -> Sums:
+    return Sums(
+        slopes=np.zeros((shares, BINS, 3)),
+        points=np.tile([0.0, 0.0, 0.0, 0.0, np.inf, -np.inf], (shares, BINS, 1)),
+        totals=np.zeros((shares, 3)),
+        extremes=np.tile([np.inf, -np.inf], (shares, 1)),
+        shifts=np.zeros((40, 2)),
+        rounded_extremes=np.array([np.inf, -np.inf]),
+    )
 
 
-def spread(hist: np.ndarray, share: int, from_gy: float, to_gy: float, mm3: float) -> None:
+def spread(sums: Sums, share: int, from_gy: float, to_gy: float, mm3: float) -> None:
     """Book a volume whose doses are spread evenly from one dose to another: the slope of the sum begins and ends."""
     for dose, sign in ((from_gy, 1.0), (to_gy, -1.0)):
         x, density = dose - LOW, sign * mm3 / (to_gy - from_gy)
         b = min(int(x / ((HIGH - LOW) / BINS)), BINS - 1)
-        hist[share, b, :3] += density * np.array([1.0, x, 0.5 * x * x])
+        sums.slopes[share, b] += density * np.array([1.0, x, 0.5 * x * x])
 
 
-def single(hist: np.ndarray, share: int, dose_gy: float, mm3: float) -> None:
+def single(sums: Sums, share: int, dose_gy: float, mm3: float) -> None:
     b = min(int((dose_gy - LOW) / ((HIGH - LOW) / BINS)), BINS - 1)
-    hist[share, b, 5] += mm3
-    hist[share, b, 6] += mm3 * (dose_gy - LOW)
-    hist[share, b, 7] = min(hist[share, b, 7], dose_gy - LOW)
-    hist[share, b, 8] = max(hist[share, b, 8], dose_gy - LOW)
+    here = sums.points[share, b]
+    here[2] += mm3
+    here[3] += mm3 * (dose_gy - LOW)
+    here[4] = min(here[4], dose_gy - LOW)
+    here[5] = max(here[5], dose_gy - LOW)
 
 
 def test_an_even_spread_keeps_volume_and_mean_and_runs_straight():
-    hist = empty()
-    spread(hist, 0, 13.7, 41.3, 900.0)
-    dose, part = atoms(hist, [0], LOW, HIGH, np.array([13.7, 41.3]))
+    sums = empty()
+    spread(sums, 0, 13.7, 41.3, 900.0)
+    dose, part = atoms(sums, [0], LOW, HIGH, np.array([13.7, 41.3]))
     assert part.sum() == pytest.approx(900.0)
     assert (dose * part).sum() / part.sum() == pytest.approx(27.5)
     above = np.array([part[dose >= d].sum() for d in (20.0, 30.0, 40.0)])
@@ -46,27 +53,27 @@ def test_an_even_spread_keeps_volume_and_mean_and_runs_straight():
 
 
 def test_volume_at_one_dose_keeps_it_to_the_last_digit():
-    hist = empty()
+    sums = empty()
     limit = 10.0 + 40.0 / 3.0
-    single(hist, 0, limit, 5.0)
-    single(hist, 0, limit, 7.0)
-    dose, part = atoms(hist, [0], LOW, HIGH, np.array([LOW, HIGH]))
+    single(sums, 0, limit, 5.0)
+    single(sums, 0, limit, 7.0)
+    dose, part = atoms(sums, [0], LOW, HIGH, np.array([LOW, HIGH]))
     assert (dose.tolist(), part.tolist()) == ([limit], [12.0])
 
 
 def test_shares_add_up_and_one_left_out_is_not_counted():
-    hist = empty(3)
-    spread(hist, 0, 12.0, 20.0, 100.0)
-    single(hist, 1, 33.0, 40.0)
-    spread(hist, 2, 30.0, 45.0, 70.0)
-    volume = {tuple(s): atoms(hist, s, LOW, HIGH, np.array([LOW, HIGH]))[1].sum() for s in ([0, 1], [0, 1, 2], [2])}
+    sums = empty(3)
+    spread(sums, 0, 12.0, 20.0, 100.0)
+    single(sums, 1, 33.0, 40.0)
+    spread(sums, 2, 30.0, 45.0, 70.0)
+    volume = {tuple(s): atoms(sums, s, LOW, HIGH, np.array([LOW, HIGH]))[1].sum() for s in ([0, 1], [0, 1, 2], [2])}
     assert volume == pytest.approx({(0, 1): 140.0, (0, 1, 2): 210.0, (2,): 70.0})
 
 
 def test_no_atom_lies_beyond_the_extremes():
-    hist = empty()
-    spread(hist, 0, 13.72, 13.78, 10.0)
-    dose, _ = atoms(hist, [0], LOW, HIGH, np.array([13.74, 13.76]))
+    sums = empty()
+    spread(sums, 0, 13.72, 13.78, 10.0)
+    dose, _ = atoms(sums, [0], LOW, HIGH, np.array([13.74, 13.76]))
     assert dose.min() >= 13.74
     assert dose.max() <= 13.76
 

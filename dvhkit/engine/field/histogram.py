@@ -34,7 +34,7 @@ def atoms(
     A bin's spread-out volume becomes an atom at its mean dose, so the mean over all atoms is that over all cells.
     Volume at a single dose keeps that dose to the last digit: a plateau at a limit counts as reaching it.
     """
-    dose_gy, part_mm3 = np.empty(2 * BINS), np.empty(2 * BINS)
+    dose_gy, part_mm3 = np.empty(2 * sums.slopes.shape[1]), np.empty(2 * sums.slopes.shape[1])
     count = gather_atoms(sums.slopes, sums.points, np.array(shares), low_gy, high_gy, _NOISE_FRAC, dose_gy, part_mm3)
     order = np.argsort(dose_gy[:count], kind="stable")
     return np.clip(dose_gy[order], *extremes_gy), part_mm3[order]
