@@ -18,8 +18,11 @@ from dvhkit.outputs.report.viewer.bundle import make_bundle
 from dvhkit.outputs.report.views import CaseView, case_view
 
 _SCRIPT_STRING = re.compile(r'("[^"\n]*")')
-# Not beside + and -, where a space may part two signs.
+# Around + and - only where no other sign stands beside, from which a space would part it.
 _IDLE_SPACE = re.compile(r" ?([{}()\[\],;:?=<>*&|!]) ?")
+_IDLE_SIGN_SPACE = re.compile(r"(?<=[\w)\]]) ([+\-/%]) (?=[\w(\[.])")
+# After these a line goes on, or has ended whether or not the next one begins anew.
+_IDLE_LINE_END = re.compile(r"(?<=[;,{(])\n")
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -126,8 +129,8 @@ def viewer_script() -> str:
     stripped = (line.strip() for line in lines)
     code = "".join(f"{line}\n" for line in stripped if line and not line.startswith("//"))
     parts = _SCRIPT_STRING.split(code)  # every second one is a string, which stays as it is
-    parts[::2] = [_IDLE_SPACE.sub(r"\1", part) for part in parts[::2]]
-    return "".join(parts)
+    parts[::2] = [_IDLE_SPACE.sub(r"\1", _IDLE_SIGN_SPACE.sub(r"\1", part)) for part in parts[::2]]
+    return _IDLE_LINE_END.sub("", "".join(parts))
 
 
 def ink_class(ink: Ink) -> str:

@@ -12,6 +12,7 @@ from dvhkit.model.roi_kinds import is_body
 from dvhkit.model.structure import ContourKind
 from dvhkit.outputs.pictures.colours import screen_colours
 from dvhkit.outputs.report.viewer.codec import deflate, letters, pack_counts, pack_image
+from dvhkit.outputs.report.viewer.squares import wanted_squares
 from dvhkit.outputs.text import clean, clean_name
 
 if TYPE_CHECKING:
@@ -110,13 +111,16 @@ def _image(scene: Scene, arrays: _Arrays, remarks: list[str], taken_bytes: int) 
     if scene.values is None:
         return None
     room = (MOST_PAGE_BYTES - _REST_OF_PAGE_BYTES - taken_bytes) / _LETTERS_PER_BYTE - arrays.size
-    packed = pack_image(scene.values, most_bytes=max(_LEAST_IMAGE_BYTES, int(room)))
+    wanted = wanted_squares(scene)
+    packed, held = pack_image(
+        scene.values, most_bytes=max(_LEAST_IMAGE_BYTES, int(room)), exactly=[squares for _, squares in wanted]
+    )
     least = min(packed.errors)
     if least > 0:
-        unit = scene.value_unit or "units"
-        remarks.append(
-            f"To fit the page, pixel values are rounded: within {least:g} {unit} in tissue; a readout says by how much."
+        exact, left = (
+            [clean_name(name, _LONGEST_NAME) for name, _ in part if name] for part in (wanted[:held], wanted[held:])
         )
+        remarks.append(_rounded_text(least, scene.value_unit or "units", exact=exact, left=left))
     return {
         "modality": clean(scene.modality, longest=16),
         "unit": scene.value_unit,
@@ -125,8 +129,19 @@ def _image(scene: Scene, arrays: _Arrays, remarks: list[str], taken_bytes: int) 
         "step": packed.step,
         "values": packed.values,
         "errors": packed.errors,
+        "lows": packed.lows,
         "chunks": [arrays.add(chunk) for chunk in packed.chunks],
+        # Where the exact squares of each plane begin, and how many there are.
+        "exact": [(arrays.add(chunk)[0], count) for count, chunk in packed.exact],
     }
+
+
+def _rounded_text(within: float, unit: str, *, exact: list[str], left: list[str]) -> str:
+    """Return what is said of an image that is not exact as a whole: how far off it is, and in which structures not."""
+    told = f"To fit the page, pixel values are rounded: within {within:g} {unit} in tissue; a readout says by how much."
+    if not exact:
+        return told
+    return f"{told} They are exact in {', '.join(exact) if left else 'all structures but the outline of the body'}."
 
 
 def _dose(dose: Dose, arrays: _Arrays) -> dict[str, Any]:
