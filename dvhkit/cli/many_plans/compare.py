@@ -13,10 +13,12 @@ from dvhkit.cli.options import (
     ContextOption,
     EngineOption,
     FractionsOption,
+    LanguageOption,
     PdfOption,
     RxOption,
     SiteOption,
     acceptances,
+    write_pages_in,
 )
 from dvhkit.cli.report_form import Form
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run, out_console, reading_progress
@@ -37,6 +39,7 @@ def compare(
     fractions: FractionsOption = None,
     engine: EngineOption = None,
     pdf: PdfOption = False,
+    language: LanguageOption = None,
 ) -> None:
     """Hold two plans of one patient against one protocol, and show them side by side.
 
@@ -56,6 +59,7 @@ def compare(
     from dvhkit.protocols.files.load import load_protocol
     from dvhkit.protocols.naming.aliases import load_aliases, with_aliases
 
+    write_pages_in(language)
     Form(pdf=pdf).require_printer()
     loaded = load_protocol(protocol)
     options = AuditOptions(

@@ -15,6 +15,7 @@ from dvhkit.cli.options import (
     EngineOption,
     FractionsOption,
     ImageOption,
+    LanguageOption,
     MaskOption,
     PdfOption,
     RegistrationOption,
@@ -28,6 +29,7 @@ from dvhkit.cli.options import (
     UncoveredOption,
     UnlikeFractionsOption,
     acceptances,
+    write_pages_in,
 )
 from dvhkit.cli.report_form import Form
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run, note_console, reading_progress
@@ -162,6 +164,7 @@ def audit(
     ] = None,
     short: Annotated[bool, typer.Option("--short", help="Make report.html one page a case, to print.")] = False,
     pdf: PdfOption = False,
+    language: LanguageOption = None,
     attach: Annotated[
         Optional[list[Path]],  # noqa: UP045
         typer.Option(
@@ -232,6 +235,7 @@ def audit(
     if status:
         audit_run.show_status(out)
         raise typer.Exit
+    write_pages_in(language)
     if not paths:
         raise typer.BadParameter("name the folder with the plans.")
     if attach and short:

@@ -10,6 +10,7 @@ import numpy as np
 
 from dvhkit.model.roi_kinds import is_body
 from dvhkit.model.structure import ContourKind
+from dvhkit.outputs.language import say
 from dvhkit.outputs.pictures.colours import screen_colours
 from dvhkit.outputs.report.viewer.codec import deflate, letters, pack_counts, pack_image
 from dvhkit.outputs.report.viewer.squares import wanted_squares
@@ -120,7 +121,7 @@ def _image(scene: Scene, arrays: _Arrays, remarks: list[str], taken_bytes: int) 
         exact, left = (
             [clean_name(name, _LONGEST_NAME) for name, _ in part if name] for part in (wanted[:held], wanted[held:])
         )
-        remarks.append(_rounded_text(least, scene.value_unit or "units", exact=exact, left=left))
+        remarks.append(_rounded_text(least, scene.value_unit or say("remark.units"), exact=exact, left=left))
     return {
         "modality": clean(scene.modality, longest=16),
         "unit": scene.value_unit,
@@ -138,10 +139,8 @@ def _image(scene: Scene, arrays: _Arrays, remarks: list[str], taken_bytes: int) 
 
 def _rounded_text(within: float, unit: str, *, exact: list[str], left: list[str]) -> str:
     """Return what is said of an image that is not exact as a whole: how far off it is, and in which structures not."""
-    told = f"To fit the page, pixel values are rounded: within {within:g} {unit} in tissue; a readout says by how much."
-    if not exact:
-        return told
-    return f"{told} They are exact in {', '.join(exact) if left else 'all structures but the outline of the body'}."
+    key = "remark.exact_in" if left else "remark.exact_but_outline"
+    return say(key if exact else "remark.rounded", within=f"{within:g}", unit=unit, rois=", ".join(exact))
 
 
 def _dose(dose: Dose, arrays: _Arrays) -> dict[str, Any]:
@@ -168,7 +167,7 @@ def _roi(structure: Structure, colour: str, grid: Grid, arrays: _Arrays, remarks
             flat.append(placed)
     name = clean_name(structure.name, _LONGEST_NAME) or f"#{structure.number}"
     if oblique:
-        remarks.append(f"{name}: {oblique} contours lie oblique to the planes shown here and are not drawn.")
+        remarks.append(say("remark.oblique", roi=name, n=oblique))
     points = np.concatenate([p for _, _, _, p in flat]) if flat else np.empty((0, 2), dtype=np.int64)
     steps = np.diff(points, axis=0, prepend=np.zeros((1, 2), dtype=np.int64)) if len(points) else points
     outlines = _varints(steps.ravel())

@@ -116,7 +116,7 @@ def pack_image(
 
 
 class _Wanted:
-    """What is to be exact: as many of the squares asked for, the most wanted first, as their share of the room holds."""
+    """What is to be exact: as many squares, the most wanted first, as their share of the room holds."""
 
     def __init__(self, exactly: Sequence[NDArray[np.bool_]], most_bytes: int) -> None:
         self._exactly, self._room = exactly, _MOST_EXACT_FRAC * most_bytes
