@@ -107,7 +107,9 @@ def headline(record: AuditRecord) -> Headline:  # noqa: PLR0911 -- one a case
 
 def _all_met(counts: Counter[str], judged: int) -> Headline:
     if judged > counts["pass"]:
-        allowed = [_counted(verdict, counts[verdict]) for verdict in ("variation", "waived") if counts[verdict]]
+        allowed = [
+            say(f"headline.n_{verdict}", n=counts[verdict]) for verdict in ("variation", "waived") if counts[verdict]
+        ]
         key = "headline.met_or_waived" if counts["waived"] else "headline.met_but"
         return Headline(text=say(key, but=", ".join(allowed)), tone="warn", symbol="≈")
     return Headline(text=say("headline.met", n=judged), tone="good", symbol="✓")

@@ -167,7 +167,7 @@ def test_hostile_names_stay_texts(open_page: Any) -> None:
     page = opened(open_page, scene)
     assert page.page.locator(".rois li").count() == len(names)
     assert page.page.locator("img").count() == 0
-    assert page.page.locator("script").count() == 3
+    assert page.page.locator("script").count() == 4
     assert page.complaints == []
 
 

@@ -64,7 +64,7 @@ def page_environment() -> Environment:
 
 def page_words(*areas: str) -> dict[str, object]:
     """Return what each template is given of the language in use: its tag, and the messages that the script says."""
-    return {"language": spoken().language, "words": script_words("head", "report", *areas)}
+    return {"language": spoken().language, "words": script_words(*areas)}
 
 
 def isolated(*names: str) -> Markup:

@@ -58,7 +58,7 @@ def _index_html(listed: list[IndexedCase]) -> str:
         styles=Markup(styles),
         script=Markup(script),
         policy=page_policy(styles, script),
-        **page_words("index", "counted_one", "number"),
+        **page_words("index", "head", "report", "counted_one", "number"),
         facts=Markup(facts.replace("<", "\\u003c")),
     )
 

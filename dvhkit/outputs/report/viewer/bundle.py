@@ -116,12 +116,13 @@ def _image(scene: Scene, arrays: _Arrays, remarks: list[str], taken_bytes: int) 
     packed, held = pack_image(
         scene.values, most_bytes=max(_LEAST_IMAGE_BYTES, int(room)), exactly=[squares for _, squares in wanted]
     )
-    least = min(packed.errors)
-    if least > 0:
+    if packed.tissue_error > 0:
         exact, left = (
             [clean_name(name, _LONGEST_NAME) for name, _ in part if name] for part in (wanted[:held], wanted[held:])
         )
-        remarks.append(_rounded_text(least, scene.value_unit or say("remark.units"), exact=exact, left=left))
+        remarks.append(
+            _rounded_text(packed.tissue_error, scene.value_unit or say("remark.units"), exact=exact, left=left)
+        )
     return {
         "modality": clean(scene.modality, longest=16),
         "unit": scene.value_unit,

@@ -78,6 +78,12 @@ class PackedImage:
     exact: tuple[tuple[int, bytes], ...] = ()
 
     @property
+    def tissue_error(self) -> float:
+        """How far a value in tissue can be from that of the file where it is not exact."""
+        tissue = [e for v, e in zip(self.values, self.errors, strict=False) if _TISSUE[0] <= v < _TISSUE[1]]
+        return max(tissue or self.errors)
+
+    @property
     def size(self) -> int:
         """Bytes of all chunks."""
         return sum(map(len, self.chunks)) + sum(len(chunk) for _, chunk in self.exact)
