@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,27 +83,12 @@ def announce_first_run(*, load: bool = True) -> None:
 
     Without `load` other processes start it.
     """
-    from dvhkit import engine
+    from dvhkit.jobs.first_run import is_first_run, load_engine
 
     if load:
-        _load_numba_without_scipy()
-    own = Path(engine.__file__).parent / "kernels"
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
-    folders = [Path(chosen)] if chosen else [own]
-    if not any(next(folder.rglob("*.nbi"), None) for folder in folders if folder.is_dir()):
+        load_engine()
+    if is_first_run():
         note_console().print("Compiling the engine for this machine; this happens once and takes some seconds.")
-
-
-def _load_numba_without_scipy() -> None:
-    """Keep numba from loading scipy, where it is installed, for a BLAS that no kernel of ours calls."""
-    blas = "scipy.linalg.cython_blas"
-    if blas in sys.modules or "numba.np.arraymath" in sys.modules:
-        return
-    sys.modules[blas] = None  # type: ignore[assignment]  # what `import` takes for "is not there"
-    try:
-        import_module("numba.np.arraymath")
-    finally:
-        del sys.modules[blas]
 
 
 def write_text(target: str, text: str) -> None:

@@ -17,7 +17,6 @@ from dvhkit.cli.options import (
     PdfOption,
     RxOption,
     SiteOption,
-    acceptances,
     write_pages_in,
 )
 from dvhkit.cli.report_form import Form
@@ -48,27 +47,24 @@ def compare(
 
     [dim]Example:[/dim]  dvhkit compare plans/vmat plans/protons --protocol tg101-2010 --out compared
     """
-    from dvhkit.jobs.batch import AuditOptions
     from dvhkit.jobs.compare_plans import compare_plans
     from dvhkit.jobs.read import read_case
+    from dvhkit.jobs.rules.audit_words import audit_options, protocol_loader
     from dvhkit.outputs import records, tables
     from dvhkit.outputs.files import require_writable_folder, write_text_whole
     from dvhkit.outputs.report.compared import compared_page
     from dvhkit.outputs.terminal.compared import compared_table
-    from dvhkit.protocols.files.context import load_context
-    from dvhkit.protocols.files.load import load_protocol
-    from dvhkit.protocols.naming.aliases import load_aliases, with_aliases
 
     write_pages_in(language)
     Form(pdf=pdf).require_printer()
-    loaded = load_protocol(protocol)
-    options = AuditOptions(
-        protocol=with_aliases(loaded, load_aliases(aliases)) if aliases else loaded,
-        context=load_context(context) if context else {},
+    options = audit_options(
+        protocol_loader(aliases)(protocol),
+        context=context,
+        accept=accept,
+        site=site,
         rx_gy=rx,
         fractions=fractions,
         engine=engine,
-        accept=acceptances(accept, site),
     )
     require_writable_folder(out)
     with reading_progress() as progress:
