@@ -288,9 +288,7 @@ def _require_one_plan(folders: list[Path], *, add: list[str] | None, named: bool
         raise InputError("--encapsulate is for one plan, not for a sum.", remedy="Leave out --add.")
 
 
-def _form(
-    pictures: bool | None, *, short: bool, pdf: bool, attach: list[Path] | None, language: str | None
-) -> Form:
+def _form(pictures: bool | None, *, short: bool, pdf: bool, attach: list[Path] | None, language: str | None) -> Form:
     """Return what reports look like; refuses at once what cannot be printed, or said."""
     write_pages_in(language)
     from dvhkit.jobs.pictures.attachments import read_attachments
