@@ -12,6 +12,8 @@ from dvhkit.errors import InputError
 def needs_extra(extra: str) -> Iterator[None]:
     """Import a package inside this: where it is missing, `InputError` names the extra of dvhkit that brings it.
 
+    A package that is there but cannot be loaded (a slim container lacks a library of the system) is told, too.
+
     >>> with needs_extra("masks"):
     ...     import SimpleITK
     """
@@ -22,3 +24,8 @@ def needs_extra(extra: str) -> Iterator[None]:
             f"this needs the package {missing.name}, which is not installed.",
             remedy=f"Say: pip install 'dvhkit[{extra}]' (in a copy of the source: pip install '.[{extra}]').",
         ) from missing
+    except ImportError as broken:
+        raise InputError(
+            f"a package of the extra {extra} is installed, but cannot be loaded here: {broken}",
+            remedy="Install the library of the system that it names.",
+        ) from broken
