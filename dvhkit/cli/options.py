@@ -153,10 +153,22 @@ AliasesOption = Annotated[
     Path | None,
     typer.Option("--aliases", metavar="FILE", help="The clinic's own spellings of structure names (YAML)."),
 ]
+LanguageOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--language", metavar="TAG", envvar="DVHKIT_LANGUAGE", help="Language of the pages: en, de."),
+]
 PdfOption = Annotated[bool, typer.Option("--pdf", help="Print report.html to report.pdf, too.")]
 UnlikeFractionsOption = Annotated[
     bool, typer.Option("--unlike-fractions", help="Add physical doses although the doses per fraction differ.")
 ]
+
+
+def write_pages_in(language: str | None) -> None:
+    """Write pages in a language that was asked for."""
+    if language:
+        from dvhkit.outputs.language import write_pages_in
+
+        write_pages_in(language)
 
 
 def worker_count(jobs: str) -> int | None:

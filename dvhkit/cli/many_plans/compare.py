@@ -13,9 +13,11 @@ from dvhkit.cli.options import (
     ContextOption,
     EngineOption,
     FractionsOption,
+    LanguageOption,
     PdfOption,
     RxOption,
     SiteOption,
+    write_pages_in,
 )
 from dvhkit.cli.report_form import Form
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run, out_console, reading_progress
@@ -36,6 +38,7 @@ def compare(
     fractions: FractionsOption = None,
     engine: EngineOption = None,
     pdf: PdfOption = False,
+    language: LanguageOption = None,
 ) -> None:
     """Hold two plans of one patient against one protocol, and show them side by side.
 
@@ -52,6 +55,7 @@ def compare(
     from dvhkit.outputs.report.compared import compared_page
     from dvhkit.outputs.terminal.compared import compared_table
 
+    write_pages_in(language)
     Form(pdf=pdf).require_printer()
     options = audit_options(
         protocol_loader(aliases)(protocol),

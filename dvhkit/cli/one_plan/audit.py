@@ -15,6 +15,7 @@ from dvhkit.cli.options import (
     EngineOption,
     FractionsOption,
     ImageOption,
+    LanguageOption,
     MaskOption,
     PdfOption,
     RegistrationOption,
@@ -27,6 +28,7 @@ from dvhkit.cli.options import (
     SiteOption,
     UncoveredOption,
     UnlikeFractionsOption,
+    write_pages_in,
 )
 from dvhkit.cli.report_form import Form
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run, note_console, reading_progress
@@ -158,6 +160,7 @@ def audit(
     ] = None,
     short: Annotated[bool, typer.Option("--short", help="Make report.html one page a case, to print.")] = False,
     pdf: PdfOption = False,
+    language: LanguageOption = None,
     attach: Annotated[
         Optional[list[Path]],  # noqa: UP045
         typer.Option(
@@ -230,7 +233,7 @@ def audit(
     how: Given = {"engine": engine, "accept_effective": accept_effective, "identify": identify, "accept": accept}
     options = audit_options(loaded, **files, **dose, **how)
     require_writable_folder(out)
-    form = _form(pictures, short=short, pdf=pdf or encapsulate is not None, attach=attach)
+    form = _form(pictures, short=short, pdf=pdf or encapsulate is not None, attach=attach, language=language)
     named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame, tuple(mask or ()), seg)
     folders = [Path(path) for path in paths or ()]
     _require_one_plan(folders, add=add, named=any(named), encapsulate=encapsulate)
@@ -285,8 +288,9 @@ def _require_one_plan(folders: list[Path], *, add: list[str] | None, named: bool
         raise InputError("--encapsulate is for one plan, not for a sum.", remedy="Leave out --add.")
 
 
-def _form(pictures: bool | None, *, short: bool, pdf: bool, attach: list[Path] | None) -> Form:
-    """Return what reports look like; refuses at once what cannot be printed."""
+def _form(pictures: bool | None, *, short: bool, pdf: bool, attach: list[Path] | None, language: str | None) -> Form:
+    """Return what reports look like; refuses at once what cannot be printed, or said."""
+    write_pages_in(language)
     from dvhkit.jobs.pictures.attachments import read_attachments
 
     form = Form(pictures=pictures, short=short, pdf=pdf, attachments=read_attachments(attach or []))
