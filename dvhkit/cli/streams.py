@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,24 +86,14 @@ def announce_first_run(*, load: bool = True) -> None:
     from dvhkit import engine
 
     if load:
-        _load_numba_without_scipy()
+        from dvhkit.engine.numba_start import start_numba
+
+        start_numba()
     own = Path(engine.__file__).parent / "kernels"
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     folders = [Path(chosen)] if chosen else [own]
     if not any(next(folder.rglob("*.nbi"), None) for folder in folders if folder.is_dir()):
         note_console().print("Compiling the engine for this machine; this happens once and takes some seconds.")
-
-
-def _load_numba_without_scipy() -> None:
-    """Keep numba from loading scipy, where it is installed, for a BLAS that no kernel of ours calls."""
-    blas = "scipy.linalg.cython_blas"
-    if blas in sys.modules or "numba.np.arraymath" in sys.modules:
-        return
-    sys.modules[blas] = None  # type: ignore[assignment]  # what `import` takes for "is not there"
-    try:
-        import_module("numba.np.arraymath")
-    finally:
-        del sys.modules[blas]
 
 
 def write_text(target: str, text: str) -> None:

@@ -22,7 +22,7 @@ _SCRIPT_STRING = re.compile(r'("[^"\n]*")')
 _IDLE_SPACE = re.compile(r" ?([{}()\[\],;:?=<>*&|!]) ?")
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from dvhkit.outputs.pictures.colours import Ink
     from dvhkit.outputs.report.plot import DvhPlot
@@ -42,6 +42,7 @@ def html_report(
     scene: Scene | None = None,
     short: bool = False,
     attachments: Sequence[Attachment] = (),
+    told: Mapping[str, object] | None = None,
 ) -> str:
     """Return the report of one or many audited cases as a self-contained page of HTML.
 
@@ -58,10 +59,12 @@ def html_report(
         One page a case, to print: the most urgent rules and findings, the plot, lines to sign; no pictures.
     attachments
         Pictures and comparisons that are filed in the report of a single case.
+    told
+        `dvhkit.outputs.records.audit_document` of the records, where that is at hand.
     """
     listed = list(records)
     if short:
-        return _short_report(listed)
+        return _short_report(listed, told)
     attached = attachments if len(listed) == 1 else ()
     taken = attached_bytes(attached)
     bundle = make_bundle(scene, taken_bytes=taken) if scene is not None and len(listed) == 1 else None
@@ -76,7 +79,7 @@ def html_report(
         + ink_rules(case.plot for case in cases)
     )
     script = page_source("report.js") + (viewer_script() if bundle else "")
-    page, digest = page_environment().get_template("report.html.j2"), record_sha256(listed)
+    page, digest = page_environment().get_template("report.html.j2"), record_sha256(listed, told)
     return sealed(
         page.render(
             cases=cases,
@@ -98,10 +101,10 @@ def html_report(
     )
 
 
-def _short_report(records: list[AuditRecord]) -> str:
+def _short_report(records: list[AuditRecord], told: Mapping[str, object] | None) -> str:
     cases = [case_view(record, anchor=f"case-{number}") for number, record in enumerate(records, start=1)]
     styles = page_source("report.css") + page_source("short.css") + ink_rules(case.plot for case in cases)
-    page, digest = page_environment().get_template("short.html.j2"), record_sha256(records)
+    page, digest = page_environment().get_template("short.html.j2"), record_sha256(records, told)
     return sealed(
         page.render(
             cases=cases,
