@@ -8,13 +8,27 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Unpack
 
 from dvhkit.archive.storage.keys import digest
 from dvhkit.errors import InputError
-from dvhkit.readers.archive.index import DicomIndex, FileEntry, find_files, index_files
+from dvhkit.readers.archive.index import DicomIndex, FileEntry, find_files, index_files, scan
 from dvhkit.readers.archive.roles import OBJECT_OF, Role
 from dvhkit.readers.linking.case_files import CaseFiles
-from dvhkit.readers.linking.choose import find_cases_in, holds_plans
+from dvhkit.readers.linking.choose import Chosen, choose_files, find_cases_in, holds_plans
+
+__all__ = [
+    "DicomIndex",
+    "ObjectRow",
+    "ScanProgress",
+    "WorkList",
+    "files_under",
+    "list_named",
+    "list_plans",
+    "make_work_list",
+    "scan",
+    "tree_stamp",
+]
 
 # Called with the number of files whose header was read, and of all files.
 ScanProgress = Callable[[int, int], None]
@@ -77,8 +91,12 @@ def list_plans(index: DicomIndex) -> WorkList | None:
     return _listed(index, None, None) if holds_plans(index) else None
 
 
-def list_files(files: CaseFiles, root: Path) -> WorkList:
-    """Return the work list of one case whose files were chosen by hand."""
+def list_named(path: Path, **chosen: Unpack[Chosen]) -> WorkList:
+    """Return the work list of the one case under `path` that files chosen by hand make; errors as of `read_case`."""
+    files = choose_files(path, **chosen)
+    if files.problem is not None:
+        raise files.problem
+    root = path if path.is_dir() else path.parent
     return WorkList(root=root, cases={files.label: files}, objects=(), patients={}, stamp=None)
 
 

@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Literal, Optional
 import typer
 
 from dvhkit.cli.streams import reading_progress
-from dvhkit.engine.options import PROFILES
 from dvhkit.errors import InputError
+from dvhkit.jobs.rules.words import PROFILE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dvhkit.archive.work_list import WorkList
+    from dvhkit.archive.work_list import DicomIndex, WorkList
+    from dvhkit.jobs.read import DoseNeed
     from dvhkit.model.case import Case
-    from dvhkit.readers.archive.index import DicomIndex
-    from dvhkit.readers.linking.choose import DoseNeed
-    from dvhkit.results.audit import Acceptance
 
 CasePath = Annotated[Optional[Path], typer.Argument(help="Folder (or one file in it) with the plan's DICOM files.")]  # noqa: UP045 -- typer reads it
 RtstructOption = Annotated[Optional[Path], typer.Option("--rtstruct", help="Use this RTSTRUCT file.")]  # noqa: UP045
@@ -100,7 +98,7 @@ EngineOption = Annotated[
     typer.Option(
         "--engine",
         metavar="PROFILE",
-        help=f"How the engine fills in between and beyond slices: {', '.join(PROFILES)}.",
+        help=f"How the engine fills in between and beyond slices: {', '.join(PROFILE_NAMES)}.",
     ),
 ]
 UncoveredOption = Annotated[
@@ -155,10 +153,22 @@ AliasesOption = Annotated[
     Path | None,
     typer.Option("--aliases", metavar="FILE", help="The clinic's own spellings of structure names (YAML)."),
 ]
+LanguageOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--language", metavar="TAG", envvar="DVHKIT_LANGUAGE", help="Language of the pages: en, de."),
+]
 PdfOption = Annotated[bool, typer.Option("--pdf", help="Print report.html to report.pdf, too.")]
 UnlikeFractionsOption = Annotated[
     bool, typer.Option("--unlike-fractions", help="Add physical doses although the doses per fraction differ.")
 ]
+
+
+def write_pages_in(language: str | None) -> None:
+    """Write pages in a language that was asked for."""
+    if language:
+        from dvhkit.outputs.language import write_pages_in
+
+        write_pages_in(language)
 
 
 def worker_count(jobs: str) -> int | None:
@@ -187,22 +197,11 @@ def look_at(path: Path | None, *, named: Iterable[object] = ()) -> LookedAt:
     """Look at what lies in a folder, each header once; nothing where files are named, or one file is."""
     if path is None or any(named) or path.is_file():
         return LookedAt()
-    from dvhkit.archive.work_list import list_plans
-    from dvhkit.readers.archive.index import scan
+    from dvhkit.archive.work_list import list_plans, scan
 
     with reading_progress() as progress:
         index = scan(path, progress=progress)
     return LookedAt(index, list_plans(index))
-
-
-def acceptances(codes: list[str] | None, site: Path | None = None) -> tuple[Acceptance, ...]:
-    """Return what the command line and a site file vouch for; the command line comes first."""
-    from dvhkit.findings import require_code
-    from dvhkit.protocols.files.site import load_site
-    from dvhkit.results.audit import Acceptance
-
-    given = [Acceptance(code=require_code(code), by="--accept") for code in codes or ()]
-    return (*given, *(load_site(site) if site is not None else ()))
 
 
 def open_case(

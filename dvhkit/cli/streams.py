@@ -83,16 +83,11 @@ def announce_first_run(*, load: bool = True) -> None:
 
     Without `load` other processes start it.
     """
-    from dvhkit import engine
+    from dvhkit.jobs.first_run import is_first_run, load_engine
 
     if load:
-        from dvhkit.engine.numba_start import start_numba
-
-        start_numba()
-    own = Path(engine.__file__).parent / "kernels"
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
-    folders = [Path(chosen)] if chosen else [own]
-    if not any(next(folder.rglob("*.nbi"), None) for folder in folders if folder.is_dir()):
+        load_engine()
+    if is_first_run():
         note_console().print("Compiling the engine for this machine; this happens once and takes some seconds.")
 
 

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from dvhkit.model.dvh import Dvh
     from dvhkit.model.structure import Structure
 
+__all__ = ["CaseNumbers", "Region", "Uncovered"]
+
 Uncovered = Literal["refuse", "exclude"]
 
 # Names are resolved for one expression; a protocol's aliases have no say in it.

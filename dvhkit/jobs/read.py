@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from dvhkit.model.case import Case
     from dvhkit.model.image import ImageSeries
 
+__all__ = ["DoseNeed", "odd_mask", "read_case", "read_files", "structure_of", "structures_of", "trace_mask"]
+
 _TARGET = re.compile(r"^z?(GTV|CTV|PTV|ITV)", re.I)
 # More of a mask beyond the image than this is told; than that, refused: it is of another image.
 _OUTSIDE_FRAC = 1e-3

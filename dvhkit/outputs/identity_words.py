@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dvhkit.outputs.language import say
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -23,18 +25,18 @@ def plan_facts(identity: PlanIdentity | None) -> list[tuple[str, str]]:
         return []
     approval = " ".join(part for part in (identity.approval_status, identity.approval_date) if part)
     system = " ".join(part for part in (identity.planning_system, identity.planning_system_version) if part)
-    fractions = f"{identity.fractions} fractions" if identity.fractions else ""
+    fractions = say("fact.n_fractions", n=identity.fractions) if identity.fractions else ""
     dose = " ".join(part for part in (identity.dose_type, identity.dose_summation) if part)
     patient = ", ".join(part for part in (identity.patient_name, identity.patient_id) if part)
     rows = (
-        ("Patient", patient),
-        ("Plan", _with_uid(f"plan {identity.plan_label}".strip(), identity.plan_uid)),
-        ("Approval", approval),
-        ("Planning system", system),
-        ("Machine", ", ".join(identity.machines)),
-        ("Fractions", fractions),
-        ("Dose", _with_uid(f"dose {dose}".strip(), *identity.dose_uids[:1])),
-        ("Dose comment", identity.dose_comment),
+        (say("fact.patient"), patient),
+        (say("fact.plan"), _with_uid(f"plan {identity.plan_label}".strip(), identity.plan_uid)),
+        (say("fact.approval"), approval),
+        (say("fact.system"), system),
+        (say("fact.machine"), ", ".join(identity.machines)),
+        (say("fact.fractions"), fractions),
+        (say("fact.dose"), _with_uid(f"dose {dose}".strip(), *identity.dose_uids[:1])),
+        (say("fact.dose_comment"), identity.dose_comment),
     )
     return [(word, text) for word, text in rows if text]
 

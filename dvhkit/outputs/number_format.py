@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+from dvhkit.outputs.language import say
 from dvhkit.units import Unit
 
 _BASE_DECIMALS = {
@@ -26,7 +27,7 @@ _LARGE_CC = 100.0
 _SIGNIFICANT_BELOW_1_CC = 3
 
 _COMPARATORS = {"<=": "≤", ">=": "≥", "=<": "≤", "=>": "≥"}
-_RANGE = re.compile(r"(?<=\d)\s*\.\.\s*(?=[-+]?\d)")
+_RANGE = re.compile(r"(\d+(?:\.\d+)?)\s*\.\.\s*([-+]?\d+(?:\.\d+)?)")
 _COMPARATOR = re.compile(r"<=|>=|=<|=>")
 
 
@@ -90,7 +91,13 @@ def with_unit(text: str, unit: str) -> str:
 
 def limit_text(limit: str) -> str:
     """Return a limit as printed in books: ``<= 15 Gy`` becomes ``≤ 15 Gy``, and ``2..5 mm`` becomes ``2 to 5 mm``."""
-    return _RANGE.sub(" to ", _COMPARATOR.sub(lambda match: _COMPARATORS[match.group()], limit))
+    signs = _COMPARATOR.sub(lambda match: _COMPARATORS[match.group()], limit)
+    return range_text(signs)
+
+
+def range_text(text: str) -> str:
+    """Return a text with ranges in words: ``1.8..2.0 Gy`` becomes ``1.8 to 2.0 Gy``."""
+    return _RANGE.sub(lambda match: say("number.to", low=match[1], high=match[2]), text)
 
 
 def _volume_decimals(value: float) -> int:

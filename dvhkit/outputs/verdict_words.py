@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dvhkit.findings import Level, in_doubt
+from dvhkit.outputs.language import has_message, say
 from dvhkit.outputs.text import clean
 from dvhkit.results.audit import Verdict
 
@@ -37,33 +38,29 @@ class VerdictLook:
     urgency: int
 
 
+def _look(*, symbol: str, ascii_symbol: str, tone: str, urgency: int) -> VerdictLook:
+    return VerdictLook(word="", symbol=symbol, ascii_symbol=ascii_symbol, tone=tone, urgency=urgency)
+
+
 _LOOKS = {
-    "error": VerdictLook(word="error", symbol="✗", ascii_symbol="x", tone="bad", urgency=0),
-    "fail": VerdictLook(word="fail", symbol="✗", ascii_symbol="x", tone="bad", urgency=1),
-    "indeterminate": VerdictLook(word="indeterminate", symbol="±", ascii_symbol="+-", tone="open", urgency=2),
-    "not-evaluable": VerdictLook(word="not evaluable", symbol="?", ascii_symbol="?", tone="open", urgency=3),
-    "variation": VerdictLook(word="variation", symbol="≈", ascii_symbol="~", tone="warn", urgency=5),
-    "waived": VerdictLook(word="waived", symbol="○", ascii_symbol="o", tone="warn", urgency=6),
-    "pass": VerdictLook(word="pass", symbol="✓", ascii_symbol="+", tone="good", urgency=7),
-    "not-applicable": VerdictLook(word="not applicable", symbol="–", ascii_symbol="-", tone="mute", urgency=8),
+    "error": _look(symbol="✗", ascii_symbol="x", tone="bad", urgency=0),
+    "fail": _look(symbol="✗", ascii_symbol="x", tone="bad", urgency=1),
+    "indeterminate": _look(symbol="±", ascii_symbol="+-", tone="open", urgency=2),
+    "not-evaluable": _look(symbol="?", ascii_symbol="?", tone="open", urgency=3),
+    "variation": _look(symbol="≈", ascii_symbol="~", tone="warn", urgency=5),
+    "waived": _look(symbol="○", ascii_symbol="o", tone="warn", urgency=6),
+    "pass": _look(symbol="✓", ascii_symbol="+", tone="good", urgency=7),
+    "not-applicable": _look(symbol="–", ascii_symbol="-", tone="mute", urgency=8),
 }
 _URGENCY_OF_UNKNOWN = 4
 _LONGEST_GIST = 240
-# What a headline says of rules with each verdict, after their number.
-_COUNTED = {
-    "fail": "failed",
-    "not-evaluable": "not evaluable",
-    "variation": "within variation",
-    "pass": "passed",
-    "not-applicable": "not applicable",
-}
 
 
 def look_of(verdict: str) -> VerdictLook:
     """Return how to show `verdict`, also one that this version does not know."""
     known = _LOOKS.get(verdict)
     if known is not None:
-        return known
+        return replace(known, word=say(f"verdict.{verdict}"))
     word = clean(verdict, longest=24).replace("-", " ")
     return VerdictLook(word=word, symbol="•", ascii_symbol="*", tone="open", urgency=_URGENCY_OF_UNKNOWN)
 
@@ -80,41 +77,42 @@ class Headline:
 def headline(record: AuditRecord) -> Headline:  # noqa: PLR0911 -- one a case
     """Return what `record` comes to; a case without one judged rule is never called good."""
     if record.error is not None:
-        return Headline(text="Could not be audited", tone="bad", symbol="✗")
+        return Headline(text=say("headline.error"), tone="bad", symbol="✗")
     counts = Counter(rule.verdict.value for rule in record.rules)
-    judged = len(record.judged)
-    doubt = _doubt(record)
+    judged, n_rules = len(record.judged), len(record.rules)
+    doubt, withheld = _doubt(record), sum(bool(rule.withheld) for rule in record.rules)
     if counts["fail"]:
-        withheld = sum(bool(rule.withheld) for rule in record.rules)
-        also = f"; {withheld} withheld: {doubt}" if doubt and withheld else ""
-        return Headline(text=_rules(counts["fail"], "failed") + also, tone="bad", symbol="✗")
+        also = say("headline.also_withheld", n=withheld, finding=doubt) if doubt and withheld else ""
+        text = say("headline.failed", n=counts["fail"])
+        return Headline(text="; ".join(part for part in (text, also) if part), tone="bad", symbol="✗")
     if doubt:
-        withheld = sum(bool(rule.withheld) for rule in record.rules)
-        what = _rules(withheld, "not judged") if withheld else "Not judged"
-        return Headline(text=f"{what}: {doubt}", tone="bad", symbol="✗")
+        what = "headline.rules_withheld" if withheld else "headline.withheld"
+        return Headline(text=say(what, n=withheld, finding=doubt), tone="bad", symbol="✗")
     if not judged:
-        return Headline(text=f"No rule applied to this case{_ways_out(record)}", tone="open", symbol="?")
+        return Headline(text=_with_ways_out(say("headline.none_applied"), record), tone="open", symbol="?")
     settled = counts["pass"] + counts["variation"] + counts["waived"]
     if settled < judged:
-        return Headline(text=f"{_rules(judged - settled, '')} could not be judged".strip(), tone="open", symbol="?")
+        return Headline(text=say("headline.not_judged", n=judged - settled), tone="open", symbol="?")
     if record.is_mostly_unjudged:
-        met = f"{judged} of {_rules(len(record.rules), 'applied')}: met"
-        return Headline(text=f"{met}{_ways_out(record)}", tone="open", symbol="?")
+        met = say("headline.few_met", n=n_rules, judged=judged)
+        return Headline(text=_with_ways_out(met, record), tone="open", symbol="?")
     doubts = in_doubt(record.findings, {accepted.code for accepted in record.accepted})
+    met_all = _all_met(counts, judged)
     if doubts:
-        told = f"{clean(doubts[0].gist, longest=_LONGEST_GIST)} ({doubts[0].code})"
-        return Headline(
-            text=f"{_all_met(counts, judged).text}, but the dose is in doubt: {told}", tone="warn", symbol="≈"
-        )
-    return _all_met(counts, judged)
+        gist, code = clean(doubts[0].gist, longest=_LONGEST_GIST), doubts[0].code
+        text = say("headline.in_doubt", met=met_all.text, finding=gist, code=code)
+        return Headline(text=text, tone="warn", symbol="≈")
+    return met_all
 
 
 def _all_met(counts: Counter[str], judged: int) -> Headline:
     if judged > counts["pass"]:
-        allowed = ((counts["variation"], "within allowed variation"), (counts["waived"], "waived"))
-        met = "All rules met or waived" if counts["waived"] else "All rules met"
-        return Headline(text=f"{met}: {', '.join(f'{n} {w}' for n, w in allowed if n)}", tone="warn", symbol="≈")
-    return Headline(text="All rules met" if judged > 1 else "The one rule is met", tone="good", symbol="✓")
+        allowed = [
+            say(f"headline.n_{verdict}", n=counts[verdict]) for verdict in ("variation", "waived") if counts[verdict]
+        ]
+        key = "headline.met_or_waived" if counts["waived"] else "headline.met_but"
+        return Headline(text=say(key, but=", ".join(allowed)), tone="warn", symbol="≈")
+    return Headline(text=say("headline.met", n=judged), tone="good", symbol="✓")
 
 
 def _doubt(record: AuditRecord) -> str:
@@ -132,10 +130,13 @@ def short_reason(reason: str | None, withheld: Sequence[str]) -> str:
     return f"withheld by {withheld[0]}{more}, told below; --accept vouches for it"
 
 
-def _ways_out(record: AuditRecord) -> str:
-    """Return what would let more rules be judged, for the end of a headline."""
+def _with_ways_out(text: str, record: AuditRecord) -> str:
+    """Return a headline with what would let more rules be judged."""
     ways = dict.fromkeys(rule.way_out for rule in record.with_way_out)
-    return f"; {len(record.with_way_out)} more with {' or '.join(ways)}" if ways else ""
+    if not ways:
+        return text
+    more = say("headline.more_with", n=len(record.with_way_out), way=say("headline.or").join(ways))
+    return f"{text}; {more}"
 
 
 def idle_groups(rules: Iterable[RuleResult]) -> list[tuple[int, str]]:
@@ -154,7 +155,12 @@ def count_phrases(rules: Iterable[RuleResult]) -> list[tuple[str, str]]:
     """Return how many rules came to each verdict that occurs, as ``(tone, "2 failed")``, most urgent first."""
     counts = Counter(rule.verdict.value for rule in rules)
     order = sorted(counts, key=lambda verdict: look_of(verdict).urgency)
-    return [(look_of(v).tone, f"{counts[v]} {_COUNTED.get(v, look_of(v).word)}") for v in order]
+    return [(look_of(v).tone, _counted(v, counts[v])) for v in order]
+
+
+def _counted(verdict: str, n: int) -> str:
+    key = f"counted.{verdict}"
+    return say(key, n=n) if has_message(key) else f"{n} {look_of(verdict).word}"
 
 
 def by_urgency(rules: Iterable[RuleResult]) -> list[RuleResult]:
@@ -162,18 +168,16 @@ def by_urgency(rules: Iterable[RuleResult]) -> list[RuleResult]:
     return sorted(rules, key=lambda rule: (look_of(rule.verdict.value).urgency, rule.priority))
 
 
-def _rules(count: int, verb: str) -> str:
-    return f"{count} rule{'' if count == 1 else 's'} {verb}".strip()
-
-
 def points_text(points: float, most: float | None) -> str:
     """Return points out of the most that there are: ``7.5 of 10``."""
-    return f"{points:.4g}" if most is None else f"{points:.4g} of {most:.4g}"
+    return f"{points:.4g}" if most is None else say("score.of", points=f"{points:.4g}", most=f"{most:.4g}")
 
 
 def score_text(score: Score | None) -> str:
     """Return a total score in words, empty where no rule has one."""
     if score is None:
         return ""
-    open_rules = f"; {score.missing} of {score.rules} scored rules have no score" if score.missing else ""
-    return f"{points_text(score.points, score.possible)} points{open_rules}"
+    points = points_text(score.points, score.possible)
+    if score.missing:
+        return say("score.missing", points=points, n=score.missing, of=score.rules)
+    return say("score.points", points=points)

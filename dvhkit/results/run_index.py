@@ -59,23 +59,21 @@ class IndexedCase:
     rules: tuple[IndexedRule, ...] = ()
     findings: tuple[IndexedFinding, ...] = ()
 
-    def outcome(self) -> tuple[str, str]:
-        """Return what the case comes to, as one of ``met, failed, doubt, error``, and in some words."""
+    def outcome(self) -> tuple[str, str, int]:
+        """Return what the case comes to: one of ``met, failed, doubt, error``, in which way, and of how many rules."""
         if self.error is not None:
-            return "error", "could not be audited"
+            return "error", "not_audited", 0
         counts = Counter(rule.verdict for rule in self.rules)
         judged = len(self.rules) - counts[Verdict.NOT_APPLICABLE]
         settled = sum(counts[verdict] for verdict in _SETTLED)
         if counts[Verdict.FAIL]:
-            return "failed", f"{counts[Verdict.FAIL]} failed"
+            return "failed", "failed", counts[Verdict.FAIL]
         if any(rule.withheld for rule in self.rules):
-            return "doubt", "numbers withheld"
+            return "doubt", "withheld", 0
         if self.all_met:
-            return self._met("all met" if settled == counts[Verdict.PASS] else "met or allowed")
+            way = "all_met" if settled == counts[Verdict.PASS] else "met_or_allowed"
+            is_doubtful = any(finding.code in DOUBTFUL for finding in self.findings)
+            return ("doubt", f"{way}_in_doubt", 0) if is_doubtful else ("met", way, 0)
         if not judged:
-            return "doubt", "nothing applied"
-        return "doubt", f"{judged - settled} not judged" if judged > settled else "mostly not judged"
-
-    def _met(self, words: str) -> tuple[str, str]:
-        is_doubtful = any(finding.code in DOUBTFUL for finding in self.findings)
-        return ("doubt", f"{words}, but the dose is in doubt") if is_doubtful else ("met", words)
+            return "doubt", "nothing_applied", 0
+        return ("doubt", "not_judged", judged - settled) if judged > settled else ("doubt", "mostly_not_judged", 0)

@@ -7,6 +7,7 @@ takes a message apart in blocks of 4 kB; an association that is established is t
 
 from __future__ import annotations
 
+import io
 import socket
 import struct
 import threading
@@ -87,7 +88,7 @@ def serve(association: Any, keep: Callable[[Offered], int], most_bytes: int) -> 
     sock = dul.socket.socket
     try:
         sock.settimeout(association.network_timeout)
-        with sock.makefile("rb", buffering=_BUFFER) as stream:
+        with io.BufferedReader(_Prompt(sock), _BUFFER) as stream:
             _Served(association, sock, stream, keep, most_bytes).run()
     except TimeoutError:
         pass  # pynetdicom's own clock says so, too, and aborts
@@ -99,6 +100,26 @@ def serve(association: Any, keep: Callable[[Offered], int], most_bytes: int) -> 
         dul.event_queue.put("Evt17")
     finally:
         dul.handed_back.set()
+
+
+class _Prompt(io.RawIOBase):
+    """What comes over a connection, its receipt acknowledged to the peer's TCP at once.
+
+    Senders that leave Nagle's algorithm on (DCMTK) hold the rest of an object back until what went before is
+    acknowledged, and a TCP that has just answered takes 40 ms for that: ten times as long as all else (Linux only).
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._option = getattr(socket, "TCP_QUICKACK", None)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 -- a writable buffer
+        if self._option is not None:
+            self._sock.setsockopt(socket.IPPROTO_TCP, self._option, 1)
+        return self._sock.recv_into(buffer)
 
 
 class _Served:

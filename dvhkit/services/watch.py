@@ -7,6 +7,7 @@ import io
 import logging
 import math
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -42,6 +43,9 @@ _PAUSE_S = 0.5
 _BURST_MOST_S = 10.0
 # An audit that leaves nothing of a study in the store is tried again: somebody else may have held the store.
 _TRIES_MOST = 3
+# With less than this free no audit begins; what failed with less than the other free was not the study's fault.
+_NO_ROOM_BYTES, _LITTLE_ROOM_BYTES = 1 << 20, 32 << 20
+_REST_S = 5.0
 
 
 class Watch:
@@ -75,6 +79,8 @@ class Watch:
         self._pool = _new_pool()
         self._pages_due_s = 0.0
         self._pages_lack = False
+        self._rest_until_s = -math.inf
+        self._is_resting = False
         for study in spool.studies():
             if not spool.audited(study):
                 self._last[study] = time.monotonic()
@@ -91,13 +97,36 @@ class Watch:
     def run(self, stop: threading.Event) -> None:
         """Audit what is due until `stop` is set."""
         while not stop.wait(_TICK_S):
-            due = self._due()
-            if due:
-                most = 1 if due[0] in self._tries else _MOST_AT_ONCE
-                self._audit(due[:most], stop, more=len(due) > most)
-            elif self._pages_lack:
-                self._write_pages(stop)
+            if time.monotonic() < self._rest_until_s:
+                continue
+            try:
+                self._step(stop)
+            except (OSError, DvhkitError) as error:
+                # DvhkitError: of the store, whose own files are written whole or not at all.
+                self._rest(error.message if isinstance(error, DvhkitError) else str(error.strerror))
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _step(self, stop: threading.Event) -> None:
+        due = self._due()
+        if not due and not self._pages_lack:
+            return
+        if self._free_bytes() < _NO_ROOM_BYTES:
+            self._rest("no space left on the disk")
+        elif due:
+            most = 1 if due[0] in self._tries else _MOST_AT_ONCE
+            self._audit(due[:most], stop, more=len(due) > most)
+        else:
+            self._write_pages(stop)
+
+    def _rest(self, why: str) -> None:
+        """Leave the studies as they are for a while: what was received lies on the disk, and waits."""
+        if not self._is_resting:
+            _log.error("audits wait: %s", why)
+        self._is_resting = True
+        self._rest_until_s = time.monotonic() + _REST_S
+
+    def _free_bytes(self) -> int:
+        return shutil.disk_usage(self._spool.root).free
 
     def _due(self) -> list[str]:
         """Return the studies to be audited now, those first that have waited longest."""
@@ -151,10 +180,17 @@ class Watch:
         if not without_pages:
             self._pages_due_s = time.monotonic() + (time.monotonic() - began_s) / _PAGES_SHARE
         rows = _cases(run)
+        left = {study for study in due if any(_is_of(case_id, study) for case_id in rows)}
+        if code >= _EXIT_UNUSABLE and not left and self._free_bytes() < _LITTLE_ROOM_BYTES:
+            self._rest("too little space on the disk")
+            return
         for study in due:
-            if code >= _EXIT_UNUSABLE and not any(_is_of(case_id, study) for case_id in rows) and self._again(study):
-                continue
-            self._spool.mark_audited(study, fingerprints[study])
+            if code >= _EXIT_UNUSABLE and study not in left:
+                # Told in the end, and never marked: the next start tries it again.
+                if self._again(study):
+                    continue
+            else:
+                self._spool.mark_audited(study, fingerprints[study])
             with self._lock:
                 if self._last.get(study) == begun[study]:  # nothing came meanwhile
                     self._last.pop(study, None)
@@ -165,6 +201,7 @@ class Watch:
                 record = {"event": "audited", "study": uid, "case_id": case_id, "exit": told}
                 apart = self._spool.conflicts(study)
                 self._told({**record, "conflicts": apart} if apart else record)
+        self._is_resting = False
 
     def _store_is_free(self, run: Path, stop: threading.Event) -> bool:
         """Wait until nobody else writes into the run (a killed listener leaves an audit); False: we are to stop."""

@@ -10,7 +10,8 @@ import tasks_that_fail
 from dvhkit.archive.running.pool import automatic_jobs, memory_limit, run_isolated
 
 
-def test_each_way_to_fail_costs_its_own_task_alone():
+def test_each_way_to_fail_costs_its_own_task_alone(monkeypatch):
+    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
     sound = [f"sound-{n}" for n in range(6)]
     tasks = ["ends", "sound-0", "killed", "sound-1", "sound-2", "memory", "raises", "sound-3", "hangs", *sound[4:]]
     outcomes = {o.task: o for o in run_isolated(tasks_that_fail.do, tasks, jobs=2, timeout_s=4.0)}

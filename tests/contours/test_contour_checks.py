@@ -9,9 +9,11 @@ import pytest
 from made_masks import made_image
 from planted_faults import FAULTS, as_set, clean_set
 from shapes_drawn import prism
+from varied_sets import varied_set
 
 from dvhkit.engine.dvh import compute_dvh
 from dvhkit.errors import InputError
+from dvhkit.findings import Level
 from dvhkit.jobs.contours.bands import LEAST_SETS, _bands, against_cohort, bands_text, features_of, read_bands
 from dvhkit.jobs.contours.check import _findings, check_contours
 from dvhkit.jobs.contours.structure_sets import DrawnSet
@@ -37,15 +39,38 @@ def test_a_clean_set_gives_no_finding(seed):
     assert found_in(as_set(clean_set(seed))) == []
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_a_clean_set_as_clinics_have_them_gives_no_warning(seed):
+    assert warnings_of(seed) == []
+
+
 @pytest.mark.slow
-def test_two_hundred_clean_sets_give_no_finding():
-    assert [seed for seed in range(200) if found_in(as_set(clean_set(seed)))] == []
+def test_two_hundred_clean_sets_as_clinics_have_them_give_no_warning():
+    assert [found for seed in range(200) for found in warnings_of(seed)] == []
+
+
+def warnings_of(seed):
+    # What is told of names nobody knows, of one slice, and of a PTV that reaches out of the skin, is no fault.
+    found = found_in(varied_set(seed))
+    assert {f.code for f in found if f.severity is Level.INFO} <= {"name-unknown", "single-slice", "outside-body"}
+    return [(seed, f.code, f.roi, f.message) for f in found if f.severity is not Level.INFO]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found_with_slice_and_place(fault):
+    assert_found(fault, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found_on_sets_of_other_sizes_and_places(fault):
+    for seed in range(300, 306):
+        assert_found(fault, seed)
+
+
+def assert_found(fault, seed):
     code, plant = FAULTS[fault]
-    sets = clean_set(1)
+    sets = clean_set(seed)
     roi, z = plant(sets)
     if z is not None:
         # A fault of single contours needs no neighbours.
@@ -68,8 +93,19 @@ REPAIRED = [
 
 @pytest.mark.parametrize("fault", REPAIRED)
 def test_a_repaired_structure_checks_clean_and_keeps_its_volume(fault):
+    assert_mended(fault, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", REPAIRED)
+def test_repairs_hold_on_sets_of_other_sizes_and_places(fault):
+    for seed in range(300, 306):
+        assert_mended(fault, seed)
+
+
+def assert_mended(fault, seed):
     code, plant = FAULTS[fault]
-    whole, sets = clean_set(1), clean_set(1)
+    whole, sets = clean_set(seed), clean_set(seed)
     roi, _ = plant(sets)
     found = found_in(as_set({roi: sets[roi]}))
     again = {roi: mended(sets[roi], found)}

@@ -62,7 +62,7 @@ def test_a_folder_of_nifti_comes_back_voxel_for_voxel(image, tmp_path, holes):
     require_round_trip(import_masks(image.folder, [str(tmp_path)], out, holes=holes), out, image, MASKS)
 
 
-@pytest.mark.parametrize("ending", ["nrrd", "mha"])
+@pytest.mark.parametrize("ending", ["nrrd", "nhdr", "mha"])
 def test_lps_formats_with_0_and_255_come_back(image, tmp_path, ending):
     file, out = as_itk(tmp_path / f"a.{ending}", MASKS["Shell"] * 255, image), tmp_path / "rs.dcm"
     found = import_masks(image.folder, [f"Shell={file}"], out)

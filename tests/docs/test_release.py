@@ -30,10 +30,12 @@ def test_the_citation_has_the_version_and_licence_of_the_project():
 
 
 def test_all_brings_every_extra_that_users_can_ask_for():
-    (all_of_them,) = PROJECT["optional-dependencies"]["all"]
-    named = set(re.search(r"\[(.+)\]", all_of_them)[1].split(","))
-    # pdf needs libraries of the system, the others are for developers.
-    assert named == set(PROJECT["optional-dependencies"]) - {"all", "dev", "docs", "notebooks", "pdf"}
+    extras = PROJECT["optional-dependencies"]
+    by_extra, structured_reports = extras["all"]
+    named = set(re.search(r"\[(.+)\]", by_extra)[1].split(","))
+    # pdf needs libraries of the system, the others are for developers; sr has no wheel on Python 3.14.
+    assert named == set(extras) - {"all", "dev", "docs", "notebooks", "pdf", "sr"}
+    assert [structured_reports] == [f"{line}; python_version < '3.14'" for line in extras["sr"]]
 
 
 def test_every_dependency_stands_with_its_licence():
@@ -50,6 +52,15 @@ def test_the_image_runs_without_rights_and_starts_the_command():
     assert last_user.split()[1] not in {"root", "0"}
     assert lines.index(last_user) > max(k for k, line in enumerate(lines) if line.startswith("RUN"))
     assert 'ENTRYPOINT ["dvhkit-start"]' in lines
+
+
+def test_the_image_may_have_another_base_and_keeps_nothing_of_a_home():
+    text = (ROOT / "Dockerfile").read_text("utf-8")
+    assert re.findall(r"(?m)^FROM (\S+)", text) == ["${BASE}", "${BASE}"]
+    audit = next(step for step in re.split(r"\nRUN ", text) if step.startswith("mkdir /tmp/made"))
+    assert "HOME=/tmp/made" in audit
+    assert "rm -rf /tmp/data /tmp/made" in audit
+    assert "test ! -e /tmp/.config" in audit
 
 
 def test_the_start_script_makes_kernels_writable_once_and_hands_arguments_on(tmp_path):

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from site_crawl import crawl
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -187,3 +188,20 @@ def test_the_site_is_built_offline_without_a_warning(tmp_path, monkeypatch, capf
     assert "WARNING" not in capfd.readouterr().err
     html = "".join(path.read_text("utf-8") for path in (tmp_path / "site").rglob("*.html"))
     assert re.findall(r"<(?:script|link rel=\"stylesheet\")[^>]*(?:src|href)=\"https?:", html) == []
+    clicks, dead = crawl(tmp_path / "site")
+    assert dead == []
+    assert_two_clicks(tmp_path / "site", {name for name, n in clicks.items() if n <= 2})
+
+
+def assert_two_clicks(site, near):
+    """Every command's help, every metric and every finding code is on a page within two clicks of the first."""
+    from typer.main import get_command
+
+    from dvhkit.cli.app import app
+    from dvhkit.findings.table import KINDS
+    from dvhkit.metrics import registry
+
+    assert {f"commands/{name}.html" for name in get_command(app).commands} - near == set()
+    assert {f"metric/{row.name}.html" for row in (*registry.specs(), *registry.indices())} - near == set()
+    told = "".join((site / name).read_text("utf-8") for name in near if name.startswith("findings"))
+    assert [code for code in KINDS if f"<code>{code}</code>" not in told] == []

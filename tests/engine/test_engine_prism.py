@@ -172,6 +172,16 @@ def test_what_leaves_the_dose_grid_is_reported_and_never_zero_dose():
     assert "68.4 %" in str(dvh.findings[0])
 
 
+def test_what_gets_no_dose_at_all_counts_like_the_rest():
+    on = grid(spacing=(2.0, 3.0, 2.5), size=(20, 14, 10), origin=(-21.0, -21.0, -10.0))  # pixels meet at x = 0
+    box = structure((z, rectangle(-6.0, -9.0, 12.0, 9.0)) for z in np.arange(-5.0, 6.0, 2.5))
+    dvh = dvh_of(box, dose(lambda x, y, z: np.where(x < -1.5, 10.0, 0.0) + 0 * y, on))
+    # 10 Gy up to x = -3 mm, half of a pixel's rise to 0 at x = -1 mm: 3 + 1 of 18 mm.
+    assert dvh.mean_gy == pytest.approx(10 * 4 / 18, rel=1e-9)
+    assert dvh.min_gy == 0.0
+    assert dvh.volume_at_least_cc(0.0) == pytest.approx(dvh.volume_cc, rel=1e-9)
+
+
 def test_a_structure_wholly_outside_the_grid_has_volume_and_no_dose():
     box = structure((z, rectangle(500, 500, 510, 510)) for z in SLICES)
     dvh = dvh_of(box, dose(lambda x, y, z: 10 + x))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import shapely
 
-from dvhkit.engine.kernels.drawn.line_distance import count_beyond, farther_length, line_hausdorff
+from dvhkit.engine.kernels.drawn.line_distance import farther_length, line_hausdorff, rim_beyond
 from dvhkit.targets.compare.flat import flat_rings
 
 
@@ -31,4 +31,15 @@ def test_line_distances_are_those_of_shapely(seed):
     apart = shapely.distance(dense, other)
     # Steps of 0.1 mm miss the greatest distance by half of one at most.
     assert line_hausdorff(*a, *b, 0.1) == pytest.approx(apart.max(), abs=0.06)
-    assert count_beyond(own[0], *b, 2.0) == (shapely.distance(shapely.points(own[0]), other) > 2.0).sum()
+    assert rim_beyond(*a, *b, 1.0, 2.0) == _rim_beyond(own[0], others, 1.0, 2.0)
+
+
+def _rim_beyond(own: np.ndarray, others: list[np.ndarray], step: float, tolerance: float) -> int:
+    low = np.floor(own.min(axis=0)) - 1.5 * step
+    size = np.ceil((own.max(axis=0) + 2 * step - low) / step).astype(int)
+    places = low + step * np.stack(np.meshgrid(np.arange(size[0]), np.arange(size[1])), axis=-1)
+    inside = shapely.contains_xy(shapely.Polygon(own), places[..., 0], places[..., 1])
+    rim = inside.copy()
+    rim[1:-1, 1:-1] &= ~(inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:])
+    area = shapely.union_all([shapely.Polygon(r).buffer(0) for r in others])
+    return int((shapely.distance(shapely.points(places[rim]), area) > tolerance).sum())

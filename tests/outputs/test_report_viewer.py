@@ -167,7 +167,7 @@ def test_hostile_names_stay_texts(open_page: Any) -> None:
     page = opened(open_page, scene)
     assert page.page.locator(".rois li").count() == len(names)
     assert page.page.locator("img").count() == 0
-    assert page.page.locator("script").count() == 3
+    assert page.page.locator("script").count() == 4
     assert page.complaints == []
 
 
@@ -269,3 +269,23 @@ def test_each_rule_on_a_drawn_structure_leads_to_the_place_that_its_limit_guards
         one.page.get_by_label(button).click()
         assert jumped == read(), name
     assert one.complaints == []
+
+
+def test_a_page_too_small_for_all_values_is_exact_in_structures_and_tells_its_bound_elsewhere(
+    open_page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dvhkit.outputs.report.viewer.bundle.MOST_PAGE_BYTES", 0)
+    monkeypatch.setattr("dvhkit.outputs.report.viewer.bundle._LEAST_IMAGE_BYTES", 26_000)
+    scene = cube_scene("oblique")
+    values = np.random.default_rng(8).integers(-200, 200, scene.grid.shape_zyx).astype(np.float32)
+    page = opened(open_page, replace(scene, values=values))
+    indices = np.array(list(np.ndindex(18, 8, 8))) * [1, 5, 7]
+    points = scene.grid.origin_mm + (indices[:, ::-1] * [1.25, 1.5, 2.5]) @ scene.grid.axes
+    reads = page.ask("(all) => all.map((point) => dvhkit.goTo(point))", points.tolist())
+    off = [abs(read["hu"] - values[tuple(index)]) for index, read in zip(indices, reads, strict=True)]
+    assert all(error <= read["hu_error"] for error, read in zip(off, reads, strict=True))
+    inside = [read["hu_error"] for read in reads if read["structures"]]
+    assert len(inside) >= 8
+    assert set(inside) == {0}
+    assert 1 < max(off) <= max(read["hu_error"] for read in reads) < 30
+    assert "They are exact in all structures" in page.page.locator(".remarks-list").inner_text()

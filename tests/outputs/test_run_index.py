@@ -122,7 +122,7 @@ def test_hostile_names_stay_texts(open_page: Any) -> None:
     opened = open_page(index_html(cases))
     opened.page.locator(".line .name").first.click()
     assert opened.page.locator("img").count() == 0
-    assert opened.page.locator("script").count() == 2
+    assert opened.page.locator("script").count() == 3
     assert opened.page.locator(".line").count() == len(names)
     assert [m for m in opened.complaints if not m.startswith("file:")] == []
 

@@ -9,7 +9,8 @@ from dvhkit.protocols.files.load import load_protocol
 from dvhkit.protocols.naming.aliases import aliases_yaml, learned, load_aliases, with_aliases
 from dvhkit.protocols.naming.names import match_name
 from dvhkit.protocols.naming.organs import known_names
-from dvhkit.protocols.naming.recognise import Placed, Recognition, name_findings, recognise
+from dvhkit.protocols.naming.recognise import Placed, name_findings, recognise
+from dvhkit.results.rules.names import Recognition
 
 
 def facts(*names):

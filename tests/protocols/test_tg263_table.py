@@ -9,8 +9,9 @@ from dvhkit.cli.app import app
 from dvhkit.errors import InputError
 from dvhkit.protocols.facts import StructureFact
 from dvhkit.protocols.naming.organs import known_names
-from dvhkit.protocols.naming.recognise import Recognition, recognise
+from dvhkit.protocols.naming.recognise import recognise
 from dvhkit.protocols.naming.tg263 import _FMA, fma_code, load_tg263
+from dvhkit.results.rules.names import Recognition
 
 SHEET = (
     "Target Type,TG263-Primary Name,TG-263-Reverse Order Name,Description,FMAID\n"

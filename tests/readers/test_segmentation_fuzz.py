@@ -15,9 +15,9 @@ import seg_objects as seg
 from mutations import mutants
 
 from dvhkit.errors import DvhkitError
+from dvhkit.jobs.vertebra.segments import read_segments
 from dvhkit.phantoms.sets.phantom_set import axial_grid
 from dvhkit.readers.masks.segmentation import read_segmentation
-from dvhkit.targets.vertebra.labels.segments import read_segments
 
 N_MUTANTS = 400
 GRID = axial_grid(shape_zyx=(7, 24, 20), spacing_xyz_mm=(1.5, 1.5, 3.0))

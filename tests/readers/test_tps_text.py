@@ -170,3 +170,40 @@ def test_uncertainty_scenarios_of_one_structure_are_told_apart_from_the_nominal_
     table = ECLIPSE[ECLIPSE.index("Relative dose") :]
     _, (nominal, scenario) = read(tmp_path, f"{ECLIPSE}\nUncertainty plan: U1 (X: 0.3 cm)\n\n{table}")
     assert (nominal.unusable, "U1" in scenario.unusable) == ("", True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Piano|Dose prescritta|% per dose|Struttura|Volume|Dose minima|Dose massima|Dose media|Dose mediana",
+        "Somma piani|Dose prescritta|% per dose|Struttura|Volume|Dose minima|Dose massima|Dose media|Dose mediana",
+        "Suma de planes|Dosis prescrita|% para dosis|Estructura|Volumen|Dosis mínima|Dosis máxima|Dosis media|Mediana",
+        "Plano|Dose prescrita|% para dose|Estrutura|Volume|Dose mín.|Dose máx.|Dose média|Dose mediana",
+        "Plansom|Voorgeschreven dosis|% voor dosis|Structuur|Volume|Min. dosis|Max. dosis|Gemiddelde dosis|Mediaan",
+        "Plansumma|Ordinerad dos|% för dos|Struktur|Volym|Min dos|Max dos|Medeldos|Mediandos",
+        "Plan|Dawka przepisana|% dla dawki|Struktura|Objętość|Dawka min.|Dawka maks.|Dawka średnia|Dawka mediana",
+        "プラン|処方線量|% 線量|構造|体積|最小線量|最大線量|平均線量|中央線量",
+    ],
+)
+def test_eclipse_is_read_in_the_language_of_its_user(tmp_path, words):
+    plan, rx, iso, structure, volume, least, most, mean, median = words.split("|")
+    text = f"""{plan} : P1
+{rx} [Gy]: 40,0
+{iso} (%): 80,0
+
+{structure} : Rene sin.
+{volume} [cm³]: 1.234,5
+{median} [Gy]: 9,0
+{least} [%]: 2,0
+{most} [Gy]: 50,0
+{mean} [%]: 25,0
+
+{rx.split()[0]} [%]   {volume} [cm³]
+0,0   1234,5
+20,0   500,0
+100,0   0,0
+"""
+    _, (curve,) = read(tmp_path, text)
+    assert (curve.roi, curve.plan, curve.volume_cc) == ("Rene sin.", "P1", 1234.5)
+    assert (curve.min_gy, curve.max_gy, curve.mean_gy) == (1.0, 50.0, 12.5)
+    np.testing.assert_allclose(curve.dose_gy, [0, 10, 50])

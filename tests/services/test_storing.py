@@ -1,6 +1,11 @@
 """Associations are served by blocking reads: every message is answered, and what is none ends its association alone."""
 
+import io
+import socket
 import struct
+import sys
+import threading
+import time
 import zlib
 from io import BytesIO
 
@@ -13,6 +18,7 @@ from pynetdicom.sop_class import Verification
 
 from dvhkit.services.receiver import Listening, Receiver
 from dvhkit.services.spool import Limits, Spool
+from dvhkit.services.storing import _Prompt
 from dvhkit.services.wire import file_head, study_uid
 
 IMPLICIT, BIG_ENDIAN, DEFLATED = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
@@ -107,3 +113,27 @@ def test_the_head_of_a_file_is_read_by_pydicom():
     read = pydicom.dcmread(BytesIO(head), force=True).file_meta
     assert (read.MediaStorageSOPClassUID, read.MediaStorageSOPInstanceUID) == ("1.2.3", "1.2.3.45")
     assert (read.TransferSyntaxUID, read.SourceApplicationEntityTitle) == (IMPLICIT, "SENDER")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="delayed acknowledgement is set by TCP_QUICKACK")
+def test_a_sender_that_writes_in_small_parts_is_acknowledged_at_once():
+    took_s = []
+    with socket.create_server(("127.0.0.1", 0)) as door, socket.create_connection(door.getsockname()) as sender:
+        own, _ = door.accept()
+        with own, io.BufferedReader(_Prompt(own)) as stream:
+
+            def answer_each():
+                while stream.read(300):
+                    own.sendall(b"answer")
+
+            answering = threading.Thread(target=answer_each)
+            answering.start()
+            for _ in range(12):
+                began_s = time.perf_counter()
+                for size in (12, 124, 164):  # Nagle's algorithm holds the second until the first is acknowledged
+                    sender.sendall(b"x" * size)
+                assert sender.recv(6) == b"answer"
+                took_s.append(time.perf_counter() - began_s)
+            sender.shutdown(socket.SHUT_RDWR)
+            answering.join(10)
+    assert sorted(took_s)[4] < 0.03  # Linux delays acknowledgements by 40 ms

@@ -239,7 +239,30 @@ def test_an_audit_that_left_nothing_is_tried_again_by_itself_and_told_in_the_end
     run_until(watch, told, 2)
     assert sorted(t["exit"] for t in told) == [2, 2]
     keys = sorted(key_of(study_of(plan)) for plan in two_plans)
+    assert not any(spool.audited(key) for key in keys)  # the next start tries them again
     assert [sorted(words) for words in asked] == [keys, [asked[1][0]], [asked[1][0]], [asked[3][0]], [asked[3][0]]]
+
+
+def test_on_a_full_disk_audits_wait_and_go_on_once_there_is_space(
+    tmp_path, two_plans, audits_here, monkeypatch, caplog
+):
+    spool, told = Spool(tmp_path / "spool", Limits(free_bytes=0)), []
+    watch = Watch(spool, quiet_s=60, told=told.append)
+    receive(spool, watch, two_plans[0])
+    mark, failures = Spool.mark_audited, [0, 0, 0]
+
+    def without_space(self, study, fingerprint):
+        if failures:
+            failures.pop()
+            raise OSError(28, "No space left on device")
+        mark(self, study, fingerprint)
+
+    monkeypatch.setattr(Spool, "mark_audited", without_space)
+    monkeypatch.setattr("dvhkit.services.watch._REST_S", 0.0)
+    run_until(watch, told, 1)
+    assert [t["event"] for t in told] == ["audited"]
+    assert spool.audited(key_of(study_of(two_plans[0])))
+    assert [r.message for r in caplog.records if "audits wait" in r.message] == ["audits wait: No space left on device"]
 
 
 def test_while_objects_come_in_nothing_is_audited_for_ten_seconds_at_most(tmp_path, two_plans, monkeypatch):

@@ -9,6 +9,8 @@ import pytest
 import seg_objects as seg
 
 from dvhkit.errors import DicomReadError, InputError
+from dvhkit.jobs.vertebra.label_source import read_label_source
+from dvhkit.jobs.vertebra.segments import read_segments
 from dvhkit.model.grid import Grid
 from dvhkit.phantoms.sets.phantom_set import axial_grid
 from dvhkit.phantoms.shapes import structure
@@ -18,9 +20,8 @@ from dvhkit.readers.masks.segmentation import read_segmentation
 from dvhkit.targets.vertebra.anatomy.frame import mask_points_mm
 from dvhkit.targets.vertebra.anatomy.local import value_at
 from dvhkit.targets.vertebra.labels.label_maps import load_label_table
-from dvhkit.targets.vertebra.labels.segments import read_segments
 from dvhkit.targets.vertebra.rules import Compartment
-from dvhkit.targets.vertebra.source import LabelSource, read_label_source, require_one_frame
+from dvhkit.targets.vertebra.source import LabelSource, require_one_frame
 
 PHANTOM = VertebraPhantom(tilt_deg=(5, 3, 2), centre_mm=(11.0, -20.0, 300.0))
 # 71 × 97 pixels: no frame but the first begins at a whole byte.

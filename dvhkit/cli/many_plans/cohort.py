@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from dvhkit.cli.options import CaseInBandsOption, RunArgument
+from dvhkit.cli.options import CaseInBandsOption, LanguageOption, RunArgument, write_pages_in
 from dvhkit.cli.streams import out_console, write_json
 from dvhkit.errors import InputError
 
@@ -28,6 +28,7 @@ def cohort(
         typer.Option("--reference", metavar="FILE", help="Draw bands that another centre shared, too."),
     ] = None,
     case: CaseInBandsOption = None,
+    language: LanguageOption = None,
 ) -> None:
     """Show DVH bands, metrics, pass rates, outliers and excluded cases of a run.
 
@@ -37,6 +38,7 @@ def cohort(
     from dvhkit.outputs.files import write_text_whole
     from dvhkit.outputs.runs.cohort_page import cohort_html
 
+    write_pages_in(language)
     if out is None and bands is None:
         raise InputError("no file was named to write to.", remedy="Give --out FILE or --bands FILE.")
     found = cohort_of(run)

@@ -13,10 +13,11 @@ from dvhkit.cli.options import (
     ContextOption,
     EngineOption,
     FractionsOption,
+    LanguageOption,
     PdfOption,
     RxOption,
     SiteOption,
-    acceptances,
+    write_pages_in,
 )
 from dvhkit.cli.report_form import Form
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run, out_console, reading_progress
@@ -37,6 +38,7 @@ def compare(
     fractions: FractionsOption = None,
     engine: EngineOption = None,
     pdf: PdfOption = False,
+    language: LanguageOption = None,
 ) -> None:
     """Hold two plans of one patient against one protocol, and show them side by side.
 
@@ -45,26 +47,24 @@ def compare(
 
     [dim]Example:[/dim]  dvhkit compare plans/vmat plans/protons --protocol tg101-2010 --out compared
     """
-    from dvhkit.jobs.batch import AuditOptions
     from dvhkit.jobs.compare_plans import compare_plans
     from dvhkit.jobs.read import read_case
+    from dvhkit.jobs.rules.audit_words import audit_options, protocol_loader
     from dvhkit.outputs import records, tables
     from dvhkit.outputs.files import require_writable_folder, write_text_whole
     from dvhkit.outputs.report.compared import compared_page
     from dvhkit.outputs.terminal.compared import compared_table
-    from dvhkit.protocols.files.context import load_context
-    from dvhkit.protocols.files.load import load_protocol
-    from dvhkit.protocols.naming.aliases import load_aliases, with_aliases
 
+    write_pages_in(language)
     Form(pdf=pdf).require_printer()
-    loaded = load_protocol(protocol)
-    options = AuditOptions(
-        protocol=with_aliases(loaded, load_aliases(aliases)) if aliases else loaded,
-        context=load_context(context) if context else {},
+    options = audit_options(
+        protocol_loader(aliases)(protocol),
+        context=context,
+        accept=accept,
+        site=site,
         rx_gy=rx,
         fractions=fractions,
         engine=engine,
-        accept=acceptances(accept, site),
     )
     require_writable_folder(out)
     with reading_progress() as progress:

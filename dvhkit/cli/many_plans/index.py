@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from dvhkit.cli.options import LanguageOption, write_pages_in
 from dvhkit.cli.streams import out_console
 
 
@@ -16,6 +17,7 @@ def index(
         Optional[Path],  # noqa: UP045 -- typer reads it
         typer.Option("--out", metavar="FILE", help="Where to write it; RUN/index.html if not named."),
     ] = None,
+    language: LanguageOption = None,
 ) -> None:
     """Write the pages of a run anew: its index (cases by rules, to sort, filter and search) and what stands beside it.
 
@@ -28,6 +30,7 @@ def index(
     from dvhkit.archive.run_index import INDEX, write_index
     from dvhkit.archive.storage.store import open_store
 
+    write_pages_in(language)
     store = open_store(run)
     if out is None:
         write_run_files(store, len(store.cases()), keep_report=True)

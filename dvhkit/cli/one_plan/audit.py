@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, Optional
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Optional
 
 import typer
 
@@ -15,6 +15,7 @@ from dvhkit.cli.options import (
     EngineOption,
     FractionsOption,
     ImageOption,
+    LanguageOption,
     MaskOption,
     PdfOption,
     RegistrationOption,
@@ -27,19 +28,16 @@ from dvhkit.cli.options import (
     SiteOption,
     UncoveredOption,
     UnlikeFractionsOption,
-    acceptances,
+    write_pages_in,
 )
 from dvhkit.cli.report_form import Form
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run, note_console, reading_progress
 from dvhkit.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from dvhkit.archive.work_list import WorkList
     from dvhkit.jobs.batch import AuditOptions, CaseOutcome
-    from dvhkit.protocols.files.load import Protocol
-    from dvhkit.readers.linking.choose import DoseNeed
+    from dvhkit.jobs.read import DoseNeed
 
 
 def positive_alpha_beta(alpha_beta_gy: float | None) -> float | None:
@@ -49,7 +47,7 @@ def positive_alpha_beta(alpha_beta_gy: float | None) -> float | None:
     return alpha_beta_gy
 
 
-NO_PROTOCOL = "none"
+Given = dict[str, Any]
 # The highest that anybody states for a tissue is some 30 Gy.
 MOST_ALPHA_BETA_GY = 50.0
 
@@ -162,6 +160,7 @@ def audit(
     ] = None,
     short: Annotated[bool, typer.Option("--short", help="Make report.html one page a case, to print.")] = False,
     pdf: PdfOption = False,
+    language: LanguageOption = None,
     attach: Annotated[
         Optional[list[Path]],  # noqa: UP045
         typer.Option(
@@ -219,105 +218,84 @@ def audit(
 
     [dim]Example:[/dim]  dvhkit audit plans/ --protocol oligoprogressive-liver-2025 --out results
     """
-    from dvhkit.jobs.batch import AuditOptions
-    from dvhkit.jobs.contours.approvals import read_record
-    from dvhkit.jobs.pictures.attachments import read_attachments
-    from dvhkit.jobs.second_check.matching import read_exports
+    from dvhkit.jobs.rules.audit_words import audit_options, protocol_loader
     from dvhkit.outputs.files import require_writable_folder
-    from dvhkit.protocols.files.context import load_context
-    from dvhkit.protocols.files.waivers import load_waivers
 
-    if out is None:
-        raise typer.BadParameter("name the folder for the results with --out RUN.")
+    out = _require_folder(out)
     if status:
         audit_run.show_status(out)
         raise typer.Exit
+    _require_said(paths, protocol=protocol, plans=plans, attach=attach, short=short)
+    load = protocol_loader(aliases, verified_only=verified_only)
+    loaded = load(protocol) if protocol is not None else None
+    files: Given = {"context": context, "waivers": waivers, "approvals": approvals, "tps": tps, "site": site}
+    dose: Given = {"rx_gy": rx, "fractions": fractions, "eqd2_alpha_beta_gy": eqd2, "uncovered": uncovered}
+    how: Given = {"engine": engine, "accept_effective": accept_effective, "identify": identify, "accept": accept}
+    options = audit_options(loaded, **files, **dose, **how)
+    require_writable_folder(out)
+    form = _form(pictures, short=short, pdf=pdf or encapsulate is not None, attach=attach, language=language)
+    named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame, tuple(mask or ()), seg)
+    folders = [Path(path) for path in paths or ()]
+    _require_one_plan(folders, add=add, named=any(named), encapsulate=encapsulate)
+    _require_sum(add, add_eqd2, unlike_fractions=unlike_fractions)
+    if add:
+        audit_run.refuse_other_protocol(out, options, replace=replace)
+        outcome = _of_sum([*(paths or ()), *add], options, eqd2_alpha_beta_gy=add_eqd2, allow_unlike=unlike_fractions)
+        raise typer.Exit(audit_run.show_one(outcome, out, form))
+    work = _named_work(folders[0], named) if any(named) else None
+    about = _plan_file(work or _named_work(folders[0], named)) if encapsulate is not None else None
+    others: Given = {"replace": replace, "keep_others": keep_others, "case_timeout_s": case_timeout}
+    pages: Given = {"case_reports": case_reports, "pictures": bool(pictures)}
+    run = audit_run.run_options(jobs, shard=shard, scheduler=scheduler, **others, **pages)
+    asked = audit_run.Asked(options=options, load=load, plans=plans, has_protocol=loaded is not None)
+    code = audit_run.audit_run(folders, out, asked, run, form, why=why, work=work)
+    if encapsulate is not None and about is not None and code in (0, EXIT_NOT_MET):
+        _encapsulate(out, about, encapsulate)
+    raise typer.Exit(code)
+
+
+def _require_folder(out: Path | None) -> Path:
+    if out is None:
+        raise typer.BadParameter("name the folder for the results with --out RUN.")
+    return out
+
+
+def _require_sum(add: list[str] | None, add_eqd2: float | None, *, unlike_fractions: bool) -> None:
+    """Refuse what is for a sum where there is none."""
+    if not add and (add_eqd2 is not None or unlike_fractions):
+        raise InputError("there is nothing to add.", remedy="Name the other plan with --add PLAN.")
+
+
+def _require_said(
+    paths: list[str] | None, *, protocol: str | None, plans: Path | None, attach: list[Path] | None, short: bool
+) -> None:
+    """Refuse a command line that lacks a word, or has two that do not go together."""
     if not paths:
         raise typer.BadParameter("name the folder with the plans.")
     if attach and short:
         raise typer.BadParameter("--short has no room for attached files.")
     if protocol is None and plans is None:
         raise typer.BadParameter("name a protocol with --protocol, or one for each case with --plans.")
-    load = _protocol_loader(aliases, verified_only=verified_only)
-    loaded = load(protocol) if protocol is not None else None
-    waived = load_waivers(waivers, loaded) if waivers and loaded else ()
-    require_writable_folder(out)
-    form = Form(
-        pictures=pictures,
-        short=short,
-        pdf=pdf or encapsulate is not None,
-        attachments=read_attachments(attach or []),
-    )
-    form.require_printer()
-    options = AuditOptions(
-        protocol=loaded or _no_protocol(),
-        context=load_context(context) if context else {},
-        rx_gy=rx,
-        fractions=fractions,
-        engine=engine,
-        uncovered=uncovered,
-        eqd2_alpha_beta_gy=eqd2,
-        accept_effective=accept_effective,
-        accept=acceptances(accept, site),
-        identify=identify,
-        waivers=waived,
-        approvals=tuple(read_record(path) for path in approvals or ()),
-        tps=read_exports(tps or ()),
-    )
-    named = NamedFiles(rtstruct, rtdose, rtplan, image, registration, same_frame, tuple(mask or ()), seg)
-    if any(named) and add:
+
+
+def _require_one_plan(folders: list[Path], *, add: list[str] | None, named: bool, encapsulate: Path | None) -> None:
+    """Refuse what is for one plan where several are meant."""
+    if named and add:
         raise InputError("files are named for one plan, not for a sum.", remedy="Leave out --add, or the files.")
-    if len(paths) > 1 and (add or any(named) or encapsulate):
+    if len(folders) > 1 and (add or named or encapsulate):
         raise InputError("this is for one plan; several folders are named.", remedy="Name one PATH.")
-    if add:
-        if encapsulate is not None:
-            raise InputError("--encapsulate is for one plan, not for a sum.", remedy="Leave out --add.")
-        audit_run.refuse_other_protocol(out, options, replace=replace)
-        outcome = _of_sum([paths[0], *add], options, eqd2_alpha_beta_gy=add_eqd2, allow_unlike=unlike_fractions)
-        raise typer.Exit(audit_run.show_one(outcome, out, form))
-    work = _named_work(Path(paths[0]), named) if any(named) else None
-    about = _plan_file(work or _named_work(Path(paths[0]), named)) if encapsulate is not None else None
-    if add_eqd2 is not None or unlike_fractions:
-        raise InputError("there is nothing to add.", remedy="Name the other plan with --add PLAN.")
-    how = audit_run.run_options(
-        jobs,
-        shard=shard,
-        scheduler=scheduler,
-        case_timeout_s=case_timeout,
-        case_reports=case_reports,
-        pictures=bool(pictures),
-        replace=replace,
-        keep_others=keep_others,
-    )
-    asked = audit_run.Asked(options=options, load=load, plans=plans, has_protocol=loaded is not None)
-    folders = [Path(path) for path in paths]
-    code = audit_run.audit_run(folders, out, asked, how, form, why=why, work=work)
-    if encapsulate is not None and about is not None and code in (0, EXIT_NOT_MET):
-        _encapsulate(out, about, encapsulate)
-    raise typer.Exit(code)
+    if add and encapsulate is not None:
+        raise InputError("--encapsulate is for one plan, not for a sum.", remedy="Leave out --add.")
 
 
-def _protocol_loader(aliases: Path | None, *, verified_only: bool) -> Callable[[str], Protocol]:
-    """Return what loads a protocol as the options want it."""
-    from dvhkit.protocols.files.load import load_protocol
-    from dvhkit.protocols.naming.aliases import load_aliases, with_aliases
+def _form(pictures: bool | None, *, short: bool, pdf: bool, attach: list[Path] | None, language: str | None) -> Form:
+    """Return what reports look like; refuses at once what cannot be printed, or said."""
+    write_pages_in(language)
+    from dvhkit.jobs.pictures.attachments import read_attachments
 
-    known = load_aliases(aliases) if aliases else None
-
-    def load(name: str) -> Protocol:
-        if name == NO_PROTOCOL:
-            return _no_protocol()
-        loaded = load_protocol(name).verified_only() if verified_only else load_protocol(name)
-        return with_aliases(loaded, known) if known else loaded
-
-    return load
-
-
-def _no_protocol() -> Protocol:
-    """Return what asks for nothing: numbers alone are told, or each case has a protocol of its own."""
-    from dvhkit.protocols.files.load import Protocol
-
-    return Protocol(id=NO_PROTOCOL, version="", title="No protocol", rules=())
+    form = Form(pictures=pictures, short=short, pdf=pdf, attachments=read_attachments(attach or []))
+    form.require_printer()
+    return form
 
 
 class NamedFiles(NamedTuple):
@@ -335,15 +313,11 @@ class NamedFiles(NamedTuple):
 
 def _named_work(path: Path, named: NamedFiles) -> WorkList:
     """Return the one plan under a folder that the named files make, as there is to do."""
-    from dvhkit.archive.work_list import list_files
-    from dvhkit.readers.linking.choose import choose_files
+    from dvhkit.archive.work_list import list_named
 
     need: DoseNeed = "required" if named.rtdose is not None else "if usable"
     with reading_progress() as progress:
-        files = choose_files(path, **named._asdict(), dose=need, progress=progress)
-    if files.problem is not None:
-        raise files.problem
-    return list_files(files, path if path.is_dir() else path.parent)
+        return list_named(path, **named._asdict(), dose=need, progress=progress)
 
 
 def _plan_file(work: WorkList) -> Path:

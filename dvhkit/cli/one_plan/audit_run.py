@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dvhkit.archive.storage.store import Store
     from dvhkit.archive.work_list import WorkList
     from dvhkit.jobs.batch import AuditOptions, CaseOutcome
-    from dvhkit.protocols.files.load import Protocol
+    from dvhkit.jobs.rules.audit_words import LoadProtocol
     from dvhkit.results.scene import Scene
 
 # A terminal is no place for a thousand tables: the rest is in the summary and the report.
@@ -49,7 +49,7 @@ class Asked:
     """What the cases are held against."""
 
     options: AuditOptions
-    load: Callable[[str], Protocol]
+    load: LoadProtocol
     plans: Path | None
     has_protocol: bool
 

@@ -26,7 +26,6 @@ from dvhkit.cli.options import (
     SameFrameOption,
     SegOption,
     UncoveredOption,
-    acceptances,
     look_at,
     open_case,
 )
@@ -37,10 +36,9 @@ from dvhkit.errors import InputError, Reason
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dvhkit.jobs.numbers import CaseNumbers, Uncovered
-    from dvhkit.metrics.expression import Metric
+    from dvhkit.jobs.numbers import CaseNumbers, Region, Uncovered
+    from dvhkit.jobs.rules.words import Metric
     from dvhkit.model.case import Case
-    from dvhkit.protocols.naming.regions import Region
     from dvhkit.results.audit import Acceptance
 
 
@@ -90,11 +88,11 @@ def dvh(
 
     [dim]Example:[/dim]  dvhkit dvh plans/case7 --roi PTV --metric 'D95%\[Gy]' --metric 'V20Gy\[%]' --csv ptv.csv
     """
-    from dvhkit.metrics.expression import DEFAULT_METRICS, parse_metric
+    from dvhkit.jobs.rules.words import acceptances, metrics_of
 
     if compare_profiles:
         _refuse_with_profiles(engine=engine, csv=csv, curves=curves)
-    metrics = [parse_metric(text) for text in (metric or DEFAULT_METRICS)]
+    metrics = metrics_of(metric)
     targets = Targets(json=json, csv=csv, curves=curves, parquet=parquet)
     vouched = acceptances(accept)
     looked = look_at(path, named=(rtstruct, rtdose, rtplan, image, registration, same_frame, mask, seg))

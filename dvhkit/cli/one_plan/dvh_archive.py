@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dvhkit.archive.each_case import Answer
     from dvhkit.archive.metric_table import MetricsAsked
     from dvhkit.archive.work_list import WorkList
-    from dvhkit.metrics.expression import Metric
+    from dvhkit.jobs.rules.words import Metric
     from dvhkit.results.audit import Acceptance, MetricResult
 
 _MOST_SHOWN = 40

@@ -11,8 +11,7 @@ import typer
 from dvhkit.cli.streams import note_console
 
 if TYPE_CHECKING:
-    from dvhkit.jobs.numbers import CaseNumbers
-    from dvhkit.protocols.naming.regions import Region
+    from dvhkit.jobs.numbers import CaseNumbers, Region
 
 RtdoseOutOption = Annotated[
     Optional[Path],  # noqa: UP045 -- typer reads it

@@ -14,7 +14,6 @@ from dvhkit.cli.options import (
     RxOption,
     UncoveredOption,
     UnlikeFractionsOption,
-    acceptances,
 )
 from dvhkit.cli.put_out import CsvOption, JsonOption, MetricOption, accepted_lines, put_out, with_findings
 from dvhkit.cli.streams import EXIT_NOT_MET, announce_first_run
@@ -62,12 +61,12 @@ def sum_(
     from dvhkit.cli.plans import summed_case
     from dvhkit.jobs.numbers import CaseNumbers
     from dvhkit.jobs.prescription import with_user_prescription
-    from dvhkit.metrics.expression import DEFAULT_METRICS, parse_metric
+    from dvhkit.jobs.rules.words import acceptances, metrics_of
     from dvhkit.outputs import records, tables
     from dvhkit.outputs.terminal.metric_grid import metric_view
     from dvhkit.outputs.text import sentence_case
 
-    metrics = [parse_metric(text) for text in (metric or DEFAULT_METRICS)]
+    metrics = metrics_of(metric)
     case = summed_case(plans, rtstruct=rtstruct, eqd2_alpha_beta_gy=eqd2, allow_unlike=unlike_fractions)
     case = with_user_prescription(case, rx_gy=rx, fractions=None)
     assert case.summed is not None

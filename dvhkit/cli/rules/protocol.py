@@ -19,16 +19,10 @@ def list_() -> None:
 
     [dim]Example:[/dim]  dvhkit protocol list
     """
-    from rich.table import Table
+    from dvhkit.jobs.rules.protocols import shipped_protocols
+    from dvhkit.outputs.terminal.listing import listing_table
 
-    from dvhkit.protocols.files.load import list_protocols
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("ID", "Version", "Title"):
-        table.add_column(heading, overflow="fold")
-    for info in list_protocols():
-        table.add_row(info.id, info.version, info.title)
-    out_console().print(table)
+    out_console().print(listing_table(shipped_protocols()))
 
 
 @protocol_app.command()
@@ -39,11 +33,11 @@ def show(
 
     [dim]Example:[/dim]  dvhkit protocol show oligoprogressive-liver-2025
     """
-    from dvhkit.cli.rules.protocol_view import protocol_view
-    from dvhkit.protocols.files.load import load_protocol
+    from dvhkit.jobs.rules.protocols import shown_protocol
+    from dvhkit.outputs.terminal.protocol import protocol_view
 
     console = out_console()
-    for renderable in protocol_view(load_protocol(protocol)):
+    for renderable in protocol_view(shown_protocol(protocol)):
         console.print(renderable)
 
 
@@ -58,18 +52,15 @@ def check(
 
     [dim]Example:[/dim]  dvhkit protocol check my-clinic.yaml
     """
-    from dvhkit.findings import Level
+    from dvhkit.jobs.rules.protocols import checked_protocol
     from dvhkit.outputs.text import clean
-    from dvhkit.protocols.files.load import load_protocol
-    from dvhkit.protocols.lint.protocol import lint_protocol
 
-    loaded = load_protocol(file)
-    found = lint_protocol(loaded)
-    for finding in found:
+    found = checked_protocol(file)
+    for finding in found.findings:
         typer.echo(clean(str(finding)))
-    serious = sum(finding.level is Level.SERIOUS for finding in found)
+    serious = found.serious_count
     verdict = f"{serious} likely mistake{'s' if serious > 1 else ''}" if serious else "sound"
-    typer.echo(clean(f"{file}: {verdict}. Protocol {loaded.id} version {loaded.version}, {len(loaded.rules)} rules."))
+    typer.echo(clean(f"{file}: {verdict}. Protocol {found.id} version {found.version}, {found.rule_count} rules."))
     if serious:
         raise typer.Exit(EXIT_NOT_MET)
 
@@ -96,18 +87,17 @@ def convert(
 
     [dim]Example:[/dim]  dvhkit protocol convert clinic.csv clinic.yaml
     """
-    from dvhkit.findings import Level
+    from dvhkit.jobs.rules.protocols import converted_protocol
     from dvhkit.outputs.files import write_text_whole
     from dvhkit.outputs.text import clean
-    from dvhkit.protocols.converters.convert import read_any, written_as
 
-    protocol, unread = read_any(source, eclipse_codes=eclipse_codes)
-    text, lost = written_as(protocol, target, form)
-    write_text_whole(target, text)
-    for finding in (*unread, *lost):
+    made = converted_protocol(source, target, form=form, eclipse_codes=eclipse_codes)
+    write_text_whole(target, made.text)
+    remarks = (*made.unread, *made.lost)
+    for finding in remarks:
         typer.echo(clean(str(finding)), err=True)
-    typer.echo(clean(f"{target}: {len(protocol.rules)} rules read, {len(unread) + len(lost)} remarks."))
-    if any(finding.level is Level.SERIOUS for finding in unread):
+    typer.echo(clean(f"{target}: {made.rule_count} rules read, {len(remarks)} remarks."))
+    if not made.is_whole:
         raise typer.Exit(EXIT_NOT_MET)
 
 
@@ -124,7 +114,7 @@ def new(
 
     [dim]Example:[/dim]  dvhkit protocol new clinic.yaml --from-plan plans/case7
     """
-    from dvhkit.jobs.protocol_template import protocol_template
+    from dvhkit.jobs.rules.template import protocol_template
     from dvhkit.outputs.files import write_text_whole
     from dvhkit.outputs.text import clean
 
@@ -143,6 +133,6 @@ def schema() -> None:
     """
     import json
 
-    from dvhkit.protocols.files.json_schema import protocol_json_schema
+    from dvhkit.jobs.rules.protocols import protocol_json_schema
 
     typer.echo(json.dumps(protocol_json_schema(), indent=2))

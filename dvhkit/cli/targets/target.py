@@ -31,17 +31,10 @@ def list_() -> None:
 
     [dim]Example:[/dim]  dvhkit target list
     """
-    from rich.table import Table
+    from dvhkit.jobs.targets.recipe_list import shipped_recipes
+    from dvhkit.outputs.terminal.listing import listing_table
 
-    from dvhkit.targets.derive.recipe_file import load_recipe, recipe_paths
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("ID", "Version", "Title"):
-        table.add_column(heading, overflow="fold")
-    for name in recipe_paths():
-        recipe = load_recipe(name)
-        table.add_row(recipe.id, recipe.version, recipe.title)
-    out_console().print(table)
+    out_console().print(listing_table(shipped_recipes()))
 
 
 @target_app.command()
@@ -52,31 +45,12 @@ def show(
 
     [dim]Example:[/dim]  dvhkit target show ning2023-imrt
     """
-    from rich.table import Table
-    from rich.text import Text
+    from dvhkit.jobs.targets.recipe_list import load_recipe
+    from dvhkit.outputs.terminal.derived import recipe_view
 
-    from dvhkit.targets.derive.recipe_file import load_recipe
-
-    found = load_recipe(recipe)
     console = out_console()
-    console.print(Text(f"{found.id} version {found.version}: {found.title}", style="bold"))
-    if found.summary:
-        console.print(Text(found.summary))
-    for step in found.steps:
-        names = dict.fromkeys(name for _, name in step.margins)
-        kept = f", kept inside {step.inside}" if step.inside else ""
-        console.print(Text(f"  {step.name} = {step.base} + {' / '.join(names)}{kept}"))
-    table = Table(box=None, pad_edge=False)
-    for heading in ("Setting", "Default", "Range", "What", "Source", "Status"):
-        table.add_column(heading, overflow="fold")
-    for s in found.settings:
-        low, high = ("" if v is None else f"{v:g}" for v in (s.low, s.high))
-        bounds = f"{low} to {high} mm" if high else f"{low} mm or more"
-        bounds += f" ({s.allowed_low:g} at discretion)" if s.allowed_low is not None else ""
-        table.add_row(*(Text(c) for c in (s.name, f"{s.default:g} mm", bounds, s.title, s.source, s.status)))
-    console.print(table)
-    for source in found.sources:
-        console.print(Text(source))
+    for renderable in recipe_view(load_recipe(recipe)):
+        console.print(renderable)
 
 
 @target_app.command()

@@ -16,7 +16,6 @@ from dvhkit.outputs.text import clean
 if TYPE_CHECKING:
     from dvhkit.jobs.vertebra.run import CtvRun
     from dvhkit.outputs.rtstruct.write import Written
-    from dvhkit.targets.vertebra.rules import Compartment, Extent
 
 _ELSEWHERE = {
     "bone": Entry(
@@ -166,10 +165,11 @@ def _planned(
     **options: Any,  # noqa: ANN401 -- as plan_case has them
 ) -> CtvRun:
     """Read the case and apply the rules, as `dvhkit.jobs.vertebra.run.plan_case` has the options."""
+    from dvhkit.jobs.vertebra.rules import compartments_of
     from dvhkit.jobs.vertebra.run import plan_case
 
     case = open_case(path, rtstruct=rtstruct, rtdose=None, image=image)
-    return plan_case(case, include=_involvement(include or "", extent=False)[0], **options)
+    return plan_case(case, include=compartments_of(include or ""), **options)
 
 
 def _put_out(
@@ -203,17 +203,10 @@ def profiles() -> None:
 
     [dim]Example:[/dim]  dvhkit ctv profiles
     """
-    from rich.table import Table
+    from dvhkit.jobs.vertebra.rules import shipped_profiles
+    from dvhkit.outputs.terminal.listing import listing_table
 
-    from dvhkit.targets.vertebra.profiles import load_profile, profile_paths
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("ID", "Version", "Title"):
-        table.add_column(heading, overflow="fold")
-    for name in profile_paths():
-        profile = load_profile(name)
-        table.add_row(profile.id, profile.version, profile.title)
-    out_console().print(table)
+    out_console().print(listing_table(shipped_profiles()))
 
 
 @ctv_app.command()
@@ -236,28 +229,12 @@ def rules(
 
     [dim]Example:[/dim]  dvhkit ctv rules --involved body,pedicle_L
     """
+    from dvhkit.jobs.vertebra.rules import rules_of_involvement
     from dvhkit.outputs.terminal.vertebra import rules_view
-    from dvhkit.targets.vertebra.profiles import load_profile
-    from dvhkit.targets.vertebra.records import rules_document
-    from dvhkit.targets.vertebra.rules import evaluate_rules
 
-    compartments, extents = _involvement(involved)
-    outcome = evaluate_rules(
-        load_profile(profile), compartments, extents=extents, include=_involvement(include or "", extent=False)[0]
-    )
-    document = rules_document(outcome)
+    document = rules_of_involvement(involved, profile=profile, include=include or "")
     if json_target is not None:
         write_json(json_target, document)
     if json_target != "-":
         for renderable in rules_view(document):
             out_console().print(renderable)
-
-
-def _involvement(text: str, *, extent: bool = True) -> tuple[list[Compartment], list[Extent]]:
-    """Return the compartments, and the extents where they may be said, that a list separated by commas names."""
-    from dvhkit.targets.vertebra.rules import Extent, parse_compartment
-
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    known = {e.value: e for e in Extent} if extent else {}
-    extents = [known[word.casefold()] for word in words if word.casefold() in known]
-    return [parse_compartment(word) for word in words if word.casefold() not in known], extents

@@ -1,18 +1,21 @@
-"""Sections of solids that are convex on every slice: exact by how far they reach in each direction.
+"""Sections of solids that are one convex outline on every slice, or one seen whole from its middle: by directions.
 
-The squares of these reaches run quadratically along w, as the levels of `kernels.reconstruct` do at each node; of a
-convex outline every direction is known, so that corners stay as sharp between slices as they were drawn.
+The squares of how far outlines reach run quadratically along w, as the levels of `kernels.reconstruct` do at each node;
+every direction is known, so that corners stay as sharp between slices as they were drawn. A convex outline reaches as
+far as its lines that bound it, any other as far as it is drawn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 import shapely
 
+from dvhkit.engine.kernels.solid.star import radii, toward_points
 from dvhkit.engine.kernels.solid.support import (
     bend_between,
     edge_normals,
@@ -31,6 +34,8 @@ _CURVATURE_MAX = 9.0
 _DENT_MM = 0.005
 # A section half way may exceed what the slopes of the areas on either side say by this share: they are no parabolas.
 _EXCESS_FRAC = 0.02
+# An edge that is seen from the middle at an angle of less than 12 degrees says little of how far it is away.
+_SEEN_SIN = 0.2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,9 +62,68 @@ class Outline:
         count = edge_normals(points, normals, angles)
         return Outline(points=points, normals=normals[:count], angles=angles[:count], middle=middle)
 
+    def reach(self, middle: FloatArray, normals: FloatArray, out: FloatArray) -> None:
+        """Write how far the outline reaches from a middle along each normal."""
+        reaches(self.points, middle, normals, out)
 
-def convex_outlines(solid: Solid) -> list[Outline] | None:
-    """Return the outline of each plane if all are convex, one a plane, and go on smoothly; else None."""
+    @staticmethod
+    def ring(normals: FloatArray, reach: FloatArray, middle: FloatArray) -> tuple[FloatArray, ...]:
+        """Return the one ring, or none, that reaches so far from a middle: what half planes share."""
+        corners = np.empty((len(normals) + 1, 2))
+        offsets = reach + normals @ middle
+        count = shared_polygon(normals, offsets, np.empty(len(offsets), np.int64), corners)
+        return (corners[:count],) if count else ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Star(Outline):
+    """A ring that is seen whole from its centroid, with the directions of its points; it reaches as far as drawn."""
+
+    @staticmethod
+    def of(points: FloatArray, middle: FloatArray) -> Star | None:
+        """Return the outline of an anticlockwise ring, or None if an edge is hidden, or seen too much aslant."""
+        points = np.ascontiguousarray(points)
+        normals, angles = np.empty_like(points), np.empty(len(points))
+        count = toward_points(points, middle, _SEEN_SIN, normals, angles)
+        return Star(points=points, normals=normals[:count], angles=angles[:count], middle=middle) if count else None
+
+    def reach(self, middle: FloatArray, normals: FloatArray, out: FloatArray) -> None:  # noqa: ARG002
+        """Write how far the outline lies off its own centroid in each direction."""
+        radii(self.points, self.middle, normals, out)
+
+    @staticmethod
+    def ring(normals: FloatArray, reach: FloatArray, middle: FloatArray) -> tuple[FloatArray, ...]:
+        """Return the one ring, or none, so far off a middle; where nothing is left it runs through the middle."""
+        if reach.min() > 0.0:
+            return (middle + reach[:, None] * normals,)
+        there = reach > 0.0
+        if np.count_nonzero(there) < 2:
+            return ()
+        kept = there | np.roll(there, 1)
+        return ((middle + np.maximum(reach, 0.0)[:, None] * normals)[kept],)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outlines:
+    """The outline of each plane, and how each goes on as the next in its run, by the lower plane."""
+
+    planes: tuple[Outline, ...]
+    bridges: dict[int, _Bridge]
+
+
+def convex_outlines(solid: Solid) -> Outlines | None:
+    """Return the outlines of a solid if all are convex, one a plane, and go on smoothly; else None."""
+    return _outlines(solid, Outline)
+
+
+def star_outlines(solid: Solid) -> Outlines | None:
+    """Return the outlines of a solid if all are seen whole from their centroids, one a plane, and go on smoothly."""
+    found = _outlines(solid, Star)
+    return None if found is None or any(bridge.has_step for bridge in found.bridges.values()) else found
+
+
+@lru_cache(maxsize=8)
+def _outlines(solid: Solid, kind: type[Outline]) -> Outlines | None:
     stack, links = solid.stack, solid.links
     if links is None or solid.options.between is not Between.SHAPE or solid.options.bend_max < 1.0:
         return None
@@ -68,14 +132,20 @@ def convex_outlines(solid: Solid) -> list[Outline] | None:
     middles = np.column_stack([links.x_mm, links.y_mm])
     found = []
     for plane in range(stack.n_planes):
-        outline = Outline.of(stack.rings(plane)[0], middles[plane])
+        outline = kind.of(stack.rings(plane)[0], middles[plane])
         if outline is None:
             return None
         found.append(outline)
-    return found if _goes_on_smoothly(solid, found) else None
+    bridges = {
+        low: _Bridge(solid, found, low, (first, stop))
+        for first, stop in solid.runs.bounds
+        for low in range(first, stop - 1)
+    }
+    made = Outlines(planes=tuple(found), bridges=bridges)
+    return made if _goes_on_smoothly(solid, made) else None
 
 
-def _goes_on_smoothly(solid: Solid, outlines: Sequence[Outline]) -> bool:
+def _goes_on_smoothly(solid: Solid, outlines: Outlines) -> bool:
     """Whether no section half way is larger than the slopes of the areas on either side say.
 
     Outlines that jump or turn with the pen are joined to what is larger than either of them.
@@ -91,7 +161,7 @@ def _goes_on_smoothly(solid: Solid, outlines: Sequence[Outline]) -> bool:
                 ends.append(area[high] + half * (area[high] - area[high + 1]) / (offsets[high + 1] - offsets[high]))
             if not ends:
                 continue
-            rings = _Bridge(solid, outlines, low, (first, stop)).rings_at(0.5 * float(offsets[low] + offsets[high]))
+            rings = outlines.bridges[low].rings_at(0.5 * float(offsets[low] + offsets[high]))
             most = max(area[low], area[high], min(ends))
             if sum(_area_mm2(ring) for ring in rings) > (1.0 + _EXCESS_FRAC) * most:
                 return False
@@ -99,11 +169,12 @@ def _goes_on_smoothly(solid: Solid, outlines: Sequence[Outline]) -> bool:
 
 
 def _area_mm2(ring: FloatArray) -> float:
+    # The first point lies at the origin.
     x, y = (ring - ring[0]).T
-    return 0.5 * float(x @ np.roll(y, -1) - np.roll(x, -1) @ y)
+    return 0.5 * float(x[:-1] @ y[1:] - x[1:] @ y[:-1])
 
 
-def convex_rings(solid: Solid, outlines: Sequence[Outline], heights_mm: FloatArray) -> list[tuple[FloatArray, ...]]:
+def rings_by_direction(solid: Solid, outlines: Outlines, heights_mm: FloatArray) -> list[tuple[FloatArray, ...]]:
     """Return the one ring, or none, at each height."""
     found: list[tuple[FloatArray, ...]] = [()] * len(heights_mm)
     offsets = solid.stack.offsets_mm
@@ -111,31 +182,26 @@ def convex_rings(solid: Solid, outlines: Sequence[Outline], heights_mm: FloatArr
         for low, high in pairwise(range(first, stop)):
             here = np.flatnonzero((heights_mm > offsets[low]) & (heights_mm < offsets[high]))
             if here.size:
-                bridge = _Bridge(solid, outlines, low, (first, stop))
                 for n in here:
-                    found[n] = bridge.rings_at(float(heights_mm[n]))
+                    found[n] = outlines.bridges[low].rings_at(float(heights_mm[n]))
         for plane, sign in ((first, -1.0), (stop - 1, 1.0)):
             end = float(solid.hi_mm[plane] if sign > 0 else solid.lo_mm[plane])
             here = np.flatnonzero((sign * (heights_mm - offsets[plane]) > 0) & (sign * (end - heights_mm) >= 0))
             if here.size:
-                cap = _Cap(solid, outlines, plane, (first, stop), upward=sign > 0)
+                cap = _Cap(solid, outlines.planes, plane, (first, stop), upward=sign > 0)
                 for n in here:
                     found[n] = cap.rings_at(sign * float(heights_mm[n] - offsets[plane]))
     return found
 
 
-def stepped_mm(solid: Solid, outlines: Sequence[Outline]) -> FloatArray:
+def stepped_mm(solid: Solid, outlines: Outlines) -> FloatArray:
     """Return the heights half way between slices at which a face lies level."""
-    offsets, found = solid.stack.offsets_mm, []
-    for first, stop in solid.runs.bounds:
-        for low, high in pairwise(range(first, stop)):
-            if _Bridge(solid, outlines, low, (first, stop)).has_step:
-                found.append(0.5 * (offsets[low] + offsets[high]))
-    return np.array(found)
+    offsets = solid.stack.offsets_mm
+    return np.array([0.5 * (offsets[k] + offsets[k + 1]) for k, bridge in outlines.bridges.items() if bridge.has_step])
 
 
 class _Bridge:
-    """Two convex outlines, one above the other: what each direction reaches, squared, goes quadratically."""
+    """Two outlines, one above the other: what each direction reaches, squared, goes quadratically."""
 
     def __init__(self, solid: Solid, outlines: Sequence[Outline], plane: int, run: tuple[int, int]) -> None:
         offsets = solid.stack.offsets_mm
@@ -156,7 +222,8 @@ class _Bridge:
         reach = np.zeros((4, len(normals)))
         for row, outline, middle in zip(reach, around, middles, strict=True):
             if outline is not None:
-                reaches(outline.points, middle, normals, row)
+                outline.reach(middle, normals, row)
+        self._ring = a.ring
         place = reach + np.array(middles) @ normals.T
         self._place = place[1:3]
         self._squares, self._curvature = np.empty((2, len(normals))), np.empty(len(normals))
@@ -171,15 +238,16 @@ class _Bridge:
         if self.has_step:
             # Faces that step do so half way, the others go straight.
             ahead = np.where(self._stepped, 0.0 if t < 0.5 else 1.0, t)
-            return _polygon(self._normals, (1 - ahead) * self._place[0] + ahead * self._place[1])
+            place = (1 - ahead) * self._place[0] + ahead * self._place[1]
+            return self._ring(self._normals, place, np.zeros(2))
         bulge = self._curvature * (w - self._low) * (w - self._high)
         square = (1 - t) * self._squares[0] + t * self._squares[1] + bulge
         middle = (1 - t) * self._middles[1] + t * self._middles[2]
-        return _polygon(self._normals, np.sign(square) * np.sqrt(np.abs(square)) + self._normals @ middle)
+        return self._ring(self._normals, np.sign(square) * np.sqrt(np.abs(square)), middle)
 
 
 class _Cap:
-    """What a convex outline goes on as beyond the last slice: each direction as it went."""
+    """What an outline goes on as beyond the last slice: each direction as it went."""
 
     def __init__(
         self, solid: Solid, outlines: Sequence[Outline], plane: int, run: tuple[int, int], *, upward: bool
@@ -198,7 +266,7 @@ class _Cap:
         self._normals = normals = _merged(self._outlines[0], self._outlines[1])
         reach = np.empty((len(self._outlines), len(normals)))
         for row, outline in zip(reach, self._outlines, strict=True):
-            reaches(outline.points, outline.middle, normals, row)
+            outline.reach(outline.middle, normals, row)
         square, t = reach * np.abs(reach), self._at
         first = (square[1] - square[0]) / t[1]
         # Two slices leave the curvature of a rounded end open: that of a sphere.
@@ -217,7 +285,7 @@ class _Cap:
         t = rise_mm / self._stretch
         value = self._square + t * (self._slope + t * self._curvature)
         reach = np.minimum(np.sign(value) * np.sqrt(np.abs(value)), np.sqrt(self._square) + t * self._most)
-        return _polygon(self._normals, reach + self._normals @ self._middle_at(t))
+        return self._outlines[0].ring(self._normals, reach, self._middle_at(t))
 
     def _middle_at(self, t: float) -> FloatArray:
         """Return where the middle goes: on as it went, and no further than to where it would turn round."""
@@ -237,10 +305,3 @@ def _merged(a: Outline, b: Outline) -> FloatArray:
     """Return the normals of two outlines in the order of their angles."""
     normals = np.empty((len(a.angles) + len(b.angles), 2))
     return normals[: merge_normals(a.normals, a.angles, b.normals, b.angles, normals)]
-
-
-def _polygon(normals: FloatArray, offsets: FloatArray) -> tuple[FloatArray, ...]:
-    """Return what half planes share: one ring, or none."""
-    corners = np.empty((len(offsets) + 1, 2))
-    count = shared_polygon(normals, offsets, np.empty(len(offsets), np.int64), corners)
-    return (corners[:count],) if count else ()

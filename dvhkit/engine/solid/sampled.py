@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import ceil, sqrt
 
 import numpy as np
@@ -16,7 +17,7 @@ from dvhkit.engine.kernels.drawn.coverage import plane_excess
 from dvhkit.engine.kernels.solid.reconstruct import fill_intervals
 from dvhkit.engine.lattice import Lattice
 from dvhkit.engine.options import Between
-from dvhkit.engine.solid.convex import convex_outlines, convex_rings, stepped_mm
+from dvhkit.engine.solid.convex import Outlines, convex_outlines, rings_by_direction, star_outlines, stepped_mm
 from dvhkit.engine.solid.links import Links, find_links, half_axes_mm
 from dvhkit.engine.solid.parts import find_parts
 from dvhkit.engine.solid.solid import Solid, by_depth, mended
@@ -45,6 +46,8 @@ _END_NODES = 160_000
 _SLIVER_MM = 1e-9
 # Intervals farther apart than this share few planes.
 _AFAR = 8
+# So many intervals are sampled in one call.
+_BATCH = 8
 # Sampling fills none.
 _NO_LAYERS = Layers(
     part=np.zeros((1, 1, 1)),
@@ -131,24 +134,34 @@ def sampled(
     used = np.flatnonzero(stop > first) if only is None else np.array([only])
     if not used.size:
         return
-    bend = solid.options.bend_max
+    bend, offsets = solid.options.bend_max, solid.stack.offsets_mm
+    batches = _batches(used, first, stop)
     scratch = interval_scratch(len(groups), lattice, max(1, int((stop - first).max())))
-    offsets, before = solid.stack.offsets_mm, -_AFAR
-    for n in used:
-        if n - before >= _AFAR:
+    before = -_AFAR
+    for batch in batches:
+        planes = intervals.places[batch, :2].max(axis=1)
+        if batch[0] - before >= _AFAR:
             # Planes on the way to the next interval that is wanted need not be looked at.
-            begin_at = max(0, int(intervals.places[n, :2].max()) - 3)
-            window = PlaneWindow(groups, lattice, 1, bend, none, first_plane=begin_at, only_cover=plane)
+            begin_at = max(0, int(planes[0]) - 3)
+            window = PlaneWindow(groups, lattice, _BATCH, bend, none, first_plane=begin_at, only_cover=plane)
             rules = rules_of(solid, window.far_mm2)
-        before = n
-        begin, end = int(first[n]), int(stop[n])
-        window.move_to(max(int(intervals.places[n, :2].max()), 0) + 1)
-        here = part_of(intervals, slice(n, n + 1))._replace(ranges=np.array([[0, end - begin]], np.int64))
+        before = batch[-1]
+        begin, end = int(first[batch[0]]), int(stop[batch[-1]])
+        window.move_to(max(int(planes.max()), 0) + 1)
+        ranges = np.column_stack([first[batch], stop[batch]]) - begin
+        here = part_of(intervals, batch)._replace(ranges=ranges)
         out = np.empty((end - begin, lattice.n_rows + 1, lattice.n_columns + 1))
         mids = np.ascontiguousarray(heights_mm[begin:end])
         slabs = Slabs(lo_mm=mids, hi_mm=mids, layer=np.full(end - begin, -1))
         fill_intervals(window.planes, rings, parts, here, slabs, offsets, rules, scratch, _NO_LAYERS, out)
         yield slice(begin, end), out
+
+
+def _batches(used: NDArray[np.int64], first: NDArray[np.int64], stop: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return intervals in groups that one call fills: neighbours, whose heights follow each other."""
+    parted = (np.diff(used) != 1) | (first[used[1:]] != stop[used[:-1]])
+    edges = [0, *(np.flatnonzero(parted) + 1).tolist(), len(used)]
+    return [used[k : min(k + _BATCH, e)] for b, e in pairwise(edges) for k in range(b, e, _BATCH)]
 
 
 def _ranges(spans_mm: FloatArray, heights_mm: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -159,10 +172,11 @@ def _ranges(spans_mm: FloatArray, heights_mm: FloatArray) -> tuple[NDArray[np.in
     return first, np.maximum(first, stop)
 
 
-def sections_at(solid: Solid, heights_mm: FloatArray, step_mm: float) -> list[Section]:
+def sections_at(solid: Solid, heights_mm: FloatArray, step_mm: float, *, by_direction: bool = False) -> list[Section]:
     """Return the sections at ascending heights: as drawn on drawn planes, else traced on squares of `step_mm`.
 
-    Beyond the last slices, where sections dwindle, the squares are smaller.
+    Beyond the last slices, where sections dwindle, the squares are smaller. Where all outlines are convex, and with
+    `by_direction` where all are seen whole from their middles, nothing is traced.
     """
     solid = linked(solid)
     found: list[tuple[FloatArray, ...]] = [()] * len(heights_mm)
@@ -170,10 +184,10 @@ def sections_at(solid: Solid, heights_mm: FloatArray, step_mm: float) -> list[Se
     is_drawn = np.abs(heights_mm - solid.stack.offsets_mm[plane]) <= _SLIVER_MM
     for n in np.flatnonzero(is_drawn):
         found[n] = tuple(solid.stack.rings(int(plane[n])))
-    outlines = convex_outlines(solid)
+    outlines = _outlines_of(solid, by_direction)
     if outlines is not None:
         others = np.flatnonzero(~is_drawn)
-        for n, rings in zip(others, convex_rings(solid, outlines, heights_mm[others]), strict=True):
+        for n, rings in zip(others, rings_by_direction(solid, outlines, heights_mm[others]), strict=True):
             found[n] = rings
         return [Section(w_mm=float(w), rings=rings) for w, rings in zip(heights_mm, found, strict=True)]
     places, spans = intervals_of(solid)[0].places, intervals_of(solid)[1]
@@ -190,6 +204,15 @@ def sections_at(solid: Solid, heights_mm: FloatArray, step_mm: float) -> list[Se
         if here.size:
             _end_sections(found, here, solid, int(places[n, :2].max()), int(n), heights_mm, step_mm)
     return [Section(w_mm=float(w), rings=rings) for w, rings in zip(heights_mm, found, strict=True)]
+
+
+def goes_by_direction(solid: Solid) -> bool:
+    """Whether `by_direction` finds the sections of a solid, as `linked` returns it, without tracing."""
+    return _outlines_of(solid, by_direction=True) is not None
+
+
+def _outlines_of(solid: Solid, by_direction: bool) -> Outlines | None:
+    return convex_outlines(solid) or (star_outlines(solid) if by_direction else None)
 
 
 def _trace(
@@ -247,13 +270,19 @@ def _keep_drawn(
         found[n] = tuple(ring for ring, reach in zip(rings, reach_mm, strict=True) if beyond_mm[n] <= reach)
 
 
-def all_sections(solid: Solid, step_mm: float) -> list[Section]:
+def all_sections(solid: Solid, step_mm: float, *, by_direction: bool = False) -> list[Section]:
     """Return sections so close that straight lines between neighbours follow the surface, traced on squares of a step.
 
-    Ascending; the drawn slices are among them as drawn. An empty section stands just beyond each end.
+    Ascending; the drawn slices are among them as drawn. An empty section stands just beyond each end. `by_direction` as
+    in `sections_at`.
     """
-    heights, ends = _heights(linked(solid))
-    inside = [s for s in sections_at(solid, heights, step_mm) if s.rings or _is_drawn(solid, s.w_mm)]
+    solid = linked(solid)
+    heights, ends = _heights(solid, by_direction)
+    inside = [
+        s
+        for s in sections_at(solid, heights, step_mm, by_direction=by_direction)
+        if s.rings or _is_drawn(solid, s.w_mm)
+    ]
     empty = [Section(w_mm=float(w), rings=()) for w in ends]
     return sorted([*inside, *empty], key=lambda s: s.w_mm)
 
@@ -262,7 +291,7 @@ def _is_drawn(solid: Solid, w_mm: float) -> bool:
     return bool(np.abs(solid.stack.offsets_mm - w_mm).min() <= _SLIVER_MM)
 
 
-def _heights(solid: Solid) -> tuple[FloatArray, list[float]]:
+def _heights(solid: Solid, by_direction: bool) -> tuple[FloatArray, list[float]]:
     """Return where sections are needed, and where the solid has just ended."""
     stack, links = solid.stack, solid.links
     assert links is not None
@@ -289,7 +318,7 @@ def _heights(solid: Solid) -> tuple[FloatArray, list[float]]:
                     found.append(z + gap * np.arange(1, pieces) / pieces)
         low, high = float(solid.lo_mm[first]), float(solid.hi_mm[stop - 1])
         ends += [low - STEP_MM, high + STEP_MM]
-    outlines = convex_outlines(solid)
+    outlines = _outlines_of(solid, by_direction)
     if outlines is not None:
         at = stepped_mm(solid, outlines)
         found.append(np.concatenate([at - STEP_MM, at + STEP_MM]))

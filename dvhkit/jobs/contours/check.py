@@ -16,8 +16,9 @@ from dvhkit.jobs.contours.structure_sets import DrawnSet, read_drawn
 from dvhkit.model.roi_kinds import is_body
 from dvhkit.protocols.facts import StructureFact
 from dvhkit.protocols.naming.organs import find_organ, is_target
-from dvhkit.protocols.naming.recognise import NameRow, Recognition, name_findings, recognise
+from dvhkit.protocols.naming.recognise import name_findings, recognise
 from dvhkit.results.contours.checks import ContourBands, ContourChecks, ContourFinding
+from dvhkit.results.rules.names import NameRow, Recognition
 
 if TYPE_CHECKING:
     from dvhkit.model.structure import Structure
@@ -185,9 +186,11 @@ def _names(drawn_set: DrawnSet, members: Sequence[Member], rows: Sequence[NameRo
     from dvhkit.protocols.naming.placed import place_structures
 
     where = {m.drawn.name: m.drawn for m in members if m.drawn.levels}
+    # A body called "Skin" is no skin of some millimetres.
+    whole = {m.drawn.name for m in members if m.role == "body"}
     odd = name_findings(rows, place_structures([m.drawn.structure for m in members if m.drawn.levels]))
     for finding in odd:
-        if finding.code in _NAME_CODES:
+        if finding.code in _NAME_CODES and not (finding.code == "implausible-volume" and finding.where in whole):
             yield _at_middle(finding.code, finding.where, _NAME_CODES[finding.code], finding.message, where)
     names = [s.name.strip().casefold() for s in drawn_set.structures]
     for name in sorted({s.name for s in drawn_set.structures if names.count(s.name.strip().casefold()) > 1}):

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dvhkit.errors import InputError
+from dvhkit.results.targets.recipe import Recipe
 from dvhkit.targets.derive.margin import Derived
 from dvhkit.targets.derive.margin_sizes import parse_margins
 from dvhkit.targets.derive.recipe import itv_of, make_targets
-from dvhkit.targets.derive.recipe_file import Recipe, load_recipe
+from dvhkit.targets.derive.recipe_file import load_recipe
 from dvhkit.targets.regions.expression import evaluate
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dvhkit.errors import InputError
+from dvhkit.jobs.vertebra.label_source import read_label_source
 from dvhkit.targets.vertebra.anatomy.grid import filled_by
 from dvhkit.targets.vertebra.check import LevelCheck, PartVerdict, check_ctv
 from dvhkit.targets.vertebra.choice import names_against_levels
@@ -16,7 +17,6 @@ from dvhkit.targets.vertebra.profiles import load_profile
 from dvhkit.targets.vertebra.records import ctv_document
 from dvhkit.targets.vertebra.rules import Compartment, RuleProfile
 from dvhkit.targets.vertebra.scene import build_scene
-from dvhkit.targets.vertebra.source import read_label_source
 
 if TYPE_CHECKING:
     from dvhkit.findings import Finding

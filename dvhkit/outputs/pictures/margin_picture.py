@@ -10,6 +10,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from dvhkit.outputs.language import say
 from dvhkit.outputs.pictures.letters import ADVANCE, LINE, draw_words
 from dvhkit.outputs.pictures.png import png_bytes
 from dvhkit.outputs.text import clean
@@ -184,8 +185,9 @@ def _cells(picture: _Table, height: int, *, tips: bool) -> list[str]:
             if not tips and margin >= 0 and not lack > _LEAST_LACK_MM:
                 plain.setdefault(fill, []).append(f"M{x} {y}h{_CELL_W}v{height}h-{_CELL_W}z")
                 continue
-            short = f", {lack:.1f} mm short" if lack > _LEAST_LACK_MM else ""
-            tip = f"{margin:.1f} mm{short}; z {picture.height_mm[row]:.1f} mm, {picture.azimuth_deg[column]:.0f} deg"
+            key = "map.tip_short" if lack > _LEAST_LACK_MM else "map.tip"
+            z, azimuth = f"{picture.height_mm[row]:.1f}", f"{picture.azimuth_deg[column]:.0f}"
+            tip = say(key, margin=f"{margin:.1f}", lack=f"{lack:.1f}", z=z, azimuth=azimuth)
             out.append(
                 f'<rect x="{x}" y="{y}" width="{_CELL_W}" height="{height}" fill="{fill}"><title>{tip}</title></rect>'
             )
@@ -201,7 +203,7 @@ def _axes(picture: _Table, height: int) -> list[str]:
     for degrees, name in _TICKS:
         x = _LEFT + wide * degrees / 360
         out.append(f'<line x1="{x:g}" y1="{bottom}" x2="{x:g}" y2="{bottom + 5}" stroke="#444"/>')
-        out.append(f'<text x="{x:g}" y="{bottom + 17}" text-anchor="middle">{name}</text>')
+        out.append(f'<text x="{x:g}" y="{bottom + 17}" text-anchor="middle">{say(f"side.{name}")}</text>')
     for row in sorted({0, rows // 2, rows - 1}):
         y = _TOP + (rows - 0.5 - row) * height
         out.append(f'<text x="{_LEFT - 6}" y="{y + 4:g}" text-anchor="end">z {picture.height_mm[row]:.0f}</text>')
@@ -213,13 +215,13 @@ def _key(picture: _Table) -> list[tuple[tuple[int, int, int], str]]:
     """Return what colours mean: a colour and words each."""
     words = [
         (_NARROW, "0 mm"),
-        (_WIDE, f"{_widest(picture):.1f} mm margin"),
-        (_SHORT, f"{_LEAST_LACK_MM:g} mm short"),
-        (_FAR_SHORT, f"{_FULL_LACK_MM:g} mm short or more"),
-        (_OUTSIDE, "outside"),
+        (_WIDE, say("map.margin", mm=f"{_widest(picture):.1f}")),
+        (_SHORT, say("map.short", mm=f"{_LEAST_LACK_MM:g}")),
+        (_FAR_SHORT, say("map.far_short", mm=f"{_FULL_LACK_MM:g}")),
+        (_OUTSIDE, say("map.outside")),
     ]
     if np.isnan(picture.margin_mm).any():
-        words.append((_HATCH, "hatched: no surface"))
+        words.append((_HATCH, say("map.hatched")))
     return words
 
 

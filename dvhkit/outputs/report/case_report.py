@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from dvhkit.outputs.language import Catalogue, say, speaking
 from dvhkit.outputs.report.attached import attached_bytes, attached_views
-from dvhkit.outputs.report.page import page_environment, page_policy, page_source
+from dvhkit.outputs.report.page import page_environment, page_policy, page_source, page_words
 from dvhkit.outputs.report.seal import record_sha256, seal_lines, sealed
 from dvhkit.outputs.report.viewer.bundle import make_bundle
 from dvhkit.outputs.report.views import CaseView, case_view
 
 _SCRIPT_STRING = re.compile(r'("[^"\n]*")')
-# Not beside + and -, where a space may part two signs.
+# Around + and - only where no other sign stands beside, from which a space would part it.
 _IDLE_SPACE = re.compile(r" ?([{}()\[\],;:?=<>*&|!]) ?")
+_IDLE_SIGN_SPACE = re.compile(r"(?<=[\w)\]]) ([+\-/%]) (?=[\w(\[.])")
+# After these a line goes on, or has ended whether or not the next one begins anew.
+_IDLE_LINE_END = re.compile(r"(?<=[;,{(])\n")
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,6 +46,7 @@ def html_report(
     scene: Scene | None = None,
     short: bool = False,
     attachments: Sequence[Attachment] = (),
+    language: str | Catalogue | None = None,
     told: Mapping[str, object] | None = None,
 ) -> str:
     """Return the report of one or many audited cases as a self-contained page of HTML.
@@ -59,12 +64,19 @@ def html_report(
         One page a case, to print: the most urgent rules and findings, the plot, lines to sign; no pictures.
     attachments
         Pictures and comparisons that are filed in the report of a single case.
+    language
+        In which the page is written, None for the one of the environment variable DVHKIT_LANGUAGE, else English; what
+        the records say themselves stays as it is.
     told
         `dvhkit.outputs.records.audit_document` of the records, where that is at hand.
     """
     listed = list(records)
-    if short:
-        return _short_report(listed, told)
+    digest = record_sha256(listed, told)
+    with speaking(language):
+        return _short_report(listed, digest) if short else _full_report(listed, digest, scene, attachments)
+
+
+def _full_report(listed: list[AuditRecord], digest: str, scene: Scene | None, attachments: Sequence[Attachment]) -> str:
     attached = attachments if len(listed) == 1 else ()
     taken = attached_bytes(attached)
     bundle = make_bundle(scene, taken_bytes=taken) if scene is not None and len(listed) == 1 else None
@@ -78,8 +90,8 @@ def html_report(
         + (page_source("viewer.css") if bundle else "")
         + ink_rules(case.plot for case in cases)
     )
-    script = page_source("report.js") + (viewer_script() if bundle else "")
-    page, digest = page_environment().get_template("report.html.j2"), record_sha256(listed, told)
+    script = page_source("say.js") + page_source("report.js") + (viewer_script() if bundle else "")
+    page = page_environment().get_template("report.html.j2")
     return sealed(
         page.render(
             cases=cases,
@@ -97,14 +109,15 @@ def html_report(
             # Hashes, and roles that are escaped there.
             seal=Markup(seal_lines(listed, digest)),
             digest=digest,
+            **page_words("dvh", *(("viewer", "window") if bundle else ())),
         )
     )
 
 
-def _short_report(records: list[AuditRecord], told: Mapping[str, object] | None) -> str:
+def _short_report(records: list[AuditRecord], digest: str) -> str:
     cases = [case_view(record, anchor=f"case-{number}") for number, record in enumerate(records, start=1)]
     styles = page_source("report.css") + page_source("short.css") + ink_rules(case.plot for case in cases)
-    page, digest = page_environment().get_template("short.html.j2"), record_sha256(records, told)
+    page = page_environment().get_template("short.html.j2")
     return sealed(
         page.render(
             cases=cases,
@@ -114,13 +127,17 @@ def _short_report(records: list[AuditRecord], told: Mapping[str, object] | None)
             ink_class=ink_class,
             seal=Markup(seal_lines(records, digest)),
             digest=digest,
+            listed=lambda pairs: "; ".join(f"{code} ({why})" for code, why in pairs),
+            **page_words(),
             **_SHORT_LIMITS,
         )
     )
 
 
 def _page_title(cases: Sequence[CaseView]) -> str:
-    return f"{cases[0].name} – plan audit" if len(cases) == 1 else f"Plan audit of {len(cases)} cases"
+    if len(cases) == 1:
+        return say("page.title_one", case=cases[0].name)
+    return say("page.title_many", n=len(cases))
 
 
 def viewer_script() -> str:
@@ -129,8 +146,8 @@ def viewer_script() -> str:
     stripped = (line.strip() for line in lines)
     code = "".join(f"{line}\n" for line in stripped if line and not line.startswith("//"))
     parts = _SCRIPT_STRING.split(code)  # every second one is a string, which stays as it is
-    parts[::2] = [_IDLE_SPACE.sub(r"\1", part) for part in parts[::2]]
-    return "".join(parts)
+    parts[::2] = [_IDLE_SPACE.sub(r"\1", _IDLE_SIGN_SPACE.sub(r"\1", part)) for part in parts[::2]]
+    return _IDLE_LINE_END.sub("", "".join(parts))
 
 
 def ink_class(ink: Ink) -> str:

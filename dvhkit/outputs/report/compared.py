@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from dvhkit.outputs.language import Catalogue, say, speaking
 from dvhkit.outputs.number_format import limit_text, signed, with_unit
 from dvhkit.outputs.report.case_report import ink_class, ink_rules, viewer_script
 from dvhkit.outputs.report.numbers import NumberView, rule_value
-from dvhkit.outputs.report.page import page_environment, page_policy, page_source
+from dvhkit.outputs.report.page import page_environment, page_policy, page_source, page_words
 from dvhkit.outputs.report.plot import DrawnCurve, DvhPlot, plot_curves
 from dvhkit.outputs.report.seal import record_sha256, seal_lines, sealed
 from dvhkit.outputs.report.viewer.bundle import make_bundle
@@ -50,19 +51,30 @@ class ComparedRule:
     urgency: int
 
 
-def viewer_page(scene: Scene, *, title: str) -> str:
+def viewer_page(scene: Scene, *, title: str, language: str | Catalogue | None = None) -> str:
     """Return a page with nothing but the slice viewer, for notebooks."""
-    return _page(scene, title=title, bare=True, remarks=True)
+    with speaking(language):
+        return _page(scene, title=title, bare=True, remarks=True)
 
 
-def compared_page(record_a: AuditRecord, record_b: AuditRecord, scene: Scene) -> str:
+def compared_page(
+    record_a: AuditRecord, record_b: AuditRecord, scene: Scene, *, language: str | Catalogue | None = None
+) -> str:
     """Return the report of two plans of one patient: rule by rule, with both doses in the viewer and both DVHs.
 
     Parameters
     ----------
     scene
         The patient with A's contours, `dose` that of A and `dose_b` that of B.
+    language
+        In which the page is written, None for the one of the environment variable DVHKIT_LANGUAGE, else English; what
+        the records say themselves stays as it is.
     """
+    with speaking(language):
+        return _compared_page(record_a, record_b, scene)
+
+
+def _compared_page(record_a: AuditRecord, record_b: AuditRecord, scene: Scene) -> str:
     sides = [
         {"letter": letter, "view": case_view(record, anchor=letter)}
         for letter, record in (("A", record_a), ("B", record_b))
@@ -71,7 +83,7 @@ def compared_page(record_a: AuditRecord, record_b: AuditRecord, scene: Scene) ->
     names = [side["view"].name for side in sides if isinstance(side["view"], CaseView)]
     return _page(
         scene,
-        title=f"{names[0]} and {names[1]}",
+        title=say("compared.title", a=names[0], b=names[1]),
         remarks=True,
         sides=sides,
         rows=compared_rules(record_a, record_b),
@@ -84,11 +96,12 @@ def compared_page(record_a: AuditRecord, record_b: AuditRecord, scene: Scene) ->
 def _page(scene: Scene, *, title: str, remarks: bool, plot: DvhPlot | None = None, **given: object) -> str:
     bundle = make_bundle(scene)
     styles = page_source("report.css") + page_source("viewer.css") + ink_rules([plot] if plot else [])
-    script = page_source("report.js") + viewer_script()
+    script = page_source("say.js") + page_source("report.js") + viewer_script()
     page = page_environment().get_template("viewer.html.j2")
     defaults = {"sides": [], "rows": [], "bare": False, "seal": "", "digest": ""}
     html = page.render(
         **{**defaults, **given},
+        **page_words("dvh", "viewer", "window"),
         title=clean(title, longest=_LONGEST_TEXT),
         styles=Markup(styles),
         script=Markup(script),
@@ -141,9 +154,9 @@ def _change(a: RuleResult | None, b: RuleResult | None) -> tuple[str, str]:
     if a.withheld or b.withheld or a.margin is None or b.margin is None or a.goal != b.goal:
         return change, ""
     if a.value == b.value:
-        return change, "same"
+        return change, say("compared.same")
     if _overlap(a, b):
-        return change, "bands overlap"
+        return change, say("compared.overlap")
     if a.margin == b.margin:
         return change, ""
     return change, "A" if a.margin > b.margin else "B"
@@ -159,8 +172,8 @@ def _reasons(a: RuleResult | None, b: RuleResult | None) -> list[str]:
     """Return why a verdict is as it is, for A and B; once where both have the same reason."""
     said = [(letter, clean(r.reason, longest=_LONGEST_TEXT)) for letter, r in (("A", a), ("B", b)) if r and r.reason]
     if len(said) == 2 and said[0][1] == said[1][1]:
-        return [f"Both: {said[0][1]}"]
-    return [f"{letter}: {reason}" for letter, reason in said]
+        return [say("compared.both", reason=said[0][1])]
+    return [say("compared.one", plan=letter, reason=reason) for letter, reason in said]
 
 
 def _both_curves(record_a: AuditRecord, record_b: AuditRecord) -> DvhPlot | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from dvhkit.outputs.number_format import range_text
 from dvhkit.outputs.pictures.margin_picture import cells_of, margin_map_svg
 from dvhkit.outputs.text import clean, clean_name, sentence_case
 
@@ -73,4 +74,6 @@ def _worst(one: MarginMap) -> str:
 
 def _shortened(one: MarginMap) -> MarginMap:
     """Return a map whose words are clean and fit over the picture."""
-    return replace(one, title=clean(one.title, longest=_LONGEST_TITLE), limit=clean(one.limit, longest=_LONGEST_LIMIT))
+    return replace(
+        one, title=clean(one.title, longest=_LONGEST_TITLE), limit=clean(range_text(one.limit), longest=_LONGEST_LIMIT)
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from dvhkit.outputs.language import say
 from dvhkit.outputs.report.numbers import NumberView, metric_value
 from dvhkit.outputs.text import clean, clean_name, sentence_case
 
@@ -91,7 +92,7 @@ def _fills_a_table(groups: list[tuple[str, list[MetricView]]], columns: list[str
 
 def _view(row: MetricResult) -> MetricView:
     is_plain = row.value is not None and not row.withheld
-    remark = row.note if is_plain else sentence_case(row.reason or row.reason_code or "no value")
+    remark = row.note if is_plain else sentence_case(row.reason or row.reason_code or say("report.no_value"))
     return MetricView(metric=_name(row.metric), value=metric_value(row), remark=clean(remark, longest=_LONGEST_REMARK))
 
 

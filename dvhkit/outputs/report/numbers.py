@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dvhkit.outputs.language import say
 from dvhkit.outputs.number_format import number, signed, signed_pct
 from dvhkit.outputs.text import clean
 
@@ -35,8 +36,9 @@ def rule_margin(rule: RuleResult) -> NumberView | None:
     """Return the margin of `rule` with its sign, and what it is in percent of the goal; None where there is none."""
     if rule.margin is None:
         return None
-    of_goal = " of goal" if rule.unit == "%" and rule.margin_pct is not None else ""
-    in_pct = signed_pct(rule.margin_pct).replace("-", "−") + of_goal
+    in_pct = signed_pct(rule.margin_pct).replace("-", "−")
+    if rule.unit == "%" and rule.margin_pct is not None:
+        in_pct = say("number.of_goal", share=in_pct)
     return _split(signed(rule.margin, rule.unit, value=rule.value), rule.unit, band=in_pct)
 
 
@@ -48,7 +50,7 @@ def metric_value(row: MetricResult) -> NumberView | None:
 def _band(row: RuleResult | MetricResult) -> str:
     if row.low is None or row.high is None:
         return ""
-    return f"{number(row.low, row.unit)} to {number(row.high, row.unit)}"
+    return say("number.to", low=number(row.low, row.unit), high=number(row.high, row.unit))
 
 
 def _split(text: str, unit: str, *, band: str = "") -> NumberView:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
+from collections.abc import Callable
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from dvhkit.outputs.language import say_markup, script_words, spoken
 from dvhkit.outputs.text import clean
+
+_UID_END = re.compile(r"(\(?…[0-9.]+\)?)")
 
 
 def page_policy(styles: str, script: str = "", *, images: bool = False) -> str:
@@ -43,7 +48,7 @@ def page_source(name: str) -> str:
 @cache
 def page_environment() -> Environment:
     """Return the templates' environment: everything is escaped, and an unknown name is an error."""
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("dvhkit.outputs", "templates"),
         autoescape=True,
         finalize=_harmless,
@@ -52,3 +57,26 @@ def page_environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.globals |= {"say": say_markup, "isolated": isolated, "kept": kept}
+    environment.globals |= {"code": _in("code"), "hashed": _in("span", "hash")}
+    return environment
+
+
+def page_words(*areas: str) -> dict[str, object]:
+    """Return what each template is given of the language in use: its tag, and the messages that the script says."""
+    return {"language": spoken().language, "words": script_words(*areas)}
+
+
+def isolated(*names: str) -> Markup:
+    """Return names out of the data, one after the other, each of which keeps its own direction of writing."""
+    return Markup(", ").join(Markup("<bdi>{}</bdi>").format(clean(name)) for name in names)
+
+
+def kept(text: str) -> Markup:
+    """Return a text in which a UID's end, such as ``…266658196484``, is not parted at the end of a line."""
+    return Markup(_UID_END.sub(r'<span class="kept">\1</span>', str(escape(clean(text)))))
+
+
+def _in(tag: str, kind: str = "") -> Callable[[str], Markup]:
+    opening = f'<{tag} class="{kind}">' if kind else f"<{tag}>"
+    return lambda text: Markup(opening) + clean(text) + Markup(f"</{tag}>")

@@ -15,6 +15,7 @@ from dvhkit.outputs.pictures.polyline import simplified_lines
 from dvhkit.outputs.report.limit_markers import LimitMarker, find_markers
 from dvhkit.outputs.report.plot_labels import Label, place_labels, place_limits
 from dvhkit.outputs.text import clean, clean_name
+from dvhkit.outputs.verdict_words import look_of
 from dvhkit.units import Unit
 
 if TYPE_CHECKING:
@@ -195,14 +196,14 @@ def _drawn_marker(marker: LimitMarker, top_gy: float) -> DrawnMarker:
     tip = (x + along[0] * 1.6 * _MARKER_SIZE, y + along[1] * 1.6 * _MARKER_SIZE)
     across = (along[1] * _MARKER_SIZE, along[0] * _MARKER_SIZE)
     corners = ((x + across[0], y + across[1]), (x - across[0], y - across[1]), tip)
-    rule = marker.rule
+    rule, word = marker.rule, look_of(marker.rule.verdict.value).word
     return DrawnMarker(
         curve=marker.curve,
         points=" ".join(f"{px:.2f},{py:.2f}" for px, py in corners),
         is_met=rule.verdict.value == "pass",
         name=clean_name(f"{rule.roi} {_limit_name(rule)}", 2 * _LONGEST_NAME),
-        verdict=rule.verdict.value,
-        title=clean(f"{rule.roi}: {rule.quantity} {rule.goal} ({rule.verdict.value})", longest=200),
+        verdict=word,
+        title=clean(f"{rule.roi}: {rule.quantity} {limit_text(rule.goal)} ({word})", longest=200),
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from dvhkit.outputs.language import say
 from dvhkit.outputs.number_format import number
 from dvhkit.outputs.text import clean, clean_name, sentence_case
 from dvhkit.outputs.verdict_words import VerdictLook
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 _LONGEST = 600
 _LONGEST_NAME = 64
 _LOOKS = {
-    Agreement.NOT_EXPLAINED: VerdictLook(word="not explained", symbol="✗", ascii_symbol="x", tone="bad", urgency=0),
+    Agreement.NOT_EXPLAINED: VerdictLook(word="not_explained", symbol="✗", ascii_symbol="x", tone="bad", urgency=0),
     Agreement.EXPLAINED: VerdictLook(word="explained", symbol="≈", ascii_symbol="~", tone="warn", urgency=1),
     Agreement.AGREES: VerdictLook(word="agrees", symbol="✓", ascii_symbol="+", tone="good", urgency=2),
-    Agreement.NOT_COMPARED: VerdictLook(word="not compared", symbol="–", ascii_symbol="-", tone="mute", urgency=3),
+    Agreement.NOT_COMPARED: VerdictLook(word="not_compared", symbol="–", ascii_symbol="-", tone="mute", urgency=3),
 }
 
 
@@ -59,9 +60,10 @@ def second_check_view(rois: Sequence[RoiCheck]) -> SecondCheckView | None:
 
 
 def _row(roi: RoiCheck) -> RoiCheckView:
+    look = _LOOKS[roi.verdict]  # its word is the last part of a key
     told = roi.verdict in (Agreement.EXPLAINED, Agreement.NOT_EXPLAINED)
     return RoiCheckView(
-        look=_LOOKS[roi.verdict],
+        look=replace(look, word=say(f"second.{look.word}")),
         roi=clean_name(roi.roi, longest=_LONGEST_NAME),
         explained_by=", ".join(roi.explained_by),
         apart=_pct(roi.worst_pct),

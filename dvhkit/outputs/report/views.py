@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dvhkit.findings import Finding, Level
 from dvhkit.outputs.identity_words import plan_facts
-from dvhkit.outputs.number_format import limit_text, number
+from dvhkit.outputs.language import has_message, say
+from dvhkit.outputs.number_format import limit_text, number, range_text
 from dvhkit.outputs.report.maps import MapView, map_views
 from dvhkit.outputs.report.metrics import MetricsView, metrics_view
 from dvhkit.outputs.report.numbers import NumberView, rule_margin, rule_value
 from dvhkit.outputs.report.plot import DvhPlot, plot_curves
+from dvhkit.outputs.report.provenance import ProvenanceView, provenance_view
 from dvhkit.outputs.report.second_check import SecondCheckView, second_check_view
 from dvhkit.outputs.text import clean, clean_name, sentence_case
 from dvhkit.outputs.verdict_words import (
@@ -35,29 +35,17 @@ from dvhkit.units import Unit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dvhkit.results.audit import AuditRecord, InputFile, Provenance, RuleResult
+    from dvhkit.results.audit import AuditRecord, RuleResult
     from dvhkit.results.scene import Scene
 
 # Longer than anything sensible, and short enough to keep the page in shape.
 _LONGEST_NAME = 64
 _LONGEST_TITLE = 160
 _LONGEST_SENTENCE = 600
-# A CT has hundreds of files: from here on a role gets one line and one hash over all of them.
-_MOST_FILES_A_ROLE = 6
 # So many rules that do not apply are folded into one line.
 _FOLDED_FROM = 4
 # As many pictures as fit beside each other twice.
 _MOST_SHOTS = 12
-# The codes that protocols give to what their limits were checked against.
-_STATUS_WORDS = {
-    "P": "read in the primary source",
-    "T": "read in a documented transcription of the primary source",
-    "S2": "read in two independent copies that agree",
-    "S1": "limit not verified: read in one copy only",
-    "C": "limit not verified: computed from numbers that were read",
-    "X": "limit not verified: copies disagree",
-    "B": "limit not verified: from general knowledge, not read",
-}
 # How all texts tell a place (see `dvhkit.targets.achieved.statements`), and a height alone.
 _PLACE = re.compile(r"\bx (-?\d+(?:\.\d+)?), y (-?\d+(?:\.\d+)?), z (-?\d+(?:\.\d+)?)")
 _HEIGHT = re.compile(r"\bz(?: =)? (-?\d+(?:\.\d+)?)(?: mm)?")
@@ -102,6 +90,7 @@ class RuleView:
     place: str
     is_drawn: bool
     end: str
+    is_waived: bool
     facts: list[tuple[str, str]]
 
 
@@ -118,26 +107,6 @@ class FindingView:
     place: str
     roi: str
     z: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputView:
-    """A file that went in, or all files of one role as one line."""
-
-    role: str
-    path: str
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProvenanceView:
-    """What the numbers were made from and with."""
-
-    created: str
-    software: str
-    libraries: str
-    protocol_sha256: str
-    inputs: list[InputView]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +175,7 @@ def case_view(record: AuditRecord, *, anchor: str, scene: Scene | None = None, r
     folded = idle if len(idle) >= _FOLDED_FROM else []
     return CaseView(
         anchor=anchor,
-        name=_name(record.case) or "unnamed case",
+        name=_name(record.case) or say("report.unnamed"),
         protocol=_title(record.protocol_title or record.protocol_id),
         protocol_id=_name(" ".join(part for part in (record.protocol_id, record.protocol_version) if part)),
         prescription=_title(record.prescription),
@@ -214,14 +183,12 @@ def case_view(record: AuditRecord, *, anchor: str, scene: Scene | None = None, r
         phrases=count_phrases(record.rules),
         error=sentence_case(_sentence(record.error or "")),
         score=score_text(record.score()),
-        identity=[
-            (word, _sentence(text.removeprefix(f"{word.lower()} "))) for word, text in plan_facts(record.identity)
-        ],
+        identity=[(word, _sentence(_without_word(word, text))) for word, text in plan_facts(record.identity)],
         accepted=[
-            (_name(a.code), _sentence(f"{a.by}: {a.reason}" if a.reason else f"vouched for by {a.by}"))
+            (_name(a.code), _sentence(f"{a.by}: {a.reason}" if a.reason else say("report.vouched", name=a.by)))
             for a in record.accepted
         ],
-        idle=[f"{count}: {_sentence(reason)}" for count, reason in idle_groups(record.rules)] if folded else [],
+        idle=_idle_texts(record.rules) if folded else [],
         rules=rules,
         applicable=[view for view in rules if view not in folded],
         folded=folded,
@@ -231,11 +198,21 @@ def case_view(record: AuditRecord, *, anchor: str, scene: Scene | None = None, r
         maps=map_views(record.margin_maps),
         metrics=metrics_view(record.metrics),
         second_check=second_check_view(record.second_check),
-        provenance=_provenance_view(record.provenance) if record.provenance else None,
+        provenance=provenance_view(record.provenance) if record.provenance else None,
         shots=_shot_views(record, scene) if scene is not None else [],
         viewer=scene is not None,
         remarks=[_sentence(remark) for remark in remarks],
     )
+
+
+def _without_word(word: str, text: str) -> str:
+    """Return a plan's fact without the word that it begins with where all facts stand in one line."""
+    return re.sub("^(plan|dose) ", "", text) if word in (say("fact.plan"), say("fact.dose")) else text
+
+
+def _idle_texts(rules: Sequence[RuleResult]) -> list[str]:
+    groups = idle_groups(rules)
+    return [say("report.idle", n=count, reason=_sentence(range_text(reason))) for count, reason in groups]
 
 
 def _shot_views(record: AuditRecord, scene: Scene) -> list[ShotView]:
@@ -252,7 +229,7 @@ def _shot_views(record: AuditRecord, scene: Scene) -> list[ShotView]:
                 index=index,
                 rules=[],
                 roi=_name(spot.roi),
-                kind=spot.kind,
+                kind=_place_word(spot.kind),
                 dose="" if spot.dose_gy is None else number(spot.dose_gy, Unit.GY.value),
                 place=_place_text(spot.point_mm),
                 shown=", ".join(f"{c:.1f}".replace("-", "−") for c in spot.point_mm),
@@ -262,14 +239,19 @@ def _shot_views(record: AuditRecord, scene: Scene) -> list[ShotView]:
     return list(shots.values())[:_MOST_SHOTS]
 
 
+def _place_word(kind: str) -> str:
+    key = f"place.{kind.replace(' ', '_')}"
+    return say(key) if has_message(key) else kind
+
+
 def _measured(rule: RuleResult) -> str:
     """Return what a rule measured, with its band, and what it asks for: ``V100% 92.33 % (91.69 to 94.53), ≥ 95 %``."""
     value, quantity = rule_value(rule), rule.quantity.partition("[")[0]
     if value is None:
-        return _name(f"{quantity}: no value, goal {limit_text(rule.goal)}")
+        return _name(say("report.measured_none", what=quantity, goal=limit_text(rule.goal)))
     band = f" ({value.band})" if value.band else ""
     said = f"{quantity} {value.whole}{value.decimals} {value.unit}".rstrip()
-    return _title(f"{said}{band}, goal {limit_text(rule.goal)}")
+    return _title(say("report.measured", what=f"{said}{band}", goal=limit_text(rule.goal)))
 
 
 def _place_text(point_mm: Iterable[float]) -> str:
@@ -278,13 +260,13 @@ def _place_text(point_mm: Iterable[float]) -> str:
 
 def _rule_view(rule: RuleResult, place: str, drawn: set[str]) -> RuleView:
     facts = [
-        ("Rule", rule.rule_id),
-        ("Basis", sentence_case(rule.note)),
-        ("Source", rule.source),
-        ("Limit", _status_text(rule.status)),
-        ("Priority", str(rule.priority)),
-        ("Score", "" if rule.score is None else points_text(rule.score, rule.score_max)),
-        ("Reason code", rule.reason_code or ""),
+        (say("fact.rule"), rule.rule_id),
+        (say("fact.basis"), sentence_case(rule.note)),
+        (say("fact.source"), rule.source),
+        (say("fact.limit"), _status_text(rule.status)),
+        (say("fact.priority"), str(rule.priority)),
+        (say("fact.score"), "" if rule.score is None else points_text(rule.score, rule.score_max)),
+        (say("fact.reason_code"), rule.reason_code or ""),
     ]
     return RuleView(
         look=look_of(rule.verdict.value),
@@ -295,10 +277,11 @@ def _rule_view(rule: RuleResult, place: str, drawn: set[str]) -> RuleView:
         variation=_name(limit_text(rule.variation)),
         value=rule_value(rule),
         margin=rule_margin(rule),
-        reason=sentence_case(_sentence(rule.reason or "")),
+        reason=sentence_case(_sentence(range_text(rule.reason or ""))),
         place=place or place_in(f"{rule.reason or ''} {rule.note}"),
         is_drawn=_name(rule.roi) in drawn,
         end=deciding_end(rule) if rule.unit != "mm" and _OF_DOSE.match(rule.quantity) else "",
+        is_waived=rule.verdict.value == "waived",
         facts=[(word, _sentence(text)) for word, text in facts if text],
     )
 
@@ -315,8 +298,8 @@ def _breakable(quantity: str) -> list[str]:
 
 
 def _status_text(status: str) -> str:
-    words = _STATUS_WORDS.get(status)
-    return f"{words} ({status})" if words else status
+    key = f"status.{status}"
+    return say(key) if has_message(key) else status
 
 
 def _finding_views(findings: Iterable[Finding]) -> list[FindingView]:
@@ -331,7 +314,7 @@ def _finding_view(finding: Finding) -> FindingView:
     # What is odd about one structure can be looked at; what many share has no one place.
     roi = finding.rois[0] if len(finding.rois) == 1 else ""
     return FindingView(
-        level=finding.level.value,
+        level=say(f"level.{finding.level.value}"),
         symbol=symbol,
         tone=tone,
         code=_name(finding.code),
@@ -345,44 +328,10 @@ def _finding_view(finding: Finding) -> FindingView:
 
 def _context_text(value: object) -> str:
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return say("context.yes" if value else "context.no")
     if isinstance(value, dict | list | tuple):
         return _sentence(json.dumps(value, ensure_ascii=False, default=str))
-    return _sentence("not stated" if value is None else value)
-
-
-def _provenance_view(made: Provenance) -> ProvenanceView:
-    return ProvenanceView(
-        created=_time_text(made.created_utc),
-        software=f"{_name(made.dvhkit_version)}, engine {_name(made.engine)}",
-        libraries=_sentence(", ".join(f"{name} {version}" for name, version in sorted(made.libraries.items()))),
-        protocol_sha256=_name(made.protocol_sha256),
-        inputs=_input_views(made.inputs),
-    )
-
-
-def _time_text(iso: str) -> str:
-    try:
-        moment = datetime.fromisoformat(iso)
-    except ValueError:
-        return _name(iso)
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment.tzinfo else _name(iso)
-
-
-def _input_views(inputs: Iterable[InputFile]) -> list[InputView]:
-    by_role: dict[str, list[InputFile]] = {}
-    for file in inputs:
-        by_role.setdefault(file.role, []).append(file)
-    return [view for role, files in by_role.items() for view in _role_views(role, files)]
-
-
-def _role_views(role: str, files: list[InputFile]) -> list[InputView]:
-    if len(files) <= _MOST_FILES_A_ROLE:
-        return [InputView(role=_name(role), path=_sentence(f.path), sha256=_name(f.sha256)) for f in files]
-    joined = "\n".join(sorted(f.sha256.lower() for f in files))
-    digest = hashlib.sha256(joined.encode("utf-8", "replace")).hexdigest()
-    paths = f"{len(files)} files, {files[0].path} to {files[-1].path} (one hash over their sorted hashes)"
-    return [InputView(role=_name(role), path=_sentence(paths), sha256=digest)]
+    return _sentence(say("context.not_stated") if value is None else value)
 
 
 def _name(text: object) -> str:

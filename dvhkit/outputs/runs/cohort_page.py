@@ -7,6 +7,8 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from dvhkit.outputs.language import Catalogue, say, speaking, spoken
+
 if TYPE_CHECKING:
     from dvhkit.results.cohort import Cohort, DvhBand
 
@@ -30,6 +32,7 @@ def cohort_html(
     drawn: Mapping[str, Sequence[tuple[float, float]]] | None = None,
     reference: Mapping[str, DvhBand] | None = None,
     links: Mapping[str, str] | None = None,
+    language: str | Catalogue | None = None,
 ) -> str:
     """Return the page.
 
@@ -42,34 +45,42 @@ def cohort_html(
     links
         By case, where its report lies, relative to the page.
     """
-    figures = "".join(
-        _figure(band, (drawn or {}).get(band.roi, ()), (reference or {}).get(band.roi)) for band in cohort.bands
-    )
-    legend = "Filled: lowest to highest, 10 to 90 %, 25 to 75 %; line: median of the cases."
-    legend += f" Red: {escape(case_id)}." if case_id else ""
-    legend += " Dashed: reference bands (10, 50, 90 %)." if reference else ""
-    body = [
-        f"<h1>Cohort of {cohort.n_cases} cases</h1><p>{len(cohort.excluded)} of them have no result; see the end.</p>",
-        f"<h2>Dose-volume histograms</h2><p>{legend}</p>{figures or '<p>Too few cases for bands.</p>'}",
-        _section("Rules", ("rule", "met", "judged", "met %", "95 % interval", "open"), _rates(cohort)),
-        _section(
-            "Outliers (robust z above 3.5)",
-            ("case", "structure", "metric", "value", "median", "z"),
-            _odd(cohort),
-            links,
-        ),
-        _section("Metrics", ("structure", "metric", "n", *_percentile_names()), _spread(cohort)),
-        _section("Cases without a result", ("case", "reason"), cohort.excluded, links),
-    ]
+    with speaking(language):
+        body = [*_dvhs(cohort, case_id, drawn or {}, reference or {}), *_tables(cohort, links or {})]
+        tag, title = spoken().language, escape(say("cohort.page_title"))
     csp = "default-src 'none'; style-src 'unsafe-inline'"
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f'<meta http-equiv="Content-Security-Policy" content="{csp}"><title>dvhkit cohort</title>'
+        f'<!doctype html><html lang="{tag}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f'<meta http-equiv="Content-Security-Policy" content="{csp}"><title>{title}</title>'
         f"<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
     )
 
 
-def _percentile_names() -> tuple[str, ...]:
+def _dvhs(
+    cohort: Cohort,
+    case_id: str,
+    drawn: Mapping[str, Sequence[tuple[float, float]]],
+    reference: Mapping[str, DvhBand],
+) -> Iterable[str]:
+    figures = "".join(_figure(band, drawn.get(band.roi, ()), reference.get(band.roi)) for band in cohort.bands)
+    legend = [say("cohort.legend")]
+    legend += [say("cohort.legend_case", case=case_id)] if case_id else []
+    legend += [say("cohort.legend_reference")] if reference else []
+    yield f"<h1>{escape(say('cohort.title', n=cohort.n_cases))}</h1>"
+    yield f"<p>{escape(say('cohort.excluded', n=len(cohort.excluded)))}</p>"
+    yield f"<h2>{escape(say('cohort.dvhs'))}</h2><p>{escape(' '.join(legend))}</p>"
+    yield figures or f"<p>{escape(say('cohort.too_few'))}</p>"
+
+
+def _tables(cohort: Cohort, links: Mapping[str, str]) -> Iterable[str]:
+    yield _section("rules", ("rule", "met", "judged", "met_pct", "interval", "open"), _rates(cohort))
+    yield _section("outliers", ("case", "structure", "metric", "value", "median", "z"), _odd(cohort), links)
+    yield _section("metrics", ("structure", "metric", "n", *_percentile_keys()), _spread(cohort))
+    yield _section("no_result", ("case", "reason"), cohort.excluded, links)
+
+
+def _percentile_keys() -> tuple[str, ...]:
     from dvhkit.results.cohort import PERCENTILES
 
     return tuple({0: "lowest", 50: "median", 100: "highest"}.get(p, f"{p} %") for p in PERCENTILES)
@@ -78,7 +89,14 @@ def _percentile_names() -> tuple[str, ...]:
 def _rates(cohort: Cohort) -> Iterable[Sequence[str | float]]:
     for r in sorted(cohort.pass_rates, key=lambda r: (r.n_met / r.n_judged if r.n_judged else 2.0, r.rule_id)):
         share = f"{100 * r.n_met / r.n_judged:.1f}" if r.n_judged else "–"
-        yield r.rule_id, r.n_met, r.n_judged, share, f"{100 * r.low:.1f} to {100 * r.high:.1f}", r.n_open
+        yield (
+            r.rule_id,
+            r.n_met,
+            r.n_judged,
+            share,
+            say("number.to", low=f"{100 * r.low:.1f}", high=f"{100 * r.high:.1f}"),
+            r.n_open,
+        )
 
 
 def _odd(cohort: Cohort) -> Iterable[Sequence[str | float]]:
@@ -92,18 +110,19 @@ def _spread(cohort: Cohort) -> Iterable[Sequence[str | float]]:
 
 
 def _section(
-    title: str,
+    table: str,
     headings: Sequence[str],
     rows: Iterable[Sequence[str | float]],
     links: Mapping[str, str] | None = None,
 ) -> str:
-    """Return a table; with `links` the first cell of a row leads to the report of the case that it names."""
-    near = links or {}
+    """Return a table by its key; with `links` the first cell of a row leads to the report of the case that it names."""
+    near, title = links or {}, escape(say(f"cohort.{table}"))
     cells = "".join(f"<tr>{_linked(row[0], near)}{''.join(_cell(value) for value in row[1:])}</tr>" for row in rows)
     if not cells:
-        return f"<h2>{escape(title)}</h2><p>None.</p>"
-    heads = "".join(f"<th>{escape(h)}</th>" for h in headings)
-    return f'<h2>{escape(title)}</h2><div class="wide"><table><tr>{heads}</tr>{cells}</table></div>'
+        return f"<h2>{title}</h2><p>{escape(say('cohort.none'))}</p>"
+    # Percentiles are numbers in every language.
+    heads = "".join(f"<th>{escape(h if h.endswith('%') else say(f'column.{h}'))}</th>" for h in headings)
+    return f'<h2>{title}</h2><div class="wide"><table><tr>{heads}</tr>{cells}</table></div>'
 
 
 def _linked(value: str | float, links: Mapping[str, str]) -> str:
@@ -133,7 +152,8 @@ def _figure(band: DvhBand, drawn: Sequence[tuple[float, float]], reference: DvhB
     name = escape(band.roi)
     return (
         f'<figure><figcaption>{name} <small>n = {band.n}</small></figcaption><svg width="{_WIDTH}" height="{_HEIGHT}" '
-        f'role="img" aria-label="DVH bands of {name}">{_axes(most)}{"".join(shapes)}</svg></figure>'
+        f'role="img" aria-label="{escape(say("cohort.bands_of", roi=band.roi))}">{_axes(most)}{"".join(shapes)}'
+        "</svg></figure>"
     )
 
 
@@ -150,7 +170,7 @@ def _axes(most_gy: float) -> str:
         f'<text x="{_x(d, most_gy):.0f}" y="{base + 14}" text-anchor="middle">{d:.3g}</text>'
         for d in (0.0, most_gy / 2, most_gy)
     ]
-    lines.append(f'<text x="{right}" y="{_HEIGHT - 2}" text-anchor="end">Gy, % of volume</text>')
+    lines.append(f'<text x="{right}" y="{_HEIGHT - 2}" text-anchor="end">{escape(say("cohort.axes"))}</text>')
     return "".join(lines)
 
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from dvhkit.outputs.language import Catalogue, say, speaking
 from dvhkit.outputs.number_format import limit_text
-from dvhkit.outputs.report.page import page_environment, page_policy, page_source
+from dvhkit.outputs.report.page import page_environment, page_policy, page_source, page_words
 from dvhkit.outputs.text import clean, clean_name
 from dvhkit.results.audit import Verdict
 
@@ -38,21 +39,26 @@ _UNKNOWN_LETTER = "N"
 _DIGITS, _BAND_DIGITS = ".7g", ".5g"
 
 
-def index_html(cases: Iterable[IndexedCase]) -> str:
-    """Return the index of a run as a self-contained page of HTML."""
-    listed = list(cases)
-    styles, script = page_source("report.css") + page_source("index.css"), page_source("index.js")
+def index_html(cases: Iterable[IndexedCase], *, language: str | Catalogue | None = None) -> str:
+    """Return the index of a run as a self-contained page of HTML, in a language."""
+    with speaking(language):
+        return _index_html(list(cases))
+
+
+def _index_html(listed: list[IndexedCase]) -> str:
+    styles = page_source("report.css") + page_source("index.css")
+    script = page_source("say.js") + page_source("index.js")
     data = _Data()
     # JSON without any '<', which is all that means something in a script element.
     facts = json.dumps(data.of(listed), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    title = f"{len(listed)} case" + ("" if len(listed) == 1 else "s")
     page = page_environment().get_template("index.html.j2")
     return page.render(
-        title=title,
+        title=say("page.cases", n=len(listed)),
         # Not escaped: our own files, and what is escaped here.
         styles=Markup(styles),
         script=Markup(script),
         policy=page_policy(styles, script),
+        **page_words("index", "head", "report", "counted_one", "number"),
         facts=Markup(facts.replace("<", "\\u003c")),
     )
 
@@ -100,13 +106,13 @@ class _Data:
         }
 
     def _case(self, case: IndexedCase) -> list[Any]:
-        outcome, words = case.outcome()
+        outcome, way, count = case.outcome()
         pattern = tuple(self._test(rule) for rule in case.rules)
         return [
             clean_name(case.case_id, _LONGEST_NAME),
             _site(case.case_id),
             outcome,
-            words,
+            say(f"case.{way}", n=count),
             self.protocols.number(case.protocol_id, longest=_LONGEST_NAME),
             clean(case.prescription, longest=_LONGEST_NAME),
             clean(case.error or "", longest=_LONGEST_TEXT),

@@ -1,14 +1,16 @@
-"use strict";
 // The index of a run: what is filtered, sorted and in sight. Texts are set as texts, never as HTML.
 (() => {
   document.documentElement.classList.add("scripted");
   const run = JSON.parse(document.getElementById("run").textContent);
   const find = (query) => document.querySelector(query);
   const make = (tag, text, name) => { const e = document.createElement(tag); if (text !== undefined) e.textContent = text; if (name) e.className = name; return e; };
-  const WORDS = { F: "failed", I: "indeterminate", N: "not evaluable", V: "within variation", W: "waived", P: "passed", "-": "not applicable" };
+  const VERDICTS = { F: "fail", I: "indeterminate", N: "not-evaluable", V: "variation", W: "waived", P: "pass", "-": "not-applicable" };
+  const WORDS = Object.fromEntries(Object.entries(VERDICTS).map(([letter, verdict]) => [letter, say("counted_one." + verdict)]));
   const ORDER = "FINVWP-", MET = "VWP";
-  const OUTCOMES = [["failed", "failed", "bad", "✗"], ["error", "could not be audited", "bad", "✗"], ["doubt", "in doubt", "open", "?"], ["met", "met every rule", "good", "✓"]];
-  const SIGN = Object.fromEntries(OUTCOMES.map(([key, , tone, sign]) => [key, { tone, sign }]));
+  const OUTCOMES = [["failed", "bad", "✗"], ["error", "bad", "✗"], ["doubt", "open", "?"], ["met", "good", "✓"]];
+  // Thousands parted by a thin space (ISO 80000-1), which no language reads as a decimal sign.
+  const parted = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f"), counted = (n) => ({ n, shown: parted(n) });
+  const SIGN = Object.fromEntries(OUTCOMES.map(([key, tone, sign]) => [key, { tone, sign }]));
   const columns = run.columns, nothing = ORDER.length;
 
   // Each case with its worst verdict by rule, and one lower-case text to search in.
@@ -48,7 +50,7 @@
     history.replaceState(null, "", "#" + told);
   }
 
-  const byName = new Intl.Collator("en", { numeric: true }).compare;
+  const byName = new Intl.Collator(document.documentElement.lang, { numeric: true }).compare;
   let shown = [], order = usual;
   const columnOf = (id) => columns.find((c) => c.id === id);
   function filter() {
@@ -110,8 +112,9 @@
     const [, , , goal, , unit] = run.tests[one.tests[i]], value = one.values[i];
     if (value === null) return "–";
     const ends = one.bands ? [one.bands[2 * i], one.bands[2 * i + 1]] : [null, null];
-    const band = ends[0] === null || ends[1] === null ? "" : " (" + digits(ends[0], unit, "") + " to " + digits(ends[1], unit, "") + ")";
-    return (digits(value, unit, goal) + " " + unit).trim() + band;
+    const told = (digits(value, unit, goal) + " " + unit).trim();
+    if (ends[0] === null || ends[1] === null) return told;
+    return say("index.value_band", { value: told, band: say("number.to", { low: digits(ends[0], unit, ""), high: digits(ends[1], unit, "") }) });
   }
   const testsOf = (one, column) => one.tests.flatMap((t, i) => (run.tests[t][0] === column ? [i] : []));
 
@@ -130,7 +133,7 @@
       button.addEventListener("click", () => { if (state.sort === id) state.down = state.down ? "" : "1"; else { state.sort = id; state.down = ""; } update(); });
       return button;
     };
-    head.replaceChildren(cell("case", "Case", "Sort by name", "h-case"), cell("outcome", "Outcome", "Sort by outcome", "h-outcome"),
+    head.replaceChildren(cell("case", say("head.case"), say("index.sort_name"), "h-case"), cell("outcome", say("head.outcome"), say("index.sort_outcome"), "h-outcome"),
       ...order.map((c) => cell(c.id, c.label, c.title + " (" + c.id + ")", "", percent(rates[c.at]))));
   }
   const CELLS = Object.fromEntries([..."FINVWP", ""].map((letter) => { const cell = make("span", letter, "cell" + (letter ? " v-" + letter : "")); cell.setAttribute("role", "gridcell"); return [letter, cell]; }));
@@ -176,15 +179,16 @@
   new ResizeObserver(() => draw()).observe(grid);
 
   // What a cell stands for, under the pointer or the keyboard.
+  const goalText = (goal, variation) => say(variation ? "index.goal_variation" : "index.goal", { goal, variation });
   function fill(one, column) {
     tip.replaceChildren(make("strong", column.title));
     testsOf(one, column.at).forEach((i) => {
       const [, roi, quantity, goal, variation] = run.tests[one.tests[i]], box = make("div");
-      box.append(make("bdi", [roi, quantity].filter(Boolean).join(" ") + ": "), make("b", valueText(one, i)), " — goal " + goal + (variation ? ", variation " + variation : "") + " — " + WORDS[one.verdicts[i]]);
+      box.append(make("bdi", [roi, quantity].filter(Boolean).join(" ") + ": "), make("b", valueText(one, i)), " — " + goalText(goal, variation) + " — " + WORDS[one.verdicts[i]]);
       if (one.reasons[i] >= 0) box.append(make("div", run.reasons[one.reasons[i]], "why"));
       tip.append(box);
     });
-    if (tip.children.length === 1) tip.append(make("div", "Not a rule of this case.", "why"));
+    if (tip.children.length === 1) tip.append(make("div", say("index.not_a_rule"), "why"));
     tip.append(make("div", one.name, "why"));
   }
   function showTip(cell) {
@@ -225,14 +229,14 @@
     find("#detail-name").textContent = one.name;
     const content = detail.querySelector(".content"), { tone, sign } = SIGN[one.outcome];
     const told = make("p", sign + " " + one.words, "headline " + tone), links = make("p", undefined, "links");
-    if (one.report) { const link = make("a", "Open its report"); link.href = one.report; links.append(link); }
+    if (one.report) { const link = make("a", say("index.open_report")); link.href = one.report; links.append(link); }
     [run.protocols[one.protocol], one.rx].filter(Boolean).forEach((text) => links.append(make("span", text, "quiet")));
     content.replaceChildren(told, links);
     if (one.error) content.append(make("p", one.error, "error"));
     const ranked = one.tests.map((t, i) => i).sort((a, b) => ORDER.indexOf(one.verdicts[a]) - ORDER.indexOf(one.verdicts[b]) || a - b);
     if (ranked.length) {
       const table = make("table"), rows = make("tbody"), top = make("tr"), thead = make("thead"), scroll = make("div", undefined, "scroll");
-      ["Verdict", "Rule", "Structure, measure", "Value", "Goal"].forEach((word) => { const th = make("th", word); th.scope = "col"; top.append(th); });
+      ["verdict", "rule", "what", "value", "goal"].forEach((word) => { const th = make("th", say("head." + word)); th.scope = "col"; top.append(th); });
       thead.append(top);
       ranked.forEach((i) => {
         const [column, roi, quantity, goal, variation, , title] = run.tests[one.tests[i]], row = make("tr", undefined, "v-" + one.verdicts[i]), why = make("td", title);
@@ -240,15 +244,15 @@
         why.append(make("div", columns[column].id, "why"));
         const verdict = make("td"); verdict.append(make("i", WORDS[one.verdicts[i]]));
         const what = make("td"); what.append(make("bdi", [roi, quantity].filter(Boolean).join(" ")));
-        row.append(verdict, why, what, make("td", valueText(one, i)), make("td", goal + (variation ? "; variation " + variation : "")));
+        row.append(verdict, why, what, make("td", valueText(one, i)), make("td", variation ? say("index.limit_variation", { goal, variation }) : goal));
         rows.append(row);
       });
-      table.append(thead, rows); scroll.append(table); content.append(make("h3", "Rules"), scroll);
+      table.append(thead, rows); scroll.append(table); content.append(make("h3", say("head.rules")), scroll);
     }
     if (one.findings.length) {
       const list = make("ul", undefined, "told");
       one.findings.forEach(([c, m]) => { const item = make("li", run.messages[m] + " "); item.append(make("span", run.codes[c].join(", "), "why code")); list.append(item); });
-      content.append(make("h3", "Findings about the data"), list);
+      content.append(make("h3", say("report.findings")), list);
     }
     if (!detail.open) detail.showModal();
     detail.scrollTop = 0;
@@ -267,17 +271,17 @@
   }
   const tally = (values) => { const counts = new Map(); values.forEach((v) => counts.set(v, (counts.get(v) || 0) + 1)); return counts; };
   const cut = (text) => (text.length > 60 ? text.slice(0, 59) + "…" : text);
-  fillSelect("rule", "any", usual.map((c) => [c.id, cut(c.id + ": " + c.title)]));
-  fillSelect("verdict", "any", [...ORDER].map((v) => [v, WORDS[v]]));
+  fillSelect("rule", say("index.any"), usual.map((c) => [c.id, cut(c.id + ": " + c.title)]));
+  fillSelect("verdict", say("index.any"), [...ORDER].map((v) => [v, WORDS[v]]));
   const found = tally(cases.flatMap((one) => [...new Set(one.findings.map(([c]) => run.codes[c][0]))]));
-  fillSelect("finding", "any", [...found].sort((a, b) => b[1] - a[1]).map(([code, n]) => [code, code + " (" + n + ")"]));
+  fillSelect("finding", say("index.any"), [...found].sort((a, b) => b[1] - a[1]).map(([code, n]) => [code, code + " (" + n + ")"]));
   const sites = tally(cases.map((one) => one.site).filter(Boolean));
-  fillSelect("site", "all", [...sites].sort((a, b) => byName(a[0], b[0])).map(([site, n]) => [site, site + " (" + n + ")"]));
+  fillSelect("site", say("index.all_of"), [...sites].sort((a, b) => byName(a[0], b[0])).map(([site, n]) => [site, site + " (" + n + ")"]));
   const protocols = tally(cases.map((one) => run.protocols[one.protocol]).filter(Boolean));
-  fillSelect("protocol", "all", [...protocols].map(([name, n]) => [name, cut(name) + " (" + n + ")"]));
+  fillSelect("protocol", say("index.all_of"), [...protocols].map(([name, n]) => [name, cut(name) + " (" + n + ")"]));
   const totals = tally(cases.map((one) => one.outcome));
-  const outcomes = OUTCOMES.filter(([key]) => totals.get(key)).map(([key, word, tone, sign]) => {
-    const button = make("button", sign + " " + totals.get(key).toLocaleString("en") + " " + word, tone);
+  const outcomes = OUTCOMES.filter(([key]) => totals.get(key)).map(([key, tone, sign]) => {
+    const button = make("button", sign + " " + say("index.outcome_" + key, counted(totals.get(key))), tone);
     button.type = "button"; button.dataset.outcome = key;
     button.addEventListener("click", () => { state.outcome = state.outcome === key ? "" : key; update(); });
     return button;
@@ -301,7 +305,7 @@
   }
   function csv() {
     const lines = [["case", "site", "protocol", "outcome", "rule_id", "title", "roi", "quantity", "value", "unit", "low", "high", "goal", "variation", "verdict", "reason", "findings"]];
-    const rule = state.rule ? columnOf(state.rule) : null, full = { F: "fail", I: "indeterminate", N: "not-evaluable", V: "variation", W: "waived", P: "pass", "-": "not-applicable" };
+    const rule = state.rule ? columnOf(state.rule) : null, full = VERDICTS;
     shown.forEach((one) => {
       const start = [one.name, one.site, run.protocols[one.protocol], one.outcome], codes = [...new Set(one.findings.map(([c]) => run.codes[c][0]))].join("; ");
       const rows = one.tests.map((t, i) => i).filter((i) => (!rule || run.tests[one.tests[i]][0] === rule.at) && (!state.verdict || one.verdicts[i] === state.verdict));
@@ -322,10 +326,10 @@
   function table() {
     const rows = order.map((c) => {
       const of = rates[c.at], judged = of.met + of.failed, row = make("tr"), th = make("th"), button = make("button", c.title);
-      button.type = "button"; button.title = "Show the cases of this rule: " + c.id;
+      button.type = "button"; button.title = say("index.show_rule", { rule: c.id });
       button.addEventListener("click", () => { state.rule = state.rule === c.id ? "" : c.id; update(); });
       th.scope = "row"; th.append(button);
-      const cells = [of.failed, of.open, of.met, of.idle].map((n) => make("td", n.toLocaleString("en"), "num")), last = make("td");
+      const cells = [of.failed, of.open, of.met, of.idle].map((n) => make("td", parted(n), "num")), last = make("td");
       let told = "–";
       if (judged) {
         const [low, high] = wilson(of.met, judged), svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -352,7 +356,7 @@
     ["q", "rule", "verdict", "finding", "site", "protocol"].forEach((name) => { if (field(name).value !== state[name]) field(name).value = state[name]; });
     worst.checked = Boolean(state.worst);
     outcomes.forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.outcome === state.outcome)));
-    find(".shown").textContent = (shown.length === cases.length ? "All " : shown.length.toLocaleString("en") + " of ") + cases.length.toLocaleString("en") + (cases.length === 1 ? " case" : " cases");
+    find(".shown").textContent = shown.length === cases.length ? say("index.all_cases", counted(cases.length)) : say("index.some_cases", { some: parted(shown.length), ...counted(cases.length) });
     find(".none-left").hidden = shown.length > 0;
     grid.hidden = !shown.length;
     grid.scrollTop = 0;

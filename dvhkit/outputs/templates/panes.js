@@ -263,7 +263,9 @@ function dvhkitPanes(scene) {
     write(letter(look.right.axis, -look.right.way), 6, h / 2, "left"); write(letter(look.right.axis, look.right.way), w - 6, h / 2, "right");
     write(letter(look.down.axis, -look.down.way), w / 2, 11, "center"); write(letter(look.down.axis, look.down.way), w / 2, h - 11, "center");
     context.font = "12px system-ui, sans-serif";
-    write(pane.name + " " + (index + 1) + "/" + cells[look.axis], 7, 12, "left");
+    const title = say("viewer.slice", { plane: say("viewer." + pane.name), n: index + 1, of: cells[look.axis] });
+    // Where it would meet the letter of the upper side it stands below that.
+    write(title, 7, 7 + context.measureText(title).width > w / 2 - 12 ? 27 : 12, "left");
     pane.index = index;
   }
   return { looks, makePane, layout, draw, screen, unscreen, tint, css, axisOf };

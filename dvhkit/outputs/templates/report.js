@@ -1,5 +1,4 @@
 
-"use strict";
 document.documentElement.classList.add("scripted");
 
 // Volume in % at the plot's abscissa x, read off the drawn line.
@@ -66,7 +65,7 @@ function wire(figure) {
     grid.replaceChildren(...xs.map(([d]) => tag("line", { x1: across(d), x2: across(d), y1: top, y2: bottom })), ...ys.map(([v]) => tag("line", { x1: left, x2: right, y1: up(v), y2: up(v) })));
     texts.replaceChildren(...xs.map(([d, text]) => tag("text", { x: across(d), y: bottom + 18, "text-anchor": "middle" }, text)), ...ys.map(([v, text]) => tag("text", { x: left - 9, y: up(v) + 4, "text-anchor": "end" }, text)));
     plot.querySelector(".labels").classList.toggle("off", !whole);
-    plot.querySelector(".volume-name").textContent = view.absolute ? "Volume (cc)" : "Volume (%)";
+    plot.querySelector(".volume-name").textContent = say(view.absolute ? "dvh.volume_cc" : "dvh.volume_pct");
   }
   function wholeVolume() {
     const seen = buttons.filter((button) => button.getAttribute("aria-pressed") === "true").map((button) => cc.get(button.dataset.curve));
@@ -91,7 +90,7 @@ function wire(figure) {
     cells.forEach((cell) => {
       const button = cell.closest("button");
       if (!button) {
-        cell.textContent = "at " + dose.toFixed(Math.max(1, decimals(step))) + " Gy";
+        cell.textContent = say("dvh.at", { dose: dose.toFixed(Math.max(1, decimals(step))) });
         return;
       }
       const exact = readings.get(button.dataset.curve), y = heightAt(lines.get(button.dataset.curve), flat);

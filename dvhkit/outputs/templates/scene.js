@@ -37,6 +37,12 @@ function dvhkitScene(facts, source) {
     if (!planes[k]) planes[k] = dvhkitUnpack.plane(source, image.chunks[k][0], rows, columns, image.wide);
     return planes[k];
   }
+  const squares = [];
+  function exactly(k, x, y) {
+    if (!image.exact.length) return -1;
+    if (!squares[k]) squares[k] = dvhkitUnpack.squares(source, ...image.exact[k], rows, columns);
+    return squares[k](x, y);
+  }
   function pixel(c) {
     if (!image) return null;
     const index = [0, 1, 2].map((axis) => nearest(axis, c[axis]));
@@ -44,7 +50,8 @@ function dvhkitScene(facts, source) {
       const [below, above] = reach(axis, index[axis]), off = c[axis] - place(axis, index[axis]);
       if (off < -below - 1e-6 || off > above + 1e-6) return null;
     }
-    const level = plane(index[2])[index[1] * columns + index[0]];
+    const level = plane(index[2])[index[1] * columns + index[0]], above = exactly(index[2], index[0], index[1]);
+    if (above >= 0) return { value: image.lows[level] + above, error: 0 };
     return { value: values[level], error: image.errors[Math.min(level, image.errors.length - 1)] };
   }
 

@@ -97,17 +97,25 @@ const dvhkitUnpack = (() => {
     return out;
   }
 
-  // Each pixel is what it differs by from the mean of its left and its upper neighbour.
+  // Each pixel is what it differs by from its left and its upper neighbour less the one between, kept between the two.
   function plane(source, begin, rows, columns, wide) {
     const count = rows * columns, raw = inflate(source, begin, wide ? 2 * count : count);
     const out = wide ? new Uint16Array(count) : raw;
     for (let y = 0, i = 0; y < rows; y += 1) {
-      for (let x = 0; x < columns; x += 1, i += 1) {
-        const mean = ((x ? out[i - 1] : 0) + (y ? out[i - columns] : 0)) >> 1;
-        if (wide) { const folded = raw[i] | (raw[count + i] << 8); out[i] = mean + ((folded >>> 1) ^ -(folded & 1)); } else out[i] = raw[i] + mean;
+      for (let x = 0, a = 0, c = 0; x < columns; x += 1, i += 1) {
+        const b = y ? out[i - columns] : 0, told = a < b ? (c >= b ? a : c <= a ? b : a + b - c) : (c >= a ? b : c <= b ? a : a + b - c);
+        if (wide) { const folded = raw[i] | (raw[count + i] << 8); out[i] = told + ((folded >>> 1) ^ -(folded & 1)); } else out[i] = raw[i] + told;
+        a = out[i]; c = b;
       }
     }
     return out;
+  }
+  // Which squares of 8 pixels of a plane are exact, by the place of what lies above their levels; -1 where they are not.
+  function squares(source, begin, count, rows, columns) {
+    const across = Math.ceil(columns / 8), all = across * Math.ceil(rows / 8), bits = Math.ceil(all / 8);
+    const raw = count ? inflate(source, begin, bits + 64 * count) : null, places = new Int32Array(all).fill(-1);
+    for (let i = 0, n = bits; count && i < all; i += 1) if ((raw[i >> 3] >> (7 - (i & 7))) & 1) { places[i] = n; n += 64; }
+    return (x, y) => { const at = places[(y >> 3) * across + (x >> 3)]; return at < 0 ? -1 : raw[at + (y & 7) * 8 + (x & 7)]; };
   }
 
   function counts(source, begin, rows, columns) {
@@ -134,5 +142,5 @@ const dvhkitUnpack = (() => {
     return Float64Array.from(out);
   }
 
-  return { bytes, inflate, plane, counts, varints };
+  return { bytes, inflate, plane, squares, counts, varints };
 })();

@@ -14,12 +14,12 @@
     c: centre, point: scene.toPatient(centre), plane: "axial", window: [40, 400], wash: scene.doses.length > 0, lines: true, contours: true, cross: true,
     which: 0, whole: top(), mark: 0, levels: data.levels.map((gy) => ({ gy, shown: true })),
   };
-  const PRESETS = [["Soft tissue", 40, 400], ["Lung", -500, 1500], ["Bone", 400, 1800], ["Brain", 40, 90], ["Whole range", 500, 3000]];
+  const PRESETS = [[say("window.soft"), 40, 400], [say("window.lung"), -500, 1500], [say("window.bone"), 400, 1800], [say("window.brain"), 40, 90], [say("window.whole"), 500, 3000]];
   if (image && image.unit !== "HU") {
     let low = Infinity, high = -Infinity;
     const middle = scene.plane(scene.cells[2] >> 1);
     middle.forEach((level) => { low = Math.min(low, scene.values[level]); high = Math.max(high, scene.values[level]); });
-    PRESETS.splice(0, 5, ["Whole range", (low + high) / 2, Math.max(1, high - low)], ["Bright", low + (high - low) * 0.25, Math.max(1, (high - low) / 2)]);
+    PRESETS.splice(0, 5, [say("window.whole"), (low + high) / 2, Math.max(1, high - low)], [say("window.bright"), low + (high - low) * 0.25, Math.max(1, (high - low) / 2)]);
     state.window = PRESETS[0].slice(1);
   }
   const views = [...root.querySelectorAll("canvas.pane")].map((canvas) => panes.makePane(canvas, ["sagittal", "coronal", "axial"].indexOf(canvas.dataset.plane)));
@@ -32,7 +32,7 @@
   let queued = false;
   function refresh() { if (!queued) { queued = true; requestAnimationFrame(() => { queued = false; paint(); }); } }
   function paint() {
-    views.forEach((pane) => { panes.draw(pane, state); pane.canvas.setAttribute("aria-label", pane.name + " slice " + (pane.index + 1)); pane.canvas.classList.toggle("active", pane.name === state.plane); });
+    views.forEach((pane) => { panes.draw(pane, state); pane.canvas.setAttribute("aria-label", say("viewer.slice_name", { plane: say("viewer." + pane.name), n: pane.index + 1 })); pane.canvas.classList.toggle("active", pane.name === state.plane); });
     tell(state.c, state.point);
   }
   function paintStills() { stills.forEach((pane) => panes.draw(pane, { ...state, c: pane.c, cross: false, mark: 0, wash: true, lines: true, contours: true, which: 0, window: image && image.unit === "HU" ? [40, 400] : state.window })); }
@@ -44,8 +44,8 @@
   }
   function tell(c, point) {
     const { pixel, gy, names } = measure(c), about = pixel && pixel.error ? " ± " + pixel.error : "";
-    const parts = [["x, y, z", point.map((v) => near(v, 1)).join(", ") + " mm"], [image ? image.unit || image.modality : "Image", pixel ? near(pixel.value, Number.isInteger(pixel.value) ? 0 : 2) + about : "–"],
-      ["Dose", gy === null ? "none here" : near(gy, 2) + " Gy" + (data.rx ? " (" + near((100 * gy) / data.rx, 1) + " %)" : "")], ["Structures", names.join(", ") || "none"]];
+    const parts = [[say("viewer.place"), say("viewer.mm", { point: point.map((v) => near(v, 1)).join(", ") })], [image ? image.unit || image.modality : say("viewer.image"), pixel ? near(pixel.value, Number.isInteger(pixel.value) ? 0 : 2) + about : "–"],
+      [say("viewer.dose"), gy === null ? say("viewer.none_here") : say(data.rx ? "viewer.gy_pct" : "viewer.gy", { dose: near(gy, 2), pct: near((100 * gy) / data.rx, 1) })], [say("viewer.structures"), names.join(", ") || say("viewer.none")]];
     find("readout").replaceChildren(...parts.map(([word, text]) => { const box = make("div"); box.append(make("dt", word), make("dd", text)); return box; }));
   }
 
@@ -80,7 +80,7 @@
     });
     moveTo(c);
   }
-  function isodose(gy) { state.mark = gy > 0 ? gy : 0; find("marked").textContent = state.mark ? "White line: " + near(gy, 2) + " Gy" : ""; paint(); }
+  function isodose(gy) { state.mark = gy > 0 ? gy : 0; find("marked").textContent = state.mark ? say("viewer.white_line", { dose: near(gy, 2) }) : ""; paint(); }
 
   views.forEach((pane) => {
     const { canvas } = pane;
@@ -145,22 +145,22 @@
   const bar = find("switches");
   if (image) {
     const select = make("select", undefined, "window");
-    select.setAttribute("aria-label", "Window and level");
+    select.setAttribute("aria-label", say("viewer.window"));
     PRESETS.forEach(([name], i) => { const option = make("option", name); option.value = String(i); select.append(option); });
     select.addEventListener("change", () => { const p = PRESETS[Number(select.value)]; if (p) setWindow(p[1], p[2]); });
     bar.append(select);
   } else bar.append(make("span", "", "window"));
   if (scene.doses.length) {
-    boxes.wash = check(bar, "Dose wash", state.wash, (on) => { state.wash = on; });
-    boxes.lines = check(bar, "Isodoses", state.lines, (on) => { state.lines = on; });
+    boxes.wash = check(bar, say("viewer.wash"), state.wash, (on) => { state.wash = on; });
+    boxes.lines = check(bar, say("viewer.isodoses"), state.lines, (on) => { state.lines = on; });
   }
-  boxes.contours = check(bar, "Contours", state.contours, (on) => { state.contours = on; });
-  boxes.cross = check(bar, "Crosshair", state.cross, (on) => { state.cross = on; });
+  boxes.contours = check(bar, say("viewer.contours"), state.contours, (on) => { state.contours = on; });
+  boxes.cross = check(bar, say("viewer.crosshair"), state.cross, (on) => { state.cross = on; });
   if (scene.doses.length > 1) {
     const which = make("select", undefined, "which");
-    which.setAttribute("aria-label", "Which dose");
-    [data.labels[0] || "Plan A", data.labels[1] || "Plan B", "B less A"].forEach((name, i) => { const option = make("option", name); option.value = String(i); which.append(option); });
-    which.title = "Key b: the other dose";
+    which.setAttribute("aria-label", say("viewer.which"));
+    [data.labels[0] || say("viewer.plan_a"), data.labels[1] || say("viewer.plan_b"), say("viewer.difference")].forEach((name, i) => { const option = make("option", name); option.value = String(i); which.append(option); });
+    which.title = say("viewer.which_key");
     which.addEventListener("change", () => { state.which = Number(which.value); refresh(); });
     bar.append(which);
   }
@@ -187,14 +187,14 @@
     const jump = (word, title, target) => {
       const button = make("button", word);
       button.type = "button"; button.title = title;
-      button.setAttribute("aria-label", title + ": " + roi.name);
+      button.setAttribute("aria-label", say("viewer.go_to", { where: title, roi: roi.name }));
       button.addEventListener("click", () => { const c = target(); if (c) { roi.shown = true; box.checked = true; goTo(scene.toPatient(c)); } });
       row.append(button);
     };
-    jump("◎", "Go to its middle", () => middleOf(roi));
+    jump("◎", say("viewer.to_middle"), () => middleOf(roi));
     if (scene.doses.length) {
-      jump("▲", "Go to its hottest point", () => { const e = scene.extreme(roi, false); return e && e.c; });
-      jump("▼", "Go to its coldest point", () => { const e = scene.extreme(roi, true); return e && e.c; });
+      jump("▲", say("viewer.to_hottest"), () => { const e = scene.extreme(roi, false); return e && e.c; });
+      jump("▼", say("viewer.to_coldest"), () => { const e = scene.extreme(roi, true); return e && e.c; });
     }
     list.append(row);
   });

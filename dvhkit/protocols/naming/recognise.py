@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
 
@@ -18,6 +17,7 @@ from dvhkit.protocols.naming.anatomy_names import segmented_as
 from dvhkit.protocols.naming.names import fold
 from dvhkit.protocols.naming.organs import TARGET_PREFIXES, Organ, find_organ, is_target, known_names, side_of
 from dvhkit.protocols.naming.tg263 import fma_code
+from dvhkit.results.rules.names import NameRow, Recognition
 from dvhkit.units import number_text
 
 # Likeness from 0 to 100 above which a name is worth showing as a suggestion.
@@ -65,35 +65,6 @@ _SYNONYMS = {
     "seminalvesicles": "SeminalVes",
     "chestwallribs": "Chestwall",
 }
-
-
-class Recognition(StrEnum):
-    """How a name was understood."""
-
-    EXACT = "exact"
-    SPELLING = "case and blanks"
-    CLINIC = "clinic's alias"
-    RULE = "word and side"
-    TARGET = "target name"
-    DERIVED = "derived name"  # of an organ by rule: less a target, its risk volume, a part of it
-    HELPER = "not for evaluation"
-    NONE = "not recognised"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NameRow:
-    """One ROI: `standard` is its TG-263 name, empty where it was not recognised; `suggestion` is not used.
-
-    `fma` is the FMA code of the structure, empty where none is known.
-    """
-
-    roi: str
-    number: int
-    rt_roi_type: str
-    standard: str
-    how: Recognition
-    suggestion: str = ""
-    fma: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

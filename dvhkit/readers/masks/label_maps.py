@@ -19,7 +19,7 @@ from dvhkit.extras import needs_extra
 from dvhkit.model.arrays import FloatArray
 
 _NIFTI = (".nii", ".nii.gz")
-_SUFFIXES = (*_NIFTI, ".nrrd", ".mha", ".mhd")
+_SUFFIXES = (*_NIFTI, ".nrrd", ".nhdr", ".mha", ".mhd")
 _MOST_VOXELS = 1 << 30
 _MOST_LABELS = 2000
 # Direction cosines in files are single floats: more than this and the axes are sheared.

@@ -8,6 +8,7 @@ decimal sign vary; keys are known by the stems of their words and by their units
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,18 +27,30 @@ from dvhkit.readers.tps_text.lines import (
 )
 
 _BLOCK = re.compile(
-    r"^\s*(structure|struktur|struttura|estructura|estrutura|structuur|struktura|構造)\s*[:：]\s*(.*)$", re.I
+    r"^\s*(structure|struktur|struttura|estructura|estrutura|structuur|struktura|структура|構造)\s*[:：]\s*(.*)$", re.I
 )
 _KEY = re.compile(r"^\s*([^:：]{2,60}?)\s*[:：]\s*(.*)$")
-_SCENARIO = re.compile(r"uncertaint|unsicherheit|incertitud|incertezz|incerteza|onzekerheid", re.I)
+_SCENARIO = re.compile(r"uncertaint|unsicherheit|incertitud|incertezz|incerteza|onzekerheid|osäkerhet|niepewno", re.I)
 _PRESCRIBED = re.compile(
-    r"prescri|verschr|verordn|rescrit|rescript|total dose|gesamtdosis|dose totale|dosis total|voorgeschr", re.I
+    r"prescri|verschr|verordn|rescrit|rescript|total dose|gesamtdosis|dos[ei]s? total|voorgeschr|totale dosis|"
+    r"ordinera|total ?dos\b|przepisan|całkowita dawka|предписан|処方",
+    re.I,
 )
 _ISODOSE = re.compile(r"^%|prozent|pourcent", re.I)
-_MEDIAN = re.compile(r"median|médian|modal|mod[ae]\b|std|dev|abweich|écart|ecart", re.I)
-_DOSE = re.compile(r"dos[ei]|線量", re.I)
-_PLAN = re.compile(r"^\s*(plan( sum)?|plansumme|somme de plans?|piano)\s*$", re.I)
-_VOLUME = re.compile(r"vol|体積", re.I)
+_MEDIAN = re.compile(r"median|mod[ae]|modal|std|dev|desv|abweich|écart|ecart|afwijk|avvik|odchyl|中央|標準", re.I)
+_DOSE = re.compile(r"dos|dawk|доз|線量", re.I)
+_PLAN = re.compile(
+    r"^\s*(plan[oe]?|piano|план|プラン|plan ?sum\w*|plansom|プランサム|"
+    r"(som\w+|sum\w+) (de |dei |di )?(plan|pian)\w*)\s*$",
+    re.I,
+)
+_VOLUME = re.compile(r"vol|obj|объ|体積", re.I)
+# Without accents, and of words or their stems: "moyenne", "Medeldos", "mittlere".
+_STATED = (
+    ("min", re.compile(r"min|мин|最小")),
+    ("max", re.compile(r"ma[xks]s?|мак|最大")),
+    ("mean", re.compile(r"mean|mitt|moy|medi|gemid|medel|sred|сред|平均")),
+)
 # A greatest dose in percent is printed with one decimal.
 _MAX_ROUNDING = 1e-3
 # Less than this is left for rounding.
@@ -165,7 +178,7 @@ def _read_block_line(path: Path, block: _Block, at: int, line: str) -> None:
 
 
 def _read_statement(block: _Block, label: str, value: str) -> None:
-    words, unit, found = words_without_units(label), unit_of(label), number(value)
+    words, unit, found = _plain(words_without_units(label)), unit_of(label), number(value)
     if _PLAN.match(words) and not unit:
         block.header.turn_to(value.strip())
     if found is None:
@@ -174,10 +187,14 @@ def _read_statement(block: _Block, label: str, value: str) -> None:
     if unit == "cc" and _VOLUME.search(words):
         name = "volume"
     elif unit in ("gy", "cgy", "%") and _DOSE.search(words) and not _MEDIAN.search(words) and "cover" not in words:
-        stems = (("min", "min"), ("max", "max"), (r"mean|mitt|moy|medi|méd|gemid|medel|médi|平均", "mean"))
-        name = next((short for stem, short in stems if re.search(stem, words)), "")
+        name = next((short for short, stem in _STATED if stem.search(words)), "")
     if name:
         block.stated.setdefault(name, (found, unit, value))
+
+
+def _plain(words: str) -> str:
+    """Return words in lower case without accents: some exports have them and some not."""
+    return "".join(c for c in unicodedata.normalize("NFD", words.lower()) if not unicodedata.combining(c))
 
 
 def _curves(path: Path, block: _Block) -> list[TpsDvh]:

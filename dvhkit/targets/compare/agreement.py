@@ -15,7 +15,7 @@ from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Structure
 from dvhkit.results.contours.comparison import DIRECTIONS, IslandAgreement, PairComparison
 from dvhkit.targets.compare.distances import Distances, Measured, distances_between
-from dvhkit.targets.compare.islands import Island, islands_of
+from dvhkit.targets.compare.islands import Island, is_one_part, islands_of
 from dvhkit.targets.compare.lines import compare_lines
 from dvhkit.targets.compare.overlap import Overlap, overlap_of, volume_of
 from dvhkit.targets.compare.sections import Sections, grid_along, sections_of
@@ -26,7 +26,7 @@ _MM3_PER_CC = 1000.0
 # A surface faces a direction if its normal lies within 45 degrees of it.
 _FACING_COS = float(np.cos(np.pi / 4))
 # Directions need no more points than this, every so many of those on the surface.
-_EVERY = 8
+_EVERY = 2
 _SPREAD = 300_000
 _NEAR_MM = 0.1
 _AXES = np.array([[1, 0, 0], [-1, 0, 0], [0, -1, 0], [0, 1, 0], [0, 0, 1], [0, 0, -1]], float)
@@ -69,7 +69,10 @@ def _solids(a: Structure, b: Structure, spacing_mm: float | None) -> tuple[Skin,
     if _drawn_alike(a, b):
         both = skin_of(first)
         return both, both
-    second = sections_of(b, along=grid_along(first.frame), slice_spacing_mm=spacing_mm, fallback_mm=fallback)
+    along = grid_along(first.frame)
+    second = sections_of(b, along=along, slice_spacing_mm=spacing_mm, fallback_mm=fallback, traced=first.is_traced)
+    if second.is_traced and not first.is_traced:
+        first = sections_of(a, slice_spacing_mm=spacing_mm, fallback_mm=fallback, traced=True)
     return skin_of(first), skin_of(second)
 
 
@@ -91,13 +94,13 @@ def _measured(record: PairComparison, a: Skin, b: Skin, tolerance_mm: float) -> 
     parallel = share_planes(a, b)
     one = Measured.of(a)
     two = one if a is b else Measured.of(b)
-    overlap = overlap_of(a, b) if parallel else _overlap_across((a, one), (b, two))
+    overlap = overlap_of(a, b) if parallel else _overlap_across(a, b)
     if min(overlap.volume_a_mm3, overlap.volume_b_mm3) <= 0:
         return replace(record, reason="the contours of one of the two enclose no volume.")
     far = distances_between(one, two)
     found = replace(
         _with_surfaces(_with_volumes(record, overlap), far, tolerance_mm),
-        larger_mm=_by_direction(one, far.from_a_mm, two),
+        larger_mm=_by_direction(one, far.from_a_mm, b),
     )
     if not parallel:
         return replace(
@@ -121,9 +124,8 @@ def share_planes(a: Skin, b: Skin) -> bool:
     return bool(np.allclose(one.axes, two.axes, atol=1e-9) and np.allclose(one.origin_mm, two.origin_mm, atol=1e-9))
 
 
-def _overlap_across(first: tuple[Skin, Measured], second: tuple[Skin, Measured]) -> Overlap:
+def _overlap_across(a: Skin, b: Skin) -> Overlap:
     """Return volumes and overlap of solids on planes that face different ways: by points spread over both."""
-    (a, one), (b, two) = first, second
     volume_a, centroid_a = volume_of(a)
     volume_b, centroid_b = volume_of(b)
     corners = [skin.corners_mm for skin in (a, b)]
@@ -134,7 +136,7 @@ def _overlap_across(first: tuple[Skin, Measured], second: tuple[Skin, Measured])
         # A sequence of low discrepancy (R3, Roberts 2018): the overlap errs by about 0.1 %.
         steps = 1.0 / 1.2207440846057596 ** np.arange(1, 4)
         points = low + size * ((0.5 + np.arange(_SPREAD)[:, None] * steps) % 1.0)
-        inside = one.holds(points) & two.holds(points)
+        inside = a.holds(points) & b.holds(points)
         shared = float(np.prod(size)) * float(inside.mean())
     return Overlap(
         volume_a_mm3=volume_a,
@@ -173,11 +175,11 @@ def _with_surfaces(record: PairComparison, far: Distances, tolerance_mm: float) 
     )
 
 
-def _by_direction(one: Measured, from_a_mm: FloatArray, two: Measured) -> dict[str, float | None]:
+def _by_direction(one: Measured, from_a_mm: FloatArray, b: Skin) -> dict[str, float | None]:
     """Return how far B's surface lies beyond A's, on average over what of A faces each direction."""
-    normals, points = one.normals_at_points[::_EVERY], one.points_mm[::_EVERY]
+    normals, points = one.normals_at(_EVERY), one.points_mm[::_EVERY]
     distance = from_a_mm[::_EVERY]
-    signed = np.where(two.holds(points), distance, -distance)
+    signed = np.where(b.holds(points), distance, -distance)
     found: dict[str, float | None] = {}
     for name, axis in zip(DIRECTIONS, _AXES, strict=True):
         facing = normals @ axis > _FACING_COS
@@ -187,6 +189,8 @@ def _by_direction(one: Measured, from_a_mm: FloatArray, two: Measured) -> dict[s
 
 def _islands(a: Sections, b: Sections) -> tuple[IslandAgreement, ...]:
     """Return how each separate part of A agrees with what of B touches it; none where both are of one part."""
+    if is_one_part(a) and is_one_part(b):
+        return ()
     own, other = islands_of(a), islands_of(b)
     if len(own) < 2 and len(other) < 2:
         return ()

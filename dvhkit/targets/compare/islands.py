@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import shapely
 
+from dvhkit.engine.kernels.surface.sweep import holds_points
 from dvhkit.engine.solid.sampled import Section
+from dvhkit.targets.compare.flat import as_strips
 from dvhkit.targets.compare.sections import Sections
 from dvhkit.targets.compare.skin import polygon_of
 
@@ -37,6 +39,24 @@ class Island:
     def heights_mm(self) -> tuple[float, ...]:
         """The slices on which it is drawn, ascending."""
         return tuple(sorted({piece.w_mm for piece in self.pieces}))
+
+
+def is_one_part(sections: Sections) -> bool:
+    """Whether one outline a slice overlaps the next one's, so that nothing has to be grouped; False where in doubt."""
+    drawn = [s for s in sections.drawn if s.rings]
+    if any(len(s.rings) != 1 or len(s.rings[0]) < 3 for s in drawn):
+        return False
+    heights = np.array([s.w_mm for s in drawn])
+    if (np.diff(heights) > _WIDEST_GAP * sections.gap_mm + 1e-6).any():
+        return False
+    rings = [s.rings[0] for s in drawn]
+    middles = np.array([ring.mean(axis=0) for ring in rings])
+    strips, slices = as_strips(rings), np.arange(len(rings), dtype=float)
+    inside = np.zeros((2, len(rings)), np.bool_)
+    # The middle of one that lies in the next as well is a point of both.
+    for row, ahead in zip(inside, (0, 1), strict=True):
+        holds_points(np.column_stack([middles, slices + ahead]), strips, row)
+    return bool(inside[:, :-1].all())
 
 
 def islands_of(sections: Sections) -> tuple[Island, ...]:

@@ -9,14 +9,15 @@ import numpy as np
 from dvhkit.engine.contours.frame import Frame
 from dvhkit.engine.contours.planes import PlaneStack
 from dvhkit.engine.solid import Solid
-from dvhkit.engine.solid.sampled import Section, all_sections
+from dvhkit.engine.solid.sampled import Section, all_sections, goes_by_direction, linked
 from dvhkit.findings import Finding
 from dvhkit.model.grid import Grid
 from dvhkit.model.structure import Structure
 
-# Between slices shapes that are not convex are traced on squares of an 80th of the structure's width. Of lumpy organs
-# of 6 to 80 mm it changes distances by less than 0.004 mm, volumes by less than 0.02 %, against squares of a 240th.
-_STEP_FRAC = 80.0
+# Between slices other shapes than those seen whole from their middles are traced on squares of a 50th of the
+# structure's width. Of lumpy organs of 6 to 80 mm it changes distances by less than 0.01 mm, volumes by less than
+# 0.05 %, against squares of a 240th.
+_STEP_FRAC = 50.0
 _STEP_MM = (0.25, 1.5)
 # Sections without rings stand just beyond both ends.
 _BEYOND_MM = 1e-4
@@ -36,6 +37,8 @@ class Sections:
         For each stretch without a missing slice the sections, ascending; empty ones stand just beyond both ends.
     gap_mm
         The usual distance of the slices; of a lone one its thickness.
+    is_traced
+        Whether some outlines are not seen whole from their middles, so that sections were traced on squares.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Sections:
     runs: tuple[tuple[Section, ...], ...]
     gap_mm: float
     findings: tuple[Finding, ...]
+    is_traced: bool
 
 
 def sections_of(
@@ -52,6 +56,7 @@ def sections_of(
     along: Grid | None = None,
     slice_spacing_mm: float | None = None,
     fallback_mm: float | None = None,
+    traced: bool = False,
 ) -> Sections:
     """Return the solid that a structure's contours stand for, as sections.
 
@@ -61,6 +66,8 @@ def sections_of(
         A grid along whose axes the planes are laid where they face its way.
     slice_spacing_mm, fallback_mm
         The thickness of a lone slice: the image's, or else what its company suggests.
+    traced
+        Trace sections in any case: ends of two solids are alike only if they are found alike.
 
     Raises
     ------
@@ -71,7 +78,9 @@ def sections_of(
     """
     solid = Solid.of(structure, grid=along, slice_spacing_mm=slice_spacing_mm or fallback_mm)
     stack = solid.stack
-    runs = [_of_run(solid, n) for n in range(len(solid.runs.bounds))]
+    alone = [_run(solid, n) for n in range(len(solid.runs.bounds))]
+    traced = traced or not all(goes_by_direction(run) for run in alone)
+    runs = [_of_run(solid, run, n, traced=traced) for n, run in enumerate(alone)]
     drawn_at = {float(w) for w in stack.offsets_mm}
     drawn = sorted((s for run in runs for s in run if s.w_mm in drawn_at), key=lambda s: s.w_mm)
     return Sections(
@@ -81,15 +90,21 @@ def sections_of(
         runs=tuple(runs),
         gap_mm=solid.usual_gap_mm,
         findings=solid.findings,
+        is_traced=traced,
     )
 
 
-def _of_run(solid: Solid, n: int) -> tuple[Section, ...]:
-    """Return the sections of one stretch by itself: ends of two may overlap where one slice is missing."""
+def _run(solid: Solid, n: int) -> Solid:
+    """Return one stretch by itself: ends of two may overlap where one slice is missing."""
+    alone = replace(solid.runs, bounds=(solid.runs.bounds[n],), end_gap_mm=(solid.runs.end_gap_mm[n],))
+    return linked(replace(solid, runs=alone))
+
+
+def _of_run(solid: Solid, alone: Solid, n: int, *, traced: bool) -> tuple[Section, ...]:
+    """Return the sections of one stretch."""
     first, stop = solid.runs.bounds[n]
     low, high = float(solid.lo_mm[first]) - _BEYOND_MM, float(solid.hi_mm[stop - 1]) + _BEYOND_MM
-    alone = replace(solid.runs, bounds=(solid.runs.bounds[n],), end_gap_mm=(solid.runs.end_gap_mm[n],))
-    found = all_sections(replace(solid, runs=alone), _step_mm(solid.stack))
+    found = all_sections(alone, _step_mm(solid.stack), by_direction=not traced)
     own = solid.stack.offsets_mm[first:stop]
     others = set(solid.stack.offsets_mm.tolist()) - set(own.tolist())
     return tuple(s for s in found if low <= s.w_mm <= high and s.w_mm not in others)

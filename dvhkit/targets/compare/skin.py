@@ -11,56 +11,69 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from dvhkit.engine.contours.frame import Frame
-from dvhkit.engine.kernels.surface.stitch import stitch, straighten, strip_triangles
+from dvhkit.engine.kernels.surface.stitch import corners, join_levels, strip_triangles
+from dvhkit.engine.kernels.surface.sweep import holds_points, level_triangles
 from dvhkit.engine.kernels.surface.triangle_tree import areas
 from dvhkit.engine.solid.sampled import Section
 from dvhkit.model.arrays import FloatArray
+from dvhkit.targets.compare.flat import stacked
 from dvhkit.targets.compare.sections import Sections
 
-# Rings keep their points but for those that leave a straight line by less than this.
-_STRAIGHT_MM = 0.003
+# Rings keep their points but for those that leave a straight line by less than this share of the structure's width,
+# which takes 0.05 % off a round section, and by no more than so much.
+_STRAIGHT_FRAC, _STRAIGHT_MM = 2e-4, 0.01
 _SAME_MM = 1e-4
 _SLIVER_MM2 = 1e-6
+_GOES_ON, _ENDS, _BEGINS = 0, 1, 2
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Strip:
-    """A ring that goes on as another: points that belong together, (n, 2) each, closed."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Strips:
+    """How the rings of all sections go on as those of the next, in (u, v, w), ascending in each run.
+
+    Attributes
+    ----------
+    lower, upper : (n, 2)
+        Points that belong together; each strip is closed: its last pair is its first again.
+    start : (s + 1,)
+        Where strips start.
+    spans_mm : (s, 2)
+        Heights between which each runs.
+    kind : (s,)
+        0 for what goes on as another ring, 1 for what ends half way to the next section, 2 for what begins there.
+    layer : (s,)
+        Those of one number lie between the same two sections.
+    """
 
     lower: FloatArray
     upper: FloatArray
+    start: NDArray[np.int64]
+    spans_mm: FloatArray
+    kind: NDArray[np.int64]
+    layer: NDArray[np.int64]
 
-    def at(self, share: float) -> FloatArray:
-        """Return the ring at a share of the way up."""
-        return self.lower + share * (self.upper - self.lower)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Layer:
-    """What lies between two neighbouring sections: strips, and rings of either that go on as none or as several."""
-
-    low_mm: float
-    high_mm: float
-    strips: tuple[Strip, ...]
-    ended: tuple[FloatArray, ...]
-    begun: tuple[FloatArray, ...]
+    @property
+    def table(self) -> tuple[FloatArray, FloatArray, NDArray[np.int64], FloatArray]:
+        """What kernels of sections take: each strip holds at its lower height, and no longer at its upper one."""
+        return self.lower, self.upper, self.start, self.spans_mm
 
     def rings_at(self, w_mm: float) -> list[FloatArray]:
-        """Return the rings at a height: what ends or begins here does so half way."""
-        share = (w_mm - self.low_mm) / (self.high_mm - self.low_mm)
-        return [strip.at(share) for strip in self.strips] + list(self.ended if share < 0.5 else self.begun)
+        """Return the rings at a height, each (n, 2)."""
+        found = []
+        for s in np.flatnonzero((self.spans_mm[:, 0] <= w_mm) & (w_mm < self.spans_mm[:, 1])):
+            low, high = self.spans_mm[s]
+            here = slice(self.start[s], self.start[s + 1] - 1)
+            lower = self.lower[here]
+            found.append(lower + (w_mm - low) / (high - low) * (self.upper[here] - lower))
+        return found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Skin:
-    """A solid that can be cut at any height and measured from any point.
-
-    `runs`: the layers of each stretch without a missing slice, ascending.
-    """
+    """A solid that can be cut at any height and measured from any point."""
 
     sections: Sections
-    runs: tuple[tuple[Layer, ...], ...]
+    strips: Strips
 
     @property
     def name(self) -> str:
@@ -69,58 +82,50 @@ class Skin:
 
     def cut(self, w_mm: float) -> Any:  # noqa: ANN401 -- a shapely geometry
         """Return the section at a height as a valid shapely geometry, empty where the solid does not reach."""
-        return self.cuts(np.array([w_mm]))[0]
+        return polygon_of(self.strips.rings_at(w_mm))
 
-    def cuts(self, heights_mm: FloatArray) -> NDArray[Any]:
-        """Return the sections at heights (n,) as valid shapely geometries; empty where the solid does not reach."""
-        found = np.full(len(heights_mm), shapely.Polygon(), dtype=object)
-        for tops, layers in self._tops:
-            here = np.flatnonzero((heights_mm >= layers[0].low_mm) & (heights_mm <= layers[-1].high_mm))
-            at = np.minimum(np.searchsorted(tops, heights_mm[here]), len(layers) - 1)
-            shapes = polygons_of([layers[k].rings_at(float(heights_mm[n])) for n, k in zip(here, at, strict=True)])
-            taken = ~shapely.is_empty(found[here])
-            # Two stretches may overlap where a slice is missing between them.
-            shapes[taken] = shapely.union(shapes[taken], found[here][taken])
-            found[here] = shapes
-        return found
-
-    @cached_property
-    def _tops(self) -> tuple[tuple[FloatArray, tuple[Layer, ...]], ...]:
-        return tuple((np.array([layer.high_mm for layer in run]), run) for run in self.runs if run)
+    def holds(self, points_mm: FloatArray) -> NDArray[np.bool_]:
+        """Return which points (n, 3), in patient coordinates, lie inside the solid."""
+        inside = np.zeros(len(points_mm), np.bool_)
+        holds_points(np.ascontiguousarray(self.sections.frame.to_frame(points_mm)), self.strips.table, inside)
+        return inside
 
     def ends_mm(self) -> tuple[float, float]:
         """Return the lowest and the highest height that the solid reaches."""
-        return min(run[0].low_mm for run in self.runs if run), max(run[-1].high_mm for run in self.runs if run)
+        return float(self.strips.spans_mm.min()), float(self.strips.spans_mm.max())
 
     def breaks_mm(self) -> FloatArray:
         """Return the heights between which the section changes smoothly: slices, ends, and where parts join."""
-        found = [s.w_mm for s in self.sections.drawn]
-        for run in self.runs:
-            found += [0.5 * (x.low_mm + x.high_mm) for x in run if x.ended or x.begun]
-            found += [x.low_mm for x in run if x.high_mm - x.low_mm < _SAME_MM]
-        return np.unique(found)
+        strips = self.strips
+        sudden = strips.spans_mm[(strips.kind == _GOES_ON) & (np.ptp(strips.spans_mm, axis=1) < _SAME_MM), 0]
+        ends = [strips.spans_mm[strips.kind == _ENDS, 1], strips.spans_mm[strips.kind == _BEGINS, 0]]
+        return np.unique(np.concatenate([np.array([s.w_mm for s in self.sections.drawn]), *ends, sudden]))
 
     @cached_property
     def triangles_mm(self) -> FloatArray:
-        """The surface as triangles (n, 3, 3) in patient coordinates."""
-        layers = [layer for run in self.runs for layer in run]
-        frame = self.sections.frame
-        level = [frame.to_patient(f.reshape(-1, 3)).reshape(-1, 3, 3) for x in layers for f in _level_faces(x)]
-        return np.concatenate([_upright_faces(layers, frame), *level])
+        """The surface as triangles (n, 3, 3) in patient coordinates, turned outwards."""
+        strips, frame = self.strips, self.sections.frame
+        upright = np.empty((2 * len(strips.lower), 3, 3))
+        walls = strip_triangles(
+            strips.lower, strips.upper, strips.start, strips.kind, strips.spans_mm, frame.axes, frame.origin_mm, upright
+        )
+        level = np.empty((4 * int((np.diff(strips.start) * (strips.kind != _GOES_ON)).sum()), 3, 3))
+        how = (strips.table, strips.kind, strips.layer, frame.axes, frame.origin_mm)
+        faces = level_triangles(*how, level)
+        if faces > len(level):
+            level = np.empty((faces, 3, 3))
+            level_triangles(*how, level)
+        return np.concatenate([upright[:walls], level[:faces]])
 
     @cached_property
     def corners_mm(self) -> FloatArray:
         """The corners of the surface (n, 3) in patient coordinates: no point of it is farther from a convex solid."""
-        layers = [layer for run in self.runs for layer in run]
-        rings = [(ring, x.low_mm) for x in layers for ring in (*(s.lower for s in x.strips), *x.ended)]
-        rings += [(ring, x.high_mm) for x in layers for ring in (*(s.upper for s in x.strips), *x.begun)]
-        rings += [(ring, 0.5 * (x.low_mm + x.high_mm)) for x in layers for ring in (*x.ended, *x.begun)]
-        uv = np.concatenate([ring for ring, _ in rings])
-        w = np.repeat([w for _, w in rings], [len(ring) for ring, _ in rings])
-        uvw = np.column_stack([uv, w])
-        # Strips repeat a point for each triangle that it is a corner of.
-        other = np.append(True, (np.diff(uvw, axis=0) != 0).any(axis=1))
-        return np.ascontiguousarray(self.sections.frame.to_patient(uvw[other]))
+        strips, frame = self.strips, self.sections.frame
+        out = np.empty((2 * len(strips.lower), 3))
+        count = corners(
+            strips.lower, strips.upper, strips.start, strips.kind, strips.spans_mm, frame.axes, frame.origin_mm, out
+        )
+        return out[:count]
 
     @cached_property
     def areas_mm2(self) -> FloatArray:
@@ -137,129 +142,47 @@ class Skin:
 
 def skin_of(sections: Sections) -> Skin:
     """Return the surface of a solid."""
-    return Skin(sections=sections, runs=tuple(_layers(run) for run in sections.runs))
-
-
-def _layers(run: Sequence[Section]) -> tuple[Layer, ...]:
-    cleaned = [[_straightened(ring) for ring in s.rings if len(ring) >= 3] for s in run]
-    links = _links(cleaned)
-    made = []
-    for k in range(len(run) - 1):
-        if run[k + 1].w_mm > run[k].w_mm:
-            made.append(_layer(run[k].w_mm, run[k + 1].w_mm, cleaned[k], cleaned[k + 1], links[k]))
-    return tuple(layer for layer in made if layer.strips or layer.ended or layer.begun)
-
-
-def _straightened(ring: FloatArray) -> FloatArray:
-    if len(ring) <= 12:
-        return ring
-    kept = np.empty(len(ring), np.int64)
-    count = straighten(np.ascontiguousarray(ring), _STRAIGHT_MM, kept)
-    return ring[kept[:count]] if count >= 3 else ring
-
-
-def _links(levels: Sequence[Sequence[FloatArray]]) -> list[list[tuple[int, int]]]:
-    """Return for each pair of neighbouring levels which rings overlap that run the same way round."""
-    first = np.cumsum([0, *(len(rings) for rings in levels)])
-    rings = [ring for level in levels for ring in level]
-    shapes, turns = polygons(rings), [signed_area(ring) > 0 for ring in rings]
-    place, pairs = [], []
-    for k in range(len(levels) - 1):
-        for i in range(len(levels[k])):
-            for j in range(len(levels[k + 1])):
-                one, two = int(first[k]) + i, int(first[k + 1]) + j
-                if turns[one] == turns[two]:
-                    place.append((k, i, j))
-                    pairs.append((one, two))
-    found: list[list[tuple[int, int]]] = [[] for _ in range(max(len(levels) - 1, 0))]
-    if place:
-        below, above = np.array(pairs).T
-        for (k, i, j), hit in zip(place, shapely.intersects(shapes[below], shapes[above]), strict=True):
-            if hit:
-                found[k].append((i, j))
-    return found
-
-
-def _layer(
-    low: float, high: float, below: Sequence[FloatArray], above: Sequence[FloatArray], links: list[tuple[int, int]]
-) -> Layer:
-    ups = np.bincount([i for i, _ in links], minlength=len(below)) if links else np.zeros(len(below), int)
-    downs = np.bincount([j for _, j in links], minlength=len(above)) if links else np.zeros(len(above), int)
-    pairs = [(i, j) for i, j in links if ups[i] == 1 and downs[j] == 1]
-    on, off = {i for i, _ in pairs}, {j for _, j in pairs}
-    return Layer(
-        low,
-        high,
-        tuple(_strip(below[i], above[j]) for i, j in pairs),
-        tuple(ring for i, ring in enumerate(below) if i not in on),
-        tuple(ring for j, ring in enumerate(above) if j not in off),
+    runs, layers = [], 0
+    for run in sections.runs:
+        runs.append(_joined(run, layers))
+        layers += len(run)
+    if len(runs) == 1:
+        return Skin(sections=sections, strips=runs[0])
+    counts = np.concatenate([np.diff(run.start) for run in runs])
+    strips = Strips(
+        lower=np.concatenate([run.lower for run in runs]),
+        upper=np.concatenate([run.upper for run in runs]),
+        start=np.concatenate([[0], np.cumsum(counts)]),
+        spans_mm=np.concatenate([run.spans_mm for run in runs]),
+        kind=np.concatenate([run.kind for run in runs]),
+        layer=np.concatenate([run.layer for run in runs]),
     )
+    return Skin(sections=sections, strips=strips)
 
 
-def _strip(below: FloatArray, above: FloatArray) -> Strip:
-    if below.shape == above.shape and np.array_equal(below, above):
-        closed = np.vstack([below, below[:1]])
-        return Strip(closed, closed)
-    path = np.empty((len(below) + len(above) + 1, 2), np.int64)
-    stitch(np.ascontiguousarray(below), np.ascontiguousarray(above), path)
-    return Strip(below[path[:, 0]], above[path[:, 1]])
-
-
-def _upright_faces(layers: Sequence[Layer], frame: Frame) -> FloatArray:
-    """Return all faces but level ones as triangles (n, 3, 3) in patient coordinates."""
-    lower, upper, heights = [], [], []
-    for x in layers:
-        middle = 0.5 * (x.low_mm + x.high_mm)
-        lower += [s.lower for s in x.strips]
-        upper += [s.upper for s in x.strips]
-        heights += [(x.low_mm, x.high_mm)] * len(x.strips)
-        if x.high_mm - x.low_mm > _SAME_MM:
-            # What goes on as nothing, or as several, does so half way.
-            loose = [np.vstack([ring, ring[:1]]) for ring in (*x.ended, *x.begun)]
-            lower += loose
-            upper += loose
-            heights += [(x.low_mm, middle)] * len(x.ended) + [(middle, x.high_mm)] * len(x.begun)
-    start = np.cumsum([0, *(len(ring) for ring in lower)])
-    out = np.empty((2 * int(start[-1]), 3, 3))
-    if not lower:
-        return out
-    spans = np.array(heights, float)
-    count = strip_triangles(
-        np.concatenate(lower), np.concatenate(upper), start, spans, frame.axes, frame.origin_mm, out
+def _joined(run: Sequence[Section], first_layer: int) -> Strips:
+    """Return the strips of one run, whose layers are numbered from `first_layer` on."""
+    levels = [[ring for ring in section.rings if len(ring) >= 3] for section in run]
+    points, ring_start = stacked([ring for rings in levels for ring in rings])
+    level_start = np.cumsum([0, *(len(rings) for rings in levels)])
+    heights = np.array([section.w_mm for section in run])
+    n_rings = len(ring_start) - 1
+    straight_mm = min(_STRAIGHT_MM, _STRAIGHT_FRAC * float(np.ptp(points, axis=0).max())) if len(points) else 0.0
+    lower, upper = np.empty((2, 2 * (len(points) + n_rings), 2))
+    start, kind, layer = (np.empty(2 * n_rings + 1, np.int64) for _ in range(3))
+    n = join_levels(points, ring_start, level_start, heights, straight_mm, lower, upper, start, kind, layer)
+    used, kind, layer = int(start[n]), kind[:n], layer[:n]
+    low, high = heights[layer], heights[layer + 1]
+    middle = 0.5 * (low + high)
+    spans = np.column_stack([np.where(kind == _BEGINS, middle, low), np.where(kind == _ENDS, middle, high)])
+    return Strips(
+        lower=lower[:used],
+        upper=upper[:used],
+        start=start[: n + 1],
+        spans_mm=spans,
+        kind=kind,
+        layer=layer + first_layer,
     )
-    return out[:count]
-
-
-def _level_faces(layer: Layer) -> list[FloatArray]:
-    """Return what lies level half way, (u, v, w) of triangles: where rings end or begin."""
-    if not layer.ended and not layer.begun:
-        return []
-    middle = 0.5 * (layer.low_mm + layer.high_mm)
-    ended, begun = _odd_area(layer.ended), _odd_area(layer.begun)
-    return [
-        _face_triangles(face, middle, upward=upward)
-        for face, upward in ((ended.difference(begun), True), (begun.difference(ended), False))
-        if not face.is_empty
-    ]
-
-
-def _face_triangles(face: Any, w_mm: float, *, upward: bool) -> FloatArray:  # noqa: ANN401
-    """Return a level face as triangles whose normals point up or down."""
-    flat = shapely.get_parts(shapely.constrained_delaunay_triangles(areas_of(face)))
-    if not len(flat):
-        return np.empty((0, 3, 3))
-    corners = shapely.get_coordinates(flat).reshape(-1, 4, 2)[:, :3]
-    one, two = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    wrong = (one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0] > 0) != upward
-    corners[wrong] = corners[wrong][:, ::-1]
-    return np.concatenate([corners, np.full((len(corners), 3, 1), w_mm)], axis=2)
-
-
-def _odd_area(rings: Sequence[FloatArray]) -> Any:  # noqa: ANN401
-    """Return what lies inside an odd number of rings: the level face between what ends and what begins."""
-    if not rings:
-        return shapely.MultiPolygon()
-    return areas_of(reduce(shapely.symmetric_difference, _all_valid(polygons(rings))))
 
 
 def areas_of(shape: Any) -> Any:  # noqa: ANN401
@@ -283,19 +206,6 @@ def polygons(rings: Sequence[FloatArray]) -> NDArray[Any]:
     return np.asarray(shapely.polygons(shapely.linearrings(np.concatenate(rings), indices=owner)))
 
 
-def polygons_of(sections: Sequence[Sequence[FloatArray]]) -> NDArray[Any]:
-    """Return rings at several heights as `polygon_of` does, at once."""
-    found = np.full(len(sections), shapely.Polygon(), dtype=object)
-    rings = [[ring for ring in section if len(ring) >= 3] for section in sections]
-    alone = [n for n, section in enumerate(rings) if len(section) == 1]
-    if alone:
-        found[alone] = _all_valid(polygons([rings[n][0] for n in alone]))
-    for n, section in enumerate(rings):
-        if len(section) > 1:
-            found[n] = polygon_of(section)
-    return found
-
-
 def polygon_of(rings: Sequence[FloatArray]) -> Any:  # noqa: ANN401 -- a shapely geometry
     """Return rings, outer ones anticlockwise and holes clockwise, as a valid shapely geometry."""
     rings = [ring for ring in rings if len(ring) >= 3]
@@ -311,7 +221,9 @@ def polygon_of(rings: Sequence[FloatArray]) -> Any:  # noqa: ANN401 -- a shapely
     # An island in a hole is an outer ring inside a clockwise one: what is wound round by more outer rings is filled.
     inside = shapely.points(np.array([ring[0] for ring, out in zip(rings, turned, strict=True) if out]))
     islands = bool(shapely.contains(holes[:, None], inside).any())
-    return _odd_area(rings) if islands else _all_valid(np.array([outer.difference(shapely.union_all(holes))]))[0]
+    if islands:
+        return areas_of(reduce(shapely.symmetric_difference, shapes))
+    return _all_valid(np.array([outer.difference(shapely.union_all(holes))]))[0]
 
 
 def _all_valid(shapes: NDArray[Any]) -> NDArray[Any]:

@@ -21,6 +21,7 @@ from dvhkit.model.arrays import FloatArray
 from dvhkit.model.grid import Grid
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import Structure
+from dvhkit.results.targets.bone import BoneCheck
 from dvhkit.targets.derive.margin import grow
 from dvhkit.targets.vertebra.anatomy.contours import field_contours
 from dvhkit.targets.vertebra.anatomy.frame import Mask
@@ -68,36 +69,6 @@ class BoneCtv:
     cut_off_cc: float
     ctv_cc: float
     flags: tuple[Flag, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoneCheck:
-    """A CTV that was drawn, held against the margin along the bone.
-
-    Attributes
-    ----------
-    least_mm
-        Shortest way along the bone from GTV to bone that the CTV leaves out; None where it leaves out none in reach.
-        Known to about half a voxel.
-    needed_cc, missing_cc, covered_frac
-        Bone outside the GTV within the margin asked for, and the part of it that the CTV lacks.
-    verdict
-        ``pass`` from 95 % covered, ``review`` from 80 %, else ``fail``.
-    most_mm
-        Longest way along the bone from the GTV to bone that the CTV holds; 0 where it holds none beyond the GTV.
-    reading
-        Where the drawn margin stands by the rule, whatever was asked for: ``within`` 5-10 mm, ``at discretion`` (from
-        3 mm), ``below`` that, or ``beyond`` 10 mm.
-    """
-
-    asked_mm: float
-    least_mm: float | None
-    most_mm: float
-    reading: str
-    needed_cc: float
-    missing_cc: float
-    covered_frac: float
-    verdict: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

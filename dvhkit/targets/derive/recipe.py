@@ -11,10 +11,10 @@ from dvhkit.errors import InputError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.image import ImageSeries
 from dvhkit.model.structure import Structure
+from dvhkit.results.targets.recipe import Recipe, Setting, Step
 from dvhkit.targets.derive.crop import crop, inside
 from dvhkit.targets.derive.margin import Derived, grow
 from dvhkit.targets.derive.margin_sizes import Margins
-from dvhkit.targets.derive.recipe_file import Recipe, Setting, Step
 from dvhkit.units import number_text
 
 _FIELDS = ("left_mm", "right_mm", "anterior_mm", "posterior_mm", "superior_mm", "inferior_mm")

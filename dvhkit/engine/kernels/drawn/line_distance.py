@@ -5,7 +5,7 @@ Plain arrays in mm. Nothing is known here of structures.
 
 from __future__ import annotations
 
-from math import sqrt
+from math import ceil, floor, sqrt
 
 import numpy as np
 from numba import njit
@@ -13,80 +13,86 @@ from numba import njit
 # Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
 _helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
+# So many edges are passed over at once where a circle around them is farther away than an edge already found.
+_BUNDLE = 8
+
 
 @_helper
-def _edge_starts(points, ring_start):
-    """Return for each point the point before it on its ring, and how far along the ring it lies."""
-    before = np.empty(ring_start[ring_start.size - 1], np.int64)
-    along = np.zeros(before.size)
+def _bundled(points, ring_start):
+    """Return the edges of closed rings, and bundles of up to `_BUNDLE` that follow each other.
+
+    Edges (n, 5): start, way to the end, and 1 / length squared, or 0. Bundles (b, 5): centre and radius of a circle
+    around them, the first edge, and one past the last.
+    """
+    edges = np.empty((points.shape[0], 5))
+    bundles = np.empty((points.shape[0] // _BUNDLE + ring_start.size, 5))
+    count = 0
     for r in range(ring_start.size - 1):
         last = ring_start[r + 1] - 1
         for p in range(ring_start[r], ring_start[r + 1]):
-            before[p] = last
-            if p > ring_start[r]:
-                along[p] = along[last] + sqrt(
-                    (points[p, 0] - points[last, 0]) ** 2 + (points[p, 1] - points[last, 1]) ** 2
-                )
+            ex = points[p, 0] - points[last, 0]
+            ey = points[p, 1] - points[last, 1]
+            square = ex * ex + ey * ey
+            edges[p, 0] = points[last, 0]
+            edges[p, 1] = points[last, 1]
+            edges[p, 2] = ex
+            edges[p, 3] = ey
+            edges[p, 4] = 1.0 / square if square > 0.0 else 0.0
             last = p
-    return before, along
+        for first in range(ring_start[r], ring_start[r + 1], _BUNDLE):
+            stop = min(first + _BUNDLE, ring_start[r + 1])
+            left = right = edges[first, 0]
+            low = high = edges[first, 1]
+            for p in range(first, stop):
+                left = min(left, points[p, 0])
+                right = max(right, points[p, 0])
+                low = min(low, points[p, 1])
+                high = max(high, points[p, 1])
+            bundles[count, 0] = 0.5 * (left + right)
+            bundles[count, 1] = 0.5 * (low + high)
+            bundles[count, 2] = 0.5 * sqrt((right - left) ** 2 + (high - low) ** 2)
+            bundles[count, 3] = first
+            bundles[count, 4] = stop
+            count += 1
+    return edges, bundles[:count]
 
 
 @_helper
-def _to_edge(x, y, points, a, p):
-    """Return the squared distance of (x, y) from the edge between points `a` and `p`."""
-    ax = points[a, 0]
-    ay = points[a, 1]
-    ex = points[p, 0] - ax
-    ey = points[p, 1] - ay
-    length = ex * ex + ey * ey
-    t = 0.0
-    if length > 0.0:
-        t = min(1.0, max(0.0, ((x - ax) * ex + (y - ay) * ey) / length))
-    dx = ax + t * ex - x
-    dy = ay + t * ey - y
-    return dx * dx + dy * dy
+def _to_bundle(x, y, edges, bundles, b, best):
+    """Return the least squared distance of (x, y) from the edges of a bundle, or `best` if that is less."""
+    for e in range(int(bundles[b, 3]), int(bundles[b, 4])):
+        ax = x - edges[e, 0]
+        ay = y - edges[e, 1]
+        t = min(1.0, max(0.0, (ax * edges[e, 2] + ay * edges[e, 3]) * edges[e, 4]))
+        dx = ax - t * edges[e, 2]
+        dy = ay - t * edges[e, 3]
+        best = min(best, dx * dx + dy * dy)
+    return best
 
 
 @_helper
-def _beyond(along, p, end, reach):
-    """Return the first point after `p` that lies farther along the ring than `reach`, or `end`: by strides."""
-    q = p + 1
-    stride = 1
-    while q + stride < end and along[q + stride] <= reach:
-        q += stride
-        stride *= 2
-    while stride > 0:
-        if q + stride < end and along[q + stride] <= reach:
-            q += stride
-        stride //= 2
-    return q + 1 if q < end and along[q] <= reach else q
+def _to_rings(x, y, edges, bundles, stop, hint):
+    """Return the distance of (x, y) from the nearest edge, and its bundle; searching ends at `stop` or less.
 
-
-@_helper
-def _to_rings(x, y, points, ring_start, before, along, stop, hint):
-    """Return the distance of (x, y) from the nearest edge, and that edge; searching ends at `stop` or less.
-
-    It begins at the edge `hint`: places that follow each other along a line are mostly near the same edge. What lies
-    so little farther along a ring that it cannot be nearer is passed over.
+    It begins with the bundle `hint`: places that follow each other along a line are mostly near the same edges.
     """
-    best = _to_edge(x, y, points, before[hint], hint)
+    best = _to_bundle(x, y, edges, bundles, hint, np.inf)
     nearest = hint
     enough = stop * stop if stop > 0.0 else -1.0
     least = sqrt(best)
-    for r in range(ring_start.size - 1):
-        end = ring_start[r + 1]
-        p = ring_start[r]
-        while p < end and best > enough:
-            square = _to_edge(x, y, points, before[p], p)
-            if square < best:
-                best = square
-                least = sqrt(best)
-                nearest = p
-                p += 1
-            elif p + 1 < end and square > 4.0 * best:
-                p = _beyond(along, p, end, along[p] + (sqrt(square) - least))
-            else:
-                p += 1
+    for b in range(bundles.shape[0]):
+        if best <= enough:
+            break
+        dx = x - bundles[b, 0]
+        dy = y - bundles[b, 1]
+        reach = least + bundles[b, 2]
+        if b == hint or dx * dx + dy * dy >= reach * reach:
+            continue
+        found = _to_bundle(x, y, edges, bundles, b, best)
+        if found < best:
+            best = found
+            least = sqrt(best)
+            nearest = b
     return least, nearest
 
 
@@ -99,7 +105,7 @@ def farther_length(points, ring_start, other, other_start, tolerance, resolution
     """
     starts = np.empty(64)
     stops = np.empty(64)
-    before, along = _edge_starts(other, other_start)
+    edges, bundles = _bundled(other, other_start)
     near = 0
     beyond = 0.0
     whole = 0.0
@@ -124,7 +130,7 @@ def farther_length(points, ring_start, other, other_start, tolerance, resolution
                 half = 0.5 * (high - low) * length
                 x = ax + middle * (bx - ax)
                 y = ay + middle * (by - ay)
-                d, near = _to_rings(x, y, other, other_start, before, along, tolerance - half, near)
+                d, near = _to_rings(x, y, edges, bundles, tolerance - half, near)
                 if d - half > tolerance or (half < resolution and d > tolerance):
                     beyond += 2.0 * half
                 elif d + half > tolerance and half >= resolution:
@@ -142,7 +148,7 @@ def farther_length(points, ring_start, other, other_start, tolerance, resolution
 def line_hausdorff(points, ring_start, other, other_start, resolution):
     """Return the greatest distance of closed rings from the others, to half the `resolution`."""
     most = 0.0
-    before, along = _edge_starts(other, other_start)
+    edges, bundles = _bundled(other, other_start)
     near = 0
     for r in range(ring_start.size - 1):
         ax = points[ring_start[r + 1] - 1, 0]
@@ -152,28 +158,137 @@ def line_hausdorff(points, ring_start, other, other_start, resolution):
             by = points[p, 1]
             length = sqrt((bx - ax) ** 2 + (by - ay) ** 2)
             pieces = max(1, int(length / resolution))
-            at, near = _to_rings(bx, by, other, other_start, before, along, most, near)
+            at, near = _to_rings(bx, by, edges, bundles, most, near)
             most = max(most, at)
             if pieces > 1:
                 for n in range(1, pieces):
                     t = n / pieces
-                    at, near = _to_rings(
-                        ax + t * (bx - ax), ay + t * (by - ay), other, other_start, before, along, most, near
-                    )
+                    at, near = _to_rings(ax + t * (bx - ax), ay + t * (by - ay), edges, bundles, most, near)
                     most = max(most, at)
             ax = bx
             ay = by
     return most
 
 
+@_helper
+def _fill_inside(points, ring_start, inside):
+    """Mark the nodes (row, column) inside the rings by the even-odd rule; `points` are (column, row) in node units."""
+    n_rows, n_columns = inside.shape
+    for r in range(ring_start.size - 1):
+        xa = points[ring_start[r + 1] - 1, 0]
+        ya = points[ring_start[r + 1] - 1, 1]
+        for p in range(ring_start[r], ring_start[r + 1]):
+            xb = points[p, 0]
+            yb = points[p, 1]
+            low = min(ya, yb)
+            high = max(ya, yb)
+            for j in range(max(0, ceil(low)), min(n_rows - 1, ceil(high) - 1) + 1):
+                x = xa + (j - ya) * (xb - xa) / (yb - ya)
+                i = max(0, ceil(x))
+                if i < n_columns:
+                    inside[j, i] = not inside[j, i]
+            xa = xb
+            ya = yb
+    for j in range(n_rows):
+        odd = False
+        for i in range(n_columns):
+            odd ^= inside[j, i]
+            inside[j, i] = odd
+
+
+@_helper
+def _scaled(points, low, step):
+    out = np.empty_like(points)
+    for p in range(points.shape[0]):
+        out[p, 0] = (points[p, 0] - low[0]) / step
+        out[p, 1] = (points[p, 1] - low[1]) / step
+    return out
+
+
 @njit(cache=True, nogil=True)
-def count_beyond(places, other, other_start, tolerance):
-    """Return how many places (n, 2) are farther than `tolerance` from the nearest edge of the rings."""
-    count = 0
-    before, along = _edge_starts(other, other_start)
+def rim_beyond(points, ring_start, other, other_start, step, tolerance):
+    """Return how many pixels on the rim of closed rings are farther than `tolerance` from the others.
+
+    Pixels of `step` in a grid of their own, inside but next to one outside; those in the others' area count as near.
+    """
+    low = np.full(2, np.inf)
+    high = np.full(2, -np.inf)
+    for p in range(points.shape[0]):
+        for axis in range(2):
+            low[axis] = min(low[axis], points[p, axis])
+            high[axis] = max(high[axis], points[p, axis])
+    for axis in range(2):
+        low[axis] = floor(low[axis]) - 1.5 * step
+    # Nothing lies on the outermost pixels.
+    columns = ceil((high[0] + 2.0 * step - low[0]) / step)
+    rows = ceil((high[1] + 2.0 * step - low[1]) / step)
+    inside = np.zeros((rows, columns), np.bool_)
+    within = np.zeros((rows, columns), np.bool_)
+    _fill_inside(_scaled(points, low, step), ring_start, inside)
+    has_other = other.shape[0] > 0
+    if has_other:
+        _fill_inside(_scaled(other, low, step), other_start, within)
+        edges, bundles = _bundled(other, other_start)
     near = 0
-    for p in range(places.shape[0]):
-        d, near = _to_rings(places[p, 0], places[p, 1], other, other_start, before, along, tolerance, near)
-        if d > tolerance:
+    count = 0
+    for j in range(1, rows - 1):
+        for i in range(1, columns - 1):
+            if not inside[j, i] or within[j, i]:
+                continue
+            if inside[j - 1, i] and inside[j + 1, i] and inside[j, i - 1] and inside[j, i + 1]:
+                continue
+            if has_other:
+                x = low[0] + step * i
+                y = low[1] + step * j
+                d, near = _to_rings(x, y, edges, bundles, tolerance, near)
+                if d <= tolerance:
+                    continue
             count += 1
     return count
+
+
+@njit(cache=True, nogil=True)
+def compare_slices(one, two, tolerance, steps, voxels, out):
+    """Hold the rings of one structure on each slice against another's there.
+
+    Parameters
+    ----------
+    one, two
+        Of either: points (n, 2) of all slices, where rings begin among them, and which ring each slice begins with.
+    tolerance
+        Added path length counts what is farther than this from the other's line.
+    steps
+        How exactly places are known where a line crosses the tolerance; and for the greatest distance.
+    voxels
+        Size of pixels, and their tolerance.
+    out : (slices, 4)
+        Gets the added and the whole length; the greatest distance, -1 where the other has no line; and the number of
+        pixels of the rim that are beyond.
+    """
+    points, ring_start, slice_start = one
+    others, other_rings, other_slices = two
+    for k in range(out.shape[0]):
+        a = slice_start[k]
+        b = slice_start[k + 1]
+        starts = ring_start[a : b + 1] - ring_start[a]
+        own = points[ring_start[a] : ring_start[b]]
+        c = other_slices[k]
+        d = other_slices[k + 1]
+        their_starts = other_rings[c : d + 1] - other_rings[c]
+        theirs = others[other_rings[c] : other_rings[d]]
+        out[k] = 0.0
+        if own.shape[0] == 0:
+            out[k, 2] = -1.0
+            continue
+        out[k, 3] = rim_beyond(own, starts, theirs, their_starts, voxels[0], voxels[1])
+        if theirs.shape[0] == 0:
+            edges, _ = _bundled(own, starts)
+            for e in range(edges.shape[0]):
+                out[k, 1] += sqrt(edges[e, 2] ** 2 + edges[e, 3] ** 2)
+            out[k, 0] = out[k, 1]
+            out[k, 2] = -1.0
+            continue
+        out[k, 0], out[k, 1] = farther_length(own, starts, theirs, their_starts, tolerance, steps[0])
+        forth = line_hausdorff(own, starts, theirs, their_starts, steps[1])
+        back = line_hausdorff(theirs, their_starts, own, starts, steps[1])
+        out[k, 2] = max(forth, back)

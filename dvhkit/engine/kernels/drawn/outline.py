@@ -1,6 +1,6 @@
 """Distances to outlines in a plane: inside or outside, and how far from the nearest edge."""
 
-from math import ceil, sqrt
+from math import sqrt
 
 import numpy as np
 from numba import njit
@@ -9,32 +9,6 @@ from numba import njit
 _helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 _FAR = 1e30
-
-
-@njit(cache=True, nogil=True)
-def fill_inside(points, ring_start, inside):
-    """Mark the nodes (row, column) inside the rings by the even-odd rule; `points` are (column, row) in node units."""
-    n_rows, n_columns = inside.shape
-    for r in range(ring_start.size - 1):
-        xa = points[ring_start[r + 1] - 1, 0]
-        ya = points[ring_start[r + 1] - 1, 1]
-        for p in range(ring_start[r], ring_start[r + 1]):
-            xb = points[p, 0]
-            yb = points[p, 1]
-            low = min(ya, yb)
-            high = max(ya, yb)
-            for j in range(max(0, ceil(low)), min(n_rows - 1, ceil(high) - 1) + 1):
-                x = xa + (j - ya) * (xb - xa) / (yb - ya)
-                i = max(0, ceil(x))
-                if i < n_columns:
-                    inside[j, i] = not inside[j, i]
-            xa = xb
-            ya = yb
-    for j in range(n_rows):
-        odd = False
-        for i in range(n_columns):
-            odd ^= inside[j, i]
-            inside[j, i] = odd
 
 
 @_helper

@@ -1,4 +1,4 @@
-"""Compiled parts of a surface between two sections: how the points of one ring go on in those of the next.
+"""Compiled parts of a surface between sections: which ring goes on as which, and how its points do.
 
 Plain arrays in mm. Nothing is known here of structures.
 """
@@ -7,18 +7,22 @@ from __future__ import annotations
 
 from math import sqrt
 
+import numpy as np
 from numba import njit
 
 # Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
+_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 _inlined = njit(nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
+_LEAST_WALL_MM = 5e-5
 
-@njit(cache=True, nogil=True)
-def stitch(lower, upper, path):
+
+@_helper
+def _stitch(lower, upper, path):
     """Pair the points of two rings that run the same way round, by the shorter diagonal; return the number of pairs.
 
-    `lower` (n, 2), `upper` (m, 2); `path` (n + m + 1, 2) gets pairs (index in lower, index in upper), of which the last
-    is the first again. Between two pairs one of the indices goes on by one, so that each step is a triangle.
+    `lower` (n, 2), `upper` (m, 2); `path` (n + m + 1 or more, 2) gets pairs (index in lower, index in upper), of which
+    the last is the first again. Between two pairs one of the indices goes on by one, so that each step is a triangle.
     """
     n = lower.shape[0]
     m = upper.shape[0]
@@ -106,6 +110,218 @@ def straighten(ring, tolerance, kept):
     return count
 
 
+@_helper
+def _holds(ring, x, y):
+    """Return whether a ring (n, 2) holds a point, by the even-odd rule."""
+    inside = False
+    n = ring.shape[0]
+    before = n - 1
+    for p in range(n):
+        ya = ring[before, 1]
+        yb = ring[p, 1]
+        if (ya > y) != (yb > y):
+            xa = ring[before, 0]
+            if x < xa + (y - ya) * (ring[p, 0] - xa) / (yb - ya):
+                inside = not inside
+        before = p
+    return inside
+
+
+@_helper
+def _cross(one, two):
+    """Return whether edges of two rings cross or touch."""
+    a = one.shape[0] - 1
+    for p in range(one.shape[0]):
+        ax = one[a, 0]
+        ay = one[a, 1]
+        ex = one[p, 0] - ax
+        ey = one[p, 1] - ay
+        b = two.shape[0] - 1
+        side = ex * (two[b, 1] - ay) - ey * (two[b, 0] - ax)
+        for q in range(two.shape[0]):
+            before = side
+            side = ex * (two[q, 1] - ay) - ey * (two[q, 0] - ax)
+            if before * side <= 0.0:
+                fx = two[q, 0] - two[b, 0]
+                fy = two[q, 1] - two[b, 1]
+                start = fx * (ay - two[b, 1]) - fy * (ax - two[b, 0])
+                stop = fx * (one[p, 1] - two[b, 1]) - fy * (one[p, 0] - two[b, 0])
+                if start * stop <= 0.0 and (before != side or start != stop):
+                    return True
+            b = q
+        a = p
+    return False
+
+
+@_helper
+def _meet(one, two):
+    """Return whether the areas of two rings have a point in common."""
+    if _holds(two, one[0, 0], one[0, 1]) or _holds(one, two[0, 0], two[0, 1]):
+        return True
+    for p in range(1, one.shape[0]):
+        if _holds(two, one[p, 0], one[p, 1]):
+            return True
+    return _cross(one, two)
+
+
+@_helper
+def _cleaned(points, ring_start, tolerance):
+    """Return rings without the points that they can do without, where they start, boxes and signed areas."""
+    n_rings = ring_start.size - 1
+    kept = np.empty(points.shape[0] + 1, np.int64)
+    out = np.empty_like(points)
+    start = np.zeros(n_rings + 1, np.int64)
+    shape = np.zeros((n_rings, 5))
+    used = 0
+    for r in range(n_rings):
+        ring = points[ring_start[r] : ring_start[r + 1]]
+        n = ring.shape[0]
+        count = n
+        if n > 12:
+            count = straighten(ring, tolerance, kept)
+        whole = n <= 12 or count < 3
+        if whole:
+            count = n
+        shape[r, 0] = shape[r, 1] = np.inf
+        shape[r, 2] = shape[r, 3] = -np.inf
+        for k in range(count):
+            p = k if whole else kept[k]
+            out[used + k] = ring[p]
+            shape[r, 0] = min(shape[r, 0], ring[p, 0])
+            shape[r, 1] = min(shape[r, 1], ring[p, 1])
+            shape[r, 2] = max(shape[r, 2], ring[p, 0])
+            shape[r, 3] = max(shape[r, 3], ring[p, 1])
+        for k in range(2, count):
+            shape[r, 4] += (out[used + k - 1, 0] - out[used, 0]) * (out[used + k, 1] - out[used, 1]) - (
+                out[used + k, 0] - out[used, 0]
+            ) * (out[used + k - 1, 1] - out[used, 1])
+        used += count
+        start[r + 1] = used
+    return out[:used], start, shape
+
+
+@_inlined
+def _apart(a, b):
+    """Return whether two rings cannot be one another's continuation: their boxes are apart, or they turn unlike."""
+    return a[0] > b[2] or b[0] > a[2] or a[1] > b[3] or b[1] > a[3] or (a[4] > 0.0) != (b[4] > 0.0)
+
+
+@_helper
+def _copy(ring, lower, upper, at):
+    """Write a ring, closed, as both sides of a strip; return how many points there are now."""
+    n = ring.shape[0]
+    for k in range(n + 1):
+        p = k if k < n else 0
+        lower[at + k] = ring[p]
+        upper[at + k] = ring[p]
+    return at + n + 1
+
+
+@_helper
+def _join(one, two, path, lower, upper, at):
+    """Write the strip from one ring to another; return how many points there are now."""
+    if one.shape[0] == two.shape[0]:
+        same = True
+        for p in range(one.shape[0]):
+            same = same and one[p, 0] == two[p, 0] and one[p, 1] == two[p, 1]
+        if same:
+            return _copy(one, lower, upper, at)
+    count = _stitch(one, two, path)
+    for k in range(count):
+        lower[at + k] = one[path[k, 0]]
+        upper[at + k] = two[path[k, 1]]
+    return at + count
+
+
+@njit(cache=True, nogil=True)
+def join_levels(points, ring_start, level_start, heights, tolerance, lower, upper, start, kind, layer):
+    """Join the rings of levels, ascending, to strips: rings that overlap and run the same way round go on as one.
+
+    Parameters
+    ----------
+    points, ring_start, level_start
+        All rings (n, 2), each of three points or more; where rings begin; and which ring each level begins with.
+    heights
+        Of the levels. Between two of one height nothing is joined.
+    tolerance
+        Points that leave a straight line by less than this are left out.
+    lower, upper : (2 n + 2 rings, 2)
+        Get the points of the strips, closed. What ends or begins is one strip with itself.
+    start, kind, layer : (2 rings + 1), (2 rings), (2 rings)
+        Get where strips start, 0 for what goes on, 1 for what ends, 2 for what begins, and the level below each.
+
+    Returns
+    -------
+    int
+        How many strips there are.
+    """
+    rings, begin, shape = _cleaned(points, ring_start, tolerance)
+    n_rings = begin.size - 1
+    longest = 0
+    for r in range(n_rings):
+        longest = max(longest, begin[r + 1] - begin[r])
+    path = np.empty((2 * longest + 1, 2), np.int64)
+    ups = np.zeros(n_rings, np.int64)
+    downs = np.zeros(n_rings, np.int64)
+    onward = np.full(n_rings, -1, np.int64)
+    count = 0
+    at = 0
+    start[0] = 0
+    for level in range(heights.size - 1):
+        if heights[level + 1] <= heights[level]:
+            continue
+        a, b, c = level_start[level], level_start[level + 1], level_start[level + 2]
+        downs[b:c] = 0
+        for i in range(a, b):
+            for j in range(b, c):
+                if _apart(shape[i], shape[j]):
+                    continue
+                if _meet(rings[begin[i] : begin[i + 1]], rings[begin[j] : begin[j + 1]]):
+                    ups[i] += 1
+                    downs[j] += 1
+                    onward[i] = j
+        for i in range(a, b):
+            own = rings[begin[i] : begin[i + 1]]
+            j = onward[i]
+            if ups[i] == 1 and downs[j] == 1:
+                at = _join(own, rings[begin[j] : begin[j + 1]], path, lower, upper, at)
+                kind[count] = 0
+                downs[j] = -1
+            else:
+                at = _copy(own, lower, upper, at)
+                kind[count] = 1
+            layer[count] = level
+            count += 1
+            start[count] = at
+        for j in range(b, c):
+            if downs[j] >= 0:
+                at = _copy(rings[begin[j] : begin[j + 1]], lower, upper, at)
+                kind[count] = 2
+                layer[count] = level
+                count += 1
+                start[count] = at
+    return count
+
+
+@njit(cache=True, nogil=True)
+def corners(lower, upper, start, kind, spans, axes, origin, out):
+    """Write the corners of a surface of strips to `out` (n, 3) in patient coordinates, once each; return how many."""
+    count = 0
+    for s in range(kind.size):
+        for side in range(1 + (kind[s] == 1)):
+            w = spans[s, side]
+            points = lower if side == 0 else upper
+            for k in range(start[s], start[s + 1] - 1):
+                u = points[k, 0]
+                v = points[k, 1]
+                if k > start[s] and u == points[k - 1, 0] and v == points[k - 1, 1]:
+                    continue
+                for axis in range(3):
+                    out[count, axis] = u * axes[0, axis] + v * axes[1, axis] + w * axes[2, axis] + origin[axis]
+                count += 1
+    return count
+
+
 @_inlined
 def _place(out, count, corner, u, v, w, axes, origin):
     for axis in range(3):
@@ -113,16 +329,19 @@ def _place(out, count, corner, u, v, w, axes, origin):
 
 
 @njit(cache=True, nogil=True)
-def strip_triangles(lower, upper, start, heights, axes, origin, out):
+def strip_triangles(lower, upper, start, kind, spans, axes, origin, out):
     """Write the triangles of strips to `out` (n, 3, 3) in patient coordinates; return how many.
 
-    Strip s pairs the points start[s] to start[s + 1] - 1 of `lower` and `upper` (m, 2), closed, at heights[s] (2,).
-    `axes` (3, 3) and `origin` (3,) lead from (u, v, w) to the patient.
+    Strip s pairs the points start[s] to start[s + 1] - 1 of `lower` and `upper` (m, 2), closed, at spans[s] (2,).
+    `axes` (3, 3) and `origin` (3,) lead from (u, v, w) to the patient. `kind` as `join_levels` writes it: of what ends
+    or begins, walls lower than any drawn are left out.
     """
     count = 0
-    for s in range(start.size - 1):
-        low = heights[s, 0]
-        high = heights[s, 1]
+    for s in range(kind.size):
+        low = spans[s, 0]
+        high = spans[s, 1]
+        if kind[s] > 0 and high - low < _LEAST_WALL_MM:
+            continue
         for k in range(start[s], start[s + 1] - 1):
             n = k + 1
             if lower[k, 0] != lower[n, 0] or lower[k, 1] != lower[n, 1]:

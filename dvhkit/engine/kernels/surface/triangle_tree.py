@@ -162,62 +162,6 @@ def farthest(points, triangles, leaf, boxes, least):
     return found, sqrt(most)
 
 
-@_inlined
-def _above(x, y, z, t):
-    """Return how far a point lies above the plane of a triangle, to the side to which it is turned."""
-    ux = t[1, 0] - t[0, 0]
-    uy = t[1, 1] - t[0, 1]
-    uz = t[1, 2] - t[0, 2]
-    vx = t[2, 0] - t[0, 0]
-    vy = t[2, 1] - t[0, 1]
-    vz = t[2, 2] - t[0, 2]
-    nx = uy * vz - uz * vy
-    ny = uz * vx - ux * vz
-    nz = ux * vy - uy * vx
-    length = sqrt(nx * nx + ny * ny + nz * nz)
-    if length == 0.0:
-        return 0.0
-    return (nx * (x - t[0, 0]) + ny * (y - t[0, 1]) + nz * (z - t[0, 2])) / length
-
-
-@njit(cache=True, nogil=True)
-def sides(points, triangles, leaf, boxes, inside):
-    """Write whether each point (n, 3) lies inside a closed surface whose triangles are turned outwards.
-
-    At an edge or a corner several triangles are nearest; the one whose plane is farthest from the point tells.
-    """
-    todo = np.empty(128, np.int64)
-    gaps = np.empty(128)
-    last = 0
-    n_leaves = boxes.shape[0] // 2
-    for p in range(points.shape[0]):
-        x = points[p, 0]
-        y = points[p, 1]
-        z = points[p, 2]
-        best, last = _search(x, y, z, triangles, leaf, boxes, -1.0, last, todo, gaps)
-        reach = best * (1.0 + 1e-9) + 1e-12
-        most = -1.0
-        todo[0] = 1
-        top = 1
-        while top > 0:
-            top -= 1
-            node = todo[top]
-            if _to_box(x, y, z, boxes[node]) > reach:
-                continue
-            if node < n_leaves:
-                todo[top] = 2 * node
-                todo[top + 1] = 2 * node + 1
-                top += 2
-                continue
-            first = (node - n_leaves) * leaf
-            for t in range(first, min(first + leaf, triangles.shape[0])):
-                if _to_triangle(x, y, z, triangles[t]) <= reach:
-                    height = _above(x, y, z, triangles[t])
-                    if abs(height) > most:
-                        most = abs(height)
-                        inside[p] = height < 0.0
-
-
 @njit(cache=True, nogil=True)
 def areas(triangles, out):
     """Write the area of each triangle (n, 3, 3)."""
@@ -272,8 +216,16 @@ def spread(triangles, area, each, points, which):
 
 
 @njit(cache=True, nogil=True)
-def morton(triangles, low, scale, code):
-    """Write for each triangle (n, 3, 3) where its middle lies along Morton's curve, 10 bits an axis."""
+def morton(triangles, code):
+    """Write for each triangle (n, 3, 3) where its middle lies along Morton's curve, 10 bits an axis, about them all."""
+    low = np.full(3, np.inf)
+    high = np.full(3, -np.inf)
+    for t in range(triangles.shape[0]):
+        for corner in range(3):
+            for axis in range(3):
+                low[axis] = min(low[axis], triangles[t, corner, axis])
+                high[axis] = max(high[axis], triangles[t, corner, axis])
+    scale = 1023.0 / max(high[0] - low[0], high[1] - low[1], high[2] - low[2], 1e-9)
     for t in range(triangles.shape[0]):
         total = np.uint32(0)
         for axis in range(3):

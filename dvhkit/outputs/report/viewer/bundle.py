@@ -10,8 +10,10 @@ import numpy as np
 
 from dvhkit.model.roi_kinds import is_body
 from dvhkit.model.structure import ContourKind
+from dvhkit.outputs.language import say
 from dvhkit.outputs.pictures.colours import screen_colours
 from dvhkit.outputs.report.viewer.codec import deflate, letters, pack_counts, pack_image
+from dvhkit.outputs.report.viewer.squares import wanted_squares
 from dvhkit.outputs.text import clean, clean_name
 
 if TYPE_CHECKING:
@@ -110,12 +112,16 @@ def _image(scene: Scene, arrays: _Arrays, remarks: list[str], taken_bytes: int) 
     if scene.values is None:
         return None
     room = (MOST_PAGE_BYTES - _REST_OF_PAGE_BYTES - taken_bytes) / _LETTERS_PER_BYTE - arrays.size
-    packed = pack_image(scene.values, most_bytes=max(_LEAST_IMAGE_BYTES, int(room)))
-    least = min(packed.errors)
-    if least > 0:
-        unit = scene.value_unit or "units"
+    wanted = wanted_squares(scene)
+    packed, held = pack_image(
+        scene.values, most_bytes=max(_LEAST_IMAGE_BYTES, int(room)), exactly=[squares for _, squares in wanted]
+    )
+    if packed.tissue_error > 0:
+        exact, left = (
+            [clean_name(name, _LONGEST_NAME) for name, _ in part if name] for part in (wanted[:held], wanted[held:])
+        )
         remarks.append(
-            f"To fit the page, pixel values are rounded: within {least:g} {unit} in tissue; a readout says by how much."
+            _rounded_text(packed.tissue_error, scene.value_unit or say("remark.units"), exact=exact, left=left)
         )
     return {
         "modality": clean(scene.modality, longest=16),
@@ -125,8 +131,17 @@ def _image(scene: Scene, arrays: _Arrays, remarks: list[str], taken_bytes: int) 
         "step": packed.step,
         "values": packed.values,
         "errors": packed.errors,
+        "lows": packed.lows,
         "chunks": [arrays.add(chunk) for chunk in packed.chunks],
+        # Where the exact squares of each plane begin, and how many there are.
+        "exact": [(arrays.add(chunk)[0], count) for count, chunk in packed.exact],
     }
+
+
+def _rounded_text(within: float, unit: str, *, exact: list[str], left: list[str]) -> str:
+    """Return what is said of an image that is not exact as a whole: how far off it is, and in which structures not."""
+    key = "remark.exact_in" if left else "remark.exact_but_outline"
+    return say(key if exact else "remark.rounded", within=f"{within:g}", unit=unit, rois=", ".join(exact))
 
 
 def _dose(dose: Dose, arrays: _Arrays) -> dict[str, Any]:
@@ -153,7 +168,7 @@ def _roi(structure: Structure, colour: str, grid: Grid, arrays: _Arrays, remarks
             flat.append(placed)
     name = clean_name(structure.name, _LONGEST_NAME) or f"#{structure.number}"
     if oblique:
-        remarks.append(f"{name}: {oblique} contours lie oblique to the planes shown here and are not drawn.")
+        remarks.append(say("remark.oblique", roi=name, n=oblique))
     points = np.concatenate([p for _, _, _, p in flat]) if flat else np.empty((0, 2), dtype=np.int64)
     steps = np.diff(points, axis=0, prepend=np.zeros((1, 2), dtype=np.int64)) if len(points) else points
     outlines = _varints(steps.ravel())

@@ -6,20 +6,23 @@ and a readout must not wait. 85 letters carry four bytes in five; none of them m
 
 from __future__ import annotations
 
+import math
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+_Given = TypeVar("_Given")
+_Made = TypeVar("_Made")
 # From '#' to 'z' without '&', '<' and the backslash: nothing that ends or begins anything in HTML or in a script.
 LETTERS = bytes(c for c in range(35, 123) if c not in b"&<\\")
 # Steps of pixel values that are tried one after the other until the image fits: 1 is exact.
-STEPS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+STEPS = (1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 28, 32, 40, 48, 64, 96, 128)
 # Between these values (HU) tissue lies; outside, steps may be four times as wide. Below the first is air.
 _TISSUE = (-250, 250)
 _AIR_BELOW = -800
@@ -27,6 +30,13 @@ _COARSER = 4
 _MOST_LEVELS = 65536
 _SAMPLED_SLICES = 6
 _MOST_FINE = 256
+# What is kept exactly is kept in squares of so many pixels, by what lies above the least value of the pixel's level.
+BLOCK = 8
+_MOST_ABOVE = 256
+# Never more of the room than this goes into exact squares: the rest of the image is looked at, too.
+_MOST_EXACT_FRAC = 0.4
+# What a pixel's exact value costs beyond the logarithm of the step, which would do were all values alike.
+_EXACT_COST = 1.1
 
 
 def letters(data: bytes) -> str:
@@ -52,6 +62,10 @@ class PackedImage:
         The value of level n is ``values[n]``, or, where `values` is empty, ``first + n * step``.
     errors
         No value of level n is farther from that of the file than ``errors[n]``; one for all, 0 where exact.
+    lows, exact
+        Of an image that is not exact as a whole: the least value of each level, and for each plane how many of its
+        squares of `BLOCK` pixels are exact, with a raw deflate stream: one bit a square, row by row and the highest bit
+        first, then, of those that are set, the pixels row by row, each less the least value of its level.
     """
 
     chunks: tuple[bytes, ...]
@@ -60,28 +74,77 @@ class PackedImage:
     step: float
     values: tuple[float, ...]
     errors: tuple[float, ...]
+    lows: tuple[float, ...] = ()
+    exact: tuple[tuple[int, bytes], ...] = ()
+
+    @property
+    def tissue_error(self) -> float:
+        """How far a value in tissue can be from that of the file where it is not exact."""
+        tissue = [e for v, e in zip(self.values, self.errors, strict=False) if _TISSUE[0] <= v < _TISSUE[1]]
+        return max(tissue or self.errors)
 
     @property
     def size(self) -> int:
         """Bytes of all chunks."""
-        return sum(map(len, self.chunks))
+        return sum(map(len, self.chunks)) + sum(len(chunk) for _, chunk in self.exact)
 
 
-def pack_image(values: NDArray[Any], *, most_bytes: int) -> PackedImage:
+def pack_image(
+    values: NDArray[Any], *, most_bytes: int, exactly: Sequence[NDArray[np.bool_]] = ()
+) -> tuple[PackedImage, int]:
     """Pack (n_planes, n_rows, n_columns) pixel values into about `most_bytes`, as exact as that allows.
 
     Whole numbers, such as HU, are exact where they fit; else steps grow, in tissue last. What the readout may be
     wrong by travels along.
+
+    Parameters
+    ----------
+    exactly
+        Squares of `BLOCK` pixels, (n_planes, n_block_rows, n_block_columns), that are to be exact nevertheless, what
+        matters most first; as many of these as two fifths of the room hold.
+
+    Returns
+    -------
+        The image, and how many of `exactly` it holds.
     """
     low, high, is_whole = _extent(values)
     if not is_whole or high - low >= _MOST_LEVELS:
-        return _even(values, low=low, high=high)
-    step = _finest_that_fits(values, int(low), int(high), most_bytes)
-    packed = _packed(values, _Table.of(int(low), int(high), step))
-    while packed.size > most_bytes and step != STEPS[-1]:  # the slices that were tried were not like the rest
-        step = STEPS[STEPS.index(step) + 1]
-        packed = _packed(values, _Table.of(int(low), int(high), step))
-    return packed
+        return _even(values, low=low, high=high), 0
+    wanted = _Wanted(exactly, most_bytes)
+    step = _finest_that_fits(values, int(low), int(high), most_bytes, wanted)
+    while True:
+        table = _Table.of(int(low), int(high), step)
+        blocks, held = wanted.at(step)
+        packed = _packed(values, table, blocks if table.most_alike <= _MOST_ABOVE else None)
+        if packed.size <= most_bytes or step == STEPS[-1]:
+            return packed, len(exactly) if step == 1 else held if packed.exact else 0
+        step = STEPS[STEPS.index(step) + 1]  # the slices that were tried were not like the rest
+
+
+class _Wanted:
+    """What is to be exact: as many squares, the most wanted first, as their share of the room holds."""
+
+    def __init__(self, exactly: Sequence[NDArray[np.bool_]], most_bytes: int) -> None:
+        self._exactly, self._room = exactly, _MOST_EXACT_FRAC * most_bytes
+        self._counts: list[int] = []
+        union = np.zeros_like(exactly[0]) if exactly else np.zeros(0, dtype=np.bool_)
+        for one in exactly:
+            union |= one
+            self._counts.append(int(np.count_nonzero(union)))
+
+    def at(self, step: int) -> tuple[NDArray[np.bool_] | None, int]:
+        """Return the squares that are exact where steps are `step` wide, None for none, and how many were held."""
+        held = sum(self._cost(count, step) <= self._room for count in self._counts) if step > 1 else 0
+        return (np.any(self._exactly[:held], axis=0) if held else None), held
+
+    def bytes_at(self, step: int) -> float:
+        """Return about how many bytes those squares take."""
+        costs = [self._cost(count, step) for count in self._counts] if step > 1 else []
+        return max((cost for cost in costs if cost <= self._room), default=0.0)
+
+    @staticmethod
+    def _cost(count: int, step: int) -> float:
+        return _EXACT_COST * count * BLOCK * BLOCK * math.log2(step) / 8
 
 
 def _extent(values: NDArray[Any]) -> tuple[float, float, bool]:
@@ -94,14 +157,15 @@ def _extent(values: NDArray[Any]) -> tuple[float, float, bool]:
     return min(lows), max(highs), all(whole)
 
 
-def _finest_that_fits(values: NDArray[Any], low: int, high: int, most_bytes: int) -> int:
+def _finest_that_fits(values: NDArray[Any], low: int, high: int, most_bytes: int, wanted: _Wanted) -> int:
     """Return the smallest of `STEPS` whose size, told from a few slices, is within `most_bytes`; else the largest."""
     every = max(1, len(values) // _SAMPLED_SLICES)
     sample = values[every // 2 :: every]
     share = len(sample) / len(values)
 
     def fits(step: int) -> bool:
-        return _packed(sample, _Table.of(low, high, step)).size <= most_bytes * share
+        room = most_bytes - wanted.bytes_at(step)
+        return _packed(sample, _Table.of(low, high, step)).size <= room * share
 
     below, above = 0, len(STEPS) - 1
     while below < above:
@@ -136,6 +200,11 @@ class _Table:
         """What a level is stored in."""
         return np.uint8 if len(self.edges) <= _MOST_FINE else np.uint16
 
+    @property
+    def most_alike(self) -> int:
+        """How many values share a level at most."""
+        return int(np.diff(np.append(self.edges, self.high + 1)).max())
+
     def lookup(self) -> NDArray[Any]:
         """Return the level of each value from the lowest to the highest."""
         return (np.searchsorted(self.edges, np.arange(self.low, self.high + 1), side="right") - 1).astype(self.kind)
@@ -159,7 +228,7 @@ def _even(values: NDArray[Any], *, low: float, high: float) -> PackedImage:
     )
 
 
-def _packed(values: NDArray[Any], table: _Table) -> PackedImage:
+def _packed(values: NDArray[Any], table: _Table, blocks: NDArray[np.bool_] | None = None) -> PackedImage:
     exact = len(table.edges) == table.high - table.low + 1
     middles, errors = ((), (0.0,)) if exact else table.middles()
     lookup = table.lookup()
@@ -167,6 +236,14 @@ def _packed(values: NDArray[Any], table: _Table) -> PackedImage:
     def chunk(plane: NDArray[Any]) -> bytes:
         return _plane(lookup.take(plane.astype(np.intp) - table.low, mode="clip"))
 
+    def above(index: int) -> tuple[int, bytes]:
+        assert blocks is not None
+        if not blocks[index].any():
+            return 0, b""
+        plane = values[index].astype(np.intp)
+        return _exact(plane - table.edges[lookup.take(plane - table.low, mode="clip")], blocks[index])
+
+    is_mended = blocks is not None and not exact
     return PackedImage(
         chunks=_each(chunk, values),
         is_wide=table.kind is np.uint16,
@@ -174,21 +251,37 @@ def _packed(values: NDArray[Any], table: _Table) -> PackedImage:
         step=1.0,
         values=middles,
         errors=errors,
+        lows=tuple(table.edges.astype(float).tolist()) if is_mended else (),
+        exact=_each(above, range(len(values))) if is_mended else (),
     )
 
 
-def _each(chunk: Callable[[NDArray[Any]], bytes], planes: NDArray[Any]) -> tuple[bytes, ...]:
+def _exact(above: NDArray[Any], blocks: NDArray[np.bool_]) -> tuple[int, bytes]:
+    """Return how many squares of a plane are exact, and what lies above their levels, deflated."""
+    rows, columns = (BLOCK * n for n in blocks.shape)
+    padded = np.zeros((rows, columns), dtype=np.uint8)
+    padded[: above.shape[0], : above.shape[1]] = above
+    squares = padded.reshape(blocks.shape[0], BLOCK, blocks.shape[1], BLOCK).swapaxes(1, 2)[blocks]
+    return len(squares), deflate(np.packbits(blocks).tobytes() + squares.tobytes())
+
+
+def _each(chunk: Callable[[_Given], _Made], planes: Iterable[_Given]) -> tuple[_Made, ...]:
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # numpy and deflate release Python's lock
         return tuple(pool.map(chunk, planes))
 
 
 def _plane(levels: NDArray[Any]) -> bytes:
-    """Return a plane as a raw deflate stream of what differs from the mean of the left and the upper neighbour."""
-    left, up = np.zeros_like(levels), np.zeros_like(levels)
-    left[:, 1:] = levels[:, :-1]
-    up[1:] = levels[:-1]
-    # The floor of the mean of two whole numbers without overflow.
-    differs = levels - ((left & up) + ((left ^ up) >> 1))
+    """Return a plane as a raw deflate stream of what differs from what its neighbours foretell.
+
+    Foretold is the left neighbour plus the upper one less the one between them, kept between the first two: the
+    predictor of JPEG-LS (ITU-T T.87), which follows edges.
+    """
+    left, up, both = (np.zeros_like(levels) for _ in range(3))
+    left[:, 1:], up[1:], both[1:, 1:] = levels[:, :-1], levels[:-1], levels[:-1, :-1]
+    least, most = np.minimum(left, up), np.maximum(left, up)
+    # Between the two, least + most - both neither overflows nor wraps.
+    foretold = least + (most - np.clip(both, least, most))
+    differs = levels - foretold
     if levels.dtype == np.uint8:
         return deflate(differs.tobytes())
     signed = differs.astype(np.int16)

@@ -106,16 +106,29 @@ def _next_of(drawn: Drawn, level: Level, piece: Any, gap: float) -> tuple[int, L
 
 def _jumps(drawn: Drawn, gap: float) -> Iterator[ContourFinding]:
     """Yield slices unlike both neighbours, which are alike."""
-    for before, here, after in zip(drawn.levels, drawn.levels[1:], drawn.levels[2:], strict=False):
+    for n, (before, here, after) in enumerate(zip(drawn.levels, drawn.levels[1:], drawn.levels[2:], strict=False)):
         if max(here.w_mm - before.w_mm, after.w_mm - here.w_mm) > (1 + _SAME_FRAC) * gap:
             continue
+        if here.area.area <= SLIVER_MM2:
+            continue  # told as a sliver, and as a slice left out
         around = _dice(before.area, after.area)
         own = max(_dice(here.area, before.area), _dice(here.area, after.area))
         if around > _ALIKE and own < min(_JUMP, around - _SAME_FRAC) and not _grew(before, here, after):
+            if _is_whole_part(drawn.levels, n):
+                continue
             odd = here.area.symmetric_difference(before.area.union(after.area))
             odd = odd if not odd.is_empty else here.area
             message = f"this slice shares {own:.0%} with its neighbours, which share {around:.0%} with each other"
             yield _finding(drawn, "slice-jump", here.w_mm, drawn.inside_of(odd, here.w_mm), message)
+
+
+def _is_whole_part(levels: Sequence[Level], n: int) -> bool:
+    """Whether three slices from `n` on hold all of a small part that is widest in the middle, as a ball is."""
+    before, here, after = levels[n : n + 3]
+    beyond = [levels[k].area for k in (n - 1, n + 3) if 0 <= k < len(levels)]
+    ends = before.area.union(after.area)
+    goes_on = any(area.intersects(ends) for area in beyond)
+    return not goes_on and bool(here.area.intersection(ends).area > 0.98 * ends.area)
 
 
 def _grew(before: Level, here: Level, after: Level) -> bool:

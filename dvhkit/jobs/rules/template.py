@@ -16,7 +16,7 @@ from dvhkit.units import number_text
 
 if TYPE_CHECKING:
     from dvhkit.model.case import Case
-    from dvhkit.protocols.naming.recognise import NameRow
+    from dvhkit.results.rules.names import NameRow
 
 _HEAD = """\
 # A protocol for plans like the one that it was made from. Check it with: dvhkit protocol check {file}

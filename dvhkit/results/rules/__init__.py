@@ -1,0 +1,1 @@
+"""What rules and names say: plain frozen records."""

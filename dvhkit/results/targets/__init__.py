@@ -1,0 +1,1 @@
+"""How targets are made: plain frozen records."""
