@@ -27,8 +27,13 @@ _BAR = '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="{}"><ti
 _LINE = '<polyline points="{}" fill="none" stroke="{}" stroke-width="2"><title>{}</title></polyline>'
 _COLOURS = {"CR": "#1b7f5c", "PR": "#4aa3df", "SD": "#b9a33b", "PD": "#c4453c"}
 _OTHER = "#7a8793"
-_WIDTH, _HEIGHT, _EDGE = 720.0, 360.0, 48.0
+_WIDTH, _HEIGHT, _EDGE = 720.0, 360.0, 56.0
 _LEAST_PCT, _MOST_PCT = -100.0, 100.0
+_NAME = '<text x="{:.1f}" y="{:.1f}" font-size="11" text-anchor="{}" fill="#1c2733">{}</text>'
+_DOT = '<circle cx="{:.1f}" cy="{:.1f}" r="3" fill="{}"/>'
+_KEY = '<rect x="{:.1f}" y="8" width="12" height="12" fill="{}"/>'
+# More names than this would overlap; each bar and line tells its own in a tooltip.
+_MOST_NAMES, _LONGEST_NAME = 24, 12
 
 
 def responses_document(found: Responses) -> dict[str, object]:
@@ -99,25 +104,37 @@ def waterfall(found: Responses) -> Markup:
             depths.append((min(changes), course))
     depths.sort(key=lambda item: -item[0])
     step = (_WIDTH - 2 * _EDGE) / max(len(depths), 1)
-    bars = [
-        Markup(_BAR).format(
-            _EDGE + n * step + 0.1 * step, min(_y(0), _y(depth)), 0.8 * step, max(abs(_y(depth) - _y(0)), 1.0),
-            _colour(course), clean(course.patient) or f"patient {n + 1}", depth,
-        )
-        for n, (depth, course) in enumerate(depths)
-    ]  # fmt: skip
-    return _plot("Deepest change of the sum from baseline", bars)
+    shapes = []
+    for n, (depth, course) in enumerate(depths):
+        left, name = _EDGE + n * step, clean(course.patient) or f"patient {n + 1}"
+        top, height = min(_y(0), _y(depth)), max(abs(_y(depth) - _y(0)), 1.0)
+        shapes.append(Markup(_BAR).format(left + 0.1 * step, top, 0.8 * step, height, _colour(course), name, depth))
+        if len(depths) <= _MOST_NAMES:
+            beyond = _y(depth) - 5 if depth > 0 else _y(depth) + 13
+            shapes.append(Markup(_NAME).format(left + 0.5 * step, beyond, "middle", f"{depth:+.0f}"))
+            shapes.append(Markup(_NAME).format(left + 0.5 * step, _HEIGHT - 14, "middle", name[:_LONGEST_NAME]))
+    return _plot("Deepest change of the sum from baseline", shapes)
 
 
 def spider(found: Responses) -> Markup:
     """Return each patient's change of the sum from baseline over time as a line."""
     last = max((p.day for c in found.patients for p in c.time_points), default=1) or 1
-    lines = []
+    shapes = []
     for course in found.patients:
         known = [(p.day, p.from_baseline_pct or 0.0) for p in course.time_points if p.sum_mm is not None]
-        path = " ".join(f"{_EDGE + (_WIDTH - 2 * _EDGE) * day / last:.1f},{_y(change):.1f}" for day, change in known)
-        lines.append(Markup(_LINE).format(path, _colour(course), clean(course.patient)))
-    return _plot(f"Change of the sum from baseline over {last} days", lines)
+        if not known:
+            continue
+        places = [(_EDGE + (_WIDTH - 2 * _EDGE) * day / last, _y(change)) for day, change in known]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        shapes.append(Markup(_LINE).format(path, _colour(course), clean(course.patient)))
+        shapes += [Markup(_DOT).format(x, y, _colour(course)) for x, y in places]
+        if len(found.patients) <= _MOST_NAMES:
+            x, y = places[-1]
+            shapes.append(Markup(_NAME).format(x + 6, y - 5, "start", clean(course.patient)[:_LONGEST_NAME]))
+    for n in range(5):
+        x = _EDGE + (_WIDTH - 2 * _EDGE) * n / 4
+        shapes.append(Markup(_NAME).format(x, _HEIGHT - 14, "middle", f"day {last * n / 4:.0f}"))
+    return _plot(f"Change of the sum from baseline over {last} days", shapes)
 
 
 def _colour(course: Course) -> str:
@@ -133,10 +150,21 @@ def _plot(title: str, shapes: list[Markup]) -> Markup:
     rules = [
         Markup(
             '<line x1="{x}" x2="{w}" y1="{y:.1f}" y2="{y:.1f}" stroke="#8fa3b5" stroke-dasharray="{dash}"/>'
-            '<text x="4" y="{t:.1f}" font-size="12" fill="#1c2733">{label:+d} %</text>'
-        ).format(x=_EDGE, w=_WIDTH - _EDGE, y=_y(at), t=_y(at) + 4, dash="0" if at == 0 else "4 4", label=at)
+            '<text x="{e}" y="{t:.1f}" font-size="12" text-anchor="end" fill="#1c2733">{label} %</text>'
+        ).format(
+            x=_EDGE,
+            w=_WIDTH - _EDGE,
+            y=_y(at),
+            e=_EDGE - 4,
+            t=_y(at) + 4,
+            dash="0" if at == 0 else "4 4",
+            label=f"{at:+d}" if at else "0",
+        )
         for at in (100, 20, 0, -30, -100)
     ]
+    for n, (call, colour) in enumerate((*_COLOURS.items(), ("other", _OTHER))):
+        rules.append(Markup(_KEY).format(_EDGE + 70 * n, colour))
+        rules.append(Markup(_NAME).format(_EDGE + 70 * n + 17, 18, "start", call))
     return Markup('<h2>{}</h2><svg role="img" viewBox="0 0 {} {}" width="100%">{}</svg>').format(
         title, int(_WIDTH), int(_HEIGHT), Markup("").join([*rules, *shapes])
     )

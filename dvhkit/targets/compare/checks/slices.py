@@ -109,6 +109,8 @@ def _jumps(drawn: Drawn, gap: float) -> Iterator[ContourFinding]:
     for n, (before, here, after) in enumerate(zip(drawn.levels, drawn.levels[1:], drawn.levels[2:], strict=False)):
         if max(here.w_mm - before.w_mm, after.w_mm - here.w_mm) > (1 + _SAME_FRAC) * gap:
             continue
+        if here.area.area <= SLIVER_MM2:
+            continue  # told as a sliver, and as a slice left out
         around = _dice(before.area, after.area)
         own = max(_dice(here.area, before.area), _dice(here.area, after.area))
         if around > _ALIKE and own < min(_JUMP, around - _SAME_FRAC) and not _grew(before, here, after):
