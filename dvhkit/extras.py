@@ -7,6 +7,19 @@ from contextlib import contextmanager
 
 from dvhkit.errors import InputError
 
+# By the name that is imported.
+_BROUGHT_BY = {
+    **dict.fromkeys(("pyarrow", "duckdb", "openpyxl", "fsspec"), "archive"),
+    **dict.fromkeys(("SimpleITK", "rt_utils", "nibabel"), "masks"),
+    **dict.fromkeys(("pynetdicom", "dicomweb_client"), "net"),
+    "dicomanonymizer": "deid",
+    "distributed": "dask",
+    "highdicom": "sr",
+    "matplotlib": "plot",
+    "pandas": "tables",
+    "weasyprint": "pdf",
+}
+
 
 @contextmanager
 def needs_extra(extra: str) -> Iterator[None]:
@@ -20,12 +33,22 @@ def needs_extra(extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as missing:
-        raise InputError(
-            f"this needs the package {missing.name}, which is not installed.",
-            remedy=f"Say: pip install 'dvhkit[{extra}]' (in a copy of the source: pip install '.[{extra}]').",
-        ) from missing
+        raise _missing(str(missing.name), extra) from missing
     except ImportError as broken:
         raise InputError(
             f"a package of the extra {extra} is installed, but cannot be loaded here: {broken}",
             remedy="Install the library of the system that it names.",
         ) from broken
+
+
+def missing_extra(error: BaseException) -> InputError | None:
+    """Return what to tell of a package that was not found, where one of our extras brings it."""
+    name = (getattr(error, "name", None) or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    return _missing(name, _BROUGHT_BY[name]) if name in _BROUGHT_BY else None
+
+
+def _missing(name: str, extra: str) -> InputError:
+    return InputError(
+        f"this needs the package {name}, which is not installed.",
+        remedy=f"Say: pip install 'dvhkit[{extra}]' (in a copy of the source: pip install '.[{extra}]').",
+    )

@@ -166,6 +166,10 @@ def main() -> NoReturn:
     except Exception as error:  # the last door: a user must never see a traceback
         if hasattr(error, "format_message"):
             _stop_usage(error)
+        from dvhkit.extras import missing_extra
+
+        if (missing := missing_extra(error)) is not None:
+            _stop(str(missing), EXIT_UNUSABLE)
         if os.environ.get("DVHKIT_DEBUG"):
             raise
         _stop(

@@ -81,3 +81,21 @@ def test_shifted_dates_keep_their_distance(tmp_path):
         gap = datetime.strptime(content, "%Y%m%d") - datetime.strptime(study, "%Y%m%d")
         assert (gap.days, study) != (2, "20240229")
         assert gap.days == 2
+
+
+def test_where_the_disk_is_full_no_half_of_a_set_stays(tmp_path, monkeypatch):
+    from dvhkit.outputs.dicom import deidentified
+
+    (tmp_path / "in").mkdir()
+    write, room = deidentified.write_bytes_whole, [None] * 3
+
+    def until_full(path, content):
+        if not room:
+            raise OSError(28, "No space left on device")
+        room.pop()
+        write(path, content)
+
+    monkeypatch.setattr(deidentified, "write_bytes_whole", until_full)
+    with pytest.raises(OSError, match="No space"):
+        deidentify(named(tmp_path / "in"), tmp_path / "out", key=b"k" * 32)
+    assert list((tmp_path / "out").iterdir()) == []

@@ -75,6 +75,8 @@ class Compared:
         if words.CENTRES in way.names:
             # Which centres lie inside is known: at most one of them is in doubt.
             one_pct = 100.0 * self.readings.voxel_cc / self.ours.volume_cc
+            if self.shape_left_pct < one_pct / 2:  # of few voxels, chance may make another volume
+                return min(self.tolerance_pct, _CENTRES_PCT)
             return min(self.tolerance_pct, max(_CENTRES_PCT, one_pct))
         if not way.free:
             return self.tolerance_pct
@@ -103,11 +105,15 @@ class Compared:
     @property
     def shape_left_pct(self) -> float:
         """What is left where each curve is taken by its own volume; infinite where the volumes are the same."""
+        return self.shape_left_of(curve_of(self.ours))
+
+    def shape_left_of(self, ours: Curve) -> float:
+        """Return `shape_left_pct` with another reading of ours."""
         apart = self.volume_ratio
         if apart is None or abs(apart - 1.0) * 100.0 < _VOLUME_APART_PCT:
             return math.inf
         shape = replace(self.target, share=self.target.share / self.target.share[0], whole_cc=None, own_cc=None)
-        return shape.residual(curve_of(self.ours))
+        return shape.residual(ours)
 
     @property
     def is_volume_alone(self) -> bool:

@@ -74,10 +74,12 @@ def explain_by_edit(row: Compared) -> None:
     if row.base_pct <= NEAR_PCT or row.base_pct > _EDIT_MOST_PCT or explained:
         return
     # Our curve with another volume is the simpler word for what a contour that was edited does hardly better.
-    most = _EDIT_SHARE * row.shape_left_pct
+    # An edit is looked for in either reading, so the volume is.
+    plain = _plain_curves(row)
+    most = _EDIT_SHARE * min(map(row.shape_left_of, plain))
     if most < _EDIT_LEAST_PCT:
         return
-    found = find_edit(row.readings, row.target, _plain_curves(row))
+    found = find_edit(row.readings, row.target, plain)
     if found is not None and found[0] <= most:
         left, _, note = found
         row.found.append(Explained(names=(words.EDITED,), left_pct=left, cost_pct=_COST_EDIT_PCT, free=True, note=note))

@@ -67,7 +67,20 @@ def deidentify(files: Iterable[Path], out: Path, *, key: bytes, dates: Dates = "
     InputError
         If there is no DICOM file, or the library that holds the table is not installed.
     """
-    rules = _rules()
+    rules, made = _rules(), list[Path]()
+    try:
+        return _copies(files, out, made, rules=rules, key=key, dates=dates)
+    except BaseException:
+        # A second run without a key makes other names and UIDs: half a set beside it would be another patient.
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _copies(
+    files: Iterable[Path], out: Path, made: list[Path], *, rules: Rules, key: bytes, dates: Dates
+) -> Deidentified:
+    """Write the copies, and note in `made` which of them are new."""
     written, left_out = 0, []
     for path in files:
         try:
@@ -83,7 +96,11 @@ def deidentify(files: Iterable[Path], out: Path, *, key: bytes, dates: Dates = "
         found.save_as(buffer, enforce_file_format=True)
         name = hashlib.sha256(str(found.SOPInstanceUID).encode()).hexdigest()[:24]
         modality = "".join(c for c in str(found.get("Modality", "")) if c.isalnum())[:16] or "DICOM"
-        write_bytes_whole(out / f"{modality}_{name}.dcm", buffer.getvalue())
+        copy = out / f"{modality}_{name}.dcm"
+        is_new = not copy.exists()
+        write_bytes_whole(copy, buffer.getvalue())
+        if is_new:
+            made.append(copy)
         written += 1
     if not written:
         raise InputError("there is no DICOM file to de-identify.", remedy="Name a folder with DICOM files.")
