@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,11 +57,13 @@ def _records(documents: Sequence[object]) -> tuple[AuditRecord, ...]:
     return records_of_cases(documents)
 
 
-def write_case_report(run: Path, record: AuditRecord, scene: Scene | None = None) -> None:
-    """Write the report of one case of a run beside those of the others."""
+def write_case_report(
+    run: Path, record: AuditRecord, scene: Scene | None = None, *, told: Mapping[str, object] | None = None
+) -> None:
+    """Write the report of one case of a run beside those of the others; `told` as in `html_report`."""
     from dvhkit.outputs.report.case_report import html_report
 
-    write_text_whole(report_path(run, record.case), html_report([record], scene=scene))
+    write_text_whole(report_path(run, record.case), html_report([record], scene=scene, told=told))
 
 
 def has_case_reports(n_cases: int) -> bool:
@@ -110,9 +112,10 @@ def write_run_files(
         if record.case in lacking:
             write_case_report(run, record)
     write_text_whole(run / "summary.csv", "".join([summary_csv([]), *(rows[case] for case in sorted(rows))]))
+    told: dict[str, object] | None = None
     if n_cases <= MOST_IN_JSON:
-        documents = sorted(store.documents(), key=lambda d: str(d["case"]))
-        write_text_whole(run / "audit.json", json_text({"schema": AUDIT_SCHEMA, "cases": documents}))
+        told = {"schema": AUDIT_SCHEMA, "cases": sorted(store.documents(), key=lambda d: str(d["case"]))}
+        write_text_whole(run / "audit.json", json_text(told))
         written.append("audit.json")
     if keep_report and n_cases == 1 and (run / "report.html").exists():
         written.append("report.html")
@@ -120,7 +123,7 @@ def write_run_files(
         from dvhkit.outputs.report.case_report import html_report
 
         records = [kept[case] for case in sorted(kept)]
-        html = html_report(records, scene=scene, short=short, attachments=attachments)
+        html = html_report(records, scene=scene, short=short, attachments=attachments, told=told)
         write_text_whole(run / "report.html", html)
         written.append("report.html")
     for name in {"audit.json", "report.html"} - set(written):

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
-from importlib import import_module
 from pathlib import Path
 
 from dvhkit import engine
-
-_BLAS = "scipy.linalg.cython_blas"
+from dvhkit.engine.numba_start import start_numba
 
 
 def is_first_run() -> bool:
@@ -20,11 +17,5 @@ def is_first_run() -> bool:
 
 
 def load_engine() -> None:
-    """Load numba, without scipy where that is installed: it would be for a BLAS that no kernel of ours calls."""
-    if _BLAS in sys.modules or "numba.np.arraymath" in sys.modules:
-        return
-    sys.modules[_BLAS] = None  # type: ignore[assignment]  # what `import` takes for "is not there"
-    try:
-        import_module("numba.np.arraymath")
-    finally:
-        del sys.modules[_BLAS]
+    """Load numba, and no more of it than kernels in its cache need."""
+    start_numba()

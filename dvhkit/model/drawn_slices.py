@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.slices import SAME_PLANE_MM, Slices
-from dvhkit.model.structure import Structure
+from dvhkit.model.structure import Contour, Structure
 
 # Planes face one way within 2.5 degrees.
 _PARALLEL_COS = 0.999
@@ -52,7 +52,7 @@ def _facing(structure: Structure) -> tuple[FloatArray, FloatArray] | None:
     closed = structure.closed_contours
     if not closed:
         return None
-    widest = max(closed, key=lambda c: float(np.ptp(c.points_mm, axis=0).sum())).points_mm
+    widest = _widest(closed)
     if not np.isfinite(widest).all():
         return None
     spread = np.ptp(widest, axis=0)
@@ -67,6 +67,14 @@ def _facing(structure: Structure) -> tuple[FloatArray, FloatArray] | None:
             return None
         normal = normal / length * np.sign(normal[int(np.abs(normal).argmax())])
     return normal, np.array([float(c.points_mm.mean(axis=0) @ normal) for c in closed])
+
+
+def _widest(closed: Sequence[Contour]) -> FloatArray:
+    """Return the points of the contour that reaches farthest, the first of equals."""
+    points = np.concatenate([c.points_mm for c in closed])
+    begins = np.cumsum([0, *(len(c.points_mm) for c in closed[:-1])])
+    reach = np.maximum.reduceat(points, begins) - np.minimum.reduceat(points, begins)
+    return closed[int(reach.sum(axis=1).argmax())].points_mm
 
 
 def _shared(ways: list[tuple[FloatArray, FloatArray]]) -> Slices | None:

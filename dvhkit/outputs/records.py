@@ -7,7 +7,7 @@ import math
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dvhkit.errors import EngineError, InputError
 from dvhkit.results.audit import AUDIT_SCHEMA, METRICS_SCHEMA, AuditRecord
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # The keys that every reader of metric rows needs, first and in this order.
 _FIRST_KEYS = ("roi", "metric", "value", "unit", "reason")
 _TEXT = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_AS_THEY_ARE, _FLOATS = frozenset({bool, int}), frozenset({float})
+# Where a value stands: a name, or a place and a name in it, which are joined for a message only.
+_Place: TypeAlias = "str | tuple[_Place, object]"
 _REMEDY = "Hand in an audit.json that this version of dvhkit wrote."
 
 
@@ -150,22 +153,30 @@ def _case(record: AuditRecord) -> dict[str, object]:
     return {"case": plain.pop("case"), "all_met": record.all_met, "counts": counts, "score": score, **plain}
 
 
-def _plain(value: Any, where: str) -> Any:  # noqa: ANN401 -- JSON has no narrower type
+def _plain(value: Any, where: _Place) -> Any:  # noqa: ANN401 -- JSON has no narrower type
     """Return `value` as JSON knows it; `where` names it should it be a NaN."""
-    if value is None or type(value) in (bool, int):
+    kind = type(value)
+    if value is None or kind in _AS_THEY_ARE:
         return value
-    if is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name), f"{where}, {f.name}") for f in fields(value)}
+    names = _field_names(kind)  # type: ignore[arg-type]  # mypy: a class is hashable
+    if names is not None:
+        return {name: _plain(getattr(value, name), (where, name)) for name in names}
     if isinstance(value, dict):
-        return {str(key): _plain(item, f"{where}, {key}") for key, item in value.items()}
+        return {str(key): _plain(item, (where, key)) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        if all(type(item) is float for item in value) and all(map(math.isfinite, value)):
+        if set(map(type, value)) <= _FLOATS and all(map(math.isfinite, value)):
             return list(value)  # curves: most of a record
         return [_plain(item, where) for item in value]
     return _plain_scalar(value, where)
 
 
-def _plain_scalar(value: Any, where: str) -> object:  # noqa: ANN401 -- as above
+@lru_cache(maxsize=256)
+def _field_names(kind: type[Any]) -> tuple[str, ...] | None:
+    """Return the names of the fields of a dataclass; None for another type."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
+
+
+def _plain_scalar(value: Any, where: _Place) -> object:  # noqa: ANN401 -- as above
     if isinstance(value, Enum):
         return value.value
     if value is None or isinstance(value, bool | int):
@@ -177,12 +188,18 @@ def _plain_scalar(value: Any, where: str) -> object:  # noqa: ANN401 -- as above
         as_scalar = getattr(value, "item", None)  # a numpy scalar
         return _plain(as_scalar(), where) if callable(as_scalar) else _plain(str(value), where)
     if not math.isfinite(value):
-        raise EngineError("A result is not a finite number.", where=where, remedy="Please report this with the case.")
+        raise EngineError(
+            "A result is not a finite number.", where=_told(where), remedy="Please report this with the case."
+        )
     return float(value)
 
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no number")
+
+
+def _told(where: _Place) -> str:
+    return where if isinstance(where, str) else f"{_told(where[0])}, {where[1]}"
 
 
 def _place(location: tuple[int | str, ...]) -> str:

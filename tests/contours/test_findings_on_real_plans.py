@@ -78,7 +78,6 @@ FINDINGS: dict[str, list[Row]] = {
     "hand_drawn_head_neck/RS.dcm": [
         ("missing-slice", "6600 (VMAT)", [-273.0, -270.0, -267.0], "drawn below and above, not here"),
         ("missing-slice", "BRACHPLEX_R", [-300.0, -297.0], "drawn below and above, not here"),
-        ("missing-slice", "Ext", [-264.0, -123.0, -123.0], "drawn below and above, not here"),
         ("self-crossing", "GTV", [-204.0, -195.0, -192.0], "the line crosses itself"),
         ("self-crossing", "LARYNX_SUPR", [-228.0, -225.0], "the line crosses itself"),
         ("missing-slice", "LIPS", [-162.0, -159.0, -156.0], "drawn below and above, not here"),

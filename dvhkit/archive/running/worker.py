@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dvhkit.archive.storage.keys import CAUSES, FileHashes, Key, content_digests, contours_digest, key_of
 from dvhkit.archive.storage.store import Store
+from dvhkit.engine.numba_start import start_numba
 from dvhkit.engine.numerics import NUMERICS_VERSION
 from dvhkit.errors import EngineError, OutputError
 from dvhkit.jobs.batch import AuditOptions, CaseOutcome, audit_files, failed_record
@@ -67,8 +68,9 @@ _setup: list[Setup] = []
 
 
 def prepare(setup: Setup) -> None:
-    """Take in what all cases share; called once a process."""
+    """Take in what all cases share, and start the engine; called once a process."""
     _setup[:] = [setup]
+    start_numba()
 
 
 def do(task: Task) -> Done:
@@ -103,29 +105,30 @@ def audit_task(setup: Setup, task: Task, *, seen: Callable[[Case], object] | Non
     key = _key(task.files, options, hashes)
     outcome = audit_files(task.files, options, setup.root, seen=see)
     status = _status(outcome)
+    told = audit_document([outcome.record])
     document = case_document(
-        task, outcome.record, status, key=key, structures=structures, seconds=time.monotonic() - started
+        task, outcome.record, status, told, key=key, structures=structures, seconds=time.monotonic() - started
     )
     document["case"]["content"] = json.dumps(content)
     if setup.reports:
-        _write_report(setup, outcome.record, read[0] if read else None)
+        _write_report(setup, outcome.record, told, read[0] if read else None)
     # After the report: a case that is in the store is not done again.
     Store(setup.run).put(document)
     return Done(case_id=task.case_id, status=status, all_met=outcome.record.all_met, hashes=hashes.kept())
 
 
-def _write_report(setup: Setup, record: AuditRecord, case: Case | None) -> None:
+def _write_report(setup: Setup, record: AuditRecord, told: Mapping[str, object], case: Case | None) -> None:
     from dvhkit.archive.run_files import write_case_report
     from dvhkit.jobs.pictures.scene import gather_scene
 
     scene = gather_scene(case, record) if setup.pictures and case is not None else None
-    write_case_report(setup.run, record, scene)
+    write_case_report(setup.run, record, scene, told=told)
 
 
 def put_failure(setup: Setup, task: Task, status: str, reason: str, seconds: float) -> Done:
     """Write a case into the store that came to nothing: its process crashed, hung or ran out of memory."""
     record = failed_record(task.case_id, setup.options[task.options].protocol, reason)
-    Store(setup.run).put(case_document(task, record, status, seconds=seconds))
+    Store(setup.run).put(case_document(task, record, status, audit_document([record]), seconds=seconds))
     return Done(case_id=task.case_id, status=status, all_met=False)
 
 
@@ -133,13 +136,17 @@ def case_document(
     task: Task,
     record: AuditRecord,
     status: str,
+    told: Mapping[str, object],
     *,
     key: Key | None = None,
     structures: Sequence[dict[str, Any]] = (),
     seconds: float,
 ) -> dict[str, Any]:
-    """Return what the store keeps of a finished case; see `dvhkit.archive.storage.tables`."""
-    cases: Any = audit_document([record])["cases"]
+    """Return what the store keeps of a finished case; see `dvhkit.archive.storage.tables`.
+
+    `told` is `dvhkit.outputs.records.audit_document` of its record.
+    """
+    cases: Any = told["cases"]
     counts = record.counts()
     files = task.files
     parts = dict(key.parts) if key is not None else dict.fromkeys(CAUSES, "")

@@ -2,36 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dvhkit.model.arrays import FloatArray
+
 Point = tuple[float, float]
 
 
-def simplified(points: list[Point], *, tolerance: float) -> list[Point]:
-    """Return the line through `points` with as few of them as keep it within `tolerance` of each.
+def simplified(points: Sequence[Point], *, tolerance: float) -> list[Point]:
+    """Return the line through `points` with as few of them as keep it within `tolerance` of each; both ends stay."""
+    (line,) = simplified_lines([np.array(points, dtype=float).reshape(-1, 2)], tolerance=tolerance)
+    return [(x, y) for x, y in line.tolist()]
+
+
+def simplified_lines(lines: Sequence[FloatArray], *, tolerance: float) -> list[FloatArray]:
+    """Return lines (each of shape (n, 2)) with as few of their points as keep them within `tolerance` of each.
 
     Ramer's and Douglas and Peucker's method (doi:10.1016/S0146-664X(72)80017-0), the distance being the one to the
-    chord. Both ends stay.
+    chord. Both ends stay. All spans of all lines are halved at once: by themselves they are too short for numpy.
     """
-    if len(points) < 3:
-        return points
-    kept = {0, len(points) - 1}
-    open_spans = [(0, len(points) - 1)]
-    while open_spans:
-        first, last = open_spans.pop()
-        index, distance = _farthest(points, first, last)
-        if distance > tolerance:
-            kept.add(index)
-            open_spans += [(first, index), (index, last)]
-    return [points[i] for i in sorted(kept)]
+    if not lines:
+        return []
+    points = np.concatenate(lines)
+    ends = np.cumsum([len(line) for line in lines])
+    starts = np.concatenate([[0], ends[:-1]])
+    kept = np.zeros(len(points), dtype=bool)
+    first, last = (a[ends > starts] for a in (starts, ends - 1))
+    kept[first] = kept[last] = True
+    _keep_between(points, first, last, kept, tolerance)
+    return [points[begin:end][kept[begin:end]] for begin, end in zip(starts, ends, strict=True)]
 
 
-def _farthest(points: list[Point], first: int, last: int) -> tuple[int, float]:
-    (x0, y0), (x1, y1) = points[first], points[last]
-    dx, dy = x1 - x0, y1 - y0
-    length = (dx * dx + dy * dy) ** 0.5
-    best, best_distance = first, 0.0
-    for i in range(first + 1, last):
-        x, y = points[i][0] - x0, points[i][1] - y0
-        distance = abs(dx * y - dy * x) / length if length else (x * x + y * y) ** 0.5
-        if distance > best_distance:
-            best, best_distance = i, distance
-    return best, best_distance
+def _keep_between(
+    points: FloatArray, first: NDArray[np.int64], last: NDArray[np.int64], kept: NDArray[np.bool_], tolerance: float
+) -> None:
+    """Mark the points between each `first` and `last` that a line needs."""
+    while True:
+        inside = last - first > 1
+        first, last = first[inside], last[inside]
+        if not len(first):
+            return
+        counts = last - first - 1
+        begins = np.cumsum(counts) - counts
+        span = np.repeat(np.arange(len(first)), counts)
+        at = np.arange(len(span)) + (first + 1 - begins)[span]
+        distances = _from_chord(points[at], points[first][span], points[last][span])
+        farthest = np.maximum.reduceat(distances, begins)
+        hits = np.flatnonzero(distances == farthest[span])
+        index = at[hits[np.searchsorted(hits, begins)]]
+        is_far = farthest > tolerance
+        first, index, last = first[is_far], index[is_far], last[is_far]
+        kept[index] = True
+        first, last = np.concatenate([first, index]), np.concatenate([index, last])
+
+
+def _from_chord(points: FloatArray, one: FloatArray, other: FloatArray) -> FloatArray:
+    """Return how far points lie from their chords, or from the ends of chords without length."""
+    chord, away = other - one, points - one
+    length = np.hypot(chord[:, 0], chord[:, 1])
+    across = np.abs(chord[:, 0] * away[:, 1] - chord[:, 1] * away[:, 0])
+    return np.where(length > 0, across / np.where(length > 0, length, 1.0), np.hypot(away[:, 0], away[:, 1]))

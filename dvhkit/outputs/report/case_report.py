@@ -26,7 +26,7 @@ _IDLE_SIGN_SPACE = re.compile(r"(?<=[\w)\]]) ([+\-/%]) (?=[\w(\[.])")
 _IDLE_LINE_END = re.compile(r"(?<=[;,{(])\n")
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from dvhkit.outputs.pictures.colours import Ink
     from dvhkit.outputs.report.plot import DvhPlot
@@ -47,6 +47,7 @@ def html_report(
     short: bool = False,
     attachments: Sequence[Attachment] = (),
     language: str | Catalogue | None = None,
+    told: Mapping[str, object] | None = None,
 ) -> str:
     """Return the report of one or many audited cases as a self-contained page of HTML.
 
@@ -66,12 +67,16 @@ def html_report(
     language
         In which the page is written, None for the one of the environment variable DVHKIT_LANGUAGE, else English; what
         the records say themselves stays as it is.
+    told
+        `dvhkit.outputs.records.audit_document` of the records, where that is at hand.
     """
+    listed = list(records)
+    digest = record_sha256(listed, told)
     with speaking(language):
-        return _short_report(list(records)) if short else _full_report(list(records), scene, attachments)
+        return _short_report(listed, digest) if short else _full_report(listed, digest, scene, attachments)
 
 
-def _full_report(listed: list[AuditRecord], scene: Scene | None, attachments: Sequence[Attachment]) -> str:
+def _full_report(listed: list[AuditRecord], digest: str, scene: Scene | None, attachments: Sequence[Attachment]) -> str:
     attached = attachments if len(listed) == 1 else ()
     taken = attached_bytes(attached)
     bundle = make_bundle(scene, taken_bytes=taken) if scene is not None and len(listed) == 1 else None
@@ -86,7 +91,7 @@ def _full_report(listed: list[AuditRecord], scene: Scene | None, attachments: Se
         + ink_rules(case.plot for case in cases)
     )
     script = page_source("say.js") + page_source("report.js") + (viewer_script() if bundle else "")
-    page, digest = page_environment().get_template("report.html.j2"), record_sha256(listed)
+    page = page_environment().get_template("report.html.j2")
     return sealed(
         page.render(
             cases=cases,
@@ -109,10 +114,10 @@ def _full_report(listed: list[AuditRecord], scene: Scene | None, attachments: Se
     )
 
 
-def _short_report(records: list[AuditRecord]) -> str:
+def _short_report(records: list[AuditRecord], digest: str) -> str:
     cases = [case_view(record, anchor=f"case-{number}") for number, record in enumerate(records, start=1)]
     styles = page_source("report.css") + page_source("short.css") + ink_rules(case.plot for case in cases)
-    page, digest = page_environment().get_template("short.html.j2"), record_sha256(records)
+    page = page_environment().get_template("short.html.j2")
     return sealed(
         page.render(
             cases=cases,

@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from dvhkit.model.roi_kinds import is_body
 from dvhkit.outputs.number_format import limit_text, number
 from dvhkit.outputs.pictures.colours import Ink, inks
-from dvhkit.outputs.pictures.polyline import Point, simplified
+from dvhkit.outputs.pictures.polyline import simplified_lines
 from dvhkit.outputs.report.limit_markers import LimitMarker, find_markers
 from dvhkit.outputs.report.plot_labels import Label, place_labels, place_limits
 from dvhkit.outputs.text import clean, clean_name
@@ -19,6 +21,7 @@ from dvhkit.units import Unit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dvhkit.model.arrays import FloatArray
     from dvhkit.results.audit import Curve, RuleResult
 
 # About the size on screen, so that the letters in the plot are as large as those around it.
@@ -107,7 +110,8 @@ def plot_curves(curves: Sequence[Curve], rules: Sequence[RuleResult] = ()) -> Dv
         return None
     markers = find_markers(rules, drawable)
     step_gy, top_gy = _dose_axis(max([c.dose_gy[-1] for c in drawable] + [m.dose_gy for m in markers]))
-    lines = [simplified(_points(curve, top_gy), tolerance=_TOLERANCE) for curve in drawable]
+    lines = simplified_lines([_points(c.dose_gy, c.volume_pct, top_gy) for c in drawable], tolerance=_TOLERANCE)
+    bands = _bands(drawable, top_gy)
     reading_gy = max(curve.dose_gy[1] - curve.dose_gy[0] for curve in drawable)
     names = [clean_name(curve.roi, _LONGEST_NAME) for curve in drawable]
     all_inks = inks(curve.color_rgb for curve in drawable)
@@ -123,8 +127,7 @@ def plot_curves(curves: Sequence[Curve], rules: Sequence[RuleResult] = ()) -> Dv
         ],
         y_ticks=[Tick(at=_y(volume), text=str(volume)) for volume in range(0, 101, 20)],
         curves=[
-            _drawn(*parts, top_gy=top_gy, step_gy=reading_gy)
-            for parts in zip(drawable, names, lines, all_inks, strict=True)
+            _drawn(*parts, step_gy=reading_gy) for parts in zip(drawable, names, lines, bands, all_inks, strict=True)
         ],
         step_gy=reading_gy,
         labels=labels,
@@ -133,7 +136,7 @@ def plot_curves(curves: Sequence[Curve], rules: Sequence[RuleResult] = ()) -> Dv
     )
 
 
-def _drawn(curve: Curve, name: str, line: list[Point], ink: Ink, *, top_gy: float, step_gy: float) -> DrawnCurve:
+def _drawn(curve: Curve, name: str, line: FloatArray, band: str, ink: Ink, *, step_gy: float) -> DrawnCurve:
     is_target = _is_target(curve)
     organ_width = _OUTLINE_WIDTH if is_body(curve.roi, curve.roi_type) else _ORGAN_WIDTH
     return DrawnCurve(
@@ -143,25 +146,29 @@ def _drawn(curve: Curve, name: str, line: list[Point], ink: Ink, *, top_gy: floa
         is_target=is_target,
         ink=ink,
         width=_TARGET_WIDTH if is_target else organ_width,
-        points=" ".join(f"{x:.2f},{y:.2f}" for x, y in line),
+        points=" ".join(f"{x:.2f},{y:.2f}" for x, y in line.tolist()),
         volume=number(curve.volume_cc, Unit.CC.value),
         volume_cc=curve.volume_cc,
-        band=_band(curve, top_gy),
+        band=band,
         readings=_readings(curve, step_gy),
     )
 
 
-def _band(curve: Curve, top_gy: float) -> str:
-    """Return the outline of the area between the readings of the slices: along the upper one and back."""
-    if len(curve.low_pct) != len(curve.dose_gy) or len(curve.high_pct) != len(curve.dose_gy):
-        return ""
+def _bands(curves: Sequence[Curve], top_gy: float) -> list[str]:
+    """Return the outline of the area between the readings of the slices of each curve: along the upper one and back."""
+    banded = [len(c.low_pct) == len(c.high_pct) == len(c.dose_gy) for c in curves]
     sides = [
-        simplified(
-            [(_x(d, top_gy), _y(v)) for d, v in zip(curve.dose_gy, side, strict=True)], tolerance=_BAND_TOLERANCE
-        )
+        _points(curve.dose_gy, side, top_gy)
+        for curve, is_banded in zip(curves, banded, strict=True)
+        if is_banded
         for side in (curve.high_pct, curve.low_pct)
     ]
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in (*sides[0], *reversed(sides[1])))
+    drawn = iter(simplified_lines(sides, tolerance=_BAND_TOLERANCE))
+    return [_outline(next(drawn), next(drawn)) if is_banded else "" for is_banded in banded]
+
+
+def _outline(upper: FloatArray, lower: FloatArray) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in (*upper.tolist(), *reversed(lower.tolist())))
 
 
 def _readings(curve: Curve, step_gy: float) -> str:
@@ -200,8 +207,11 @@ def _drawn_marker(marker: LimitMarker, top_gy: float) -> DrawnMarker:
     )
 
 
-def _points(curve: Curve, top_gy: float) -> list[Point]:
-    return [(_x(d, top_gy), _y(v)) for d, v in zip(curve.dose_gy, curve.volume_pct, strict=True)]
+def _points(dose_gy: Sequence[float], volume_pct: Sequence[float], top_gy: float) -> FloatArray:
+    """Return a curve in the coordinates of the plot, shape (n, 2); as `_x` and `_y`."""
+    x = LEFT + (WIDTH - LEFT - RIGHT) * np.clip(np.array(dose_gy) / top_gy, 0.0, 1.0)
+    y = TOP + (HEIGHT - TOP - BOTTOM) * (1 - np.clip(volume_pct, 0.0, 100.0) / 100)
+    return np.column_stack([x, y])
 
 
 def _x(dose_gy: float, top_gy: float) -> float:

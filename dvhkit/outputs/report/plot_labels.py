@@ -5,10 +5,11 @@ The legend has all names, and each triangle tells its rule to who points at it.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from itertools import pairwise
 
+import numpy as np
+
+from dvhkit.model.arrays import FloatArray
 from dvhkit.outputs.pictures.polyline import Point
 
 # Of the widest usual letters, at the 12 units of report.css.
@@ -38,13 +39,14 @@ class Label:
     text: str
 
 
-def place_labels(names: list[str], lines: list[list[Point]], *, frame: Box, avoid: list[Point]) -> list[Label]:
+def place_labels(names: list[str], lines: list[FloatArray], *, frame: Box, avoid: list[Point]) -> list[Label]:
     """Return a label for each curve that has a free place beside it, right or else left, clear of curves and labels.
 
     Parameters
     ----------
     names, lines
-        A name and a line a curve, in the same order; names of more than 18 characters get none.
+        A name and a line (its points, shape (n, 2)) a curve, in the same order; names of more than
+        18 characters get none.
     frame
         Left, top, right and bottom of the plot.
     avoid
@@ -66,7 +68,7 @@ def place_labels(names: list[str], lines: list[list[Point]], *, frame: Box, avoi
 
 
 def place_limits(
-    limits: list[tuple[int, Point, str]], lines: list[list[Point]], *, frame: Box, labels: list[Label]
+    limits: list[tuple[int, Point, str]], lines: list[FloatArray], *, frame: Box, labels: list[Label]
 ) -> list[Label]:
     """Return a text for each limit (curve, place, text) that has a free place beside, above or below it."""
     drawn = _Drawn([_dense(line) for line in lines])
@@ -93,22 +95,29 @@ def place_limits(
 class _Drawn:
     """All points of all curves, quick to ask for those in a box."""
 
-    def __init__(self, dense: list[list[Point]]) -> None:
-        self._points = sorted((x, y, index) for index, line in enumerate(dense) for x, y in line)
-        self._xs = [x for x, _, _ in self._points]
+    def __init__(self, dense: list[FloatArray]) -> None:
+        points = np.concatenate([*dense, np.empty((0, 2))])
+        order = np.argsort(points[:, 0])
+        self._x, self._y = points[order].T
+        self._curve = np.repeat(np.arange(len(dense)), [len(line) for line in dense])[order]
 
     def meets(self, box: Box, *, besides: int | None = None) -> bool:
         """Whether a curve, other than the one with the index `besides`, has a point in `box`."""
-        first, last = bisect_left(self._xs, box[0] - _CLEARANCE), bisect_right(self._xs, box[2] + _CLEARANCE)
-        return any(box[1] <= y <= box[3] and index != besides for _, y, index in self._points[first:last])
+        first = self._x.searchsorted(box[0] - _CLEARANCE)
+        last = self._x.searchsorted(box[2] + _CLEARANCE, side="right")
+        y = self._y[first:last]
+        inside = (y >= box[1]) & (y <= box[3])
+        if besides is not None:
+            inside &= self._curve[first:last] != besides
+        return bool(inside.any())
 
 
 def _free_place(
-    index: int, line: list[Point], *, width: float, drawn: _Drawn, taken: list[Box], frame: Box
+    index: int, line: FloatArray, *, width: float, drawn: _Drawn, taken: list[Box], frame: Box
 ) -> Box | None:
     middle = 0.58 * frame[1] + 0.42 * frame[3]
-    candidates = sorted(line, key=lambda point: abs(point[1] - middle))
-    places = candidates[:: max(1, len(candidates) // _MOST_CANDIDATES)]
+    candidates = line[np.argsort(np.abs(line[:, 1] - middle), kind="stable")]
+    places = candidates[:: max(1, len(candidates) // _MOST_CANDIDATES)].tolist()
     for side in (1, -1):
         for x, y in places:
             edge = x + _GAP if side == 1 else x - _GAP - width
@@ -122,13 +131,13 @@ def _free_place(
     return None
 
 
-def _dense(line: list[Point]) -> list[Point]:
+def _dense(line: FloatArray) -> FloatArray:
     """Return points on `line` at most one step apart."""
-    out: list[Point] = []
-    for (x0, y0), (x1, y1) in pairwise(line):
-        count = max(1, round(max(abs(x1 - x0), abs(y1 - y0)) / _STEP))
-        out += [(x0 + (x1 - x0) * i / count, y0 + (y1 - y0) * i / count) for i in range(count)]
-    return out
+    start, away = line[:-1], np.diff(line, axis=0)
+    counts = np.maximum(1, np.rint(np.abs(away).max(axis=1, initial=0.0) / _STEP)).astype(int)
+    part = np.repeat(np.arange(len(counts)), counts)
+    along = (np.arange(len(part)) - (np.cumsum(counts) - counts)[part]) / counts[part]
+    return np.asarray(start[part] + away[part] * along[:, None])
 
 
 def _within(box: Box, frame: Box) -> bool:

@@ -19,7 +19,7 @@ from dvhkit.outputs.records import audit_document, json_text
 from dvhkit.outputs.text import clean, clean_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from dvhkit.results.audit import AuditRecord
 
@@ -41,9 +41,13 @@ class Signature:
     record_sha256: str
 
 
-def record_sha256(records: Iterable[AuditRecord]) -> str:
-    """Return the hash of what was judged: that of the ``audit.json`` of the same records."""
-    return hashlib.sha256(json_text(audit_document(records)).encode("utf-8", "replace")).hexdigest()
+def record_sha256(records: Iterable[AuditRecord], told: Mapping[str, object] | None = None) -> str:
+    """Return the hash of what was judged: that of the ``audit.json`` of the same records.
+
+    `told` is their `audit_document`, where that is at hand.
+    """
+    document = audit_document(records) if told is None else told
+    return hashlib.sha256(json_text(document).encode("utf-8", "replace")).hexdigest()
 
 
 def seal_lines(records: list[AuditRecord], digest: str) -> str:

@@ -21,6 +21,7 @@ import numpy as np
 from dvhkit.errors import DicomReadError
 from dvhkit.model.arrays import FloatArray
 from dvhkit.readers.files.charsets import codecs_of, decoded
+from dvhkit.readers.files.decimals import plain_decimals
 from dvhkit.readers.files.plain import PlainItem
 from dvhkit.readers.files.tags import tag_of, vr_of
 
@@ -190,6 +191,8 @@ def parse_numbers(stored: bytes, *, place: str, path: Path | str | None = None) 
     """
     if not stored:
         return np.empty(0)
+    if len(stored) > _LONG_TEXT and (plain := plain_decimals(stored)) is not None:
+        return plain
     if len(stored) > _LONG_TEXT and not stored.translate(None, _PLAIN):
         values = _fast_numbers(stored)
         if len(values) == count_numbers(stored):

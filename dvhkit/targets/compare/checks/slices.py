@@ -25,6 +25,8 @@ _JUMP, _ALIKE = 0.7, 0.75
 # A stray island: less than this part of the structure and less than so much, this far from the rest.
 _STRAY_FRAC, _STRAY_CC, _STRAY_MM = 0.05, 0.5, 5.0
 _PINHOLE_MM2 = 20.0
+# A part of a slice of less than this, and of less than this share of it, is none that skips slices.
+_CRUMB_MM2, _CRUMB_FRAC = 20.0, 0.01
 # A contour this far from every slice lies between them; slices vary by rounding.
 _OFF_SLICE_MM = 0.25
 
@@ -67,6 +69,8 @@ def _missing(drawn: Drawn, gap: float, slices_mm: FloatArray | None) -> Iterator
     told: set[tuple[int, int]] = set()
     for level in drawn.levels:
         for piece in level.pieces:
+            if piece.area < min(_CRUMB_MM2, _CRUMB_FRAC * level.area.area):
+                continue  # cut off by a line that touches itself
             found = _next_of(drawn, level, piece, gap)
             if found is None:
                 continue
