@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from shapes_drawn import box, circle, prism, sphere
 
-from dvhkit.model.structure import Structure
+from dvhkit.engine.dvh import compute_dvh
+from dvhkit.model.structure import Contour, Structure
 from dvhkit.targets.compare.agreement import compare
 
 
@@ -129,3 +130,25 @@ def test_planes_that_face_different_ways_are_compared_in_space():
     assert row.hausdorff_mm == pytest.approx(5.0, abs=0.05)
     assert row.apl_mm is None
     assert row.reason
+
+
+def lobed(r: float, dz: float, phase: float, depth: float, x: float = 0.0) -> Structure:
+    """Return a ball whose sections have three lobes, on few slices."""
+    angle = np.arange(60) * 2 * np.pi / 60
+    outline = (1 + depth * np.cos(3 * angle + 0.3)) * np.array([np.cos(angle), np.sin(angle)])
+    heights = np.arange(-r + phase * dz, r, dz)
+    rings = [
+        np.column_stack([*(np.sqrt(r * r - z * z) * outline), np.full(60, z)]) + np.array([x, 0, 0]) for z in heights
+    ]
+    return Structure(number=1, name="L", contours=tuple(Contour(points_mm=ring) for ring in rings))
+
+
+@pytest.mark.parametrize(("r", "phase"), [(3.0, 0.9), (5.0, 0.6), (8.0, 0.9), (15.0, 0.3)])
+@pytest.mark.parametrize("depth", [0.0, 0.15, 0.3])
+def test_a_comparison_has_the_volumes_of_the_dvhs_and_shifted_twins_share_what_they_do(r, phase, depth):
+    one, two = lobed(r, 3.0, phase, depth), lobed(r, 3.0, phase, depth, x=0.2 * r)
+    row = compare(one, two, tolerance_mm=1.0, slice_spacing_mm=3.0)
+    assert row.volume_a_cc == compute_dvh(one, None, slice_spacing_mm=3.0).volume_cc
+    assert row.volume_b_cc == pytest.approx(row.volume_a_cc, rel=1e-3)
+    # Two equal balls 0.2 r apart share 1 - 3/4 * 0.2 + 0.2^3/16 of either; lobes move that by less than their depth.
+    assert row.dice == pytest.approx(1 - 0.15 + 0.0005, abs=0.003 + 0.3 * depth)

@@ -148,7 +148,6 @@ def _is_node(structure: Structure, nodes: Sequence[str] | None) -> bool:
 def _lesion(structure: Structure, spacing_mm: float | None, is_node: bool) -> Lesion:
     from dvhkit.targets.compare.diameters import measure_island
     from dvhkit.targets.compare.islands import islands_of
-    from dvhkit.targets.compare.overlap import volume_of
     from dvhkit.targets.compare.sections import sections_of
     from dvhkit.targets.compare.skin import skin_of
 
@@ -156,7 +155,7 @@ def _lesion(structure: Structure, spacing_mm: float | None, is_node: bool) -> Le
         # The thickness of a lone slice does not touch what is measured in it.
         skin = skin_of(sections_of(structure, slice_spacing_mm=spacing_mm, fallback_mm=_THICK_SLICE_MM))
         islands = islands_of(skin.sections)
-        volume_cc = volume_of(skin)[0] / 1000.0
+        volume_cc = skin.sections.volume_mm3 / 1000.0
         whole = volume_cc if len(islands) == 1 else None
         found = sorted((measure_island(skin, i, volume_cc=whole) for i in islands), key=lambda d: -d.longest_mm)
     except (GeometryError, NotEvaluable) as error:

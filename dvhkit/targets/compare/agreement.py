@@ -29,6 +29,8 @@ _FACING_COS = float(np.cos(np.pi / 4))
 _EVERY = 2
 _SPREAD = 300_000
 _NEAR_MM = 0.1
+# What sections by direction may hold more or less than the solid: the promise for every metric of a comparison.
+_NEAR_FRAC = 0.003
 _AXES = np.array([[1, 0, 0], [-1, 0, 0], [0, -1, 0], [0, 1, 0], [0, 0, 1], [0, 0, -1]], float)
 
 
@@ -50,6 +52,8 @@ def compare(
         return replace(record, reason=empty)
     try:
         solid_a, solid_b = _solids(a, b, slice_spacing_mm)
+        if not (solid_a.sections.is_traced or (_is_near(solid_a) and _is_near(solid_b))):
+            solid_a, solid_b = _solids(a, b, slice_spacing_mm, traced=True)
         return _measured(record, solid_a, solid_b, tolerance_mm)
     except (GeometryError, NotEvaluable) as error:
         return replace(record, reason=str(error))
@@ -63,9 +67,14 @@ def _which_is_empty(a: Structure, b: Structure) -> str:
     return f"{' and '.join(missing)} {verb} no contour that bounds an area: there is nothing to compare."
 
 
-def _solids(a: Structure, b: Structure, spacing_mm: float | None) -> tuple[Skin, Skin]:
+def _is_near(skin: Skin) -> bool:
+    """Whether sections found by direction hold what the solid holds: of few slices they may say something else."""
+    return abs(volume_of(skin)[0] / skin.sections.volume_mm3 - 1.0) < _NEAR_FRAC
+
+
+def _solids(a: Structure, b: Structure, spacing_mm: float | None, *, traced: bool = False) -> tuple[Skin, Skin]:
     fallback = spacing_mm or _own_gap_mm(a) or _own_gap_mm(b)
-    first = sections_of(a, slice_spacing_mm=spacing_mm, fallback_mm=fallback)
+    first = sections_of(a, slice_spacing_mm=spacing_mm, fallback_mm=fallback, traced=traced)
     if _drawn_alike(a, b):
         both = skin_of(first)
         return both, both
@@ -99,7 +108,7 @@ def _measured(record: PairComparison, a: Skin, b: Skin, tolerance_mm: float) -> 
         return replace(record, reason="the contours of one of the two enclose no volume.")
     far = distances_between(one, two)
     found = replace(
-        _with_surfaces(_with_volumes(record, overlap), far, tolerance_mm),
+        _with_surfaces(_with_volumes(record, overlap, a.sections, b.sections), far, tolerance_mm),
         larger_mm=_by_direction(one, far.from_a_mm, b),
     )
     if not parallel:
@@ -147,7 +156,8 @@ def _overlap_across(a: Skin, b: Skin) -> Overlap:
     )
 
 
-def _with_volumes(record: PairComparison, overlap: Overlap) -> PairComparison:
+def _with_volumes(record: PairComparison, overlap: Overlap, one: Sections, other: Sections) -> PairComparison:
+    """Return what they share by their sections, and the volumes of the solids themselves, as a DVH has them."""
     a, b = overlap.volume_a_mm3, overlap.volume_b_mm3
     shared = min(overlap.shared_mm3, a, b)
     x, y, z = (float(v) for v in overlap.centroid_b_mm - overlap.centroid_a_mm)
@@ -155,9 +165,9 @@ def _with_volumes(record: PairComparison, overlap: Overlap) -> PairComparison:
         record,
         dice=2.0 * shared / (a + b),
         jaccard=shared / (a + b - shared),
-        volume_a_cc=a / _MM3_PER_CC,
-        volume_b_cc=b / _MM3_PER_CC,
-        volume_ratio=b / a,
+        volume_a_cc=one.volume_mm3 / _MM3_PER_CC,
+        volume_b_cc=other.volume_mm3 / _MM3_PER_CC,
+        volume_ratio=other.volume_mm3 / one.volume_mm3,
         centroid_shift_mm=(x, y, z),
     )
 

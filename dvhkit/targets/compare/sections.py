@@ -39,6 +39,8 @@ class Sections:
         The usual distance of the slices; of a lone one its thickness.
     is_traced
         Whether some outlines are not seen whole from their middles, so that sections were traced on squares.
+    solid
+        What the sections are of.
     """
 
     name: str
@@ -48,6 +50,12 @@ class Sections:
     gap_mm: float
     findings: tuple[Finding, ...]
     is_traced: bool
+    solid: Solid
+
+    @property
+    def volume_mm3(self) -> float:
+        """The solid's own volume, as a DVH has it: sections only come near it."""
+        return 1000.0 * self.solid.volume_cc
 
 
 def sections_of(
@@ -91,6 +99,7 @@ def sections_of(
         gap_mm=solid.usual_gap_mm,
         findings=solid.findings,
         is_traced=traced,
+        solid=solid,
     )
 
 

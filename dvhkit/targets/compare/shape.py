@@ -7,7 +7,6 @@ from math import pi
 from dvhkit.model.structure import Structure
 from dvhkit.targets.compare.diameters import measure_island
 from dvhkit.targets.compare.islands import islands_of
-from dvhkit.targets.compare.overlap import volume_of
 from dvhkit.targets.compare.sections import sections_of
 from dvhkit.targets.compare.skin import skin_of
 
@@ -29,7 +28,7 @@ def shape_value(structure: Structure, kind: str, *, slice_spacing_mm: float | No
     if kind == "Surface":
         return skin.surface_cm2
     if kind == "Sphericity":
-        volume_mm3 = volume_of(skin)[0]
+        volume_mm3 = skin.sections.volume_mm3
         return float(pi ** (1 / 3) * (6.0 * volume_mm3) ** (2 / 3) / (100.0 * skin.surface_cm2))
     found = max((measure_island(skin, island) for island in islands_of(skin.sections)), key=lambda d: d.longest_mm)
     return found.longest_mm if kind == "Diameter" else found.short_axis_mm
