@@ -3,6 +3,9 @@ import json
 import pytest
 
 from dvhkit.errors import InputError
+from dvhkit.jobs.numbers import CaseNumbers
+from dvhkit.jobs.read import read_case
+from dvhkit.metrics.expression import parse_metric
 from dvhkit.phantoms.grading import beyond, grade, read_measured, read_truth
 from dvhkit.phantoms.sets.catalogue import make_phantom, write_phantom
 from dvhkit.phantoms.truth_rows import TruthRow
@@ -92,3 +95,14 @@ def test_the_examples_of_the_manual_run(tmp_path, monkeypatch, capsys, request):
     exec(grading, {})
     line = next(t.split() for t in capsys.readouterr().out.splitlines() if t.startswith("Sphere Mean[Gy]"))
     assert [float(v) for v in line[2:]] == pytest.approx([16.0, 16.8, 5.0])
+
+
+@pytest.mark.parametrize("name", ["linear-si-3mm", "linear-oblique-3mm"])
+def test_no_number_of_our_own_phantoms_is_withheld(name, tmp_path):
+    write_phantom(tmp_path, name)
+    case = read_case(tmp_path)
+    numbers = CaseNumbers(case, with_bands=False)
+    regions = [numbers.region(structure) for structure in ("Sphere", "Cone", "Islands")]
+    rows = [numbers.metric(region, parse_metric(text)) for region in regions for text in ("D95%[Gy]", "Mean[Gy]")]
+    assert [f.code for f in numbers.findings()] == []
+    assert not any(row.withheld for row in rows)

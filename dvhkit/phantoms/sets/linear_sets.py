@@ -92,7 +92,8 @@ def linear_set(*, direction: str, slice_mm: float) -> tuple[PhantomSet, tuple[Ro
         label=f"linear-{direction}-{slice_mm:g}mm",
         structures=tuple(drawn),
         image=PhantomImage(grid=grid, rle=True),
-        plan=arc_plan(dose_gy=_CENTRE_GY[direction], fractions=1, roi_number=1, label="LINEAR"),
+        # To a site: no solid is a target, which part of would be cold.
+        plan=arc_plan(dose_gy=_CENTRE_GY[direction], fractions=1, roi_number=None, label="LINEAR"),
         doses=(PhantomDose(grid=dose_grid, values_gy=np.maximum(sampled_gy(dose, dose_grid), 0.0)),),
     )
     return phantom, tuple(truths)
