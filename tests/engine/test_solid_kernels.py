@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from dvhkit.engine.kernels.solid.links import link, reach, ring_shapes
 from dvhkit.engine.kernels.solid.support import edge_normals, is_convex, merge_normals, reaches, shared_polygon
-from dvhkit.engine.kernels.surface.stitch import stitch, straighten, strip_triangles
 
 Ring = NDArray[np.float64]
 
@@ -166,44 +165,3 @@ def test_a_ring_with_a_dent_is_not_convex_and_one_with_points_on_straight_lines_
     dent = dense.copy()
     dent[2] += 0.3 * (dense.mean(axis=0) - dense[2])
     assert not is_convex(dent)
-
-
-def triangles(lower: Ring, upper: Ring, height_mm: float) -> NDArray[np.float64]:
-    path = np.empty((len(lower) + len(upper) + 1, 2), np.int64)
-    count = stitch(lower, upper, path)
-    assert count == len(lower) + len(upper) + 1
-    assert path[0].tolist() == path[count - 1].tolist()
-    steps = np.abs(np.diff(path[:count], axis=0)) > 0
-    assert (steps.sum(axis=1) == 1).all()  # each step goes on along one ring alone
-    out = np.empty((2 * count, 3, 3))
-    heights = np.array([[0.0, height_mm]])
-    n = strip_triangles(
-        lower[path[:count, 0]], upper[path[:count, 1]], np.array([0, count]), heights, np.eye(3), np.zeros(3), out
-    )
-    return out[:n]
-
-
-@pytest.mark.parametrize(("n", "m"), [(40, 40), (40, 17), (8, 90)])
-def test_a_strip_between_two_rings_encloses_what_lies_between_them(n, m):
-    lower, upper, height = circle(10, n=n), circle(6, 0.7, n=m), 4.0
-    found = triangles(lower, upper, height)
-    assert len(found) == n + m
-    # Signed volume of tetrahedra to the origin, with the two lids: caps at heights 0 and 4.
-    walls = np.einsum("ni,ni->n", found[:, 0], np.cross(found[:, 1], found[:, 2])).sum() / 6
-    lid = height * shapely.Polygon(upper).area / 3
-    areas = [shapely.Polygon(r).area for r in (lower, upper)]
-    prismatoid = height / 3 * (areas[0] + areas[1] + np.sqrt(areas[0] * areas[1]))
-    # Chords of triangles differ from the frustum by what polygons of few corners differ from circles.
-    assert walls + lid == pytest.approx(prismatoid, rel=0.02 if min(n, m) > 10 else 0.12)
-
-
-@pytest.mark.parametrize("tolerance", [0.02, 0.2, 1.0])
-def test_a_straightened_ring_stays_within_its_tolerance_and_is_shorter_told(tolerance):
-    rng = np.random.default_rng(4)
-    ring = circle(25, n=500) * (1 + 0.05 * rng.normal(size=(500, 1)).cumsum(axis=0) / 25)
-    kept = np.empty(501, np.int64)
-    count = straighten(ring, tolerance, kept)
-    line = shapely.LinearRing(ring[kept[:count]])
-    assert shapely.distance(shapely.points(ring), line).max() <= tolerance + 1e-9
-    assert count < 500 or tolerance < 0.05
-    assert np.all(np.diff(kept[:count]) > 0)

@@ -209,7 +209,7 @@ def _drawn_marker(marker: LimitMarker, top_gy: float) -> DrawnMarker:
 
 def _points(dose_gy: Sequence[float], volume_pct: Sequence[float], top_gy: float) -> FloatArray:
     """Return a curve in the coordinates of the plot, shape (n, 2); as `_x` and `_y`."""
-    x = LEFT + (WIDTH - LEFT - RIGHT) * np.clip(np.array(dose_gy) / top_gy, 0.0, 1.0)
+    x = LEFT + (WIDTH - LEFT - RIGHT) * (np.clip(np.array(dose_gy), 0.0, top_gy) / top_gy)
     y = TOP + (HEIGHT - TOP - BOTTOM) * (1 - np.clip(volume_pct, 0.0, 100.0) / 100)
     return np.column_stack([x, y])
 
