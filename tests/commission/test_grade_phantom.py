@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from dvhkit.errors import InputError
 from dvhkit.jobs.commission.grade_phantom import grade_phantom
 from dvhkit.phantoms.dicom.dicom_set import write_set
-from dvhkit.phantoms.sets.catalogue import make_phantom
+from dvhkit.phantoms.sets.catalogue import make_phantom, write_phantom
 
 NAME = "margin-3mm"
 
@@ -109,9 +109,10 @@ def test_several_plans_in_one_export_are_refused(tmp_path, rows):
         grade_phantom(NAME, path)
 
 
-def test_dvhs_stored_in_a_dose_are_graded_by_roi_number(tmp_path, rows):
+def with_dvhs(folder, rows):
+    """Write the phantom without its image and store the true curves in its dose; return the dose."""
     phantom = make_phantom(NAME).phantom
-    paths = write_set(tmp_path, replace(phantom, image=None))
+    paths = write_set(folder, replace(phantom, image=None))
     (path,) = [p for p in paths if pydicom.dcmread(p, stop_before_pixels=True).Modality == "RTDOSE"]
     data = pydicom.dcmread(path)
     data.DVHSequence = []
@@ -126,10 +127,38 @@ def test_dvhs_stored_in_a_dose_are_graded_by_roi_number(tmp_path, rows):
         item.DVHReferencedROISequence = [ref]
         data.DVHSequence.append(item)
     data.save_as(path)
-    grade = grade_phantom(NAME, path, tolerance_pct=0.1)
-    assert grade.source == "RTDOSE with DVHs"
+    return path
+
+
+def all_within(grade):
     asked = {(v.roi, v.metric): v for v in grade.values}
-    assert all(asked[roi, f"D{p:g}%[Gy]"].within for roi in ("GTV", "CTV", "PTV") for p in POINTS)
+    return all(asked[roi, f"D{p:g}%[Gy]"].within for roi in ("GTV", "CTV", "PTV") for p in POINTS)
+
+
+def test_dvhs_stored_in_a_dose_are_graded_by_roi_number(tmp_path, rows):
+    grade = grade_phantom(NAME, with_dvhs(tmp_path, rows), tolerance_pct=0.1)
+    assert grade.source == "RTDOSE with DVHs"
+    assert all_within(grade)
+
+
+def test_numbers_are_those_of_the_set_beside_the_dose_or_beside_the_truth_whatever_folders_are_called(tmp_path, rows):
+    write_phantom(tmp_path / "as sent", NAME)
+    dose = with_dvhs(tmp_path / "export", rows)
+    alone = tmp_path / "alone" / "RD.dcm"
+    alone.parent.mkdir()
+    alone.write_bytes(dose.read_bytes())
+    assert all_within(grade_phantom(tmp_path / "as sent", alone, tolerance_pct=0.1))
+    # A system that numbers structures anew exports the set that it numbered.
+    for path, key in ((dose, "DVHSequence"), (next(dose.parent.glob("RTSTRUCT*")), "StructureSetROISequence")):
+        data = pydicom.dcmread(path)
+        for item in data[key].value:
+            ref = item.DVHReferencedROISequence[0] if key == "DVHSequence" else item
+            tag = "ReferencedROINumber" if key == "DVHSequence" else "ROINumber"
+            setattr(ref, tag, int(getattr(ref, tag)) + 40)
+        for item in (*data.get("ROIContourSequence", ()), *data.get("RTROIObservationsSequence", ())):
+            item.ReferencedROINumber = int(item.ReferencedROINumber) + 40
+        data.save_as(path)
+    assert all_within(grade_phantom(tmp_path / "as sent", dose, tolerance_pct=0.1))
 
 
 def test_a_file_of_another_phantom_is_refused(tmp_path):

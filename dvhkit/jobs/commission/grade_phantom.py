@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def grade_phantom(
     name, rows = _truth(truth)
     if reading not in {row.reading for row in rows}:
         raise InputError(f"the truth of {name} has no reading {reading!r}.", remedy="Take solid.")
-    source, values = _measured(measured, name, rows)
+    source, values = _measured(measured, rows, lambda: _numbered(truth, measured))
     values = _as_named_in(rows, values)
     graded = _graded(rows, values, reading, tolerance_pct)
     if all(value.measured is None for value in graded):
@@ -113,12 +113,12 @@ def _truth(truth: str | Path) -> tuple[str, tuple[TruthRow, ...]]:
 Values = dict[tuple[str, str], float]
 
 
-def _measured(path: Path, phantom: str, rows: Iterable[TruthRow]) -> tuple[str, Values]:
-    """Return where the values come from, and the values by structure and metric."""
+def _measured(path: Path, rows: Iterable[TruthRow], names: Callable[[], Mapping[int, str]]) -> tuple[str, Values]:
+    """Return where the values come from, and the values by structure and metric; `names` by ROI number."""
     from dvhkit.readers.files.dicom_file import looks_like_dicom, read_bytes
 
     if looks_like_dicom(read_bytes(path)):
-        return "RTDOSE with DVHs", _of_curves(_stored(path, phantom), rows)
+        return "RTDOSE with DVHs", _of_curves(_stored(path, names()), rows)
     try:
         return "metrics", read_measured(path)
     except DvhkitError as no_table:
@@ -144,12 +144,26 @@ def _measured(path: Path, phantom: str, rows: Iterable[TruthRow]) -> tuple[str, 
     return dialect, _of_curves({roi: curve for roi, curve in usable.items() if curve is not None}, rows)
 
 
-def _stored(path: Path, phantom: str) -> dict[str, _Curve]:
+def _numbered(truth: str | Path, measured: Path) -> dict[int, str]:
+    """Return structures by ROI number: of the set beside the measured dose, of that beside the truth, or the phantom's.
+
+    A system that has loaded a set may number its structures anew, and then exports that set with its dose.
+    """
+    from dvhkit.readers.rtstruct import read_structures
+
+    name, folder = str(truth), Path(truth) if Path(truth).is_dir() else Path(truth).parent
+    own = [] if name in phantom_titles() and not Path(truth).exists() else [folder]
+    for place in (measured.parent, *own):
+        sets = sorted(place.glob("RTSTRUCT*.dcm")) or sorted(place.glob("RS*.dcm"))
+        if len(sets) == 1:
+            return {s.number: s.name for s in read_structures(sets[0])[0]}
+    known = name if name in phantom_titles() else folder.name
+    return {s.number: s.name for s in make_phantom(known).phantom.structures} if known in phantom_titles() else {}
+
+
+def _stored(path: Path, names: Mapping[int, str]) -> dict[str, _Curve]:
     from dvhkit.readers.rtdose import read_dose
 
-    names = {}
-    if phantom in phantom_titles():
-        names = {s.number: s.name for s in make_phantom(phantom).phantom.structures}
     dose, _ = read_dose(path)
     found = {}
     for stored in dose.stored_dvhs:
