@@ -6,7 +6,7 @@ the drawing's fault, not the calculator's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,11 +20,6 @@ from dvhkit.phantoms.truth import Truth
 _ALIGNED = 1e-9
 
 Plane = tuple[float, Sequence[Ring]]
-
-
-def stack_volume_cc(planes: Iterable[Plane], slice_mm: float) -> float:
-    """Return the volume of the prisms."""
-    return sum(_net_area_mm2(rings) for _, rings in planes) * slice_mm / 1000
 
 
 def truth_of_stack(planes: Sequence[Plane], slice_mm: float, dose: LinearDose) -> Truth:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from skimage.measure import find_contours
 
 from dvhkit.engine.kernels.drawn.coverage import coverage, plane_covers
-from dvhkit.engine.kernels.drawn.outline import edge_distance, signed_distance
 from dvhkit.engine.kernels.drawn.repeats import mark_repeats
 from dvhkit.engine.kernels.drawn.rings import orient
 from dvhkit.engine.kernels.drawn.trace import link_crossings, touches_border, walk_rings
@@ -109,30 +108,6 @@ def test_rings_that_pass_one_point_twice_are_those_found_by_comparing_all_pairs(
 
     assert repeats.tolist() == [twice(ring) for ring in rings]
     assert 0 < repeats.sum() < len(rings)
-
-
-def test_distances_to_an_outline_are_those_of_shapely_but_for_mitred_corners():
-    outer, hole = lobed(7, 11.0, 8.0, 6.5), lobed(8, 11.2, 8.3, 2.5)
-    points, starts = flat([outer, hole[::-1]])
-    section = shapely.Polygon(outer, [hole])
-    rows, columns = np.mgrid[:ROWS, :COLUMNS]
-    nodes = np.column_stack([columns.ravel(), rows.ravel()]).astype(float)
-    at = shapely.points(nodes)
-    inside = shapely.contains(section, at)
-    away = shapely.distance(at, section.boundary)
-    edges = np.vstack([np.hstack([r, np.roll(r, -1, axis=0)]) for r in (outer, hole)])
-    plain, mitred = np.empty(len(nodes)), np.empty(len(nodes))
-    edge_distance(edges, nodes, plain)
-    assert plain == pytest.approx(away, abs=1e-9)
-    signed_distance(points, starts, nodes, inside, mitred)
-    assert (mitred < 0).tolist() == inside.tolist()
-    # Beside an edge both are equal; off a corner the edges' own lines are nearer, at most by the factor of a mitre.
-    corners = shapely.distance(at, shapely.MultiPoint(points))
-    beside = corners > away + 1e-9
-    assert np.abs(mitred)[beside] == pytest.approx(away[beside], abs=1e-9)
-    assert np.all(np.abs(mitred) <= away + 1e-9)
-    assert np.all(np.abs(mitred) >= 0.7 * away - 1e-9)
-    assert beside.mean() > 0.5
 
 
 def traced(field: Ring) -> list[Ring]:

@@ -9,14 +9,6 @@ from numpy.typing import NDArray
 
 from dvhkit.model.arrays import FloatArray
 
-Point = tuple[float, float]
-
-
-def simplified(points: Sequence[Point], *, tolerance: float) -> list[Point]:
-    """Return the line through `points` with as few of them as keep it within `tolerance` of each; both ends stay."""
-    (line,) = simplified_lines([np.array(points, dtype=float).reshape(-1, 2)], tolerance=tolerance)
-    return [(x, y) for x, y in line.tolist()]
-
 
 def simplified_lines(lines: Sequence[FloatArray], *, tolerance: float) -> list[FloatArray]:
     """Return lines (each of shape (n, 2)) with as few of their points as keep them within `tolerance` of each.

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from dvhkit.model.arrays import FloatArray
-from dvhkit.outputs.pictures.polyline import Point
 
 # Of the widest usual letters, at the 12 units of report.css.
 _LETTER_WIDTH, _LINE_HEIGHT = 8.0, 14.0
@@ -26,6 +25,7 @@ _LONGEST = 18
 _STEP = 6.0
 _MOST_CANDIDATES = 40
 
+Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 
 
