@@ -8,13 +8,11 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
-from numba import njit
 
-# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
-_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+from dvhkit.engine.kernels.compiled import helper, making_kernel
 
 
-@_helper
+@helper
 def _depth(x, y, points, ring_start):
     """Return how far (x, y) lies inside the rings (even-odd); negative outside."""
     best = 1e300
@@ -41,7 +39,7 @@ def _depth(x, y, points, ring_start):
     return sqrt(best) if inside else -sqrt(best)
 
 
-@_helper
+@helper
 def _cuts(x, y, dx, dy, points, ring_start, touch, cuts):
     """Write where the line (x, y) + t (dx, dy) meets the rings, sorted; return how often.
 
@@ -71,7 +69,7 @@ def _cuts(x, y, dx, dy, points, ring_start, touch, cuts):
     return count
 
 
-@_helper
+@helper
 def _stretch(at, x, y, dx, dy, points, ring_start, slack, cuts, count):
     """Return how far the line stays inside around the parameter `at`, both ways; nothing if it is outside there."""
     low = at
@@ -101,7 +99,7 @@ def _stretch(at, x, y, dx, dy, points, ring_start, slack, cuts, count):
     return low, high
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def longest_inside(points, ring_start, order, is_pivot, reach, least, slack, ends):
     """Return the length of the longest straight line inside the rings, or `least` if none is longer; `ends` (2, 2).
 
@@ -140,7 +138,7 @@ def longest_inside(points, ring_start, order, is_pivot, reach, least, slack, end
     return best
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def longest_along(points, ring_start, dx, dy, slack, ends):
     """Return the length of the longest line inside the rings along the unit vector (dx, dy), and its `ends` (2, 2).
 

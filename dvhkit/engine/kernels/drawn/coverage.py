@@ -7,13 +7,11 @@ anticlockwise (positive shoelace area) adds, clockwise takes away.
 from math import ceil, floor
 
 import numpy as np
-from numba import njit
 
-# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
-_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+from dvhkit.engine.kernels.compiled import helper, kernel, making_kernel
 
 
-@_helper
+@helper
 def _piece(acc, row, column, xa, ya, xb, yb, sign):
     """Book the part of an edge that lies in one cell: what it covers to its right, and that part's moments."""
     xa -= column
@@ -29,7 +27,7 @@ def _piece(acc, row, column, xa, ya, xb, yb, sign):
     acc[4, row, column] += dy * (ym - (2.0 * (xa * ya + xb * yb) + xa * yb + xb * ya) / 6.0)
 
 
-@_helper
+@helper
 def _edge(acc, first, last, x0, y0, x1, y1):
     """Walk one edge through the cells it crosses."""
     if y0 == y1:
@@ -77,7 +75,7 @@ def _edge(acc, first, last, x0, y0, x1, y1):
         _piece(acc, row, cb, xp, yp, xb, yb, sign)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def coverage(points, ring_start, ring_lo, ring_hi, acc, first, last, area):
     """Fill `area[0:3]` with covered area and its first moments in each cell for rings ``ring_lo:ring_hi``.
 
@@ -118,14 +116,14 @@ def coverage(points, ring_start, ring_lo, ring_hi, acc, first, last, area):
     return excess
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def plane_excess(points, ring_start, plane_ring, acc, first, last, area, excess):
     """Write to `excess` (planes,) by how much each plane's coverage leaves [0, 1]; `area` is scratch."""
     for plane in range(excess.size):
         excess[plane] = coverage(points, ring_start, plane_ring[plane], plane_ring[plane + 1], acc, first, last, area)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def plane_covers(points, rings, plane_lo, plane_hi, scratch, cover, area, excess):
     """Write the coverage of planes ``plane_lo:plane_hi``, plane n to slot n modulo the number of slots.
 
@@ -148,7 +146,7 @@ def plane_covers(points, rings, plane_lo, plane_hi, scratch, cover, area, excess
                 cover[slot, row, column] = (abs(covered - 1.0) < 1e-12) - (abs(covered) < 1e-12)
 
 
-@_helper
+@helper
 def _list_section(cover, area, at, cells, parts, changes, spans):
     """List what of a drawn section is cut, and where full cells begin (+1) and end (-1); return how many of each.
 
@@ -216,7 +214,7 @@ def _list_section(cover, area, at, cells, parts, changes, spans):
     return n_cells, n_changes
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def fill_prisms(cover, area, planes, slabs, layers):
     """Add upright prisms over drawn planes to the layers; see `Planes`, `Slabs` and `Layers` in `buffers`.
 

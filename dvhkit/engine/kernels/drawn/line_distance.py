@@ -8,16 +8,14 @@ from __future__ import annotations
 from math import ceil, floor, sqrt
 
 import numpy as np
-from numba import njit
 
-# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
-_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+from dvhkit.engine.kernels.compiled import helper, maker, making_kernel
 
 # So many edges are passed over at once where a circle around them is farther away than an edge already found.
 _BUNDLE = 8
 
 
-@_helper
+@maker
 def _bundled(points, ring_start):
     """Return the edges of closed rings, and bundles of up to `_BUNDLE` that follow each other.
 
@@ -57,7 +55,7 @@ def _bundled(points, ring_start):
     return edges, bundles[:count]
 
 
-@_helper
+@helper
 def _to_bundle(x, y, edges, bundles, b, best):
     """Return the least squared distance of (x, y) from the edges of a bundle, or `best` if that is less."""
     for e in range(int(bundles[b, 3]), int(bundles[b, 4])):
@@ -70,7 +68,7 @@ def _to_bundle(x, y, edges, bundles, b, best):
     return best
 
 
-@_helper
+@helper
 def _to_rings(x, y, edges, bundles, stop, hint):
     """Return the distance of (x, y) from the nearest edge, and its bundle; searching ends at `stop` or less.
 
@@ -96,7 +94,7 @@ def _to_rings(x, y, edges, bundles, stop, hint):
     return least, nearest
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def farther_length(points, ring_start, other, other_start, tolerance, resolution):
     """Return the length of closed rings that lies farther than `tolerance` from the others, and their whole length.
 
@@ -144,7 +142,7 @@ def farther_length(points, ring_start, other, other_start, tolerance, resolution
     return beyond, whole
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def line_hausdorff(points, ring_start, other, other_start, resolution):
     """Return the greatest distance of closed rings from the others, to half the `resolution`."""
     most = 0.0
@@ -170,7 +168,7 @@ def line_hausdorff(points, ring_start, other, other_start, resolution):
     return most
 
 
-@_helper
+@helper
 def _fill_inside(points, ring_start, inside):
     """Mark the nodes (row, column) inside the rings by the even-odd rule; `points` are (column, row) in node units."""
     n_rows, n_columns = inside.shape
@@ -196,7 +194,7 @@ def _fill_inside(points, ring_start, inside):
             inside[j, i] = odd
 
 
-@_helper
+@maker
 def _scaled(points, low, step):
     out = np.empty_like(points)
     for p in range(points.shape[0]):
@@ -205,7 +203,7 @@ def _scaled(points, low, step):
     return out
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def rim_beyond(points, ring_start, other, other_start, step, tolerance):
     """Return how many pixels on the rim of closed rings are farther than `tolerance` from the others.
 
@@ -247,7 +245,7 @@ def rim_beyond(points, ring_start, other, other_start, step, tolerance):
     return count
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def compare_slices(one, two, tolerance, steps, voxels, out):
     """Hold the rings of one structure on each slice against another's there.
 

@@ -1,9 +1,9 @@
 """Which rings pass through one point twice."""
 
-from numba import njit
+from dvhkit.engine.kernels.compiled import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def mark_repeats(points, order, ring_start, same, repeats):
     """Mark the rings in which two points, not neighbours along it, are nearer than `same` in x and in y.
 

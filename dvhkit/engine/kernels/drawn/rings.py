@@ -1,13 +1,11 @@
 """Orient the rings of each plane by how deep they are nested, so that signed areas add up to the section."""
 
 import numpy as np
-from numba import njit
 
-# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
-_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+from dvhkit.engine.kernels.compiled import helper, kernel
 
 
-@_helper
+@helper
 def _inside(points, begin, end, x, y):
     """Even-odd test of one point against one ring."""
     odd = False
@@ -23,7 +21,7 @@ def _inside(points, begin, end, x, y):
     return odd
 
 
-@_helper
+@helper
 def _mostly_inside(points, ring_start, inner, outer):
     """Whether most of seven points spread along ring `inner` lie in ring `outer`."""
     begin = ring_start[inner]
@@ -35,7 +33,7 @@ def _mostly_inside(points, ring_start, inner, outer):
     return hits >= 4
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def orient(points, ring_start, plane_ring, drop_twins, depth, area, box):
     """Turn rings in place: even nesting depth anticlockwise, odd clockwise.
 

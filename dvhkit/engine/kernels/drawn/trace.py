@@ -1,12 +1,9 @@
 """Marching squares: the rings where a field crosses zero, with the inside (negative) on their left."""
 
-from numba import njit
-
-# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
-_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+from dvhkit.engine.kernels.compiled import helper, kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def touches_border(field):
     """Return whether the field is negative anywhere along its border."""
     n_rows, n_columns = field.shape
@@ -19,7 +16,7 @@ def touches_border(field):
     return False
 
 
-@_helper
+@helper
 def _link(field, j, i, case, following):
     """Join the crossed edges of one cell: bottom 0, right 1, top 2, left 3, in turning order of its corners."""
     n_columns = field.shape[1]
@@ -68,7 +65,7 @@ def _link(field, j, i, case, following):
             following[left] = top
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def link_crossings(field, following, edges):
     """Join the edges that change sign, cell by cell; return how many they are.
 
@@ -107,7 +104,7 @@ def link_crossings(field, following, edges):
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def walk_rings(field, following, edges, count, apart, least, points, ring_start):
     """Write the rings that linked edges make; return their number.
 

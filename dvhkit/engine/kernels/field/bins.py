@@ -1,10 +1,11 @@
 """The running sums of an accumulator of doses, turned into volumes at doses."""
 
 import numpy as np
-from numba import njit
+
+from dvhkit.engine.kernels.compiled import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def gather_atoms(slopes, points, shares, low, high, noise_frac, dose, part):
     """Write the doses and volumes of all bins that hold any, some shares together; return how many there are.
 

@@ -3,14 +3,11 @@
 from math import floor, sqrt
 
 import numpy as np
-from numba import njit
 
-# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
-_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-_inlined = njit(nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+from dvhkit.engine.kernels.compiled import helper, inlined, kernel, making_kernel
 
 
-@_inlined
+@inlined
 def _plane_below(offsets, cn):
     """Index of the dose plane below offset `cn`, of the last but one at most."""
     nk = offsets.size
@@ -25,7 +22,7 @@ def _plane_below(offsets, cn):
     return k
 
 
-@_helper
+@helper
 def _dose_at(dose, offsets, half_end, to_dose, u, v, w, out):
     """Write dose and its gradient along u, v, w to `out`; return False beyond the outer faces of the voxels."""
     nk, nj, ni = dose.shape
@@ -86,7 +83,7 @@ def _dose_at(dose, offsets, half_end, to_dose, u, v, w, out):
     return True
 
 
-@_inlined
+@inlined
 def _deposit(slopes, points, low, span, scale, dose, width, volume):
     """Book `volume` spread evenly over `width` around `dose`.
 
@@ -126,7 +123,7 @@ def _deposit(slopes, points, low, span, scale, dose, width, volume):
         slopes[kb, 2] -= 0.5 * slope * b * b
 
 
-@_helper
+@helper
 def _corners(dose, offsets, half_end, to_dose, corner_at, size, out, extremes):
     """Let the eight corners of a cell that lies wholly inside count for the extremes, from its lower corner on."""
     u, v, w = corner_at
@@ -139,14 +136,14 @@ def _corners(dose, offsets, half_end, to_dose, corner_at, size, out, extremes):
             extremes[1] = max(extremes[1], out[0])
 
 
-@_inlined
+@inlined
 def _share(start, size, low, high):
     """Share of the stretch from `start` to ``start + size`` that lies between `low` and `high`."""
     inside = min(start + size, high) - max(start, low)
     return 1.0 if inside >= size * (1.0 - 1e-9) else max(0.0, inside / size)
 
 
-@_helper
+@helper
 def _node_line(dose, rounded, rounds, to_dose, offsets, v, w, first, last, line):
     """Write dose and its slopes along v and w at the nodes ``first..last`` of the row of voxels through (v, w).
 
@@ -192,7 +189,7 @@ def _node_line(dose, rounded, rounds, to_dose, offsets, v, w, first, last, line)
         line[i, 3] = b0 + fk * (b1 - b0) - line[i, 0]
 
 
-@_helper
+@helper
 def _twist(line, first, last, slope, size):
     """Most by which the dose at a corner of a cell of the row may leave that of its gradient, nodes ``first..last``."""
     most = 0.0
@@ -205,7 +202,7 @@ def _twist(line, first, last, slope, size):
     return most
 
 
-@_inlined
+@inlined
 def _from_line(line, to_dose, u):
     """Return dose, its gradient along u, v, w, and what the rounded dose has more, from a line of nodes."""
     n = line.shape[0]
@@ -227,7 +224,7 @@ def _from_line(line, to_dose, u):
     )
 
 
-@_inlined
+@inlined
 def _beside_line(line, to_dose, u, dv, dw):
     """Return what `_from_line` does, at `dv` and `dw` from the line: within one voxel a trilinear dose has no more."""
     n = line.shape[0]
@@ -252,7 +249,7 @@ def _beside_line(line, to_dose, u, dv, dw):
     )
 
 
-@_inlined
+@inlined
 def _part_reach(gu, gv, gw, size, place):
     """Return over how much dose a cut cell with its centroid at `place` (shares of its size) spreads.
 
@@ -265,13 +262,13 @@ def _part_reach(gu, gv, gw, size, place):
     return sqrt(along_u * along_u + along_v * along_v + along_w * along_w)
 
 
-@_inlined
+@inlined
 def _inside_rim(u, v, size, rim):
     """Share of a cell, given its lower corner, that lies within the outermost voxels."""
     return _share(u, size[0], rim[0], rim[1]) * _share(v, size[1], rim[2], rim[3])
 
 
-@_inlined
+@inlined
 def _value_at(dose, offsets, half_end, to_dose, u, v, w):
     """Dose at a point, NaN beyond the outer faces of the voxels."""
     nk, nj, ni = dose.shape
@@ -301,7 +298,7 @@ def _value_at(dose, offsets, half_end, to_dose, u, v, w):
     return b0 + fk * (b1 - b0)
 
 
-@_inlined
+@inlined
 def _clear(part, moment, run, first, last):
     """Empty the columns ``first..last`` of a row of a layer."""
     for column in range(first, last + 1):
@@ -316,24 +313,9 @@ def _clear(part, moment, run, first, last):
     run[last + 1, 1] = 0.0
 
 
-@njit(cache=True, nogil=True)
-def book_layers(layers, begin, stop, cells, field, ids, rounds, sums):
-    """Evaluate the dose of each covered cell of the layers ``begin:stop`` of one or two solids, and book it.
-
-    The layers are handed back empty.
-
-    Parameters
-    ----------
-    layers
-        A pair of `Layers`, of the same slots; see kernel `reconstruct`.
-    cells, field, sums
-        See `buffers`.
-    ids
-        Which sums count the cells that are full in both solids, all others of the first, and all others of the second:
-        -1 where there is no second.
-    rounds
-        Whether to note what the rounded dose has more than the dose, in the cells of the first solid.
-    """
+@helper
+def _book(layers, begin, stop, cells, field, ids, rounds, sums, work):
+    """Do what `book_layers` says; `work`: dose and gradient, size of a cell, place in it, and a row of nodes."""
     edges, origin, step = cells
     dose, rounded, offsets, half_end, to_dose, rim, low, high = field
     slopes, points, totals, extremes, shifts, rounded_extremes = sums
@@ -342,15 +324,12 @@ def book_layers(layers, begin, stop, cells, field, ids, rounds, sums):
     slots = one.part.shape[0]
     n_rows = one.span.shape[1]
     n_columns = one.part.shape[2]
-    out = np.empty(4)
-    size = np.empty(3)
+    out, size, place, line = work
     size[0] = step[0]
     size[1] = step[1]
-    place = np.empty(3)
     base = step[0] * step[1]
     ni = dose.shape[2]
     is_axial = rim[0] > -np.inf and to_dose[0, 0] != 0.0 and to_dose[1, 1] != 0.0 and to_dose[2, 2] != 0.0
-    line = np.empty((ni if is_axial else 0, 5))
     span = high - low
     scale = slopes.shape[1] / span if span > 0.0 else 0.0
     shift_scale = shifts.shape[0] / span if span > 0.0 else 0.0
@@ -561,7 +540,29 @@ def book_layers(layers, begin, stop, cells, field, ids, rounds, sums):
     most_extremes[1] = max(most_extremes[1], most)
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
+def book_layers(layers, begin, stop, cells, field, ids, rounds, sums):
+    """Evaluate the dose of each covered cell of the layers ``begin:stop`` of one or two solids, and book it.
+
+    The layers are handed back empty.
+
+    Parameters
+    ----------
+    layers
+        A pair of `Layers`, of the same slots; see kernel `reconstruct`.
+    cells, field, sums
+        See `buffers`.
+    ids
+        Which sums count the cells that are full in both solids, all others of the first, and all others of the second:
+        -1 where there is no second.
+    rounds
+        Whether to note what the rounded dose has more than the dose, in the cells of the first solid.
+    """
+    work = (np.empty(4), np.empty(3), np.empty(3), np.empty((field.values.shape[2], 5)))
+    _book(layers, begin, stop, cells, field, ids, rounds, sums, work)
+
+
+@kernel
 def book_field(layers, begin, stop, edges, field):
     """Write to `field` (layers, rows, columns) the filled share of each cell of the layers ``begin:stop``."""
     slots = layers.part.shape[0]

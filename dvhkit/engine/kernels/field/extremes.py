@@ -3,17 +3,14 @@
 from math import ceil, floor, sqrt
 
 import numpy as np
-from numba import njit
+
+from dvhkit.engine.kernels.compiled import helper, inlined, kernel, making_kernel
 
 # Columns of voxels that are looked at together.
 BLOCK = 16
 
-# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
-_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-_inlined = njit(nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
-
-@_inlined
+@inlined
 def _plane_below(offsets, cn):
     """Index of the dose plane below offset `cn`, of the last but one at most."""
     nk = offsets.size
@@ -28,14 +25,14 @@ def _plane_below(offsets, cn):
     return k
 
 
-@_inlined
+@inlined
 def _step_of(c, n):
     """Return the node below the place `c` among `n` nodes, the next one, and how far on the way to it `c` is."""
     at = min(max(floor(c), 0), max(n - 2, 0))
     return at, min(at + 1, n - 1), min(max(c - at, 0.0), 1.0)
 
 
-@_inlined
+@inlined
 def _place_of(shape, offsets, half_end, to_dose, u, v, w):
     """Return which nodes lie around a point, and how far on the way from each to the next it is; -1 first outside."""
     nk, nj, ni = shape
@@ -56,7 +53,7 @@ def _place_of(shape, offsets, half_end, to_dose, u, v, w):
     return k, k1, j, j1, i, i1, fk, fj, fi
 
 
-@_inlined
+@inlined
 def _mixed(values, place):
     """Trilinear value between eight nodes."""
     k, k1, j, j1, i, i1, fk, fj, fi = place
@@ -70,7 +67,7 @@ def _mixed(values, place):
     return b0 + fk * (a10 + fj * (a11 - a10) - b0)
 
 
-@_helper
+@helper
 def _is_in_line(to_dose):
     """Whether a lattice runs along the axes of the dose."""
     turned = 0.0
@@ -80,7 +77,7 @@ def _is_in_line(to_dose):
     return turned < 1e-12
 
 
-@_helper
+@helper
 def _heights_of_walls(lo, hi, levels, first, heights):
     """Write to `heights` where walls from `lo` to `hi` are looked at: at both ends and at the levels between."""
     heights[0] = lo
@@ -95,21 +92,15 @@ def _heights_of_walls(lo, hi, levels, first, heights):
     return count
 
 
-@njit(cache=True, nogil=True)
-def surface_extremes(points, rings, slabs, levels, cells, field, blocks, rounds, extremes):
-    """Widen `extremes` (planes, 4) by the dose on walls, and by the rounded dose where `rounds`.
-
-    Along each edge, at its ends and at `levels`. Where `blocks` is not empty, walls are passed over that lie in blocks
-    which tell nothing new of the dose; see `block_extremes`. `points` in
-    cell units; `rings`: where rings and planes begin; `slabs`: where each plane's walls begin and end.
-    """
+@helper
+def _on_walls(points, rings, slabs, levels, cells, field, blocks, rounds, work, extremes):
+    """Do what `surface_extremes` says; `work`: heights, and the dose planes below them."""
     ring_start, plane_ring = rings
     slab_lo, slab_hi = slabs
     _, origin, step = cells
     dose, rounded, offsets, half_end, to_dose, _, _, _ = field
     spacing = min(step[0], step[1])
-    heights = np.empty(levels.size + 2)
-    below = np.empty(levels.size + 2, np.int64)
+    heights, below = work
     looks_up = blocks.shape[0] > 0 and _is_in_line(to_dose)
     _, nj, ni = dose.shape
     level = 0
@@ -162,7 +153,19 @@ def surface_extremes(points, rings, slabs, levels, cells, field, blocks, rounds,
         extremes[plane, 3] = round_most
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
+def surface_extremes(points, rings, slabs, levels, cells, field, blocks, rounds, extremes):
+    """Widen `extremes` (planes, 4) by the dose on walls, and by the rounded dose where `rounds`.
+
+    Along each edge, at its ends and at `levels`. Where `blocks` is not empty, walls are passed over that lie in blocks
+    which tell nothing new of the dose; see `block_extremes`. `points` in
+    cell units; `rings`: where rings and planes begin; `slabs`: where each plane's walls begin and end.
+    """
+    work = (np.empty(levels.size + 2), np.empty(levels.size + 2, np.int64))
+    _on_walls(points, rings, slabs, levels, cells, field, blocks, rounds, work, extremes)
+
+
+@kernel
 def point_extremes(points, dose, field, extremes):
     """Widen `extremes` by the dose at single points (u, v, w) of the surface."""
     offsets, half_end, to_dose = field.offsets, field.half_end, field.to_dose
@@ -175,14 +178,14 @@ def point_extremes(points, dose, field, extremes):
         extremes[1] = max(extremes[1], here)
 
 
-@_inlined
+@inlined
 def _tells(block, extremes):
     """Whether what lies within the bounds `block` may widen `extremes`."""
     of_dose = (block[0] < extremes[0, 0]) | (block[1] > extremes[0, 1])
     return of_dose | (block[2] < extremes[1, 0]) | (block[3] > extremes[1, 1])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def block_extremes(values, rounded, blocks):
     """Write least and greatest dose, and rounded dose, of each block between voxel centres to `blocks`.
 
@@ -217,7 +220,7 @@ def block_extremes(values, rounded, blocks):
                         blocks[k, j, b, a + 1] = max(blocks[k, j, b, a + 1], blocks[k1, j1, b, a + 1])
 
 
-@_helper
+@helper
 def _note_crossings(points, begin, end, winding, firsts, lasts):
     """Note where the middles of rows cross a ring: +1 in the first column inside it, -1 in the first beyond."""
     n_rows = winding.shape[0]
@@ -238,24 +241,15 @@ def _note_crossings(points, begin, end, winding, firsts, lasts):
         y0 = y1
 
 
-@njit(cache=True, nogil=True)
-def section_extremes(points, rings, heights, shape, cells, field, blocks, extremes):
-    """Widen `extremes` by the dose inside the drawn sections, at the middles of the lattice's cells.
-
-    `points` in cell units; holes run clockwise; `rings`: where rings and planes begin; `shape`: rows and columns of
-    the lattice; `blocks`: as kernel `block_extremes` has it; `extremes` (2, 2): least and greatest of the dose, and of
-    the rounded dose. What lies in blocks that tell nothing new tells nothing new.
-    """
+@helper
+def _in_sections(points, rings, heights, cells, field, blocks, work, extremes):
+    """Do what `section_extremes` says; `work`: changes of winding, first and last column of each row, none so far."""
     ring_start, plane_ring = rings
-    n_rows, n_columns = shape
     _, origin, step = cells
     dose, rounded, offsets, half_end, to_dose, _, _, _ = field
-    winding = np.zeros((n_rows, n_columns + 1), np.int32)
-    firsts = np.empty(n_rows, np.int64)
-    lasts = np.empty(n_rows, np.int64)
-    for row in range(n_rows):
-        firsts[row] = n_columns
-        lasts[row] = -1
+    winding, firsts, lasts = work
+    n_rows = firsts.size
+    n_columns = winding.shape[1] - 1
     _, nj, ni = dose.shape
     # Along the axes of the dose a row of cells runs through one row of blocks.
     in_line = _is_in_line(to_dose)
@@ -308,3 +302,16 @@ def section_extremes(points, rings, heights, shape, cells, field, blocks, extrem
                 extremes[0, 1] = max(extremes[0, 1], here)
                 extremes[1, 0] = min(extremes[1, 0], other)
                 extremes[1, 1] = max(extremes[1, 1], other)
+
+
+@making_kernel
+def section_extremes(points, rings, heights, shape, cells, field, blocks, extremes):
+    """Widen `extremes` by the dose inside the drawn sections, at the middles of the lattice's cells.
+
+    `points` in cell units; holes run clockwise; `rings`: where rings and planes begin; `shape`: rows and columns of
+    the lattice; `blocks`: as kernel `block_extremes` has it; `extremes` (2, 2): least and greatest of the dose, and of
+    the rounded dose. What lies in blocks that tell nothing new tells nothing new.
+    """
+    n_rows, n_columns = shape
+    work = (np.zeros((n_rows, n_columns + 1), np.int32), np.full(n_rows, n_columns), np.full(n_rows, -1))
+    _in_sections(points, rings, heights, cells, field, blocks, work, extremes)

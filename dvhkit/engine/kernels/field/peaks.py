@@ -1,9 +1,9 @@
 """The dose with its peaks and valleys as round as its voxels tell."""
 
-from numba import njit
+from dvhkit.engine.kernels.compiled import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def round_peaks(dose, offsets, least, out):
     """Shift each voxel by what a chord between its neighbours lies off an arc through all three, along each axis.
 

@@ -2,10 +2,10 @@
 
 import math
 
-from numba import njit
+from dvhkit.engine.kernels.compiled import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def dose_at_points(dose, spacing, offsets, reach, along, moved, out):
     """Write the dose at points, trilinear between voxel centres, level beyond the outermost, NaN outside `reach`.
 

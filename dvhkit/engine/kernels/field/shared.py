@@ -1,9 +1,9 @@
 """Layers of one solid added to those of another: what readings of the same contours share."""
 
-from numba import njit
+from dvhkit.engine.kernels.compiled import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def add_layers(source, target, begin, stop, empties):
     """Add what fills the layers ``begin:stop`` of `source` to those of `target`; `empties`: and leave the former empty.
 

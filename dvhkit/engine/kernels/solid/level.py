@@ -8,14 +8,11 @@ cones and oblique cylinders alike, which a polynomial in z then reproduces exact
 from math import ceil, floor, sqrt
 
 import numpy as np
-from numba import njit
 
-# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
-_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-_inlined = njit(nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+from dvhkit.engine.kernels.compiled import helper, inlined, making_kernel
 
 
-@_helper
+@helper
 def _measure(points, following, begin, end, hu, hv, edges):
     """Write start, direction and inverse squared length of each edge, in mm."""
     for edge in range(begin, end):
@@ -29,7 +26,7 @@ def _measure(points, following, begin, end, hu, hv, edges):
         edges[edge, 4] = 1.0 / length2 if length2 > 0.0 else 0.0
 
 
-@_inlined
+@inlined
 def _distance2(edges, edge, x, y):
     """Squared distance in mm2 from (x, y) mm to an edge."""
     px = x - edges[edge, 0]
@@ -42,7 +39,7 @@ def _distance2(edges, edge, x, y):
     return ex * ex + ey * ey
 
 
-@_inlined
+@inlined
 def _offer(edges, edge, xs, row_y, row, first, last, nearest, distance2):
     """Offer the nodes ``first..last`` of a row an edge; those that lie nearer to it than to their own take it."""
     py = row_y - edges[edge, 1]
@@ -68,7 +65,7 @@ def _offer(edges, edge, xs, row_y, row, first, last, nearest, distance2):
         nearest[at_row, at] = edge if is_nearer else nearest[at_row, at]
 
 
-@_helper
+@helper
 def _nearest_edges(edges, begin, end, hu, hv, band, xs, nearest, distance2):
     """Give every node within the band its nearest edge: each edge calls on the nodes of the box around it.
 
@@ -92,7 +89,7 @@ def _nearest_edges(edges, begin, end, hu, hv, band, xs, nearest, distance2):
                 _offer(edges, edge, xs, row * hv, row, first, last, nearest, distance2)
 
 
-@_helper
+@helper
 def _windings(points, following, begin, end, winding):
     """Write how often the rings wind round each node, clockwise ones counted negative."""
     n_rows, n_columns = winding.shape
@@ -118,7 +115,7 @@ def _windings(points, following, begin, end, winding):
             winding[row, column] = total
 
 
-@_helper
+@helper
 def _reach(edges, edge, cx, cy, size, half_thickness, wall):
     """Distance in mm from a ring's centroid to the line of an edge, within bounds that the ring's own size sets.
 
@@ -137,13 +134,13 @@ def _reach(edges, edge, cx, cy, size, half_thickness, wall):
     return max(min(reach, 2.5 * half_thickness), 0.1 * size)
 
 
-@_helper
+@helper
 def _before(edge, ring_start, point_ring):
     own = point_ring[edge]
     return ring_start[own + 1] - 1 if edge == ring_start[own] else edge - 1
 
 
-@_helper
+@helper
 def _write_row(outlines, ring_base, hv, row, xs, limits, scratch, out):
     """Turn a row's nearest edges into levels.
 
@@ -192,7 +189,7 @@ def _write_row(outlines, ring_base, hv, row, xs, limits, scratch, out):
         sign[row, column] = (value < -sure) - (value > sure)
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def plane_levels(outlines, shapes, ring_base, plane_lo, plane_hi, step, bands, scratch, out):
     """Write the level function of planes ``plane_lo:plane_hi`` at the nodes of the lattice.
 

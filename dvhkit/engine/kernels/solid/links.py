@@ -6,13 +6,11 @@ Rings arrive oriented: outer rings anticlockwise, holes clockwise. Lengths in mm
 from math import pi, sqrt
 
 import numpy as np
-from numba import njit
 
-# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
-_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+from dvhkit.engine.kernels.compiled import helper, kernel, making_kernel
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def ring_shapes(points, ring_start, plane_ring, x, y, size, is_hole, rho2, full_rho2):
     """Write centroid, radius of the circle of equal area, whether a ring is a hole, and its squared half-thickness.
 
@@ -64,7 +62,7 @@ def ring_shapes(points, ring_start, plane_ring, x, y, size, is_hole, rho2, full_
             full_rho2[ring] = _half_thickness2(area[ring], length[ring])
 
 
-@_helper
+@helper
 def _half_thickness2(area, length):
     """Squared half-thickness of the rectangle with this area and perimeter; of the square of its area if compact."""
     half = 0.5 * length
@@ -74,7 +72,7 @@ def _half_thickness2(area, length):
     return 0.25 * max(area, 0.0)
 
 
-@_helper
+@helper
 def _inside(points, begin, end, x, y):
     odd = False
     xa = points[end - 1, 0]
@@ -89,7 +87,7 @@ def _inside(points, begin, end, x, y):
     return odd
 
 
-@_helper
+@helper
 def _covers(points, ring_start, outer, inner):
     """Whether any of up to 24 points of ring `inner` lies in ring `outer`."""
     begin = ring_start[inner]
@@ -101,7 +99,7 @@ def _covers(points, ring_start, outer, inner):
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def link(points, ring_start, plane_ring, run_of_plane, is_hole, above, below):
     """Write for each ring the one ring of its kind that it overlaps in the next plane of its run, up and down.
 
@@ -127,7 +125,7 @@ def link(points, ring_start, plane_ring, run_of_plane, is_hole, above, below):
             below[ring] = -2
 
 
-@_helper
+@helper
 def _boxes_meet(points, ring_start, a, b):
     for axis in range(2):
         a_lo = np.inf
@@ -145,7 +143,7 @@ def _boxes_meet(points, ring_start, a, b):
     return True
 
 
-@_helper
+@helper
 def _root(rho2, slope, half_curvature):
     """Smallest positive t with rho2 + slope t + half_curvature t^2 = 0; a near miss counts as touching."""
     if half_curvature == 0.0:
@@ -167,7 +165,7 @@ def _root(rho2, slope, half_curvature):
     return high if high > 0.0 else np.inf
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def reach(rho2, offsets, ring_plane, onward, back, gap, height, order):
     """Write how far each ring's solid goes on beyond its plane where it ends, on the side of `onward`.
 

@@ -1,13 +1,11 @@
 """Values at the nodes of a rectilinear grid: where they change sign, what they and their slopes are in between."""
 
 import numpy as np
-from numba import njit
 
-# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
-_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+from dvhkit.engine.kernels.compiled import helper, kernel
 
 
-@_helper
+@helper
 def _cell_of(axis, x):
     """Return the cell of an ascending axis that holds x, and the share of the way through it, both within the axis."""
     low = 0
@@ -21,7 +19,7 @@ def _cell_of(axis, x):
     return low, min(1.0, max(0.0, (x - axis[low]) / (axis[low + 1] - axis[low])))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def values_at(values, ws, vs, us, points, out):
     """Write the values (w, v, u) at points (n, 3) of u, v, w, linear between nodes; those of the border beyond it."""
     for n in range(points.shape[0]):
@@ -35,7 +33,7 @@ def values_at(values, ws, vs, us, points, out):
         out[n] = (1.0 - z) * near + z * far
 
 
-@_helper
+@helper
 def _slope(before, here, after, axis, at):
     """Return the slope at a node: of the parabola through its neighbours, at both ends of the line to the only one."""
     if at == 0:
@@ -47,7 +45,7 @@ def _slope(before, here, after, axis, at):
     return (low * low * after + (high * high - low * low) * here - high * high * before) / (low * high * (low + high))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def slopes_at(values, ws, vs, us, points, out):
     """Write the gradient (n, 3) along u, v, w at points: that of the nodes, linear between them."""
     last_w = ws.size - 1
@@ -78,7 +76,7 @@ def slopes_at(values, ws, vs, us, points, out):
         out[n, 2] = dw
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sign_changes(values, axis, low, high, found):
     """Write the nodes (n, 3) of w, v, u whose next node along `axis` has another sign; return how many there are.
 

@@ -11,7 +11,8 @@ Planes and layers are kept in rings of slots: plane or layer n lies in slot n mo
 from math import sqrt
 
 import numpy as np
-from numba import njit
+
+from dvhkit.engine.kernels.compiled import helper, inlined, maker, making_kernel, spliced
 
 # Sections whose area is off by more than this part are put right, by moving the surface by no more than this at once,
 # so often. What is then still off by more than `_STEP_TOLERANCE` changes at one height half way, as a prism does.
@@ -26,14 +27,8 @@ _LEAST_MM = 1e-3
 # A ball that two equal, distant sections would need is given up where it held more than 1.5 times their prism.
 _BALL_MOST = 11.0
 
-# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
-_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-_inlined = njit(nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-# Called once: what it calls is then compiled into one function less.
-_spliced = njit(nogil=True, inline="always", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
-
-@_inlined
+@inlined
 def _triangle(here, along_x, along_y, right, top):
     """Return area and first moments of the triangle that a corner with another sign than its neighbours cuts off."""
     s = here / (here - along_x)
@@ -42,7 +37,7 @@ def _triangle(here, along_x, along_y, right, top):
     return area, area * (1.0 - s / 3.0 if right else s / 3.0), area * (1.0 - t / 3.0 if top else t / 3.0)
 
 
-@_inlined
+@inlined
 def _between(a, b, c, d, ina, inb):
     """Return area and first moments of the part on the negative side where two neighbouring corners are negative."""
     if ina == inb:
@@ -64,7 +59,7 @@ def _between(a, b, c, d, ina, inb):
     return area, across, along
 
 
-@_inlined
+@inlined
 def _negative_part(a, b, c, d):
     """Return area and first moments of the part of a unit cell where the level is negative.
 
@@ -111,7 +106,7 @@ def _negative_part(a, b, c, d):
     return 1.0 - area, 0.5 - mx, 0.5 - my
 
 
-@_inlined
+@inlined
 def _cap(l0, l1, l2, g1, g2, order, bend):
     """Return slope and half curvature of a level beyond its last plane from its values on the last three planes."""
     if order == 0:
@@ -127,7 +122,7 @@ def _cap(l0, l1, l2, g1, g2, order, bend):
     return f1 + half * g1, half
 
 
-@_inlined
+@inlined
 def _beyond(level, slope, bend, tau):
     """Level at `tau` beyond a plane; what has begun to close does not open again."""
     if slope > 0.0 and bend < 0.0:
@@ -135,32 +130,40 @@ def _beyond(level, slope, bend, tau):
     return level + tau * (slope + tau * bend)
 
 
-@_inlined
-def _half_curvature(la, lb, lc, ga, gb, bend):
-    """Half curvature of the parabola through three values, bounded."""
-    return min(bend, max(-bend, ((lc - lb) / gb - (lb - la) / ga) / (ga + gb)))
+@inlined
+def _half_curvature(la, lb, lc, per_a, per_b, per_both, bend):
+    """Half curvature of the parabola through three values, given one over the distances between them, bounded."""
+    return min(bend, max(-bend, ((lc - lb) * per_b - (lb - la) * per_a) * per_both))
 
 
-@_inlined
+@inlined
+def _per_gaps(span):
+    """Return one over the three distances of a span, and over the first two and last two together."""
+    _, _, _, _, gap_before, gap, gap_after = span
+    return 1.0 / gap_before, 1.0 / gap, 1.0 / gap_after, 1.0 / (gap_before + gap), 1.0 / (gap + gap_after)
+
+
+@inlined
 def _distance(level, radius):
     """Turn a level back into a signed distance, which is what changes linearly across a cell."""
     bent = level if radius >= 0.0 else -level
     return level / (abs(radius) + sqrt(max(0.0, radius * radius + bent)) + 1e-30)
 
 
-@_inlined
+@inlined
 def _same_part(onward, own, other):
     """Whether a ring, the nearest to a node, goes on as the one nearest to it on the next plane."""
     return own < 0 or onward[own] == -2 or (onward[own] >= 0 and onward[own] == other)
 
 
-@_inlined
-def _curvatures(level, ring, rings, row, column, span, bend):
+@inlined
+def _curvatures(level, ring, rings, row, column, span, per_gaps, bend):
     """Return the half curvatures along z that a node's level has on the planes below and above.
 
-    `level`, `ring`: of one depth. `span`: see `_span`.
+    `level`, `ring`: of one depth. `span`, `per_gaps`: see `_span`, `_per_gaps`.
     """
-    before, lo, hi, after, gap_before, gap, gap_after = span
+    before, lo, hi, after, _, _, _ = span
+    per_before, per_gap, per_after, per_lower, per_upper = per_gaps
     l0 = level[lo, row, column]
     l1 = level[hi, row, column]
     # Another part's level on the plane beyond says nothing about this one's curvature.
@@ -170,15 +173,15 @@ def _curvatures(level, ring, rings, row, column, span, bend):
     has_hi = after >= 0 and _same_part(rings.above, other, ring[after, row, column])
     c_lo = min(bend, 1.0)
     if not has_lo and not has_hi and own >= 0 and other >= 0:
-        c_lo = min(c_lo, _BALL_MOST * sqrt(rings.round2[own] * rings.round2[other]) / (gap * gap))
+        c_lo = min(c_lo, _BALL_MOST * sqrt(rings.round2[own] * rings.round2[other]) * (per_gap * per_gap))
     c_hi = c_lo
     # As much as keeps the level between its values on both planes does not make it bulge.
     if bend > 0.0:
-        bend = max(bend, abs(l1 - l0) / (gap * gap))
+        bend = max(bend, abs(l1 - l0) * (per_gap * per_gap))
     if has_lo:
-        c_lo = _half_curvature(level[before, row, column], l0, l1, gap_before, gap, bend)
+        c_lo = _half_curvature(level[before, row, column], l0, l1, per_before, per_gap, per_lower, bend)
     if has_hi:
-        c_hi = _half_curvature(l0, l1, level[after, row, column], gap, gap_after, bend)
+        c_hi = _half_curvature(l0, l1, level[after, row, column], per_gap, per_after, per_upper, bend)
     if has_lo and not has_hi:
         c_hi = c_lo
     elif has_hi and not has_lo:
@@ -186,7 +189,7 @@ def _curvatures(level, ring, rings, row, column, span, bend):
     return c_lo, c_hi
 
 
-@_helper
+@helper
 def _span(lower, upper, run_lo, run_hi, z_lo, z_hi, offsets, slots):
     """Return the slots of four planes around an interval (-1 for none), and the distances between them."""
     before = lower - 1 if lower - 1 >= run_lo else -1
@@ -204,35 +207,50 @@ def _span(lower, upper, run_lo, run_hi, z_lo, z_hi, offsets, slots):
     )
 
 
-@_helper
-def _beyond_plane(
-    level, ring, onward, heights, orders, stretches, row, column, plane, run_lo, run_hi, side, offsets, bend
-):
-    """Return how a node's level goes on beyond a plane, upwards (`side` 1) or downwards (-1).
+@helper
+def _behind(plane, run_lo, run_hi, side, offsets, slots):
+    """Return the slots of a plane and of the two behind it (-1 for none), and the distances between them.
 
-    Height, slope, half curvature, and how much higher than its rule says. A node near no ring reaches nowhere.
+    Seen upwards (`side` 1) or downwards (-1).
     """
-    slots = level.shape[0]
-    own = ring[plane % slots, row, column]
+    first = plane - side
+    second = first - side
+    has_first = run_lo <= first < run_hi
+    has_second = run_lo <= second < run_hi
+    return (
+        plane % slots,
+        first % slots if has_first else -1,
+        second % slots if has_second else -1,
+        abs(offsets[plane] - offsets[first]) if has_first else 1.0,
+        abs(offsets[first] - offsets[second]) if has_second else 1.0,
+    )
+
+
+@inlined
+def _going_on(level, ring, ends, behind, row, column, bend):
+    """Return how a node's level goes on beyond a plane: see `_behind`.
+
+    Height, slope, half curvature, and how much higher than its rule says. A node near no ring reaches nowhere. `ends`:
+    of each ring the one that it goes on as backwards, its height, order and stretch.
+    """
+    back, heights, orders, stretches = ends
+    slot, first, second, g1, g2 = behind
+    own = ring[slot, row, column]
     if own < 0:
         return 0.0, 0.0, 0.0, 1.0
     order = orders[own]
-    first = plane - side
-    second = plane - 2 * side
-    has_first = run_lo <= first < run_hi
-    has_second = run_lo <= second < run_hi
-    here = level[plane % slots, row, column]
-    l1 = level[first % slots, row, column] if has_first else here
-    l2 = level[second % slots, row, column] if has_second else l1
-    g1 = abs(offsets[plane] - offsets[first]) if has_first else 1.0
-    g2 = abs(offsets[first] - offsets[second]) if has_second else 1.0
-    if has_first and not _same_part(onward, own, ring[first % slots, row, column]):
-        order = 0
+    here = level[slot, row, column]
+    l1 = here
+    if first >= 0:
+        l1 = level[first, row, column]
+        if not _same_part(back, own, ring[first, row, column]):
+            order = 0
+    l2 = level[second, row, column] if second >= 0 else l1
     slope, half = _cap(here, l1, l2, g1, g2, order, max(bend, 4.0))
     return heights[own], slope, half, stretches[own]
 
 
-@_helper
+@maker
 def _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, offsets, bend, far, mids, phi):
     """Write the signed distance of `nodes` (row, column) at heights `mids` between two planes, or beyond one."""
     lower, upper, run_lo, run_hi = place
@@ -240,92 +258,63 @@ def _node_levels(level, radius, ring, rings, nodes, n_nodes, place, z, span, off
     gap = z_hi - z_lo
     _, lo, hi, _, _, _, _ = span
     is_between = lo >= 0 and hi >= 0
+    one = lo if lo >= 0 else hi
+    two = hi if hi >= 0 else lo
     above = rings.above
     below = rings.below
+    slots = level.shape[0]
+    per_gaps = _per_gaps(span)
     # Numbers that are written out have the compiler make a function for each.
     upwards = 1 if gap > 0.0 else 0
-    bulge = np.empty((mids.size, 3))
+    up_ends = (below, rings.up_height, rings.up_order, rings.up_stretch)
+    down_ends = (above, rings.down_height, rings.down_order, rings.down_stretch)
+    under = _behind(max(lower, 0), run_lo, run_hi, upwards, offsets, slots)
+    over = _behind(max(upper, 0), run_lo, run_hi, -upwards, offsets, slots)
+    bulge = np.empty((3, mids.size))
     for s in range(mids.size):
         t = (mids[s] - z_lo) / gap
-        bulge[s, 0] = t
-        bulge[s, 1] = t * (1.0 - t) * gap * gap * (1.0 - t)
-        bulge[s, 2] = t * (1.0 - t) * gap * gap * t
+        bulge[0, s] = t
+        bulge[1, s] = t * (1.0 - t) * gap * gap * (1.0 - t)
+        bulge[2, s] = t * (1.0 - t) * gap * gap * t
     for n in range(n_nodes):
         row = int(nodes[n, 0])
         column = int(nodes[n, 1])
-        l0 = far
-        l1 = far
-        ends_up = False
-        ends_down = False
+        own = ring[one, row, column]
+        other = ring[two, row, column]
+        l0 = level[one, row, column]
+        l1 = level[two, row, column]
+        r0 = radius[one, row, column]
+        r1 = radius[two, row, column]
+        ends_up = lo >= 0 and (hi < 0 or (own >= 0 and above[own] == -1))
+        ends_down = hi >= 0 and (lo < 0 or (other >= 0 and below[other] == -1))
+        if is_between and not ends_up and not ends_down:
+            c_lo, c_hi = _curvatures(level, ring, rings, row, column, span, per_gaps, bend)
+            for s in range(mids.size):
+                t = bulge[0, s]
+                # The cubic whose slopes at both planes are those of the parabolas through each and its neighbours.
+                value = l0 + t * (l1 - l0) - bulge[1, s] * c_lo - bulge[2, s] * c_hi
+                phi[row, column, s] = _distance(value, r0 + (r1 - r0) * t)
+            continue
         up = (0.0, 0.0, 0.0, 1.0)
         down = (0.0, 0.0, 0.0, 1.0)
-        if lo >= 0:
-            l0 = level[lo, row, column]
-            own = ring[lo, row, column]
-            ends_up = hi < 0 or (own >= 0 and above[own] == -1)
-            if ends_up:
-                up = _beyond_plane(
-                    level,
-                    ring,
-                    below,
-                    rings.up_height,
-                    rings.up_order,
-                    rings.up_stretch,
-                    row,
-                    column,
-                    lower,
-                    run_lo,
-                    run_hi,
-                    upwards,
-                    offsets,
-                    bend,
-                )
-        if hi >= 0:
-            l1 = level[hi, row, column]
-            own = ring[hi, row, column]
-            ends_down = lo < 0 or (own >= 0 and below[own] == -1)
-            if ends_down:
-                down = _beyond_plane(
-                    level,
-                    ring,
-                    above,
-                    rings.down_height,
-                    rings.down_order,
-                    rings.down_stretch,
-                    row,
-                    column,
-                    upper,
-                    run_lo,
-                    run_hi,
-                    -upwards,
-                    offsets,
-                    bend,
-                )
-        c_lo = 0.0
-        c_hi = 0.0
-        if is_between and not ends_up and not ends_down:
-            c_lo, c_hi = _curvatures(level, ring, rings, row, column, span, bend)
+        if ends_up:
+            up = _going_on(level, ring, up_ends, under, row, column, bend)
+        if ends_down:
+            down = _going_on(level, ring, down_ends, over, row, column, bend)
         # A ring that ends takes no part in what goes on: without it, its inside would be outside.
         p0 = abs(l0) if ends_up else l0
         p1 = abs(l1) if ends_down else l1
-        r0 = radius[lo if lo >= 0 else hi, row, column]
-        r1 = radius[hi if hi >= 0 else lo, row, column]
         for s in range(mids.size):
-            t = bulge[s, 0]
-            value = far
-            if is_between:
-                # The cubic whose slopes at both planes are those of the parabolas through each and its neighbours.
-                value = p0 + t * (p1 - p0) - bulge[s, 1] * c_lo - bulge[s, 2] * c_hi
+            t = bulge[0, s]
+            value = p0 + t * (p1 - p0) if is_between else far
             if ends_up and mids[s] - z_lo <= up[0]:
-                tau = (mids[s] - z_lo) / up[3]
-                value = min(value, _beyond(l0, up[1], up[2], tau))
+                value = min(value, _beyond(l0, up[1], up[2], (mids[s] - z_lo) / up[3]))
             if ends_down and z_hi - mids[s] <= down[0]:
-                tau = (z_hi - mids[s]) / down[3]
-                value = min(value, _beyond(l1, down[1], down[2], tau))
+                value = min(value, _beyond(l1, down[1], down[2], (z_hi - mids[s]) / down[3]))
             phi[row, column, s] = _distance(value, r0 + (r1 - r0) * min(1.0, max(0.0, t)))
 
 
-@_helper
+@helper
 def _hold_end(level, radius, nodes, n_nodes, reach, heights, phi):
     """Let an outline that moved or grew go on by no more than `reach` mm sideways beyond the last plane."""
     for n in range(n_nodes):
@@ -336,7 +325,7 @@ def _hold_end(level, radius, nodes, n_nodes, reach, heights, phi):
             phi[row, column, s] = max(phi[row, column, s], least)
 
 
-@_helper
+@helper
 def _end_states(ring, sign, state):
     """Write the states of nodes beyond the first or last plane of a run: only what is near no ring is settled."""
     for row in range(state.shape[0]):
@@ -344,7 +333,33 @@ def _end_states(ring, sign, state):
             state[row, column] = 0 if ring[row, column] >= 0 else sign[row, column]
 
 
-@_helper
+@helper
+def _cap_states(level, ring, sign, rings, place, z, offsets, bend, height, state):
+    """Write 1 where a node is inside at one `height` beyond the first or last plane of a run, -1 where outside.
+
+    0 where it would be inside farther out than the plane's outline: how far that may reach is held back elsewhere.
+    """
+    lower, upper, run_lo, run_hi = place
+    ends = (rings.below, rings.up_height, rings.up_order, rings.up_stretch)
+    tau = height - z[0]
+    if lower < 0:
+        ends = (rings.above, rings.down_height, rings.down_order, rings.down_stretch)
+        tau = z[1] - height
+    behind = _behind(max(lower, upper), run_lo, run_hi, 1 if lower >= 0 else -1, offsets, level.shape[0])
+    slot = behind[0]
+    for row in range(state.shape[0]):
+        for column in range(state.shape[1]):
+            if ring[slot, row, column] < 0:
+                state[row, column] = sign[slot, row, column]
+                continue
+            most, slope, half, stretch = _going_on(level, ring, ends, behind, row, column, bend)
+            here = level[slot, row, column]
+            value = _beyond(here, slope, half, tau / stretch) if tau <= most else 1.0
+            inside = 1 if value < 0.0 and here < 0.0 else 0
+            state[row, column] = -1 if value > 0.0 else inside
+
+
+@helper
 def _signs(below, above, state):
     """Write to `state` the sign of a row of nodes on both planes, 0 where they differ; return whether any does."""
     some = 0
@@ -355,13 +370,14 @@ def _signs(below, above, state):
     return some
 
 
-@_helper
+@helper
 def _node_states(level, ring, sign, rings, ends, span, bend, state):
     """Write 1 where a node is inside at all heights between two planes, -1 where outside, 0 where that is open.
 
     `ends`: whether any ring of the two planes ends between them.
     """
     _, lo, hi, _, _, gap, _ = span
+    per_gaps = _per_gaps(span)
     above = rings.above
     below = rings.below
     for row in range(state.shape[0]):
@@ -369,7 +385,7 @@ def _node_states(level, ring, sign, rings, ends, span, bend, state):
             for column in range(state.shape[1]):
                 if state[row, column] == 0:
                     # No cubic leaves the straight line between two planes by more than a quarter of its curvature.
-                    c_lo, c_hi = _curvatures(level, ring, rings, row, column, span, bend)
+                    c_lo, c_hi = _curvatures(level, ring, rings, row, column, span, per_gaps, bend)
                     l0 = level[lo, row, column]
                     l1 = level[hi, row, column]
                     least = min(l0, l1) - 0.25 * gap * gap * max(0.0, c_lo, c_hi)
@@ -383,7 +399,7 @@ def _node_states(level, ring, sign, rings, ends, span, bend, state):
                     state[row, column] = 0
 
 
-@_helper
+@helper
 def _row_kinds(state, next_state, cover_lo, cover_hi, kind):
     """Write to `kind` which cells of a row are full (1) or empty (-1) at all heights, and which are cut (0).
 
@@ -401,7 +417,7 @@ def _row_kinds(state, next_state, cover_lo, cover_hi, kind):
         kind[column] = corner if agree else 0
 
 
-@_helper
+@helper
 def _merge_kinds(whole, kind, depth):
     """Write to `whole` what is left of a row's cells when a hole empties them, or an island fills them again."""
     for column in range(whole.size):
@@ -409,7 +425,7 @@ def _merge_kinds(whole, kind, depth):
             whole[column] = 0 if kind[column] == 0 else (-1 if depth % 2 else 1)
 
 
-@_helper
+@helper
 def _note_rests(level, radius, cover, area, rest, known, cells, n_cells):
     """Note what the exact coverage of `cells` on a drawn plane has more than its estimate from levels."""
     for n in range(n_cells):
@@ -437,7 +453,7 @@ def _note_rests(level, radius, cover, area, rest, known, cells, n_cells):
         rest[row, column, 3] = part
 
 
-@_inlined
+@inlined
 def _fade(tau, own, height, order):
     """How much of a plane's residual still holds `tau` beyond it: all along upright walls, less towards a tip."""
     if own < 0 or tau > height[own]:
@@ -445,7 +461,7 @@ def _fade(tau, own, height, order):
     return 1.0 - tau / height[own] if 2 <= order[own] <= 3 else 1.0
 
 
-@_helper
+@helper
 def _sections(ring, rest, rings, cells, n_cells, kind, z, span, mids, phi, part, stepped, sections, areas):
     """Write area and moments of `cells` at heights `mids` to `sections` (cells, heights, 3).
 
@@ -505,7 +521,7 @@ def _sections(ring, rest, rings, cells, n_cells, kind, z, span, mids, phi, part,
                 areas[of_part, s] += area
 
 
-@_helper
+@helper
 def _merge_sections(sections, own, n_cells, heights, depth):
     """Take the sections of a depth from what is there: as holes, or put them into it as islands."""
     sign = -1.0 if depth % 2 else 1.0
@@ -517,7 +533,7 @@ def _merge_sections(sections, own, n_cells, heights, depth):
             sections[n, s, 2] = min(area, max(0.0, sections[n, s, 2] + sign * own[n, s, 2]))
 
 
-@_inlined
+@inlined
 def _part_of(level, ring, lo, hi, row, column, part_up, part_down):
     """Part that a node belongs to: that of the ring nearest to it, on the plane on which it lies deeper inside."""
     own = ring[lo, row, column]
@@ -528,7 +544,7 @@ def _part_of(level, ring, lo, hi, row, column, part_up, part_down):
     return part_down[other] if other >= 0 else -1
 
 
-@_helper
+@helper
 def _note_parts(level, ring, lo, hi, part_up, part_down, alone, cells, n_cells, kind, whole, part, full):
     """Write the part of each corner of `cells` to `part`, and the number of full cells not in the list to `full`.
 
@@ -556,7 +572,7 @@ def _note_parts(level, ring, lo, hi, part_up, part_down, alone, cells, n_cells, 
                     full[own] += 1.0
 
 
-@_inlined
+@inlined
 def _cubic(shape, quantity, has_lo, has_hi, gap_before, gap, gap_after):
     """Return value, slope and both half curvatures of a cubic through four planes, like that of the levels."""
     v1 = shape[1, quantity]
@@ -574,14 +590,14 @@ def _cubic(shape, quantity, has_lo, has_hi, gap_before, gap, gap_after):
     return v1, slope, c_lo, c_hi
 
 
-@_inlined
+@inlined
 def _at(cubic, tau, gap):
     """Value of a cubic `tau` above the lower plane."""
     t = tau / gap
     return cubic[0] + tau * cubic[1] - tau * (gap - tau) * ((1.0 - t) * cubic[2] + t * cubic[3])
 
 
-@_inlined
+@inlined
 def _principal(shape, plane, own):
     """Write the greater and the smaller principal second moment of a plane's outline to `own`."""
     mean = 0.5 * (shape[plane, 1] + shape[plane, 2])
@@ -591,7 +607,7 @@ def _principal(shape, plane, own):
     own[plane, 2] = max(mean - off, 0.0)
 
 
-@_inlined
+@inlined
 def _within_slopes(value, shape, has_lo, has_hi, tau, gap_before, gap, gap_after):
     """Return an area no further beyond those of both planes than the slopes on either side, carried on, reach."""
     a = shape[1, 0]
@@ -605,7 +621,7 @@ def _within_slopes(value, shape, has_lo, has_hi, tau, gap_before, gap, gap_after
     return min(max(a, b, min(from_lo, from_hi)), max(min(a, b, max(from_lo, from_hi)), value))
 
 
-@_helper
+@maker
 def _areas_between(shape, is_compact, span, mids, z_lo, ball, bend, targets):
     """Write the areas that sections should have, from what the planes around show: see `Parts`.
 
@@ -650,7 +666,7 @@ def _areas_between(shape, is_compact, span, mids, z_lo, ball, bend, targets):
         targets[s] = max(target, least)
 
 
-@_helper
+@helper
 def _step_levels(level, radius, lo, hi, z, mids, nodes, n_nodes, part, stepped, phi):
     """Let the parts that are `stepped` keep the section of either plane as far as half way to the other."""
     middle = 0.5 * (z[0] + z[1])
@@ -666,7 +682,7 @@ def _step_levels(level, radius, lo, hi, z, mids, nodes, n_nodes, part, stepped, 
             phi[row, column, s] = below if mids[s] < middle else above
 
 
-@_helper
+@helper
 def _shift_levels(phi, nodes, n_nodes, part, shifts, ease):
     """Move the surface outwards by `shifts` mm, one for each part and height, as far as each node of `ease` gives."""
     for n in range(n_nodes):
@@ -679,7 +695,7 @@ def _shift_levels(phi, nodes, n_nodes, part, shifts, ease):
             phi[row, column, s] -= ease[n] * shifts[own, s]
 
 
-@_helper
+@maker
 def _eases(level, radius, lo, hi, gap, nodes, n_nodes, part, branches):
     """Return how far each node gives way where a surface is moved: all, or, where parts merge, as their planes differ.
 
@@ -701,7 +717,7 @@ def _eases(level, radius, lo, hi, gap, nodes, n_nodes, part, branches):
     return ease
 
 
-@_helper
+@helper
 def _next_shifts(areas, full, targets, course, first_time):
     """Write how far to move the surface of each part at each height, and return whether any area is off by too much.
 
@@ -726,7 +742,7 @@ def _next_shifts(areas, full, targets, course, first_time):
     return some
 
 
-@_helper
+@helper
 def _find_steps(areas, full, targets, stepped):
     """Mark the parts whose areas could not be put right; return whether there is any."""
     some = False
@@ -743,7 +759,7 @@ def _find_steps(areas, full, targets, stepped):
     return some
 
 
-@_helper
+@helper
 def _fill_runs(whole, layers, first, stop, slab_lo, slab_hi, slab_layer):
     """Add all cells that are full at the heights of the slabs ``first:stop``."""
     slots = layers.part.shape[0]
@@ -772,7 +788,7 @@ def _fill_runs(whole, layers, first, stop, slab_lo, slab_hi, slab_layer):
                 span[slot, row, 1] = max(span[slot, row, 1], column - 1)
 
 
-@_helper
+@helper
 def _fill_cells(cells, n_cells, sections, layers, first, stop, slab_lo, slab_hi, slab_layer):
     """Add the sections of cut cells to their layers."""
     part = layers.part
@@ -799,7 +815,7 @@ def _fill_cells(cells, n_cells, sections, layers, first, stop, slab_lo, slab_hi,
             span[slot, row, 1] = max(span[slot, row, 1], column)
 
 
-@_helper
+@helper
 def _list_cells(whole, cells):
     """List the cut cells; return how many there are."""
     n_cells = 0
@@ -812,7 +828,7 @@ def _list_cells(whole, cells):
     return n_cells
 
 
-@_helper
+@helper
 def _list_nodes(cells, n_cells, kind, done, nodes):
     """List the corners of the cells that are cut at this depth; return how many there are."""
     done[:] = False
@@ -831,16 +847,22 @@ def _list_nodes(cells, n_cells, kind, done, nodes):
     return n_nodes
 
 
-@_helper
-def _kinds(planes, rings, place, span, bend, scratch):
-    """Write which cells are full, empty or cut between two planes: at each depth, and of all together."""
+@helper
+def _kinds(planes, rings, place, z, span, offsets, bend, mids, settles, scratch):
+    """Write which cells are full, empty or cut between two planes: at each depth, and of all together.
+
+    `settles`: beyond the last plane, whether what is inside or outside at the one height of `mids` is told apart.
+    """
     state, kind, whole = scratch.state, scratch.kind, scratch.whole
     depths, _, n_rows, _ = planes.cover.shape
     lower, upper, _, _ = place
     lo = span[1] if lower >= 0 else span[2]
     hi = span[2] if upper >= 0 else span[1]
     for depth in range(depths):
-        if lo == hi:
+        if lo == hi and settles:
+            level, ring, sign = planes.level[depth], planes.ring[depth], planes.sign[depth]
+            _cap_states(level, ring, sign, rings, place, z, offsets, bend, mids[0], state[depth])
+        elif lo == hi:
             _end_states(planes.ring[depth, lo], planes.sign[depth, lo], state[depth])
         else:
             ends = rings.ends_up[lower] or rings.ends_down[upper]
@@ -858,7 +880,7 @@ def _kinds(planes, rings, place, span, bend, scratch):
             _merge_kinds(whole[row], kind[depth, row], depth)
 
 
-@_spliced
+@spliced
 def _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, into):
     """Write to `scratch.phi` the surface of one depth at heights `mids` of an interval, and its sections to `into`.
 
@@ -924,7 +946,7 @@ def _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, i
     return n_nodes
 
 
-@_helper
+@helper
 def _sample(level, radius, state, z, mids, done, phi, depth, out):
     """Write the surface of one depth at heights `mids`, or cut it into what shallower depths left there."""
     below_level, above_level = level
@@ -951,7 +973,7 @@ def _sample(level, radius, state, z, mids, done, phi, depth, out):
                     out[s, row, column] = min(before, value)
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def fill_intervals(planes, rings, parts, intervals, slabs, offsets, rules, scratch, layers, out):
     """Add what lies between two planes of a run, or beyond its first or last, to the layers; or sample its surface.
 
@@ -972,29 +994,34 @@ def fill_intervals(planes, rings, parts, intervals, slabs, offsets, rules, scrat
         lower, upper, run_lo, run_hi = places[i]
         place = (lower, upper, run_lo, run_hi)
         z = (heights[i, 0], heights[i, 1])
-        first, stop = slab_range[i]
-        if stop == first:
+        begin, end = slab_range[i]
+        if begin == end:
             continue
-        mids = 0.5 * (slab_lo[first:stop] + slab_hi[first:stop])
         span = _span(lower, upper, run_lo, run_hi, z[0], z[1], offsets, slots)
-        _kinds(planes, rings, place, span, rules.bend, scratch)
-        if not samples:
-            _fill_runs(scratch.whole, layers, first, stop, slab_lo, slab_hi, slab_layer)
-        n_cells = _list_cells(scratch.whole, cells)
-        if n_cells > sections.shape[0]:
-            sections = np.empty((n_cells, phi.shape[2], 3))
-            own = np.empty((n_cells if depths > 1 else 1, phi.shape[2], 3))
-        interval = (place, z, span, offsets, n_cells)
         lo = span[1] if lower >= 0 else span[2]
         hi = span[2] if upper >= 0 else span[1]
-        for depth in range(depths):
-            into = own if depth > 0 else sections
-            _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, into)
-            if samples:
-                level = (planes.level[depth, lo], planes.level[depth, hi])
-                radius = (planes.radius[depth, lo], planes.radius[depth, hi])
-                _sample(level, radius, scratch.state[depth], z, mids, scratch.done, phi, depth, out[first:stop])
-            elif depth > 0:
-                _merge_sections(sections, own, n_cells, mids.size, depth)
-        if not samples:
-            _fill_cells(cells, n_cells, sections, layers, first, stop, slab_lo, slab_hi, slab_layer)
+        # Where a solid closes hardly a cell is full, or empty, at all heights; at each of them most are.
+        settles = lo == hi and not samples
+        step = 1 if settles else end - begin
+        for first in range(begin, end, step):
+            stop = first + step
+            mids = 0.5 * (slab_lo[first:stop] + slab_hi[first:stop])
+            _kinds(planes, rings, place, z, span, offsets, rules.bend, mids, settles, scratch)
+            if not samples:
+                _fill_runs(scratch.whole, layers, first, stop, slab_lo, slab_hi, slab_layer)
+            n_cells = _list_cells(scratch.whole, cells)
+            if n_cells > sections.shape[0]:
+                sections = np.empty((n_cells, phi.shape[2], 3))
+                own = np.empty((n_cells if depths > 1 else 1, phi.shape[2], 3))
+            interval = (place, z, span, offsets, n_cells)
+            for depth in range(depths):
+                into = own if depth > 0 else sections
+                _settle(planes, rings, parts, rules, depth, interval, mids, scratch, part, into)
+                if samples:
+                    level = (planes.level[depth, lo], planes.level[depth, hi])
+                    radius = (planes.radius[depth, lo], planes.radius[depth, hi])
+                    _sample(level, radius, scratch.state[depth], z, mids, scratch.done, phi, depth, out[first:stop])
+                elif depth > 0:
+                    _merge_sections(sections, own, n_cells, mids.size, depth)
+            if not samples:
+                _fill_cells(cells, n_cells, sections, layers, first, stop, slab_lo, slab_hi, slab_layer)

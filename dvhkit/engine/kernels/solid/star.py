@@ -3,10 +3,11 @@
 from math import sqrt
 
 import numpy as np
-from numba import njit
+
+from dvhkit.engine.kernels.compiled import kernel, making_kernel
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def toward_points(ring, middle, least, normals, angles):
     """Write the direction of each point of an anticlockwise ring from a middle, and its angle, in rising order.
 
@@ -44,7 +45,7 @@ def toward_points(ring, middle, least, normals, angles):
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def radii(ring, middle, normals, out):
     """Write how far a ring that is seen whole from its middle lies off it in each direction, in order of angle."""
     n = ring.shape[0]

@@ -8,15 +8,13 @@ however they are tilted.
 from math import sqrt
 
 import numpy as np
-from numba import njit
 
-# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
-_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+from dvhkit.engine.kernels.compiled import helper, kernel, making_kernel
 
 _SAME = 1e-9
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def edge_normals(ring, normals, angles):
     """Write the outward normals of an anticlockwise convex ring's edges, and their angles, from -pi to pi; the number.
 
@@ -43,7 +41,7 @@ def edge_normals(ring, normals, angles):
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def is_convex(ring):
     """Return whether an anticlockwise ring that does not cross itself turns to its left at every corner."""
     n = ring.shape[0]
@@ -59,7 +57,7 @@ def is_convex(ring):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def merge_normals(normals_a, angles_a, normals_b, angles_b, normals):
     """Write the normals of two outlines in the order of their angles, each once; return how many."""
     i = 0
@@ -86,7 +84,7 @@ def merge_normals(normals_a, angles_a, normals_b, angles_b, normals):
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def reaches(ring, middle, normals, out):
     """Write how far an anticlockwise convex ring reaches from a middle along each normal, in rising order of angle."""
     n = ring.shape[0]
@@ -112,7 +110,7 @@ def reaches(ring, middle, normals, out):
         out[k] = here - middle[0] * x - middle[1] * y
 
 
-@_helper
+@helper
 def _half_curvature(before, a, b, after, gaps, most, has_before, has_after):
     """Return half the second derivative along w between `a` and `b` from the values on up to four planes."""
     slope = (b - a) / gaps[1]
@@ -135,7 +133,7 @@ def _half_curvature(before, a, b, after, gaps, most, has_before, has_after):
     return min(mean, 2.0 * min(lower, upper)) if lower > 0.0 else max(mean, 2.0 * max(lower, upper))
 
 
-@_helper
+@helper
 def _steps(place, gaps, k):
     """Return whether a face jumps between two planes, while it hardly moves in the stretches before and after."""
     jump = abs(place[2, k] - place[1, k])
@@ -143,7 +141,7 @@ def _steps(place, gaps, k):
     return jump > 2.0 * gaps[1] and beside < 0.1 * jump / gaps[1]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def bend_between(reach, place, gaps, most, has_before, has_after, squares, curvature, stepped):
     """Write how the squared reaches run between two planes; return the sag of a straight line, and whether any steps.
 
@@ -178,13 +176,13 @@ def bend_between(reach, place, gaps, most, has_before, has_after, squares, curva
     return sag, any_step
 
 
-@_helper
+@helper
 def _beyond(normals, offsets, k, x, y):
     """Whether a point lies outside a half plane, and not only by rounding."""
     return normals[k, 0] * x + normals[k, 1] * y > offsets[k] + _SAME
 
 
-@_helper
+@helper
 def _meet(normals, offsets, m, k, corner):
     """Write where the rims of two half planes meet, the second turned less than half round from the first."""
     cross = normals[m, 0] * normals[k, 1] - normals[m, 1] * normals[k, 0]
@@ -195,7 +193,7 @@ def _meet(normals, offsets, m, k, corner):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def shared_polygon(normals, offsets, order, corners):
     """Write the corners of the polygon that the half planes ``n . x <= offset`` share, anticlockwise; the number.
 

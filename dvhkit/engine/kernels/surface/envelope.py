@@ -3,17 +3,15 @@
 from math import sqrt
 
 import numpy as np
-from numba import njit
 
-# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
-_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+from dvhkit.engine.kernels.compiled import helper, making_kernel
 
 _FAR = 1e30
 _BIDS = 1e29
 _MOST = 1e3
 
 
-@_helper
+@helper
 def _crossing(ga, wa, gb, wb, up, down):
     """Return where the bid of the lower source `a` becomes dearer than that of `b`; wa < wb.
 
@@ -31,7 +29,7 @@ def _crossing(ga, wa, gb, wb, up, down):
     return wa + min(max(x, 0.0), d)
 
 
-@_helper
+@helper
 def _towards(ga, ya, gb, yb):
     """Return the squared distance from the origin of the segment that runs from (ga, ya) to (gb, yb)."""
     eg = gb - ga
@@ -45,7 +43,7 @@ def _towards(ga, ya, gb, yb):
     return g * g + y * y
 
 
-@_helper
+@helper
 def _bid_between(here, there, from_here, from_there, per_up, per_down):
     """Return the squared gauge, at a height, to the surface that runs straight from one source plane to another.
 
@@ -61,7 +59,7 @@ def _bid_between(here, there, from_here, from_there, per_up, per_down):
     return min(_towards(here, a, crossing, 0.0), _towards(there, b, crossing, 0.0))
 
 
-@_helper
+@helper
 def _refined(values, sources, q, w, best, per_up, per_down, near):
     """Return the squared gauge to the surface that runs straight from source `q` to the planes beside it."""
     if near < 1.0 and best < (1.0 - near) ** 2:
@@ -80,7 +78,7 @@ def _refined(values, sources, q, w, best, per_up, per_down, near):
     return best
 
 
-@_helper
+@helper
 def _live(fields, j, lists, counts):
     """List, for each column of a row, the sources that can be cheapest somewhere.
 
@@ -103,7 +101,7 @@ def _live(fields, j, lists, counts):
             counts[i] += 1
 
 
-@_helper
+@helper
 def _envelope(live, count, values, squared, sources, up, down, stack, since):
     """Write which of a column's live sources are cheapest where, and from what height on; return how many."""
     top = -1
@@ -123,7 +121,7 @@ def _envelope(live, count, values, squared, sources, up, down, stack, since):
     return top + 1
 
 
-@_helper
+@helper
 def _start_row(fields, j, between, weight, sign, out):
     """Write where targets lie inside, with the in-plane measure, and that all else is far away."""
     for t in range(weight.size):
@@ -142,7 +140,7 @@ def _start_row(fields, j, between, weight, sign, out):
                 out[t, j, i] = sign * max(inner - 1.0, -_MOST)
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def across_planes(fields, sources, targets, between, weight, margins, near, sign, rows, out):
     """Carry the in-plane gauge of each source plane across the planes: least of all bids, at each target plane.
 

@@ -7,17 +7,15 @@ The gauge of a margin is 1 on the rim of a body whose semi-axes differ from side
 from math import ceil, floor, sqrt
 
 import numpy as np
-from numba import njit
 
-# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
-_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+from dvhkit.engine.kernels.compiled import helper, making_kernel
 
 _FAR = 1e30
 # Strips and fans meet in lines; nodes on them belong to both, whatever rounding says.
 _EPS = 1e-6
 
 
-@_helper
+@helper
 def _start(points, ring_start, complement, inside, field):
     """Mark the nodes inside the rings by the even-odd rule, or those outside; the field is far on either side."""
     n_rows, n_columns = inside.shape
@@ -47,14 +45,14 @@ def _start(points, ring_start, complement, inside, field):
             field[j, i] = -_FAR if odd else _FAR
 
 
-@_helper
+@helper
 def _gauge(dx, dy, margins):
     gx = dx / (margins[0] if dx > 0.0 else margins[1])
     gy = dy / (margins[2] if dy > 0.0 else margins[3])
     return sqrt(gx * gx + gy * gy)
 
 
-@_helper
+@helper
 def _outward(ax, ay, bx, by, margins, edge):
     """Write outward normal, support of the margin along it, and the margin's point there. `edge`: 5 numbers."""
     ex = bx - ax
@@ -69,7 +67,7 @@ def _outward(ax, ay, bx, by, margins, edge):
     edge[4] = my * my * edge[1] / edge[2]
 
 
-@_helper
+@helper
 def _clip(slope, offset, low, high, span):
     """Narrow `span` to the x where ``low <= slope * x + offset <= high``; whether any is left."""
     if abs(slope) < 1e-12:
@@ -81,7 +79,7 @@ def _clip(slope, offset, low, high, span):
     return span[0] <= span[1]
 
 
-@_helper
+@helper
 def _stamp_strip(ax, ay, bx, by, edge, beyond, inside, field, span):
     """Let an edge bid for the nodes outside to which it can be nearest: those along the margin's direction off it."""
     n_rows, n_columns = inside.shape
@@ -111,7 +109,7 @@ def _stamp_strip(ax, ay, bx, by, edge, beyond, inside, field, span):
                     field[j, i] = value
 
 
-@_helper
+@helper
 def _stamp_within(ax, ay, bx, by, edge, depth, inside, field, span):
     """Let an edge bid for the nodes inside, at most `depth` from it."""
     n_rows, n_columns = inside.shape
@@ -136,7 +134,7 @@ def _stamp_within(ax, ay, bx, by, edge, depth, inside, field, span):
                     field[j, i] = min(value, 0.0)
 
 
-@_helper
+@helper
 def _stamp_fan(x0, y0, before, edge, cosine, beyond, margins, inside, field, span):
     """Let a convex corner bid for the nodes between the strips of its two edges, less than a quarter turn apart."""
     n_rows, n_columns = inside.shape
@@ -166,7 +164,7 @@ def _stamp_fan(x0, y0, before, edge, cosine, beyond, margins, inside, field, spa
                     field[j, i] = value
 
 
-@_helper
+@helper
 def _stamp_box(x0, y0, margins, beyond, inside, field):
     """Let a corner bid for all nodes outside within its margin."""
     n_rows, n_columns = inside.shape
@@ -179,7 +177,7 @@ def _stamp_box(x0, y0, margins, beyond, inside, field):
                     field[j, i] = value
 
 
-@_helper
+@helper
 def _stamp_within_corner(x0, y0, support, depth, inside, field):
     """Let a corner that looks inwards bid for the nodes inside around it."""
     n_rows, n_columns = inside.shape
@@ -191,7 +189,7 @@ def _stamp_within_corner(x0, y0, support, depth, inside, field):
                     field[j, i] = value
 
 
-@_helper
+@helper
 def _cosine(before, edge, margins):
     """Return the cosine between the margin's points over two edges, in its own measure; -1 if that changes between."""
     u = (margins[0] if before[3] > 0.0 else margins[1]) * (margins[0] if edge[3] > 0.0 else margins[1])
@@ -203,7 +201,7 @@ def _cosine(before, edge, margins):
     return before[3] * edge[3] / u + before[4] * edge[4] / v
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def gauge_field(points, ring_start, margins, beyond, depth, complement, inside, field):
     """Write the gauge distance of the nodes around a plane's rings, as far as gauge 1 and `beyond` nodes more.
 

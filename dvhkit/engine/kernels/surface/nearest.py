@@ -8,12 +8,13 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
-from numba import njit
+
+from dvhkit.engine.kernels.compiled import making_kernel
 
 _FAR = 1e30
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def nearest_by_gauge(queries, points, semi_axes, outward, enough, far, found, gauge):
     """Find for each query the point of `cloud` nearest by the gauge of an ellipsoid whose octants differ.
 

@@ -8,16 +8,13 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
-from numba import njit
 
-# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
-_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-_inlined = njit(nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+from dvhkit.engine.kernels.compiled import helper, inlined, kernel, maker, making_kernel
 
 _LEAST_WALL_MM = 5e-5
 
 
-@_helper
+@helper
 def _stitch(lower, upper, path):
     """Pair the points of two rings that run the same way round, by the shorter diagonal; return the number of pairs.
 
@@ -62,7 +59,7 @@ def _stitch(lower, upper, path):
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def straighten(ring, tolerance, kept):
     """Write to `kept` (n,) the points of a ring (n, 2) that it needs to stay within a tolerance; return how many.
 
@@ -110,7 +107,7 @@ def straighten(ring, tolerance, kept):
     return count
 
 
-@_helper
+@helper
 def _holds(ring, x, y):
     """Return whether a ring (n, 2) holds a point, by the even-odd rule."""
     inside = False
@@ -127,7 +124,7 @@ def _holds(ring, x, y):
     return inside
 
 
-@_helper
+@helper
 def _cross(one, two):
     """Return whether edges of two rings cross or touch."""
     a = one.shape[0] - 1
@@ -153,7 +150,7 @@ def _cross(one, two):
     return False
 
 
-@_helper
+@helper
 def _meet(one, two):
     """Return whether the areas of two rings have a point in common."""
     if _holds(two, one[0, 0], one[0, 1]) or _holds(one, two[0, 0], two[0, 1]):
@@ -164,7 +161,7 @@ def _meet(one, two):
     return _cross(one, two)
 
 
-@_helper
+@maker
 def _cleaned(points, ring_start, tolerance):
     """Return rings without the points that they can do without, where they start, boxes and signed areas."""
     n_rings = ring_start.size - 1
@@ -200,13 +197,13 @@ def _cleaned(points, ring_start, tolerance):
     return out[:used], start, shape
 
 
-@_inlined
+@inlined
 def _apart(a, b):
     """Return whether two rings cannot be one another's continuation: their boxes are apart, or they turn unlike."""
     return a[0] > b[2] or b[0] > a[2] or a[1] > b[3] or b[1] > a[3] or (a[4] > 0.0) != (b[4] > 0.0)
 
 
-@_helper
+@helper
 def _copy(ring, lower, upper, at):
     """Write a ring, closed, as both sides of a strip; return how many points there are now."""
     n = ring.shape[0]
@@ -217,7 +214,7 @@ def _copy(ring, lower, upper, at):
     return at + n + 1
 
 
-@_helper
+@helper
 def _join(one, two, path, lower, upper, at):
     """Write the strip from one ring to another; return how many points there are now."""
     if one.shape[0] == two.shape[0]:
@@ -233,7 +230,7 @@ def _join(one, two, path, lower, upper, at):
     return at + count
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def join_levels(points, ring_start, level_start, heights, tolerance, lower, upper, start, kind, layer):
     """Join the rings of levels, ascending, to strips: rings that overlap and run the same way round go on as one.
 
@@ -303,7 +300,7 @@ def join_levels(points, ring_start, level_start, heights, tolerance, lower, uppe
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def corners(lower, upper, start, kind, spans, axes, origin, out):
     """Write the corners of a surface of strips to `out` (n, 3) in patient coordinates, once each; return how many."""
     count = 0
@@ -322,13 +319,13 @@ def corners(lower, upper, start, kind, spans, axes, origin, out):
     return count
 
 
-@_inlined
+@inlined
 def _place(out, count, corner, u, v, w, axes, origin):
     for axis in range(3):
         out[count, corner, axis] = u * axes[0, axis] + v * axes[1, axis] + w * axes[2, axis] + origin[axis]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def strip_triangles(lower, upper, start, kind, spans, axes, origin, out):
     """Write the triangles of strips to `out` (n, 3, 3) in patient coordinates; return how many.
 

@@ -7,17 +7,14 @@ once. Plain arrays in mm. Nothing is known here of structures.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
-_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-_inlined = njit(nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+from dvhkit.engine.kernels.compiled import helper, inlined, kernel, maker, making_kernel
 
 # Edges that change sides by less than this, in mm, touch and do not cross.
 _TOUCH_MM = 1e-9
 
 
-@_helper
+@helper
 def _gather(table, first, stop, at, group, edges, count):
     """Write the edges of strips first..stop-1 that reach to height `at`; return how many there are now.
 
@@ -57,7 +54,7 @@ def _gather(table, first, stop, at, group, edges, count):
     return count
 
 
-@_helper
+@helper
 def _add_slab(slab, n, order, xa, xb, edges, sums, pieces, count):
     """Add the trapezoids of a slab, edges in order from the left; return how many pieces there are now.
 
@@ -113,12 +110,12 @@ def _add_slab(slab, n, order, xa, xb, edges, sums, pieces, count):
     return count
 
 
-@_inlined
+@inlined
 def _x_at(edges, e, y):
     return edges[e, 0] + (y - edges[e, 1]) * (edges[e, 2] - edges[e, 0]) / (edges[e, 3] - edges[e, 1])
 
 
-@_helper
+@helper
 def _sort(n, order, xa, xb):
     """Put edges in order from the left by their middles: they mostly are already."""
     for k in range(1, n):
@@ -136,7 +133,7 @@ def _sort(n, order, xa, xb):
         xb[p + 1] = b
 
 
-@_helper
+@maker
 def _crossings(ya, yb, n, xa, xb):
     """Return the heights within a slab at which edges cross, sorted, between its own ends."""
     count = 0
@@ -158,7 +155,7 @@ def _crossings(ya, yb, n, xa, xb):
     return np.sort(found)
 
 
-@_helper
+@maker
 def _sweep(edges, n_edges, order, xs, sums, pieces, count):
     """Sweep edges from below; return how many pieces there are now. `xs` (2, n) and `order` (n) are work space."""
     heights = np.empty(2 * n_edges)
@@ -208,7 +205,7 @@ def _sweep(edges, n_edges, order, xs, sums, pieces, count):
     return count
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def areas_at(heights, one, two, out):
     """Write areas and first moments of the sections of two solids at each height, and the area that they share.
 
@@ -232,7 +229,7 @@ def areas_at(heights, one, two, out):
         _sweep(edges, count, order, xs, out[h], none, 0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def holds_points(points, strips, inside):
     """Write which points (n, 3), as (u, v, w), lie inside a solid of strips as `areas_at` has them: by winding."""
     lower, upper, start, spans = strips
@@ -261,13 +258,13 @@ def holds_points(points, strips, inside):
         inside[p] = winding > 0
 
 
-@_inlined
+@inlined
 def _corner(out, count, corner, u, v, w, axes, origin):
     for axis in range(3):
         out[count, corner, axis] = u * axes[0, axis] + v * axes[1, axis] + w * axes[2, axis] + origin[axis]
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def level_triangles(strips, kind, layer, axes, origin, out):
     """Write what lies level half way up layers in which rings end or begin, as triangles turned outwards.
 

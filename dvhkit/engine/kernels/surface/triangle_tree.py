@@ -8,14 +8,11 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
-from numba import njit
 
-# Called by kernels alone: it needs no way in from Python, and is kept with those that call it.
-_helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-_inlined = njit(nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+from dvhkit.engine.kernels.compiled import helper, inlined, kernel, making_kernel
 
 
-@_inlined
+@inlined
 def _to_triangle(px, py, pz, t):
     """Return the squared distance of a point from a triangle `t` (3, 3) (Ericson 2005, 5.1.5)."""
     abx = t[1, 0] - t[0, 0]
@@ -65,7 +62,7 @@ def _to_triangle(px, py, pz, t):
     return x * x + y * y + z * z
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def fill_boxes(triangles, leaf, boxes):
     """Write the boxes of a whole binary tree over triangles (n, 3, 3), so many `leaf` of them in each leaf.
 
@@ -88,7 +85,7 @@ def fill_boxes(triangles, leaf, boxes):
             boxes[n, 3 + axis] = max(boxes[2 * n, 3 + axis], boxes[2 * n + 1, 3 + axis])
 
 
-@_inlined
+@inlined
 def _to_box(px, py, pz, box):
     x = max(box[0] - px, 0.0, px - box[3])
     y = max(box[1] - py, 0.0, py - box[4])
@@ -96,7 +93,7 @@ def _to_box(px, py, pz, box):
     return x * x + y * y + z * z
 
 
-@_helper
+@helper
 def _search(px, py, pz, triangles, leaf, boxes, stop, last, todo, gaps):
     """Return the least squared distance from the triangles, or one below `stop`, and which; `last` is a guess."""
     n_leaves = boxes.shape[0] // 2
@@ -135,7 +132,7 @@ def _search(px, py, pz, triangles, leaf, boxes, stop, last, todo, gaps):
     return best, last
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def nearest(points, triangles, leaf, boxes, distance):
     """Write how far each point (n, 3) is from the nearest triangle; quick where points that follow lie near."""
     todo = np.empty(128, np.int64)
@@ -146,7 +143,7 @@ def nearest(points, triangles, leaf, boxes, distance):
         distance[p] = sqrt(best)
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def farthest(points, triangles, leaf, boxes, least):
     """Return which of the points (n, 3) is farthest from the triangles, and how far; -1 if none is beyond `least`."""
     todo = np.empty(128, np.int64)
@@ -162,7 +159,7 @@ def farthest(points, triangles, leaf, boxes, least):
     return found, sqrt(most)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def areas(triangles, out):
     """Write the area of each triangle (n, 3, 3)."""
     for t in range(triangles.shape[0]):
@@ -181,7 +178,7 @@ def areas(triangles, out):
         out[t] = 0.5 * sqrt(x * x + y * y + z * z)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def spread(triangles, area, each, points, which):
     """Put points on triangles so that each stands for an area of `each`; return how many were put.
 
@@ -215,7 +212,7 @@ def spread(triangles, area, each, points, which):
     return count
 
 
-@njit(cache=True, nogil=True)
+@making_kernel
 def morton(triangles, code):
     """Write for each triangle (n, 3, 3) where its middle lies along Morton's curve, 10 bits an axis, about them all."""
     low = np.full(3, np.inf)
