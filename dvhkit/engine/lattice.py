@@ -8,7 +8,7 @@ from math import ceil, floor
 import numpy as np
 
 from dvhkit.engine.contours.frame import Frame
-from dvhkit.engine.contours.planes import PlaneStack
+from dvhkit.engine.contours.planes import PlaneStack, box_mm
 from dvhkit.engine.options import EngineOptions
 from dvhkit.errors import GeometryError
 from dvhkit.model.arrays import FloatArray
@@ -80,8 +80,7 @@ def dose_lattice(
     `hi_mm` (planes,): where the slab of each plane begins and ends. `reach_mm`: between what any reading of the
     contours lies along w.
     """
-    box_lo = stack.points_mm.min(axis=0) - margin_mm
-    box_hi = stack.points_mm.max(axis=0) + margin_mm
+    box_lo, box_hi = _box_mm(stack, margin_mm)
     bottom, top = reach_mm
     axes = [_axis(stack, grid, a) for a in range(3)]
     volume_mm3 = float(np.dot(stack.sizes_mm2(), hi_mm - lo_mm))
@@ -102,6 +101,11 @@ def dose_lattice(
         layer_edges_mm=_layers(nodes, parts[2], _ends(lo_mm, hi_mm)),
         nodes_mm=nodes,
     )
+
+
+def _box_mm(stack: PlaneStack, margin_mm: float) -> tuple[FloatArray, FloatArray]:
+    low, high = box_mm(stack)
+    return low - margin_mm, high + margin_mm
 
 
 def _require_few_cells(stack: PlaneStack, size: list[int], height_mm: float, layer_mm: float) -> None:
@@ -128,7 +132,7 @@ def volume_lattice(
 ) -> Lattice:
     """Return a lattice for the volume alone, of cubes as many as `options` ask for; see `dose_lattice`."""
     heights = np.concatenate([lo_mm, hi_mm, reach_mm])
-    box_lo, box_hi = stack.points_mm.min(axis=0) - margin_mm, stack.points_mm.max(axis=0) + margin_mm
+    box_lo, box_hi = _box_mm(stack, margin_mm)
     volume_mm3 = max(float(np.dot(stack.sizes_mm2(), hi_mm - lo_mm)), 1e-6)
     size = (volume_mm3 / options.cells_target) ** (1 / 3)
     size = max(size, float(np.sqrt(np.prod(box_hi - box_lo) / _LAYER_CELLS_MAX)), float((box_hi - box_lo).max()) / 4000)

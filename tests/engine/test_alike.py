@@ -7,7 +7,7 @@ from drawn_solids import dose, grid, polygon, sphere, structure
 from dvhkit.engine.field import accumulate
 from dvhkit.engine.field.accumulate import accumulated
 from dvhkit.engine.field.alike import stands_for
-from dvhkit.engine.field.courses import empty_layers
+from dvhkit.engine.field.room import empty_layers
 from dvhkit.engine.field.given import lattice_of
 from dvhkit.engine.kernels.field.shared import add_layers
 from dvhkit.engine.options import admissible, profile

@@ -7,7 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from dvhkit.engine.contours.planes import PlaneStack, next_in_ring, plane_of_ring
+from dvhkit.engine.contours.planes import PlaneStack, plane_of_ring
+from dvhkit.engine.kernels.drawn.arcs import arcs_outside
 from dvhkit.engine.kernels.field.extremes import BLOCK, block_extremes
 from dvhkit.engine.kernels.field.peaks import round_peaks
 from dvhkit.engine.solid.links import gaps_mm
@@ -45,17 +46,8 @@ def block_bounds(dose: Dose) -> FloatArray:
 @lru_cache(maxsize=16)
 def chords_mm(stack: PlaneStack) -> float:
     """Return how far arcs lie outside the chords that they were drawn with, on average over the outlines."""
-    following = next_in_ring(stack)
-    edges = stack.points_mm[following] - stack.points_mm
-    length = np.hypot(edges[:, 0], edges[:, 1])
-    heading = np.arctan2(edges[:, 1], edges[:, 0])
-    turn = np.abs((heading[following] - heading + np.pi) % (2 * np.pi) - np.pi)
-    before = np.empty_like(turn)
-    before[following] = turn
-    arc = np.minimum(turn, before)
-    arc[arc > _CORNER_RAD] = 0.0
-    # An arc that turns by `arc` over a chord lies off it by length * arc / 12 on average.
-    return float(np.dot(length**2, arc) / 12.0 / max(float(length.sum()), 1e-9))
+    outside, length = arcs_outside(stack.points_mm, stack.ring_start, _CORNER_RAD)
+    return outside / max(length, 1e-9)
 
 
 def ends_cc(solid: Solid) -> tuple[float, float]:

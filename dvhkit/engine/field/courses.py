@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from dvhkit.engine.field import room
 from dvhkit.engine.kernels.buffers import Intervals, Layers, Parts, Rings, Scratch, Slabs
 from dvhkit.engine.kernels.drawn.coverage import fill_prisms
 from dvhkit.engine.kernels.solid.reconstruct import fill_intervals
@@ -69,6 +70,7 @@ class Course(ABC):
         self.slabs = slabs
         self._edges: list[int] = []
         self._layers: Layers | None = None
+        self._room: FloatArray | None = None
 
     def cut(self, n_chunks: int, per_chunk: int) -> None:
         """Cut the slabs after every `per_chunk` planes."""
@@ -76,8 +78,16 @@ class Course(ABC):
 
     def open_layers(self, lattice: Lattice, slots: int) -> Layers:
         """Make room for the layers that are open at the same time."""
-        self._layers = empty_layers(lattice.n_rows, lattice.n_columns, slots)
+        size = (lattice.n_rows, lattice.n_columns, slots)
+        self._room = room.take(room.floats_of(*size))
+        self._layers = room.empty_layers(*size, self._room)
         return self._layers
+
+    def close_layers(self) -> None:
+        """Give the room back: all that was filled was handed back empty."""
+        if self._room is not None:
+            room.hand_back(self._room)
+        self._room = self._layers = None
 
     def least_layers(self, none: int) -> IntArray:
         """Return for each chunk, and one more, the lowest layer that it or a later one adds to; `none` after all."""
@@ -96,18 +106,6 @@ class Course(ABC):
 
     @abstractmethod
     def _fill(self, chunk: int, window: PlaneWindow, scratch: Scratch | None) -> None: ...
-
-
-def empty_layers(n_rows: int, n_columns: int, slots: int) -> Layers:
-    """Return layers that hold nothing."""
-    span = np.empty((slots, n_rows, 2), np.int64)
-    span[..., 0], span[..., 1] = n_columns, -1
-    return Layers(
-        part=np.zeros((slots, n_rows, n_columns)),
-        moment=np.zeros((slots, n_rows, n_columns, 3)),
-        run=np.zeros((slots, n_rows, n_columns + 1, 2)),
-        span=span,
-    )
 
 
 class StepCourse(Course):

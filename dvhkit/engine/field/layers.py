@@ -87,6 +87,9 @@ def fill(solids: Sequence[Solid], lattice: Lattice, excess: FloatArray) -> Itera
         for begin, stop in pairwise(edges):
             if stop > begin:
                 yield _complete(layers, ending if apart[begin] else frozenset(), leads[begin].tolist(), begin, stop)
+    # Not where whoever took the layers gave up on them: they are not empty then.
+    for course in every:
+        course.close_layers()
 
 
 def _courses(
