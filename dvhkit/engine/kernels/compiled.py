@@ -22,8 +22,9 @@ from numba import njit
 _BELOW = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 kernel = njit(cache=True, nogil=True, _nrt=False)
-making_kernel = njit(cache=True, nogil=True)
+making_kernel = njit(cache=True, nogil=True, _nrt=True)
 helper = njit(_nrt=False, **_BELOW)
 inlined = njit(_nrt=False, forceinline=True, **_BELOW)
-maker = njit(**_BELOW)
-spliced = njit(inline="always", **_BELOW)
+# Said, since what is called is compiled like its caller where it says nothing.
+maker = njit(_nrt=True, **_BELOW)
+spliced = njit(_nrt=True, inline="always", **_BELOW)

@@ -209,8 +209,9 @@ def _copy(ring, lower, upper, at):
     n = ring.shape[0]
     for k in range(n + 1):
         p = k if k < n else 0
-        lower[at + k] = ring[p]
-        upper[at + k] = ring[p]
+        for a in range(2):
+            lower[at + k, a] = ring[p, a]
+            upper[at + k, a] = ring[p, a]
     return at + n + 1
 
 
@@ -225,8 +226,9 @@ def _join(one, two, path, lower, upper, at):
             return _copy(one, lower, upper, at)
     count = _stitch(one, two, path)
     for k in range(count):
-        lower[at + k] = one[path[k, 0]]
-        upper[at + k] = two[path[k, 1]]
+        for a in range(2):
+            lower[at + k, a] = one[path[k, 0], a]
+            upper[at + k, a] = two[path[k, 1], a]
     return at + count
 
 
