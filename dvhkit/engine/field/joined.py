@@ -9,7 +9,6 @@ import numpy as np
 
 from dvhkit.model.dvh import Dvh
 
-
 # Only parts on two to four slices are read as going straight from slice to slice.
 _LIKE = {"straight": "lean"}
 
