@@ -19,7 +19,7 @@ MOST_FILES, MOST_OF_A_PREFIX, MOST_LINES, MOST_PARAMETERS = 15, 3, 40, 10
 
 CROWDED: set[str] = set()
 # Kernels with more parameters than a reader can hold.
-WIDE_KERNELS = {"_beyond_plane", "_node_levels", "_note_parts", "_sections", "_step_levels"}
+WIDE_KERNELS = {"_node_levels", "_note_parts", "_sections", "_step_levels"}
 # Modules that import each other: the solid asks the field for its volume.
 CIRCLES = {
     ("dvhkit.engine.field", "dvhkit.engine.solid"),
