@@ -187,8 +187,10 @@ def _widened(row: MetricResult, metric: Metric, dvh: Dvh, prescription: Prescrip
     bounds = {"Min": dvh.min_bounds_gy, "Max": dvh.max_bounds_gy}.get(metric.kind)
     if bounds is not None:
         floor = min(0.0, row.low if row.value is None else row.value)
-        low = max(floor, min(row.low, scale * bounds[0]))
-        return replace(row, low=low, high=max(row.high, scale * bounds[1]))
+        # What a reading of the ends meets, it meets as exactly as the outlines were drawn.
+        error = scale * dvh.dose_error_gy
+        low = max(floor, min(row.low - error, scale * bounds[0]))
+        return replace(row, low=low, high=max(row.high + error, scale * bounds[1]))
     low, high = row.low, row.high
     if is_dose:
         error = scale * _dose_error_gy(metric, dvh)
