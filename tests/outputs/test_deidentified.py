@@ -19,7 +19,7 @@ def named(folder, patient="Doe^Jane"):
         for item in ds.get("RTROIObservationsSequence", []):
             item.ROIInterpreter = "Staff^Member"
         for item in ds.get("ROIContourSequence", []):
-            item.ContourSequence = item.get("ContourSequence", [])[:5]  # enough to audit; each item is copied one by one
+            item.ContourSequence = item.get("ContourSequence", [])[:5]  # enough to audit, quick to copy
         for item in ds.get("BeamSequence", []):
             item.BeamName = "Jane left"
         if ds.Modality == "RTDOSE":
