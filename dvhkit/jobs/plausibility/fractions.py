@@ -41,7 +41,7 @@ def _doubtful(planned: int, number: int, each_gy: float, dose_gy: float) -> Find
     each, total, dose = (number_text(value, digits=4) for value in (each_gy, each_gy * planned, dose_gy))
     message = (
         f"By their BeamDose the beams give {each} Gy in a fraction, {total} Gy in the {planned} that are planned, "
-        f"where {dose} Gy are prescribed: that takes {number}. Limits for a number of fractions, and EQD2, depend on it. "
+        f"where {dose} Gy are prescribed: that takes {number}. Limits by fractions, and EQD2, hang on it. "
         "Check the plan, or give the number with --fractions."
     )
     return Finding(level=Level.WARNING, code="fractions-doubtful", message=message)
