@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -137,13 +137,16 @@ def pair_structures(
     if table is not None:
         return [Pair(a=a[one], b=b[two], how="pairs file") for one, two in table.items()]
     if by == "number":
-        return _joined(a, [({s.number: s for s in a}, {s.number: s for s in b}, "ROI number")])
-    keys = [
-        (_unique(a, lambda s: s.name), _unique(b, lambda s: s.name), "name"),
-        (_unique(a, lambda s: fold(s.name)), _unique(b, lambda s: fold(s.name)), "name but for case and blanks"),
-        (_standard(a), _standard(b), "TG-263 name"),
-    ]
-    found = _joined(a, keys)
+        return _joined(a, b, [(lambda of: {s.number: s for s in of}, "ROI number")])
+    found = _joined(
+        a,
+        b,
+        [
+            (lambda of: _unique(of, lambda s: s.name), "name"),
+            (lambda of: _unique(of, lambda s: fold(s.name)), "name but for case and blanks"),
+            (_standard, "TG-263 name"),
+        ],
+    )
     drawn = [[s for s in each if not s.is_empty] for each in (a, b)]
     if not found and len(drawn[0]) == len(drawn[1]) == 1:
         return [Pair(a=drawn[0][0], b=drawn[1][0], how="the only one drawn in either set")]
@@ -164,11 +167,16 @@ def _standard(structures: StructureSet) -> dict[object, Structure]:
 
 
 def _joined(
-    a: StructureSet, keys: Sequence[tuple[Mapping[object, Structure], Mapping[object, Structure], str]]
+    a: StructureSet,
+    b: StructureSet,
+    keys: Sequence[tuple[Callable[[StructureSet], Mapping[object, Structure]], str]],
 ) -> list[Pair]:
     taken_a: dict[int, Pair] = {}
     taken_b: set[int] = set()
-    for own, other, how in keys:
+    for keyed, how in keys:
+        if len(taken_a) == min(len(a), len(b)):
+            break  # names are not looked up where all are paired
+        own, other = keyed(a), keyed(b)
         for key, one in own.items():
             two = other.get(key)
             if two is not None and id(one) not in taken_a and id(two) not in taken_b:
