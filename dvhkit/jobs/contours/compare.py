@@ -78,7 +78,7 @@ def compare_structures(
     pairs: Mapping[str, str] | None = None,
     by: str = "name",
     tolerance_mm: float = TOLERANCE_MM,
-    registration: Path | None = None,
+    registration: Path | Sequence[Path] | None = None,
     same_frame: bool = False,
     dose: DoseQuestion | Path | str | None = None,
     protocol: Protocol | str | Path | None = None,
@@ -98,7 +98,7 @@ def compare_structures(
     tolerance_mm
         For surface Dice and added path length, in mm.
     registration, same_frame
-        A REG file that joins the frames of A and B, or that somebody vouches for one frame.
+        A REG file, or several, that join the frames of A and B, or that somebody vouches for one frame.
     dose, protocol
         Also measure each dose metric of the protocol with A's and with B's contours in this dose (an RTDOSE file).
 
@@ -220,7 +220,8 @@ def _cases_of(
     """Return A's contours in the dose, and B's in the same under A's names and numbers, so that rules find them."""
     case_a = _case_of(path_a, first, first.structures, question)
     if case_a.dose is None:
-        raise InputError("there is no dose for the dose effect.", path=path_a, remedy="Name it: --dose FILE.")
+        why = "there is no dose for the dose effect." if question.dose is None else "is no dose that can be used."
+        raise InputError(why, path=question.dose or path_a, remedy="Name an RTDOSE file: --dose FILE.")
     drawn_by_b = _with_contours_of_b(first.structures, found)
     # Where registrations took A's contours into the dose's frame, they do so with B's.
     is_moved = case_a.structures.frame_of_reference_uid != first.structures.frame_of_reference_uid

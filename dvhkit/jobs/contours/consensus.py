@@ -49,7 +49,7 @@ def consensus_of(
     out: Path | None = None,
     levels: bool = False,
     add: bool = False,
-    registration: Path | None = None,
+    registration: Path | Sequence[Path] | None = None,
     same_frame: bool = False,
 ) -> Consensus:
     """Return what several observers agree upon, structure by structure.
@@ -103,7 +103,7 @@ def _letter(n: int) -> str:
     return string.ascii_uppercase[n] if n < 26 else f"{string.ascii_uppercase[n // 26 - 1]}{_letter(n % 26)}"
 
 
-def _in_one_frame(paths: Sequence[Path], registration: Path | None, *, same_frame: bool) -> list[DrawnSet]:
+def _in_one_frame(paths: Sequence[Path], registration: Path | Sequence[Path] | None, *, same_frame: bool) -> list[DrawnSet]:
     first, *others = (read_drawn(p) for p in paths)
     uids = [s.structures.sop_instance_uid for s in (first, *others)]
     if len(set(uids)) < len(uids):

@@ -66,7 +66,11 @@ def read_drawn(path: Path) -> DrawnSet:
 
 
 def into_frame_of(
-    first: DrawnSet, second: DrawnSet, *, registration: Path | None = None, same_frame: bool = False
+    first: DrawnSet,
+    second: DrawnSet,
+    *,
+    registration: Path | Sequence[Path] | None = None,
+    same_frame: bool = False,
 ) -> DrawnSet:
     """Return the second set in the first one's frame of reference.
 
@@ -88,13 +92,14 @@ def into_frame_of(
                 Finding(level=Level.SERIOUS, code="frame-of-reference-vouched", message=message),
             ),
         )
-    if registration is None:
+    registrations = [registration] if isinstance(registration, Path) else list(registration or ())
+    if not registrations:
         raise LinkError(
             "the two structure sets lie in different frames of reference.",
             path=second.structures.path,
             remedy="Name the registration that joins them (--registration FILE), or vouch for one frame: --same-frame.",
         )
-    from dvhkit.readers.registration import move_structure, read_rigid_map
+    from dvhkit.readers.registration import move_structure, read_chain
 
     moved: list[Structure] = []
     for structure in second.structures:
@@ -102,12 +107,13 @@ def into_frame_of(
         if source not in foreign:
             moved.append(structure)
             continue
-        rigid = read_rigid_map(registration, source=source, target=target)
+        rigid = read_chain(registrations, source=source, target=target)
         if rigid is None:
             raise LinkError(
-                "this registration does not join the frames of the two structure sets.",
-                path=registration,
-                remedy="Name the one that does.",
+                f"{'these registrations do' if len(registrations) > 1 else 'this registration does'} not join the frames "
+                "of the two structure sets.",
+                path=registrations[0],
+                remedy="Name the one that does, or all of a chain.",
             )
         moved.append(move_structure(structure, rigid, target))
     message = "The second set was moved by a rigid registration into the first one's frame of reference."
@@ -124,7 +130,7 @@ def pair_structures(
     Parameters
     ----------
     by
-        ``name``: equal names first, then equal but for case and blanks, then equal in TG-263; a lone structure on
+        ``name``: equal names first (with equal numbers where several bear one), then equal but for case and blanks, then equal in TG-263; a lone structure on
         either side needs no name. ``number``: by ROI number.
     table
         Names of B by those of A, instead of all rules.
@@ -143,6 +149,7 @@ def pair_structures(
         b,
         [
             (lambda of: _unique(of, lambda s: s.name), "name"),
+            (lambda of: _unique(of, lambda s: (s.name, s.number)), "name and ROI number"),
             (lambda of: _unique(of, lambda s: fold(s.name)), "name but for case and blanks"),
             (_standard, "TG-263 name"),
         ],
