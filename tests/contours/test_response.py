@@ -183,7 +183,11 @@ def test_a_line_that_cannot_be_read_is_named(line, tmp_path):
 
 @pytest.mark.parametrize("mark", [";", "\t"])
 def test_spreadsheets_with_decimal_commas_are_read(tmp_path, mark):
-    rows = [["date", "lesion", "role", "mm"], ["2024-01-01", "A", "target", "50,5"], ["2024-03-01", "A", "target", "30"]]
+    rows = [
+        ["date", "lesion", "role", "mm"],
+        ["2024-01-01", "A", "target", "50,5"],
+        ["2024-03-01", "A", "target", "30"],
+    ]
     (tmp_path / "t.csv").write_text("\n".join(mark.join(row) for row in rows))
     points = judge_responses(tmp_path / "t.csv").patients[0].time_points
     assert [p.sum_mm for p in points] == [50.5, 30.0]
@@ -204,4 +208,7 @@ def test_new_at_baseline_and_changed_roles_are_told_and_an_unsure_new_lesion_is_
     (tmp_path / "t.csv").write_text("\n".join(["date,lesion,role,mm,state", *rows]))
     found = judge_responses(tmp_path / "t.csv").patients[0]
     assert found.time_points[-1].overall == "SD"
-    assert [w.split(":")[0] for w in found.warnings] == ["new at baseline, which nothing can be", "role changes between dates"]
+    assert [w.split(":")[0] for w in found.warnings] == [
+        "new at baseline, which nothing can be",
+        "role changes between dates",
+    ]

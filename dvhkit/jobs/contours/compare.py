@@ -140,9 +140,7 @@ def _question(dose: DoseQuestion | Path | str | None, protocol: Protocol | str |
     return DoseQuestion(dose=None if dose is None else Path(dose), protocol=protocol)
 
 
-def _compared(
-    found: Sequence[Pair], first: DrawnSet, tolerance_mm: float, doses: DoseEffects
-) -> list[PairComparison]:
+def _compared(found: Sequence[Pair], first: DrawnSet, tolerance_mm: float, doses: DoseEffects) -> list[PairComparison]:
     """Compare all pairs side by side, in their order: kernels and shapely let go of the interpreter."""
     from dvhkit.targets.compare.agreement import compare
 
@@ -214,9 +212,7 @@ def _known_cc(numbers: CaseNumbers, region: RoiRef) -> float | None:
     return None if dvh is None or any(f.code == "single-slice" for f in dvh.findings) else dvh.volume_cc
 
 
-def _cases_of(
-    found: Sequence[Pair], path_a: Path, first: DrawnSet, question: DoseQuestion
-) -> tuple[Case, Case]:
+def _cases_of(found: Sequence[Pair], path_a: Path, first: DrawnSet, question: DoseQuestion) -> tuple[Case, Case]:
     """Return A's contours in the dose, and B's in the same under A's names and numbers, so that rules find them."""
     case_a = _case_of(path_a, first, first.structures, question)
     if case_a.dose is None:
@@ -254,9 +250,7 @@ def _with_contours_of_b(structures: StructureSet, found: Sequence[Pair]) -> Stru
     return replace(structures, structures=members)
 
 
-def _usual_effects(
-    one: CaseNumbers, two: CaseNumbers, regions: Sequence[RoiRef]
-) -> tuple[tuple[DoseEffect, ...], ...]:
+def _usual_effects(one: CaseNumbers, two: CaseNumbers, regions: Sequence[RoiRef]) -> tuple[tuple[DoseEffect, ...], ...]:
     for numbers in (one, two):
         numbers.prepare(regions)
     metrics = [parse_metric(text) for text in _METRICS_WITHOUT_PROTOCOL]

@@ -103,7 +103,9 @@ def _letter(n: int) -> str:
     return string.ascii_uppercase[n] if n < 26 else f"{string.ascii_uppercase[n // 26 - 1]}{_letter(n % 26)}"
 
 
-def _in_one_frame(paths: Sequence[Path], registration: Path | Sequence[Path] | None, *, same_frame: bool) -> list[DrawnSet]:
+def _in_one_frame(
+    paths: Sequence[Path], registration: Path | Sequence[Path] | None, *, same_frame: bool
+) -> list[DrawnSet]:
     first, *others = (read_drawn(p) for p in paths)
     uids = [s.structures.sop_instance_uid for s in (first, *others)]
     if len(set(uids)) < len(uids):

@@ -202,7 +202,9 @@ def _warnings(rows: Sequence[_Row], days: Sequence[date]) -> list[str]:
     roles: dict[str, set[str]] = {}
     for row in rows:
         roles.setdefault(row.lesion, set()).add("target" if row.role == "node" else row.role)
-    changed = sorted(lesion for lesion, of in roles.items() if len(of - {"new"}) > 1 or ("new" in of and "target" in of))
+    changed = sorted(
+        lesion for lesion, of in roles.items() if len(of - {"new"}) > 1 or ("new" in of and "target" in of)
+    )
     if changed:
         odd.append(f"role changes between dates: {', '.join(changed)}")
     late = {r.lesion for r in rows if r.role in {"target", "node"}} - {r.lesion for r in targets}

@@ -110,8 +110,8 @@ def into_frame_of(
         rigid = read_chain(registrations, source=source, target=target)
         if rigid is None:
             raise LinkError(
-                f"{'these registrations do' if len(registrations) > 1 else 'this registration does'} not join the frames "
-                "of the two structure sets.",
+                f"{'these registrations do' if len(registrations) > 1 else 'this registration does'} not join the "
+                "frames of the two structure sets.",
                 path=registrations[0],
                 remedy="Name the one that does, or all of a chain.",
             )
@@ -130,8 +130,8 @@ def pair_structures(
     Parameters
     ----------
     by
-        ``name``: equal names first (with equal numbers where several bear one), then equal but for case and blanks, then equal in TG-263; a lone structure on
-        either side needs no name. ``number``: by ROI number.
+        ``name``: equal names first (with equal numbers where several bear one), then but for case and blanks, then
+        equal in TG-263; a lone structure on either side needs no name. ``number``: by ROI number.
     table
         Names of B by those of A, instead of all rules.
 

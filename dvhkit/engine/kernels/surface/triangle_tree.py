@@ -20,7 +20,7 @@ _FLAT_FRAC = 1e-12
 
 @njit(cache=True, nogil=True)
 def pack(triangles, packed):
-    """Write what distances to triangles (n, 3, 3) take, side by side for all of a leaf, so that they go several at once.
+    """Write what distances to triangles (n, 3, 3) take, side by side for all of a leaf: several are found at once.
 
     `packed` (leaves, 17, triangles a leaf): a corner a, the ways ab and ac to the others, one over the squared lengths
     of ab, ac and bc, what solves for the foot on the plane, and ab . ac and ab . ab. The last triangle fills up.
@@ -95,7 +95,7 @@ def _to_leaf(px, py, pz, packed, leaf, squares):
         y = ay - v * by - w * cy
         z = az - v * bz - w * cz
         foot = x * x + y * y + z * z
-        squares[k] = min(best, foot if min(min(v, w), 1.0 - v - w) >= 0.0 else best)
+        squares[k] = min(best, foot if min(v, w, 1.0 - v - w) >= 0.0 else best)
     least = squares[0]
     for k in range(1, squares.size):
         least = min(least, squares[k])
@@ -135,7 +135,7 @@ def _to_box(px, py, pz, box):
 
 @_helper
 def _search(px, py, pz, packed, boxes, stop, home, todo, gaps, squares):
-    """Return the least squared distance from the triangles, or one of `stop` or less, and its leaf; `home` is a guess."""
+    """Return the least squared distance from the triangles, or one of `stop` or less, and its leaf; `home`: a guess."""
     n_leaves = boxes.shape[0] // 2
     best = _to_leaf(px, py, pz, packed, home, squares)
     todo[0] = 1
