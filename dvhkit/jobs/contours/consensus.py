@@ -168,6 +168,7 @@ def _one(
 
 def _skins(structures: Sequence[Structure], spacing_mm: float | None) -> list[Skin]:
     from dvhkit.targets.compare.agreement import share_planes
+    from dvhkit.targets.compare.relaid import relaid
     from dvhkit.targets.compare.sections import grid_along, sections_of
     from dvhkit.targets.compare.skin import skin_of
 
@@ -175,9 +176,11 @@ def _skins(structures: Sequence[Structure], spacing_mm: float | None) -> list[Sk
     along, gap = grid_along(head.sections.frame), head.sections.gap_mm
     skins = [head]
     for structure in structures[1:]:
-        skins.append(skin_of(sections_of(structure, along=along, slice_spacing_mm=spacing_mm, fallback_mm=gap)))
-        if not share_planes(head, skins[-1]):
-            raise GeometryError("the observers drew on planes that face different ways.")
+        own = skin_of(sections_of(structure, along=along, slice_spacing_mm=spacing_mm, fallback_mm=gap))
+        if not share_planes(head, own):
+            laid = relaid(structure, own, head)
+            own = skin_of(sections_of(laid, along=along, slice_spacing_mm=gap, fallback_mm=gap))
+        skins.append(own)
     return skins
 
 

@@ -18,6 +18,7 @@ from dvhkit.targets.compare.distances import Distances, Measured, distances_betw
 from dvhkit.targets.compare.islands import Island, is_one_part, islands_of
 from dvhkit.targets.compare.lines import compare_lines
 from dvhkit.targets.compare.overlap import Overlap, overlap_of, volume_of
+from dvhkit.targets.compare.relaid import relaid
 from dvhkit.targets.compare.sections import Sections, grid_along, sections_of
 from dvhkit.targets.compare.skin import Skin, skin_of
 
@@ -61,7 +62,10 @@ def compare(
         found = _overlapping(_solids(a, b, slice_spacing_mm), volumes_cc)
         if not (found.a.sections.is_traced or found.is_near):
             found = _overlapping(_solids(a, b, slice_spacing_mm, traced=True), volumes_cc)
-        return _measured(record, found, tolerance_mm)
+        if found.has_nothing:
+            return replace(record, reason="the contours of one of the two enclose no volume.")
+        lines_of_b = found.b if found.is_parallel else _on_planes_of(found.a, found.b, b)
+        return _measured(record, found, lines_of_b, tolerance_mm)
     except (GeometryError, NotEvaluable) as error:
         return replace(record, reason=str(error))
 
@@ -144,30 +148,31 @@ def _own_gap_mm(structure: Structure) -> float | None:
     return float(np.median(np.diff(stack.offsets_mm))) if stack is not None and stack.n_planes > 1 else None
 
 
-def _measured(record: PairComparison, found: _Overlapping, tolerance_mm: float) -> PairComparison:
+def _on_planes_of(a: Skin, b: Skin, drawn: Structure) -> Skin:
+    """Return B's solid as it would have been drawn on A's slices."""
+    laid = relaid(drawn, b, a)
+    gap = a.sections.gap_mm
+    return skin_of(sections_of(laid, along=grid_along(a.sections.frame), slice_spacing_mm=gap, fallback_mm=gap))
+
+
+def _measured(record: PairComparison, found: _Overlapping, lines_of_b: Skin, tolerance_mm: float) -> PairComparison:
+    """`lines_of_b`: B on planes parallel to A's, for what is compared slice by slice."""
     a, b = found.a, found.b
     one = Measured.of(a)
     two = one if a is b else Measured.of(b)
-    if found.has_nothing:
-        return replace(record, reason="the contours of one of the two enclose no volume.")
     far = distances_between(one, two)
     row = replace(
         _with_surfaces(_with_volumes(record, found), far, tolerance_mm),
         larger_mm=_by_direction(one, far.from_a_mm, b),
     )
-    if not found.is_parallel:
-        return replace(
-            row,
-            reason="A and B are drawn on planes that face different ways: lines cannot be compared.",
-        )
-    lines = compare_lines(a, b, tolerance_mm)
+    lines = compare_lines(a, lines_of_b, tolerance_mm)
     return replace(
         row,
         apl_mm=float(lines.added_mm),
         apl_relative=float(lines.added_mm / lines.whole_mm) if lines.whole_mm > 0 else None,
         apl_voxel_3mm_mm=float(lines.added_voxels_mm),
         slices=lines.slices,
-        islands=_islands(a.sections, b.sections),
+        islands=_islands(a.sections, lines_of_b.sections),
     )
 
 
