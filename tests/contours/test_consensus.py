@@ -148,7 +148,7 @@ def test_observers_on_planes_that_face_different_ways_vote_on_those_of_the_first
     lying = replace(axial, contours=tuple(replace(c, points_mm=c.points_mm[:, [0, 2, 1]]) for c in axial.contours))
     write_rtstruct(tmp_path / "c.dcm", [NewRoi(structure=lying)], source=files[0])
     roi = consensus_of([*files[:2], tmp_path / "c.dcm"], roi=["GTV"]).rois[0]
-    # Two of three: x -4..6, y -5..5, z -6..6 of the first two; x -6..6, y -5..5, z -5..5 of the first and the turned one.
+    # By two: x -4..6, y -5..5, z -6..6 of the first two, and x -6..6, y -5..5, z -5..5 of the first and the turned.
     assert roi.majority_cc == pytest.approx((1200 + 1200 - 1000) / 1000, rel=0.01)
     # A flat end between two cuts, half a millimetre apart, lies within half of that.
     assert roi.volumes_cc == pytest.approx([1.44, 1.44, 1.44], abs=12 * 12 * 2 * 0.25 / 1000)

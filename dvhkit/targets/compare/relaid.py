@@ -15,7 +15,7 @@ from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Contour, Structure
 from dvhkit.targets.compare.skin import Skin
 
-# Squares on which cuts are traced: a 150th of the width. Lines of balls with radii of 3 to 80 mm then lie within 0.015 mm
+# Squares on which cuts are traced: a 150th of the width. Lines of balls of 3 to 80 mm radius then lie within 0.015 mm
 # of the closed form where they are tilted by up to 10 degrees, within 0.07 mm by 45 and 0.15 mm by 90 degrees.
 _STEP_FRAC, _STEP_MM = 150.0, (0.2, 1.0)
 # Nodes around all that is inside.
