@@ -7,13 +7,12 @@ import re
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import NoReturn
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from dvhkit.errors import InputError
+
+if TYPE_CHECKING:
+    from ruamel.yaml.error import YAMLError
 
 # The longest protocol that anybody wrote has some 200 rules and 80 kB.
 MAX_BYTES = 2_000_000
@@ -59,7 +58,7 @@ def read_yaml(path: Path, *, error: type[InputError]) -> YamlDocument:
         Of the class `error`, with file and line, for whatever is no plain mapping: unreadable or huge files, bytes
         that are no text, broken YAML, repeated keys, aliases, tags, NaN, nesting beyond reason.
     """
-    raw = _read_bytes(path, error)
+    raw = read_yaml_bytes(path, error=error)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as bad:
@@ -74,7 +73,8 @@ def read_yaml(path: Path, *, error: type[InputError]) -> YamlDocument:
     return YamlDocument(path=path, data=data, lines=builder.lines, text=raw)
 
 
-def _read_bytes(path: Path, error: type[InputError]) -> bytes:
+def read_yaml_bytes(path: Path, *, error: type[InputError]) -> bytes:
+    """Return what stands in a file; raises `InputError` of the class `error` where it is none, or huge."""
     try:
         if not path.is_file():
             raise error("there is no such file.", path=path, remedy="Check the name.")
@@ -86,7 +86,11 @@ def _read_bytes(path: Path, error: type[InputError]) -> bytes:
         raise error(f"the file cannot be read: {bad}.", path=path) from bad
 
 
-def _compose(text: str, path: Path, error: type[InputError]) -> Node:
+def _compose(text: str, path: Path, error: type[InputError]) -> Any:  # noqa: ANN401 -- a node of ruamel's
+    # Here: it takes a twentieth of a second, and shipped protocols do without (`dvhkit.protocols.files.prebuilt`).
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
     if _leaves_open(text) > _MOST_OPEN:  # the parser takes seconds to find that out
         raise error(f"the file nests deeper than {MAX_DEPTH} levels.", path=path, where="line 1")
     try:
@@ -104,7 +108,6 @@ def _compose(text: str, path: Path, error: type[InputError]) -> Node:
         raise error(f"the file nests deeper than {MAX_DEPTH} levels.", path=path, where="line 1") from bad
     if node is None:
         raise error("the file is empty.", path=path, where="line 1")
-    assert isinstance(node, Node)
     return node
 
 
@@ -142,7 +145,7 @@ class _Builder:
     lines: dict[Place, int]
     seen: set[int]
 
-    def build(self, node: Node, place: Place) -> Plain:
+    def build(self, node: Any, place: Place) -> Plain:  # noqa: ANN401 -- a node of ruamel's, here and below
         self.lines.setdefault(place, node.start_mark.line + 1)
         # A node met twice came through an alias; ten lines of aliases can spell a billion values.
         if id(node) in self.seen:
@@ -150,19 +153,19 @@ class _Builder:
         self.seen.add(id(node))
         if len(place) > MAX_DEPTH:
             self._refuse(place, f"the file nests deeper than {MAX_DEPTH} levels")
-        if isinstance(node, MappingNode) and node.tag == f"{_TAG}map":
+        if node.id == "mapping" and node.tag == f"{_TAG}map":
             return self._mapping(node, place)
-        if isinstance(node, SequenceNode) and node.tag == f"{_TAG}seq":
+        if node.id == "sequence" and node.tag == f"{_TAG}seq":
             return [self.build(item, (*place, i)) for i, item in enumerate(node.value)]
-        if isinstance(node, ScalarNode):
+        if node.id == "scalar":
             return self._scalar(node, place)
         self._refuse(place, f"the tag {str(node.tag)!r} is not allowed here")
 
-    def _mapping(self, node: MappingNode, place: Place) -> dict[str, Plain]:
+    def _mapping(self, node: Any, place: Place) -> dict[str, Plain]:  # noqa: ANN401
         made: dict[str, Plain] = {}
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
-            if not isinstance(key_node, ScalarNode):
+            if key_node.id != "scalar":
                 self._refuse(place, "a key must be a plain word", line=line)
             key = str(key_node.value)
             if key in made:
@@ -171,7 +174,7 @@ class _Builder:
             made[key] = self.build(value_node, (*place, key))
         return made
 
-    def _scalar(self, node: ScalarNode, place: Place) -> Plain:
+    def _scalar(self, node: Any, place: Place) -> Plain:  # noqa: ANN401
         text, kind = str(node.value), str(node.tag).removeprefix(_TAG)
         match kind:
             case "null":

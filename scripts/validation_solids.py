@@ -182,7 +182,8 @@ def band(dvh: Dvh, metric: str) -> tuple[float, float]:
     values = [min(values) + min(changes), max(values) + max(changes)]
     bounds = {"Min": dvh.min_bounds_gy, "Max": dvh.max_bounds_gy}.get(metric)
     if bounds is not None:
-        return min(*values, bounds[0]), max(*values, bounds[1])
+        error = dvh.dose_error_gy
+        return min(values[0] - error, bounds[0]), max(values[1] + error, bounds[1])
     error = dvh.volume_error_cc if metric == "Volume" else dvh.error_gy(_part_cc(metric, dvh))
     return min(values) - error, max(values) + error
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from dvhkit.archive.run_files import has_case_reports
-from dvhkit.archive.running.pool import Outcome, attempt, automatic_jobs, run_isolated
-from dvhkit.archive.running.worker import FAULT, FINAL, Done, Setup, Task, audit_task, do, prepare, put_failure
+from dvhkit.archive.running.pool import Outcome, Pool, attempt, automatic_jobs
+from dvhkit.archive.running.worker import FAULT, FINAL, Done, Setup, Task, audit_task, do, prepare, put_failure, warm
 from dvhkit.archive.storage.identity import identity_secret, pseudonym
 from dvhkit.archive.storage.keys import FileHashes, key_of
 from dvhkit.archive.storage.store import Store
@@ -22,10 +22,14 @@ from dvhkit.archive.work_list import ScanProgress, WorkList, files_under, make_w
 from dvhkit.errors import DvhkitError, InputError, OutputError
 from dvhkit.jobs.batch import AuditOptions
 from dvhkit.model.case import Case
+from dvhkit.readers.archive.index import FileEntry
+from dvhkit.readers.archive.roles import Role
 
 # Called with how many cases are done, how many there are to do, and the one that was just finished.
 CaseProgress = Callable[[int, int, Done], None]
 _STAMP_FILE = "scan.json"
+# As many cases as no machine has cores for.
+_MANY = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +139,11 @@ def run_archive(
             if not how.shard:
                 store.drop_broken()
             store.fold()
-            return _Run(store, paths, options_of, how, case_progress).go(scan_progress, started, work)
+            runner = _Run(store, paths, options_of, how, case_progress)
+            try:
+                return runner.go(scan_progress, started, work)
+            finally:
+                runner.stop()
     except InputError:
         # Input that cannot be used leaves no folder behind.
         if fresh is not None and not store.cases():
@@ -162,6 +170,13 @@ class _Run:
         self.case_progress = case_progress
         self.report = RunReport()
         self.hashes: dict[str, str] = {}
+        self.pool: Pool | None = None
+        self.patients: set[tuple[str, str]] = set()
+
+    def stop(self) -> None:
+        """End the workers, whatever happened."""
+        if self.pool is not None:
+            self.pool.stop()
 
     def go(
         self,
@@ -173,7 +188,7 @@ class _Run:
         if work is None and self._is_unchanged():
             return report
         beside = self.how.keep_others
-        work = work or make_work_list(self.paths, progress=scan_progress, beside=beside)
+        work = work or make_work_list(self.paths, progress=scan_progress, seen=self._start_ahead, beside=beside)
         self.store.write_objects(work.objects, beside=self._below(work.root) if beside else None)
         options, name_of = self.options_of(list(work.cases))
         mine = [c for c in work.cases if c in name_of and self._is_mine(c)]
@@ -200,6 +215,17 @@ class _Run:
         except OutputError as error:
             report.error = error
         return self._end(work, options, gone, of_mine)
+
+    def _start_ahead(self, entry: FileEntry) -> None:
+        """Start workers as soon as the headers show a second plan to be computed: they load while the list is made."""
+        if self.pool is not None or entry.role is not Role.RTSTRUCT or self.how.scheduler is not None:
+            return
+        self.patients.add((entry.patient_key, entry.study_uid))
+        if len(self.patients) == 2 and not self.store.cases():
+            jobs = automatic_jobs(2) if self.how.jobs is None else self.how.jobs
+            if jobs > 1:
+                self.pool = Pool(do, self.how.jobs or automatic_jobs(_MANY), setup=prepare, warm=warm)
+                self.pool.start(2)
 
     def _is_mine(self, case_id: str) -> bool:
         shard = self.how.shard
@@ -303,11 +329,11 @@ class _Run:
         if how.jobs == 0 or (len(tasks) <= 1 and how.case_timeout_s is None):
             return self._here(setup, tasks)
         jobs = min(how.jobs or automatic_jobs(len(tasks)), max(len(tasks), 1))
-        # One worker that nobody asked for is all that the memory, or the only case, allows: it may use every core.
-        alone = how.jobs is None and jobs == 1
-        return run_isolated(
-            do, tasks, jobs=jobs, timeout_s=how.case_timeout_s, setup=prepare, given=setup, all_threads=alone
-        )
+        if self.pool is None or jobs == 1:
+            # One worker that nobody asked for is all that the memory, or the only case, allows: it may use every core.
+            alone = how.jobs is None and jobs == 1
+            self.pool = Pool(do, jobs, setup=prepare, warm=warm, all_threads=alone)
+        return self.pool.run(iter(tasks), given=setup, timeout_s=how.case_timeout_s)
 
     def _here(self, setup: Setup, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Do the tasks in this process, with all its threads."""
@@ -376,11 +402,3 @@ def refuse_other_protocols(run: Path, earlier: Mapping[str, str], now: Mapping[s
             path=run,
             remedy="Name another --out, or say --replace.",
         )
-
-
-def parse_shard(text: str) -> tuple[int, int]:
-    """Return ``i/n`` as two numbers, 1 ≤ i ≤ n; raises `InputError`."""
-    first, _, second = text.partition("/")
-    if first.strip().isdecimal() and second.strip().isdecimal() and 1 <= int(first) <= int(second):
-        return int(first), int(second)
-    raise InputError(f"a shard is written i/n, such as 3/40, not {text[:40]!r}.", remedy="Count shards from 1.")

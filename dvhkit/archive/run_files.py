@@ -60,10 +60,12 @@ def _records(documents: Sequence[object]) -> tuple[AuditRecord, ...]:
 def write_case_report(
     run: Path, record: AuditRecord, scene: Scene | None = None, *, told: Mapping[str, object] | None = None
 ) -> None:
-    """Write the report of one case of a run beside those of the others; `told` as in `html_report`."""
+    """Write the report of one case of a run beside those of the others; `told` is its `audit_document`, if at hand."""
     from dvhkit.outputs.report.case_report import html_report
+    from dvhkit.outputs.report.seal import text_sha256
 
-    write_text_whole(report_path(run, record.case), html_report([record], scene=scene, told=told))
+    digest = None if told is None else text_sha256(json_text(told))
+    write_text_whole(report_path(run, record.case), html_report([record], scene=scene, digest=digest))
 
 
 def has_case_reports(n_cases: int) -> bool:
@@ -80,6 +82,7 @@ def write_run_files(
     with_reports: bool | None = None,
     attachments: Sequence[Attachment] = (),
     keep_report: bool = False,
+    records: Mapping[str, AuditRecord] | None = None,
 ) -> list[str]:
     """Write what stands beside the store of a run, and return the names of what was written.
 
@@ -98,32 +101,40 @@ def write_run_files(
         What is filed in the report of one plan.
     keep_report
         A report of one plan that is there stays, with its slices, attachments and signatures, which no store holds.
+    records
+        Those of the store by case, where they were read already.
     """
     run = store.run
     written = ["summary.csv"]
     rows = _summary_rows(store)
     with_reports = has_case_reports(n_cases) if with_reports is None else with_reports
     lacking = {case for case in rows if with_reports and not report_path(run, case).exists()}
-    kept: dict[str, AuditRecord] = {}
     is_on_one_page = n_cases <= _most(short=short)
-    for record in records_of(store, None if is_on_one_page else lacking) if is_on_one_page or lacking else ():
+    kept = dict(records or {}) if is_on_one_page else {}
+    wanted = (set(rows) if is_on_one_page else lacking) - set(kept)
+    for record in records_of(store, wanted) if wanted else ():
         if is_on_one_page:
             kept[record.case] = record
-        if record.case in lacking:
+        elif record.case in lacking:
             write_case_report(run, record)
+    for case in lacking & set(kept):
+        write_case_report(run, kept[case])
     write_text_whole(run / "summary.csv", "".join([summary_csv([]), *(rows[case] for case in sorted(rows))]))
-    told: dict[str, object] | None = None
+    audit_json = None
     if n_cases <= MOST_IN_JSON:
-        told = {"schema": AUDIT_SCHEMA, "cases": sorted(store.documents(), key=lambda d: str(d["case"]))}
-        write_text_whole(run / "audit.json", json_text(told))
+        cases = sorted(store.documents(), key=lambda d: str(d["case"]))
+        audit_json = json_text({"schema": AUDIT_SCHEMA, "cases": cases})
+        write_text_whole(run / "audit.json", audit_json)
         written.append("audit.json")
     if keep_report and n_cases == 1 and (run / "report.html").exists():
         written.append("report.html")
     elif is_on_one_page:
         from dvhkit.outputs.report.case_report import html_report
+        from dvhkit.outputs.report.seal import text_sha256
 
-        records = [kept[case] for case in sorted(kept)]
-        html = html_report(records, scene=scene, short=short, attachments=attachments, told=told)
+        shown = [kept[case] for case in sorted(kept)]
+        digest = None if audit_json is None else text_sha256(audit_json)
+        html = html_report(shown, scene=scene, short=short, attachments=attachments, digest=digest)
         write_text_whole(run / "report.html", html)
         written.append("report.html")
     for name in {"audit.json", "report.html"} - set(written):

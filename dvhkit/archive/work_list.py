@@ -26,6 +26,7 @@ __all__ = [
     "list_named",
     "list_plans",
     "make_work_list",
+    "parse_shard",
     "scan",
     "tree_stamp",
 ]
@@ -69,8 +70,14 @@ class WorkList:
     stamp: str | None
 
 
-def make_work_list(paths: Sequence[Path], *, progress: ScanProgress | None = None, beside: bool = False) -> WorkList:
-    """Return what there is to do under `paths`; each file is opened once, for its header.
+def make_work_list(
+    paths: Sequence[Path],
+    *,
+    progress: ScanProgress | None = None,
+    seen: Callable[[FileEntry], None] | None = None,
+    beside: bool = False,
+) -> WorkList:
+    """Return what there is to do under `paths`; each file is opened once, for its header, and shown to `seen`.
 
     `beside`: one folder is called from the folder that it is in, as one of several is.
 
@@ -82,7 +89,7 @@ def make_work_list(paths: Sequence[Path], *, progress: ScanProgress | None = Non
     root, files = files_under(paths, beside=beside)
     stamp = tree_stamp(files)
     report = None if progress is None else (lambda count: progress(count, len(files)))
-    index = index_files(files, root=root, progress=report)
+    index = index_files(files, root=root, progress=report, seen=seen)
     return _listed(index, paths[0] if len(paths) == 1 else None, stamp)
 
 
@@ -146,6 +153,14 @@ def tree_stamp(files: Iterable[Path], *, now_ns: int | None = None) -> str | Non
 def shard_of(case_id: str, n_shards: int) -> int:
     """Return which of `n_shards` (counted from 1) a case belongs to: by its ID alone, so on every machine the same."""
     return int(digest(case_id)[:12], 16) % n_shards + 1
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Return ``i/n`` as two numbers, 1 ≤ i ≤ n; raises `InputError`."""
+    first, _, second = text.partition("/")
+    if first.strip().isdecimal() and second.strip().isdecimal() and 1 <= int(first) <= int(second):
+        return int(first), int(second)
+    raise InputError(f"a shard is written i/n, such as 3/40, not {text[:40]!r}.", remedy="Count shards from 1.")
 
 
 def _named(cases: Iterable[CaseFiles], root: Path) -> dict[str, CaseFiles]:

@@ -15,6 +15,7 @@ from dvhkit.engine.field.faces import greatest_on_faces_gy
 from dvhkit.engine.field.joined import joined
 from dvhkit.engine.field.layers import ending_frac
 from dvhkit.engine.options import DoseEnd, EngineOptions, admissible
+from dvhkit.engine.solid.links import FEW_PLANES
 from dvhkit.engine.solid.solid import Solid, make_islands
 from dvhkit.findings import Finding
 from dvhkit.model.dose import Dose
@@ -103,7 +104,11 @@ def _with_band(drawn: Solid, options: EngineOptions, dose: Dose | None, *, ends_
         rest = [prism, *others] if ends_matter else [prism]
         _, (_, *coarse) = accumulated(drawn, [smooth, *rest], dose)
         found = dict(zip((o.profile for o in rest), coarse, strict=True)) | found
-    order = [prism.profile, *peaks, *(o.profile for o in others)]
+    if drawn.links is not None and 1 < drawn.stack.n_planes <= FEW_PLANES:
+        # So few sections tell no bend: it may go straight from each to the next.
+        straight = replace(others[0], profile="straight", bend_max=0.0)
+        found[straight.profile] = _plainly(drawn, straight, dose)
+    order = [prism.profile, *peaks, *(o.profile for o in others), "straight"]
     names = [name for name in order if name in found]
     dvh = replace(dvh, variants=tuple(replace(found[name], reading=name) for name in names))
     if not ends_matter:

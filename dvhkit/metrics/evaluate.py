@@ -187,8 +187,10 @@ def _widened(row: MetricResult, metric: Metric, dvh: Dvh, prescription: Prescrip
     bounds = {"Min": dvh.min_bounds_gy, "Max": dvh.max_bounds_gy}.get(metric.kind)
     if bounds is not None:
         floor = min(0.0, row.low if row.value is None else row.value)
-        low = max(floor, min(row.low, scale * bounds[0]))
-        return replace(row, low=low, high=max(row.high, scale * bounds[1]))
+        # What a reading of the ends meets, it meets as exactly as the outlines were drawn.
+        error = scale * dvh.dose_error_gy
+        low = max(floor, min(row.low - error, scale * bounds[0]))
+        return replace(row, low=low, high=max(row.high + error, scale * bounds[1]))
     low, high = row.low, row.high
     if is_dose:
         error = scale * _dose_error_gy(metric, dvh)
@@ -207,9 +209,12 @@ def _surface_frac(row: MetricResult, metric: Metric, dvh: Dvh, scale: float) -> 
 
     An isodose that lies within an organ is known as well as the dose, wherever the organ's own surface lies.
     """
-    if spec(metric.kind).takes is not Dimension.DOSE or dvh.covered_cc <= 0 or row.high is None:
+    if spec(metric.kind).takes is not Dimension.DOSE or dvh.covered_cc <= 0 or row.high is None or row.low is None:
         return 1.0
     part = min(1.0, max(0.0, row.high / (scale * dvh.covered_cc)))
+    if metric.unit is Unit.PERCENT:
+        # A share and what it lacks of all of it are off by the same: nothing where no isodose cuts the structure.
+        part = min(part, 1.0 - min(1.0, max(0.0, row.low / 100.0)))
     return float(part ** (2.0 / 3.0))
 
 

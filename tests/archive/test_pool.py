@@ -7,7 +7,7 @@ import os
 import pytest
 import tasks_that_fail
 
-from dvhkit.archive.running.pool import automatic_jobs, memory_limit, run_isolated
+from dvhkit.archive.running.pool import Pool, automatic_jobs, memory_limit, run_isolated
 
 
 def test_each_way_to_fail_costs_its_own_task_alone(monkeypatch):
@@ -41,3 +41,14 @@ def test_jobs_suit_cores_memory_and_work(monkeypatch):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_no_task_starts_no_worker(jobs):
     assert list(run_isolated(tasks_that_fail.do, [], jobs=jobs)) == []
+
+
+def test_workers_started_before_there_is_a_task_do_it_and_are_no_more_than_there_may_be():
+    pool = Pool(tasks_that_fail.do, 1)
+    pool.start(2)
+    (early,) = pool._workers
+    try:
+        assert [o.result for o in pool.run(iter(["well"]))] == ["well done with 1 thread"]
+        assert pool._workers == [early]
+    finally:
+        pool.stop()

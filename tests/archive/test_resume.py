@@ -11,10 +11,11 @@ import pytest
 from small_plans import PROTOCOL, Audit, write_plan
 
 from dvhkit.archive import work_list
-from dvhkit.archive.run import RunOptions, parse_shard
+from dvhkit.archive.run import RunOptions
 from dvhkit.archive.storage import keys
 from dvhkit.archive.storage.store import Store, open_store
 from dvhkit.archive.storage.tables import TABLES
+from dvhkit.archive.work_list import parse_shard
 from dvhkit.errors import InputError, OutputError
 
 # When something was made, and how long it took: all else is the same in every run.

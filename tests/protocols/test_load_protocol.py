@@ -1,5 +1,6 @@
 """Protocol files: what is accepted, and that every fault ends in one line with file, line and a hint."""
 
+import shutil
 import time
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from dvhkit.protocols.checks.dose import DoseCheck
 from dvhkit.protocols.checks.margin import MarginCheck
 from dvhkit.protocols.checks.properties import PropertyCheck
 from dvhkit.protocols.files.load import list_protocols, load_protocol, shipped_paths
+from dvhkit.protocols.files.prebuilt import prebuilt_path, read_prebuilt
 from dvhkit.units import Unit
+from dvhkit.yaml_text import read_yaml
 
 HEAD = 'id: mine\nversion: "1"\ntitle: Mine\n'
 RULE = 'rules:\n  - id: R1\n    structure: PTV\n    metric: "D95%[Gy]"\n    goal: ">= 50 Gy"\n'
@@ -297,3 +300,26 @@ def test_hostile_and_careless_files_end_in_one_line(tmp_path, text, line, said):
         load_protocol(path)
     assert caught.value.where == f"line {line}"
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("protocol_id", sorted(shipped_paths()))
+def test_the_prebuilt_form_of_a_shipped_protocol_is_what_its_yaml_says(protocol_id):
+    path = shipped_paths()[protocol_id]
+    kept, told = read_prebuilt(path), read_yaml(path, error=ProtocolError)
+    assert kept is not None, "stale: python scripts/prebuild_protocols.py"
+    assert (kept.data, kept.lines, kept.text) == (told.data, told.lines, told.text)
+    assert list(map(repr, kept.data.items())) == list(map(repr, told.data.items()))  # 2 is not 2.0
+
+
+def test_a_prebuilt_form_of_other_bytes_or_broken_is_passed_over(tmp_path):
+    path = tmp_path / "mine.yaml"
+    shutil.copy(shipped_paths()["song-2025"], path)
+    kept = prebuilt_path(path)
+    assert read_prebuilt(path) is None
+    kept.parent.mkdir()
+    shutil.copy(prebuilt_path(shipped_paths()["song-2025"]), kept)
+    assert read_prebuilt(path) is not None
+    kept.write_text(kept.read_text(encoding="utf-8")[:-20], encoding="utf-8")
+    assert read_prebuilt(path) is None
+    shutil.copy(prebuilt_path(shipped_paths()["ning-2023"]), kept)
+    assert read_prebuilt(path) is None

@@ -51,6 +51,7 @@ class _Worker:
     pipe: Connection
     task: Any = None
     since: float = 0.0
+    is_told: bool = False
     is_ready: bool = False
 
 
@@ -84,38 +85,55 @@ def run_isolated(
     Workers are spawned, never forked, and end when the pipe to this process does. A script that calls this needs the
     usual ``if __name__ == "__main__":``.
     """
-    threads = {} if all_threads else dict.fromkeys(_ONE_THREAD, "1")
-    pool = _Pool(work, jobs, timeout_s, (setup, given), threads)
+    pool = Pool(work, jobs, setup=setup, all_threads=all_threads)
     try:
-        yield from pool.run(iter(tasks))
+        yield from pool.run(iter(tasks), given=given, timeout_s=timeout_s)
     finally:
         pool.stop()
 
 
-class _Pool:
+class Pool:
+    """Workers of `run_isolated`, for who wants them started before there is a task.
+
+    Parameters
+    ----------
+    warm
+        What each worker calls as soon as it lives: loads what its work will need.
+    """
+
     def __init__(
         self,
         work: Callable[[Any], Any],
         jobs: int,
-        timeout_s: float | None,
-        prepared: tuple[Callable[[Any], None] | None, Any],
-        threads: Mapping[str, str],
+        *,
+        setup: Callable[[Any], None] | None = None,
+        warm: Callable[[], None] | None = None,
+        all_threads: bool = False,
     ) -> None:
         self._context = mp.get_context("spawn")
-        self._about = (work, *prepared, memory_limit(jobs))
+        self._about = (work, setup, warm, memory_limit(jobs))
         self._jobs = jobs
-        self._threads = threads
-        self._timeout_s = timeout_s
+        self._threads: Mapping[str, str] = {} if all_threads else dict.fromkeys(_ONE_THREAD, "1")
+        self._timeout_s: float | None = None
         self._workers: list[_Worker] = []
         # A worker that dies before its first task has no case to blame: three in a row, and the fault is ours.
         self._stillborn = 0
 
-    def run(self, tasks: Iterator[Any]) -> Iterator[Outcome]:
-        left = _Ahead(tasks)
+    def start(self, count: int) -> None:
+        """Start some workers, at most as many as there will be; they wait for what `run` is given."""
+        while len(self._workers) < min(count, self._jobs):
+            self._workers.append(self._start())
+
+    def run(self, tasks: Iterator[Any], *, given: Any = None, timeout_s: float | None = None) -> Iterator[Outcome]:  # noqa: ANN401
+        """Yield the outcome of each task; see `run_isolated`."""
+        left, self._timeout_s = _Ahead(tasks), timeout_s
         while left or any(w.task is not None for w in self._workers):
-            while left and len(self._workers) < self._jobs:
-                self._workers.append(self._start())
+            if left:
+                self.start(self._jobs)
             for worker in self._workers:
+                if not worker.is_told:
+                    worker.is_told = True
+                    _send(worker, given)
                 if worker.is_ready and worker.task is None and left:
                     self._give(worker, left.take())
             yield from self._collect()
@@ -130,8 +148,7 @@ class _Pool:
 
     def _give(self, worker: _Worker, task: Any) -> None:  # noqa: ANN401
         worker.task, worker.since = (task,), time.monotonic()
-        with contextlib.suppress(OSError):  # it is dead: its sentinel tells
-            worker.pipe.send(task)
+        _send(worker, task)
 
     def _collect(self) -> Iterator[Outcome]:
         """Yield what has come in, or what has been lost, since the last look."""
@@ -201,6 +218,11 @@ class _Ahead:
         return task
 
 
+def _send(worker: _Worker, message: Any) -> None:  # noqa: ANN401
+    with contextlib.suppress(OSError):  # it is dead: its sentinel tells
+        worker.pipe.send(message)
+
+
 def _received(worker: _Worker) -> Any:  # noqa: ANN401
     try:
         return worker.pipe.recv() if worker.pipe.poll() else None
@@ -223,16 +245,19 @@ def _serve(
     pipe: Connection,
     work: Callable[[Any], Any],
     setup: Callable[[Any], None] | None,
-    given: Any,  # noqa: ANN401
+    warm: Callable[[], None] | None,
     memory_bytes: int | None,
 ) -> None:
     """Run tasks until the pipe ends: the life of a worker."""
     # Ctrl-C is the parent's to handle; it reaches the whole group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory(memory_bytes)
-    if setup is not None:
-        setup(given)
+    if warm is not None:
+        warm()
     try:
+        given = pipe.recv()
+        if setup is not None:
+            setup(given)
         pipe.send("ready")
         while True:
             pipe.send(attempt(work, pipe.recv()))

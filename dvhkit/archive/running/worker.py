@@ -67,10 +67,16 @@ class Done:
 _setup: list[Setup] = []
 
 
-def prepare(setup: Setup) -> None:
-    """Take in what all cases share, and start the engine; called once a process."""
-    _setup[:] = [setup]
+def warm() -> None:
+    """Start the engine and load what every case needs; called once a process, before there is a case."""
     start_numba()
+    import dvhkit.jobs.audit
+    import dvhkit.outputs.report.case_report  # noqa: F401
+
+
+def prepare(setup: Setup) -> None:
+    """Take in what all cases share; called once a process."""
+    _setup[:] = [setup]
 
 
 def do(task: Task) -> Done:

@@ -24,8 +24,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dvhkit.archive.storage.columns import column
 from dvhkit.archive.storage.keys import digest
-from dvhkit.archive.storage.tables import TABLES, Document, schema, table_of
+from dvhkit.archive.storage.tables import TABLES, Document, arrow_table, schema, table_of
 from dvhkit.errors import DvhkitError, InputError, OutputError
 from dvhkit.outputs.files import require_writable_folder, write_bytes_whole, write_text_whole
 
@@ -115,14 +116,11 @@ class Store:
         """Write what was found in the folders; with `beside`, rows of all but these folders stay as they are."""
         if not has_arrow():
             return
-        import pyarrow as pa
-
         rows = [asdict(row) for row in objects]
         if beside is not None and self.parts("objects"):
             folders = tuple(f"{name}/" for name in beside)
             rows += [row for row in self.read("objects").to_pylist() if not str(row["path"]).startswith(folders)]
-        table = pa.Table.from_pylist(rows, schema=schema("objects"))
-        write_bytes_whole(self.folder / "objects" / "part-all.parquet", _parquet(table))
+        write_bytes_whole(self.folder / "objects" / "part-all.parquet", _parquet(arrow_table(rows, "objects")))
 
     # -- reading
 
@@ -138,9 +136,7 @@ class Store:
         """Yield each case as ``audit.json`` holds it, a part of the store in memory at a time, in order within it."""
         new = {_case_id(path): path for path in self.pending()}
         for part in self.parts("records"):
-            import pyarrow.parquet as pq
-
-            found = pq.read_table(part, columns=["case_id", "document"])
+            found = _read_part(part, ["case_id", "document"])
             for case_id, text in zip(
                 *(found.column(name).to_pylist() for name in ("case_id", "document")), strict=True
             ):
@@ -230,12 +226,10 @@ class Store:
 
         Small parts go along, so that many short runs do not leave many small files.
         """
-        import pyarrow.parquet as pq
-
         replaced: list[str] = []
         kept: dict[str, str] = {}
         for part in self.parts("cases"):
-            ids = [str(v) for v in pq.read_table(part, columns=["case_id"]).column("case_id").to_pylist()]
+            ids = [str(v) for v in _read_part(part, ["case_id"]).column("case_id").to_pylist()]
             if len(ids) < _CASES_PER_PART // 2 or not changed.isdisjoint(ids):
                 replaced.append(part.name)
                 kept |= {name: part.name for name in ids if name not in changed}
@@ -252,7 +246,7 @@ class Store:
             found = table_of(documents, table)
             if old:
                 earlier = _read([self.folder / table / name for name in sorted(set(old.values()))], table)
-                earlier = earlier.filter(pc.is_in(earlier["case_id"], value_set=pa.array(list(old))))
+                earlier = earlier.filter(pc.is_in(earlier["case_id"], value_set=column(list(old), pa.string())))
                 found = pa.concat_tables([earlier, found])
             found = found.take(pc.sort_indices(found, sort_keys=[("case_id", "ascending")]))
             write_bytes_whole(self.folder / table / f".{part}.new", _parquet(found))
@@ -385,8 +379,9 @@ def _read(parts: Sequence[Path], table: str, columns: Sequence[str] | None = Non
     tables = []
     for part in parts:
         try:
-            stored = pq.read_schema(part).names
-            found = pq.read_table(part, columns=[name for name in wanted.names if name in stored])
+            with pq.ParquetFile(part) as file:
+                stored = file.schema_arrow.names
+                found = file.read(columns=[name for name in wanted.names if name in stored])
         except FileNotFoundError:
             continue
         except (OSError, pa.ArrowInvalid) as error:
@@ -400,6 +395,14 @@ def _read(parts: Sequence[Path], table: str, columns: Sequence[str] | None = Non
                 found = found.append_column(name, pa.nulls(found.num_rows, wanted.field(name).type))
         tables.append(found.select(wanted.names).cast(wanted))
     return pa.concat_tables(tables) if tables else wanted.empty_table()
+
+
+def _read_part(part: Path, columns: list[str]) -> pa.Table:
+    """Return some columns of one part; `pyarrow.parquet.read_table` would load much that is not needed here."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(part) as file:
+        return file.read(columns=columns)
 
 
 def _parquet(table: pa.Table) -> bytes:

@@ -8,10 +8,11 @@ of it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from dvhkit.archive.storage.columns import column
 from dvhkit.results.audit import MetricResult, RuleResult
 
 if TYPE_CHECKING:
@@ -66,14 +67,14 @@ def schema(table: str) -> pa.Schema:
     """Return the Arrow schema of a table."""
     import pyarrow as pa
 
-    def kind(column: str) -> pa.DataType:
-        if column in _NUMBERS:
+    def kind(name: str) -> pa.DataType:
+        if name in _NUMBERS:
             return pa.float64()
-        if column in _LISTS:
+        if name in _LISTS:
             return pa.list_(pa.float64())
-        if column in _YES_NO:
+        if name in _YES_NO:
             return pa.bool_()
-        return pa.int64() if column in _WHOLE else pa.string()
+        return pa.int64() if name in _WHOLE else pa.string()
 
     columns = OBJECTS if table == "objects" else dict.fromkeys(TABLES[table])
     return pa.schema([(name, kind(name)) for name in columns])
@@ -125,6 +126,13 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 -- JSON has no narrower type
 
 def table_of(documents: Iterable[Document], table: str) -> pa.Table:
     """Return the rows of finished cases as an Arrow table; what its schema does not know is left out."""
+    return arrow_table([row for d in documents for row in rows_of(d, table)], table)
+
+
+def arrow_table(rows: Sequence[Mapping[str, Any]], table: str) -> pa.Table:
+    """Return rows as an Arrow table; what the schema does not know is left out, what is missing is null."""
     import pyarrow as pa
 
-    return pa.Table.from_pylist([row for d in documents for row in rows_of(d, table)], schema=schema(table))
+    columns = schema(table)
+    arrays = [column([row.get(field.name) for row in rows], field.type) for field in columns]
+    return pa.Table.from_arrays(arrays, schema=columns)

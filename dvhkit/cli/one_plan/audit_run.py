@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dvhkit.archive.work_list import WorkList
     from dvhkit.jobs.batch import AuditOptions, CaseOutcome
     from dvhkit.jobs.rules.audit_words import LoadProtocol
+    from dvhkit.results.audit import AuditRecord
     from dvhkit.results.scene import Scene
 
 # A terminal is no place for a thousand tables: the rest is in the summary and the report.
@@ -87,7 +88,8 @@ def run_options(
     keep_others: bool = False,
 ) -> RunOptions:
     """Return how a run goes about its work, from the words of the command line."""
-    from dvhkit.archive.run import RunOptions, parse_shard
+    from dvhkit.archive.run import RunOptions
+    from dvhkit.archive.work_list import parse_shard
 
     return RunOptions(
         jobs=worker_count(jobs),
@@ -137,9 +139,10 @@ def audit_run(
     store = Store(out)
     if report.n_stored == 1:
         _raise_alone(report)
-    _show(report, store)
+    records = _records(report, store)
+    _show(report, store, records)
     if not how.shard:
-        _write(report, store, out, paths, how, form)
+        _write(report, store, out, paths, how, form, records)
     return _exit_code(report)
 
 
@@ -228,21 +231,27 @@ def _raise_alone(report: RunReport) -> None:
         raise EngineError(str(row["error"]).removeprefix("a fault of ours: "))
 
 
-def _show(report: RunReport, store: Store) -> None:
-    from itertools import islice
-
+def _records(report: RunReport, store: Store) -> dict[str, AuditRecord] | None:
+    """Return the record of each case in order, where there are few enough to be listed."""
     from dvhkit.archive.run_files import records_of
+
+    if report.n_cases > _MOST_LISTED:
+        return None
+    return {record.case: record for record in sorted(records_of(store, report.cases), key=lambda record: record.case)}
+
+
+def _show(report: RunReport, store: Store, records: Mapping[str, AuditRecord] | None) -> None:
     from dvhkit.outputs import tables
     from dvhkit.outputs.terminal.matrix import matrix_view
 
     console = out_console()
-    if report.n_cases <= _MOST_LISTED:
-        records = sorted(records_of(store, report.cases), key=lambda record: record.case)
-        for record in islice(records, MOST_SHOWN):
+    if records is not None:
+        listed = list(records.values())
+        for record in listed[:MOST_SHOWN]:
             for renderable in tables.audit_view(record):
                 console.print(renderable)
-        if len(records) > 1:
-            console.print(tables.audit_summary_table(records))
+        if len(listed) > 1:
+            console.print(tables.audit_summary_table(listed))
     if report.n_cases > 1:
         errors = {case: str(row["error"]) for case, row in report.cases.items() if row["error"]}
         for renderable in matrix_view((cell for cell in store.verdicts() if cell[0] in report.cases), errors):
@@ -278,7 +287,15 @@ def _scene(report: RunReport, store: Store, paths: Sequence[Path], form: Form) -
     return gather_scene(case, next(records_of(store)))
 
 
-def _write(report: RunReport, store: Store, out: Path, paths: Sequence[Path], how: RunOptions, form: Form) -> None:
+def _write(
+    report: RunReport,
+    store: Store,
+    out: Path,
+    paths: Sequence[Path],
+    how: RunOptions,
+    form: Form,
+    records: Mapping[str, AuditRecord] | None,
+) -> None:
     from dvhkit.archive.run_files import has_run_files, write_run_files
     from dvhkit.archive.storage.store import has_arrow
 
@@ -298,6 +315,7 @@ def _write(report: RunReport, store: Store, out: Path, paths: Sequence[Path], ho
             short=form.short,
             with_reports=reports,
             attachments=form.attachments,
+            records=records,
         )
     shown = ["report.html", *form.print_in(out), "index.html", "summary.csv", "audit.json"]
     if report.n_stored > 1:

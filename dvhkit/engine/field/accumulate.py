@@ -19,7 +19,7 @@ from dvhkit.engine.kernels.field.book import book_layers
 from dvhkit.engine.lattice import Lattice
 from dvhkit.engine.options import EngineOptions
 from dvhkit.engine.solid.solid import Solid, ends_alike, mended
-from dvhkit.engine.solid.tremor import tremor_mm
+from dvhkit.engine.solid.tremor import most_tremor_mm, tremor_mm
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dose import Dose
@@ -117,8 +117,9 @@ class _Booking:
         off_mm = _SURFACE_ERROR_FRAC * solid.usual_gap_mm + chords_mm(solid.stack)
         steep = float(totals[2] / totals[1]) if covered else 0.0
         tremor = tremor_mm(solid.stack, solid.runs) if self._rounds and n == 0 else 0.0  # bands alone ask for it
-        # Each slice trembles on its own; half of what is left over all of them moves the dose to a part.
-        mean_mm = off_mm + 0.5 * tremor / solid.stack.n_planes**0.5
+        # Each slice trembles by itself, and so do about four stretches of its outline: of twice the standard deviation
+        # this is left over all of them.
+        mean_mm = off_mm + tremor / solid.stack.n_planes**0.5
         dvh = Dvh(
             roi=solid.stack.name,
             dose_gy=dose_gy,
@@ -127,7 +128,7 @@ class _Booking:
             min_gy=float(extremes[0]) if covered else None,
             max_gy=float(extremes[1]) if covered else None,
             findings=solid.findings,
-            volume_error_cc=off_mm * _surface_mm2(solid) / 1000.0,
+            volume_error_cc=mean_mm * _surface_mm2(solid) / 1000.0,
             dose_error_gy=mean_mm * steep,
         )
         if self._dose is None or dvh.uncovered_frac <= _OUTSIDE_FRAC:
@@ -157,9 +158,10 @@ class _Booking:
 
     @property
     def _drawn_off_gy(self) -> float:
-        """What the dose changes over twice as far as the hand trembled."""
+        """What the dose changes over twice as far as the hand trembled, or once as far as it may have."""
         first, totals = self.solids[0], self._sums.totals[self._shares(0)].sum(axis=0)
-        return 2.0 * tremor_mm(first.stack, first.runs) * float(totals[2] / totals[1]) if totals[1] > 0 else 0.0
+        off_mm = max(2.0 * tremor_mm(first.stack, first.runs), most_tremor_mm(first.stack, first.runs))
+        return off_mm * float(totals[2] / totals[1]) if totals[1] > 0 else 0.0
 
     def with_bounds(self, dvh: Dvh) -> Dvh:
         """Return the first solid's DVH with bounds of its extremes."""

@@ -25,9 +25,12 @@ _OPPOSITE_FRAC = 0.3
 # A wall that changes its thickness by less than this share is upright.
 _CHANGES_FRAC = 0.05
 # So many sections tell a quadratic, and nothing of whether the solid is one.
-_FEW_PLANES = 4
+FEW_PLANES = 4
 # A rounded end holds about two thirds of the prism of its height.
 _ROUND_FRAC = 2.0 / 3.0
+# What one slice alone meets is thinner than two slice distances. Of the heights that it may have, at any place, all but
+# 2.25 % (0.15 squared) lie between these shares of one.
+_LONE_LEAST, _LONE_MOST = 0.15, 1.85
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -169,9 +172,13 @@ def find_links(stack: PlaneStack, runs: Runs, options: EngineOptions, rho2: Floa
         # one that is moved keeps its thickness.
         alone = (drawn.above == -1) & (drawn.below == -1)
         moved = scale_below + scale_above == 2.0
-        flat_scale = np.where(alone & (not moved), min(1.5, max(0.5, scale)), scale)
+        flat_scale = np.where(alone & (not moved), min(_LONE_MOST, max(_LONE_LEAST, scale)), scale)
+        if scale != 1.0:
+            # So few sections do not tell a rounded end from a flat one, which lies anywhere up to the next slice.
+            height = np.where(few & (order > 0), 0.5 * gap[ring_plane], height)
+            order = np.where(few, 0, order)
         is_round = (order == 2) | (order == 3)
-        stretch = np.where(is_round, np.where(few, 0.5 + 0.5 * scale, options.round_stretch), 1.0)
+        stretch = np.where(is_round, options.round_stretch, 1.0)
         scaled = height * np.where(is_round, stretch, flat_scale)
         sides += [np.minimum(scaled, gap[ring_plane]), order, stretch]
     return Links(
@@ -264,6 +271,7 @@ def half_axes_mm(stack: PlaneStack) -> FloatArray:
     return 2.0 * np.sqrt(np.maximum(np.column_stack([mean + off, mean - off]), 0.0))
 
 
+@lru_cache(maxsize=32)
 def ring_moments(stack: PlaneStack) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return each ring's second moments (xx, yy, xy) about its centroid, divided by its area, in mm2."""
     following, starts = next_in_ring(stack), stack.ring_start[:-1]
@@ -285,7 +293,7 @@ def ring_moments(stack: PlaneStack) -> tuple[FloatArray, FloatArray, FloatArray]
 
 def _of_few_planes(runs: Runs) -> list[int]:
     """Return the planes of short runs: how round they end is known little better than where a flat end lies."""
-    return [n for first, stop in runs.bounds if stop - first <= _FEW_PLANES for n in range(first, stop)]
+    return [n for first, stop in runs.bounds if stop - first <= FEW_PLANES for n in range(first, stop)]
 
 
 def _flat_caps_mm(runs: Runs, options: EngineOptions, gap_mm: FloatArray) -> FloatArray:

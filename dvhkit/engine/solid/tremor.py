@@ -19,13 +19,12 @@ _VARIANCE = 1.0 + 9.0 + 9.0 + 1.0
 # A normal error lies below this share of its standard deviation half of the time.
 _MEDIAN_OF_NORMAL = 0.6745
 # What an edge along the slices (a lying cone) leaves, however steady the hand, as a share of the slice distance:
-# 0.24 mm on slices of 3 mm. Less than that cannot be told from a tremor, and is none.
-_EDGE_FRAC = 0.08
+# 0.27 mm on slices of 3 mm. Less than that cannot be told from a tremor, and is none.
+_EDGE_FRAC = 0.09
 # More is no tremor, but how the solid is.
 _MOST_MM = 1.0
 
 
-@lru_cache(maxsize=32)
 def tremor_mm(stack: PlaneStack, runs: Runs) -> float:
     """Return the standard deviation by which outlines lie off the smooth solid that they were drawn of, in mm.
 
@@ -34,6 +33,18 @@ def tremor_mm(stack: PlaneStack, runs: Runs) -> float:
     found there, beyond what an edge along the slices leaves, is what the outlines lie off by. 0 where no four sections
     go on as one another without a jump.
     """
+    found, by_edges = _rough_mm(stack, runs)
+    return min(math.sqrt(max(found**2 - by_edges**2, 0.0)), _MOST_MM)
+
+
+def most_tremor_mm(stack: PlaneStack, runs: Runs) -> float:
+    """Return the same if none of it is put down to edges: a steady hand and an edge look alike on few slices."""
+    return min(_rough_mm(stack, runs)[0], _MOST_MM)
+
+
+@lru_cache(maxsize=32)
+def _rough_mm(stack: PlaneStack, runs: Runs) -> tuple[float, float]:
+    """Return how far outlines lie off what is smooth from slice to slice, and how much of it an edge may leave."""
     drawn = as_drawn(stack, runs)
     first = np.arange(len(drawn.above))
     chain = [first]
@@ -47,12 +58,12 @@ def tremor_mm(stack: PlaneStack, runs: Runs) -> float:
     gaps = np.diff(heights[rings], axis=0)
     rings = rings[:, np.ptp(gaps, axis=0) <= _SAME_GAP_FRAC * gaps.max(axis=0, initial=0.0)]
     if rings.size == 0:
-        return 0.0
+        return 0.0, 0.0
     reach = _reaches_mm(stack, np.column_stack([drawn.x_mm, drawn.y_mm]))[rings]
     third = np.abs(np.diff(reach**2, n=3, axis=0)[0]) / (2.0 * np.maximum(reach.mean(axis=0), 1e-6))
     found = float(np.median(third) / (_MEDIAN_OF_NORMAL * np.sqrt(_VARIANCE)))
     by_edges = _EDGE_FRAC * float(np.median(gaps[:, np.ptp(gaps, axis=0) <= _SAME_GAP_FRAC * gaps.max(axis=0)]))
-    return min(math.sqrt(max(found**2 - by_edges**2, 0.0)), _MOST_MM)
+    return found, by_edges
 
 
 def _reaches_mm(stack: PlaneStack, middle_mm: FloatArray) -> FloatArray:

@@ -26,7 +26,7 @@ _IDLE_SIGN_SPACE = re.compile(r"(?<=[\w)\]]) ([+\-/%]) (?=[\w(\[.])")
 _IDLE_LINE_END = re.compile(r"(?<=[;,{(])\n")
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from dvhkit.outputs.pictures.colours import Ink
     from dvhkit.outputs.report.plot import DvhPlot
@@ -47,7 +47,7 @@ def html_report(
     short: bool = False,
     attachments: Sequence[Attachment] = (),
     language: str | Catalogue | None = None,
-    told: Mapping[str, object] | None = None,
+    digest: str | None = None,
 ) -> str:
     """Return the report of one or many audited cases as a self-contained page of HTML.
 
@@ -67,11 +67,11 @@ def html_report(
     language
         In which the page is written, None for the one of the environment variable DVHKIT_LANGUAGE, else English; what
         the records say themselves stays as it is.
-    told
-        `dvhkit.outputs.records.audit_document` of the records, where that is at hand.
+    digest
+        `record_sha256` of the records, where that is at hand.
     """
     listed = list(records)
-    digest = record_sha256(listed, told)
+    digest = record_sha256(listed) if digest is None else digest
     with speaking(language):
         return _short_report(listed, digest) if short else _full_report(listed, digest, scene, attachments)
 

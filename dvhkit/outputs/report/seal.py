@@ -19,7 +19,7 @@ from dvhkit.outputs.records import audit_document, json_text
 from dvhkit.outputs.text import clean, clean_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from dvhkit.results.audit import AuditRecord
 
@@ -41,13 +41,14 @@ class Signature:
     record_sha256: str
 
 
-def record_sha256(records: Iterable[AuditRecord], told: Mapping[str, object] | None = None) -> str:
-    """Return the hash of what was judged: that of the ``audit.json`` of the same records.
+def record_sha256(records: Iterable[AuditRecord]) -> str:
+    """Return the hash of what was judged: that of the ``audit.json`` of the same records."""
+    return text_sha256(json_text(audit_document(records)))
 
-    `told` is their `audit_document`, where that is at hand.
-    """
-    document = audit_document(records) if told is None else told
-    return hashlib.sha256(json_text(document).encode("utf-8", "replace")).hexdigest()
+
+def text_sha256(audit_json: str) -> str:
+    """Return `record_sha256` of the records whose ``audit.json`` is at hand."""
+    return hashlib.sha256(audit_json.encode("utf-8", "replace")).hexdigest()
 
 
 def seal_lines(records: list[AuditRecord], digest: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dvhkit.errors import ProtocolError
 from dvhkit.protocols.files.build import build_protocol
+from dvhkit.protocols.files.prebuilt import read_prebuilt
 from dvhkit.protocols.files.problems import Problem
 from dvhkit.protocols.files.rules import Protocol, ProtocolInfo
 from dvhkit.protocols.naming.names import nearest
@@ -61,7 +62,8 @@ def shipped_paths() -> dict[str, Path]:
 
 @lru_cache(maxsize=32)
 def _load_shipped(protocol_id: str) -> Protocol:
-    return _load_file(shipped_paths()[protocol_id])
+    path = shipped_paths()[protocol_id]
+    return protocol_of(read_prebuilt(path) or read_yaml(path, error=ProtocolError))
 
 
 def _is_file(path: Path) -> bool:

@@ -151,8 +151,14 @@ def scan(path: Path | str, *, progress: Progress | None = None) -> DicomIndex:
     return index_files(find_files(root), root=root, progress=progress)
 
 
-def index_files(files: list[Path], *, root: Path, progress: Progress | None = None) -> DicomIndex:
-    """Return the index of the given files."""
+def index_files(
+    files: list[Path],
+    *,
+    root: Path,
+    progress: Progress | None = None,
+    seen: Callable[[FileEntry], None] | None = None,
+) -> DicomIndex:
+    """Return the index of the given files; `seen` is called with each entry as it is found."""
     found: list[FileEntry] = []
     unreadable: list[Unreadable] = []
     not_dicom: list[Path] = []
@@ -160,6 +166,8 @@ def index_files(files: list[Path], *, root: Path, progress: Progress | None = No
         for count, (file, result) in enumerate(zip(files, _entries(files), strict=True), start=1):
             if isinstance(result, FileEntry):
                 found.append(result)
+                if seen is not None:
+                    seen(result)
             elif result is None:
                 not_dicom.append(file)
             else:
