@@ -93,8 +93,8 @@ def explain_by_edit(row: Compared) -> None:
     """Try one contour drawn otherwise, where nothing else explains a curve."""
     if not 2.0 * row.resolution_pct < row.base_pct <= _edit_most_pct(row):
         return
-    # Where nothing else fits, our curve with another volume is the simpler word for what a contour that was edited does hardly better.
-    # An edit is looked for in either reading, so the volume is.
+    # Where nothing else fits, our curve with another volume is the simpler word for what a contour that was edited does
+    # hardly better. An edit is looked for in either reading, so the volume is.
     plain = _plain_curves(row)
     best = row.best
     explained = bool(best.names) and best.left_pct <= (_FREE_NEAR_PCT if best.free else row.resolution_pct)
