@@ -141,8 +141,7 @@ def test_an_edited_contour_is_named_with_its_slice(edit):
     assert "edited contour" in found.explained_by
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("extra", [3.0, -2.0])
+@pytest.mark.parametrize("extra", [3.0, pytest.param(-2.0, marks=pytest.mark.slow)])
 def test_another_version_of_the_structure_is_not_explained(extra):
     given = planted.dose()
     points, part = planted.samples(extra=extra)

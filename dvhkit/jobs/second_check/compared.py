@@ -113,7 +113,9 @@ class Compared:
         if self.base_pct <= self.tolerance_pct:
             return min(_FREE_NEAR_PCT, _FREE_PART_NEAR * self.base_pct)
         low, high = (share * self.tolerance_pct for share in _FREE_SHARE)
-        return min(high, max(low, _FREE_PART * self.base_pct), _FREE_MOST_PART * self.base_pct)
+        # Within half a bin nothing is known.
+        bin_pct = 0.0 if self.target.is_coarse else 50.0 * self.target.bin_gy / self.target.scale_gy
+        return min(high, max(low, _FREE_PART * self.base_pct) + bin_pct, _FREE_MOST_PART * self.base_pct)
 
     @property
     def best(self) -> Explained:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -57,21 +58,24 @@ def find_edit(
     """Return the edit that brings ours nearest to theirs: what is left in percent, the edit, and where it lies.
 
     `bases`: curves of ours, and whether straight lines join their slices; `absent_alone`: only missing contours are
-    looked for. None where the structure has too few slices for one of them to be told from all.
+    looked for. None where the structure has too few slices for one of them to be told from all, or the whole structure
+    grown or shrunk does better: that is another version.
     """
     slabs = readings.slabs()
     joined = readings.joined
     if slabs is None or joined is None or len(slabs.sections) < _SLICES_LEAST:
         return None
     best: tuple[float, Edit] | None = None
+    whole_left = math.inf
     for straight in sorted({straight for _, straight in bases}):
         search = _Search(joined, slabs, target, straight=straight, absent_alone=absent_alone)
         for base in (curve for curve, own in bases if own is straight):
+            whole_left = min(whole_left, search.left_of_whole(base))
             for edit in search.likeliest(base):
                 found = search.refined(base, edit)
                 if best is None or found[0] < best[0]:
                     best = found
-    if best is None:
+    if best is None or best[0] > whole_left:
         return None
     return best[0], best[1], _words(slabs, best[1])
 
@@ -210,6 +214,11 @@ class _Search:
             if not improved:
                 step /= 2
         return best
+
+    def left_of_whole(self, base: Curve) -> float:
+        """Return what is left, in percent, with all contours drawn larger or smaller by one distance."""
+        grown = (Edit(first=0, count=self._n_planes, grown_mm=size) for size in (-2.0, 2.0))
+        return min(self.refined(base, edit)[0] for edit in grown)
 
     def _beside(self, edit: Edit, step: float) -> Iterator[Edit]:
         """Yield the same edit a slice lower and higher, where not each slice began a candidate."""
