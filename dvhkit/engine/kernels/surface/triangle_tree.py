@@ -14,55 +14,92 @@ from numba import njit
 _helper = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 _inlined = njit(nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
+# A triangle with less than this of the squared area of a right-angled one has no plane.
+_FLAT_FRAC = 1e-12
 
-@_inlined
-def _to_triangle(px, py, pz, t):
-    """Return the squared distance of a point from a triangle `t` (3, 3) (Ericson 2005, 5.1.5)."""
-    abx = t[1, 0] - t[0, 0]
-    aby = t[1, 1] - t[0, 1]
-    abz = t[1, 2] - t[0, 2]
-    acx = t[2, 0] - t[0, 0]
-    acy = t[2, 1] - t[0, 1]
-    acz = t[2, 2] - t[0, 2]
-    apx = px - t[0, 0]
-    apy = py - t[0, 1]
-    apz = pz - t[0, 2]
-    d1 = abx * apx + aby * apy + abz * apz
-    d2 = acx * apx + acy * apy + acz * apz
-    v = 0.0
-    w = 0.0
-    if not (d1 <= 0.0 and d2 <= 0.0):
-        ab2 = abx * abx + aby * aby + abz * abz
-        ac2 = acx * acx + acy * acy + acz * acz
-        abac = abx * acx + aby * acy + abz * acz
-        d3 = d1 - ab2
-        d4 = d2 - abac
-        d5 = d1 - abac
-        d6 = d2 - ac2
-        va = d3 * d6 - d5 * d4
-        vb = d5 * d2 - d1 * d6
-        vc = d1 * d4 - d3 * d2
-        if d3 >= 0.0 and d4 <= d3:
-            v = 1.0
-        elif d6 >= 0.0 and d5 <= d6:
-            w = 1.0
-        elif vc <= 0.0 and d1 >= 0.0 and d3 <= 0.0:
-            v = d1 / (d1 - d3) if d1 - d3 > 0.0 else 0.0
-        elif vb <= 0.0 and d2 >= 0.0 and d6 <= 0.0:
-            w = d2 / (d2 - d6) if d2 - d6 > 0.0 else 0.0
-        elif va <= 0.0 and d4 - d3 >= 0.0 and d5 - d6 >= 0.0:
-            both = (d4 - d3) + (d5 - d6)
-            w = (d4 - d3) / both if both > 0.0 else 0.0
-            v = 1.0 - w
-        else:
-            total = va + vb + vc
-            if total > 0.0:
-                v = vb / total
-                w = vc / total
-    x = apx - v * abx - w * acx
-    y = apy - v * aby - w * acy
-    z = apz - v * abz - w * acz
-    return x * x + y * y + z * z
+
+@njit(cache=True, nogil=True)
+def pack(triangles, packed):
+    """Write what distances to triangles (n, 3, 3) take, side by side for all of a leaf: several are found at once.
+
+    `packed` (leaves, 17, triangles a leaf): a corner a, the ways ab and ac to the others, one over the squared lengths
+    of ab, ac and bc, what solves for the foot on the plane, and ab . ac and ab . ab. The last triangle fills up.
+    """
+    for leaf in range(packed.shape[0]):
+        for k in range(packed.shape[2]):
+            t = min(leaf * packed.shape[2] + k, triangles.shape[0] - 1)
+            ab2 = 0.0
+            ac2 = 0.0
+            bc2 = 0.0
+            both = 0.0
+            for axis in range(3):
+                b = triangles[t, 1, axis] - triangles[t, 0, axis]
+                c = triangles[t, 2, axis] - triangles[t, 0, axis]
+                packed[leaf, axis, k] = triangles[t, 0, axis]
+                packed[leaf, 3 + axis, k] = b
+                packed[leaf, 6 + axis, k] = c
+                ab2 += b * b
+                ac2 += c * c
+                bc2 += (c - b) * (c - b)
+                both += b * c
+            packed[leaf, 9, k] = 1.0 / ab2 if ab2 > 0.0 else 0.0
+            packed[leaf, 10, k] = 1.0 / ac2 if ac2 > 0.0 else 0.0
+            packed[leaf, 11, k] = 1.0 / bc2 if bc2 > 0.0 else 0.0
+            square = ab2 * ac2 - both * both
+            # Of a triangle without area the edges tell all.
+            inverse = 1.0 / square if square > _FLAT_FRAC * ab2 * ac2 else 0.0
+            packed[leaf, 12, k] = ac2 * inverse
+            packed[leaf, 13, k] = ab2 * inverse
+            packed[leaf, 14, k] = both * inverse
+            packed[leaf, 15, k] = both
+            packed[leaf, 16, k] = ab2
+
+
+@_helper
+def _to_leaf(px, py, pz, packed, leaf, squares):
+    """Return the least squared distance of a point from the triangles of a leaf; `squares`: room for one of each.
+
+    The nearest point lies on one of the three edges, or is the foot on the plane if that lies within. No branches, so
+    that the compiler takes several triangles at once.
+    """
+    for k in range(packed.shape[2]):
+        bx = packed[leaf, 3, k]
+        by = packed[leaf, 4, k]
+        bz = packed[leaf, 5, k]
+        cx = packed[leaf, 6, k]
+        cy = packed[leaf, 7, k]
+        cz = packed[leaf, 8, k]
+        ax = px - packed[leaf, 0, k]
+        ay = py - packed[leaf, 1, k]
+        az = pz - packed[leaf, 2, k]
+        on_b = bx * ax + by * ay + bz * az
+        on_c = cx * ax + cy * ay + cz * az
+        t = min(1.0, max(0.0, on_b * packed[leaf, 9, k]))
+        x = ax - t * bx
+        y = ay - t * by
+        z = az - t * bz
+        best = x * x + y * y + z * z
+        t = min(1.0, max(0.0, on_c * packed[leaf, 10, k]))
+        x = ax - t * cx
+        y = ay - t * cy
+        z = az - t * cz
+        best = min(best, x * x + y * y + z * z)
+        t = min(1.0, max(0.0, (on_c - on_b - packed[leaf, 15, k] + packed[leaf, 16, k]) * packed[leaf, 11, k]))
+        x = ax - (1.0 - t) * bx - t * cx
+        y = ay - (1.0 - t) * by - t * cy
+        z = az - (1.0 - t) * bz - t * cz
+        best = min(best, x * x + y * y + z * z)
+        v = on_b * packed[leaf, 12, k] - on_c * packed[leaf, 14, k]
+        w = on_c * packed[leaf, 13, k] - on_b * packed[leaf, 14, k]
+        x = ax - v * bx - w * cx
+        y = ay - v * by - w * cy
+        z = az - v * bz - w * cz
+        foot = x * x + y * y + z * z
+        squares[k] = min(best, foot if min(v, w, 1.0 - v - w) >= 0.0 else best)
+    least = squares[0]
+    for k in range(1, squares.size):
+        least = min(least, squares[k])
+    return least
 
 
 @njit(cache=True, nogil=True)
@@ -97,10 +134,10 @@ def _to_box(px, py, pz, box):
 
 
 @_helper
-def _search(px, py, pz, triangles, leaf, boxes, stop, last, todo, gaps):
-    """Return the least squared distance from the triangles, or one below `stop`, and which; `last` is a guess."""
+def _search(px, py, pz, packed, boxes, stop, home, todo, gaps, squares):
+    """Return the least squared distance from the triangles, or one of `stop` or less, and its leaf; `home`: a guess."""
     n_leaves = boxes.shape[0] // 2
-    best = _to_triangle(px, py, pz, triangles[last])
+    best = _to_leaf(px, py, pz, packed, home, squares)
     todo[0] = 1
     gaps[0] = 0.0
     top = 1
@@ -110,12 +147,10 @@ def _search(px, py, pz, triangles, leaf, boxes, stop, last, todo, gaps):
             continue
         node = todo[top]
         if node >= n_leaves:
-            first = (node - n_leaves) * leaf
-            for t in range(first, min(first + leaf, triangles.shape[0])):
-                d = _to_triangle(px, py, pz, triangles[t])
-                if d < best:
-                    best = d
-                    last = t
+            found = _to_leaf(px, py, pz, packed, node - n_leaves, squares)
+            if found < best:
+                best = found
+                home = node - n_leaves
             continue
         near = 2 * node
         far = near + 1
@@ -132,30 +167,34 @@ def _search(px, py, pz, triangles, leaf, boxes, stop, last, todo, gaps):
             todo[top] = near
             gaps[top] = left
             top += 1
-    return best, last
+    return best, home
 
 
 @njit(cache=True, nogil=True)
-def nearest(points, triangles, leaf, boxes, distance):
+def nearest(points, packed, boxes, distance):
     """Write how far each point (n, 3) is from the nearest triangle; quick where points that follow lie near."""
     todo = np.empty(128, np.int64)
     gaps = np.empty(128)
-    last = 0
+    squares = np.empty(packed.shape[2])
+    home = 0
     for p in range(points.shape[0]):
-        best, last = _search(points[p, 0], points[p, 1], points[p, 2], triangles, leaf, boxes, -1.0, last, todo, gaps)
+        x, y, z = points[p]
+        best, home = _search(x, y, z, packed, boxes, -1.0, home, todo, gaps, squares)
         distance[p] = sqrt(best)
 
 
 @njit(cache=True, nogil=True)
-def farthest(points, triangles, leaf, boxes, least):
+def farthest(points, packed, boxes, least):
     """Return which of the points (n, 3) is farthest from the triangles, and how far; -1 if none is beyond `least`."""
     todo = np.empty(128, np.int64)
     gaps = np.empty(128)
-    last = 0
+    squares = np.empty(packed.shape[2])
+    home = 0
     most = least * least
     found = -1
     for p in range(points.shape[0]):
-        best, last = _search(points[p, 0], points[p, 1], points[p, 2], triangles, leaf, boxes, most, last, todo, gaps)
+        x, y, z = points[p]
+        best, home = _search(x, y, z, packed, boxes, most, home, todo, gaps, squares)
         if best > most:
             most = best
             found = p
