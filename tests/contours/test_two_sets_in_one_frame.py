@@ -13,7 +13,7 @@ from shapes_drawn import sphere
 
 from dvhkit.errors import DicomReadError, LinkError
 from dvhkit.jobs.contours.compare import compare_structures
-from dvhkit.jobs.contours.structure_sets import pair_structures
+from dvhkit.jobs.contours.structure_sets import pair_structures, read_pairs
 from dvhkit.model.structure import StructureSet
 from dvhkit.phantoms.dicom.dicom_set import write_set
 from dvhkit.phantoms.sets.phantom_set import PhantomDose, PhantomSet, axial_grid, voxel_centres_mm
@@ -127,3 +127,9 @@ def test_what_was_not_asked_for_is_not_told_as_missing(tmp_path):
     every, one = compare_structures(*folders), compare_structures(*folders, roi=["GTV", "Only"])
     assert (every.only_in_a, every.only_in_b) == (("Only",), ("Other",))
     assert ([p.roi_a for p in one.pairs], one.only_in_a, one.only_in_b) == (["GTV"], ("Only",), ())
+
+
+@pytest.mark.parametrize("mark", [",", ";"])
+def test_pairs_are_read_as_spreadsheets_write_them(tmp_path, mark):
+    (tmp_path / "p.csv").write_text(f"roi_a{mark}roi_b\nGTV 1{mark}gross\n")
+    assert read_pairs(tmp_path / "p.csv") == {"GTV 1": "gross"}
