@@ -121,6 +121,15 @@ def test_an_island_of_one_observer_counts_in_volume_and_in_distance():
     assert [round(i.dice, 2) for i in row.islands] == [1.0, 0.0]
 
 
+def test_the_middle_of_an_islands_face_is_the_farthest_point():
+    zs = np.arange(-4, 5, 2.0)
+    ring = prism(circle(20), zs, holes=[circle(10)])
+    with_island = prism(circle(20), zs, holes=[circle(10), circle(5)])
+    # The corners of the island are 5 mm from the ring, the middle of its top 10 mm.
+    assert compare(ring, with_island, tolerance_mm=1.0).hausdorff_mm == pytest.approx(10.0, abs=0.05)
+    assert compare(with_island, ring, tolerance_mm=1.0).hausdorff_mm == pytest.approx(10.0, abs=0.05)
+
+
 def test_planes_that_face_different_ways_are_compared_in_space_and_on_the_slices_of_the_first():
     turn = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)
     crate = box((0, 0, 0), (20, 40, 30))

@@ -13,7 +13,7 @@ from shapes_drawn import sphere
 
 from dvhkit.errors import DicomReadError, LinkError
 from dvhkit.jobs.contours.compare import compare_structures
-from dvhkit.jobs.contours.structure_sets import pair_structures
+from dvhkit.jobs.contours.structure_sets import pair_structures, read_pairs
 from dvhkit.model.structure import StructureSet
 from dvhkit.phantoms.dicom.dicom_set import write_set
 from dvhkit.phantoms.sets.phantom_set import PhantomDose, PhantomSet, axial_grid, voxel_centres_mm
@@ -116,3 +116,20 @@ def test_volumes_beside_a_dose_are_those_without_it(tmp_path):
     assert (beside.volume_a_cc, beside.volume_b_cc) == pytest.approx((alone.volume_a_cc, alone.volume_b_cc), rel=1e-3)
     same = ("dice", "hausdorff_mm", "hd95_pooled_mm", "mean_surface_distance_mm", "surface_dice", "apl_mm")
     assert [getattr(beside, name) for name in same] == [getattr(alone, name) for name in same]
+
+
+def test_what_was_not_asked_for_is_not_told_as_missing(tmp_path):
+    folders = []
+    for name, names in (("a", ("GTV", "CTV", "Only")), ("b", ("GTV", "CTV", "Other"))):
+        drawn = tuple(replace(sphere(6, name=n), number=k) for k, n in enumerate(names, 1))
+        write_set(tmp_path / name, PhantomSet(label="TWO", structures=drawn))
+        folders.append(tmp_path / name)
+    every, one = compare_structures(*folders), compare_structures(*folders, roi=["GTV", "Only"])
+    assert (every.only_in_a, every.only_in_b) == (("Only",), ("Other",))
+    assert ([p.roi_a for p in one.pairs], one.only_in_a, one.only_in_b) == (["GTV"], ("Only",), ())
+
+
+@pytest.mark.parametrize("mark", [",", ";"])
+def test_pairs_are_read_as_spreadsheets_write_them(tmp_path, mark):
+    (tmp_path / "p.csv").write_text(f"roi_a{mark}roi_b\nGTV 1{mark}gross\n")
+    assert read_pairs(tmp_path / "p.csv") == {"GTV 1": "gross"}

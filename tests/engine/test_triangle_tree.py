@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dvhkit.engine.kernels.surface.triangle_tree import farthest, fill_boxes, nearest, pack
+from dvhkit.engine.kernels.surface.triangle_tree import farthest, farthest_within, fill_boxes, nearest, pack
 
 IN_LEAF = 8
 
@@ -52,3 +52,16 @@ def test_distances_are_those_of_points_strewn_over_the_triangles(kind):
     which, most = farthest(points, *tree(triangles), 0.0)
     assert (which, most) == (found.argmax(), found.max())
     assert farthest(points, *tree(triangles), found.max() + 1e-9)[0] == -1
+
+
+def test_the_farthest_point_may_lie_in_the_middle_of_a_face():
+    # Between two walls the middle of an edge from one nearly to the other is farthest from both.
+    walls = np.array([[[s * 10.0, -50, -50], [s * 10, 50, -50], [s * 10, 0, 90]] for s in (-1, 1)])
+    packed, boxes = tree(walls)
+    low = np.array([[[-9.0, -1, 0], [9, -1, 0], [9, 2, 0]]])
+    at_corners = farthest(low[0], packed, boxes, 0.0)[1]
+    assert at_corners == pytest.approx(1.0)
+    own = tree(low)[1]
+    found = farthest_within(low, IN_LEAF, own, packed, boxes, at_corners, 0.01, 100_000)
+    assert found == pytest.approx(10.0, abs=0.01)
+    assert farthest_within(low, IN_LEAF, own, packed, boxes, 11.0, 0.01, 100_000) == 11.0

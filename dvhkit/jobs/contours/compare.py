@@ -25,7 +25,7 @@ from dvhkit.targets.regions.expression import RoiRef
 if TYPE_CHECKING:
     from dvhkit.findings import Finding
     from dvhkit.model.case import Case
-    from dvhkit.model.structure import StructureSet
+    from dvhkit.model.structure import Structure, StructureSet
 
 TOLERANCE_MM = 2.0
 # Nobody draws so badly; a tolerance in micrometres or metres is a slip.
@@ -117,9 +117,11 @@ def compare_structures(
     first, drawn_b = read_drawn(Path(a)), read_drawn(Path(b))
     second = into_frame_of(first, drawn_b, registration=registration, same_frame=same_frame)
     found = pair_structures(first.structures, second.structures, by=by, table=pairs)
+    alone = _alone(found, first, second)
     if roi:
         chosen = {id(s) for s in wanted(first.structures.structures, roi)}
         found = [pair for pair in found if id(pair.a) in chosen]
+        alone = tuple(s for s in alone[0] if id(s) in chosen), ()
     if not found:
         raise InputError(
             "no structure of the first set has a partner in the second.",
@@ -129,7 +131,13 @@ def compare_structures(
     question = _question(dose, protocol)
     doses = DoseEffects() if question is None else _with_dose(found, Path(a), first, question)
     rows = _compared(found, first, tolerance_mm, doses)
-    return _comparison(rows, found=found, first=first, second=second, doses=doses)
+    return Comparison(
+        pairs=tuple(rows),
+        only_in_a=tuple(s.name for s in alone[0]),
+        only_in_b=tuple(s.name for s in alone[1]),
+        protocol_id=doses.protocol_id,
+        findings=tuple(dict.fromkeys((*first.findings, *second.findings, *doses.findings))),
+    )
 
 
 def _question(dose: DoseQuestion | Path | str | None, protocol: Protocol | str | Path | None) -> DoseQuestion | None:
@@ -167,21 +175,14 @@ def _points(pair: Pair) -> int:
     return sum(len(c.points_mm) for s in (pair.a, pair.b) for c in s.contours)
 
 
-def _comparison(
-    rows: Sequence[PairComparison],
-    *,
-    found: Sequence[Pair],
-    first: DrawnSet,
-    second: DrawnSet,
-    doses: DoseEffects,
-) -> Comparison:
+def _alone(
+    found: Sequence[Pair], first: DrawnSet, second: DrawnSet
+) -> tuple[tuple[Structure, ...], tuple[Structure, ...]]:
+    """Return the structures of either set that have no partner in the other."""
     paired_a, paired_b = {id(p.a) for p in found}, {id(p.b) for p in found}
-    return Comparison(
-        pairs=tuple(rows),
-        only_in_a=tuple(s.name for s in first.structures if id(s) not in paired_a),
-        only_in_b=tuple(s.name for s in second.structures if id(s) not in paired_b),
-        protocol_id=doses.protocol_id,
-        findings=tuple(dict.fromkeys((*first.findings, *second.findings, *doses.findings))),
+    return (
+        tuple(s for s in first.structures if id(s) not in paired_a),
+        tuple(s for s in second.structures if id(s) not in paired_b),
     )
 
 

@@ -233,7 +233,9 @@ def read_pairs(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot be read: {error}.", path=path, remedy="Give a CSV file in UTF-8.") from error
     found: dict[str, str] = {}
-    for number, row in enumerate(csv.reader(text.splitlines()), start=1):
+    head = next(iter(text.splitlines()), "")
+    mark = ";" if ";" in head and "," not in head else ","  # as spreadsheets write where commas are decimal
+    for number, row in enumerate(csv.reader(text.splitlines(), delimiter=mark), start=1):
         cells = [cell.strip() for cell in row]
         if not any(cells) or [c.casefold() for c in cells[:2]] == ["roi_a", "roi_b"]:
             continue

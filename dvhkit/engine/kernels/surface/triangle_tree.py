@@ -201,6 +201,101 @@ def farthest(points, packed, boxes, least):
     return found, sqrt(most)
 
 
+@_helper
+def _bound(triangle, x, y, z, packed, home, squares):
+    """Return what no point of a triangle exceeds in squared distance: by the one triangle nearest to its middle.
+
+    The distance from one triangle is convex: it is greatest at a corner.
+    """
+    _to_leaf(x, y, z, packed, home, squares)
+    nearest_one = np.argmin(squares)
+    most = 0.0
+    for corner in range(3):
+        _to_leaf(triangle[corner, 0], triangle[corner, 1], triangle[corner, 2], packed, home, squares)
+        most = max(most, squares[nearest_one])
+    return most
+
+
+@_helper
+def _middle(triangle, one):
+    """Copy a triangle, and return how far its corners lie from its middle at most."""
+    reach = 0.0
+    for corner in range(3):
+        square = 0.0
+        for axis in range(3):
+            one[corner, axis] = triangle[corner, axis]
+            middle = (triangle[0, axis] + triangle[1, axis] + triangle[2, axis]) / 3.0
+            square += (triangle[corner, axis] - middle) ** 2
+        reach = max(reach, square)
+    return sqrt(reach)
+
+
+@_helper
+def _quarter(triangle, todo, top):
+    """Write the four quarters of a triangle from `top` on."""
+    for axis in range(3):
+        a = triangle[0, axis]
+        b = triangle[1, axis]
+        c = triangle[2, axis]
+        for k in range(4):
+            todo[top + k, 0, axis] = (a, 0.5 * (a + b), 0.5 * (a + c), 0.5 * (a + b))[k]
+            todo[top + k, 1, axis] = (0.5 * (a + b), b, 0.5 * (b + c), 0.5 * (b + c))[k]
+            todo[top + k, 2, axis] = (0.5 * (a + c), 0.5 * (b + c), c, 0.5 * (a + c))[k]
+
+
+@njit(cache=True, nogil=True)
+def farthest_within(triangles, leaf, own_boxes, packed, boxes, least, tolerance, most_searches):
+    """Return how far the farthest point on triangles (n, 3, 3) is from those packed, or `least` if none is farther.
+
+    `leaf`, `own_boxes`: how many of the triangles are in a leaf of their own tree, and its boxes. Triangles are
+    quartered until none can hold a point farther by more than `tolerance` than the farthest known, or until
+    `most_searches` were made: no point lies farther than another does and the way from it.
+    """
+    nodes = np.empty(128, np.int64)
+    gaps = np.empty(128)
+    squares = np.empty(packed.shape[2])
+    parts = np.empty((128, 3, 3))
+    one = np.empty((3, 3))
+    n_leaves = own_boxes.shape[0] // 2
+    home = 0
+    most = least
+    for n in range((triangles.shape[0] + leaf - 1) // leaf):
+        box = own_boxes[n_leaves + n]
+        reach = 0.5 * sqrt((box[3] - box[0]) ** 2 + (box[4] - box[1]) ** 2 + (box[5] - box[2]) ** 2)
+        enough = max(0.0, most + tolerance - reach)
+        x = 0.5 * (box[0] + box[3])
+        y = 0.5 * (box[1] + box[4])
+        z = 0.5 * (box[2] + box[5])
+        best, home = _search(x, y, z, packed, boxes, enough * enough, home, nodes, gaps, squares)
+        if best <= enough * enough:
+            continue
+        known = sqrt(best)
+        centre = (x, y, z)
+        for t in range(n * leaf, min((n + 1) * leaf, triangles.shape[0])):
+            parts[0] = triangles[t]
+            top = 1
+            while top > 0 and most_searches > 0:
+                top -= 1
+                reach = _middle(parts[top], one)
+                x = (one[0, 0] + one[1, 0] + one[2, 0]) / 3.0
+                y = (one[0, 1] + one[1, 1] + one[2, 1]) / 3.0
+                z = (one[0, 2] + one[1, 2] + one[2, 2]) / 3.0
+                enough = max(0.0, most + tolerance - reach)
+                away = sqrt((x - centre[0]) ** 2 + (y - centre[1]) ** 2 + (z - centre[2]) ** 2)
+                if known + away <= enough:
+                    continue
+                most_searches -= 1
+                best, home = _search(x, y, z, packed, boxes, enough * enough, home, nodes, gaps, squares)
+                if best <= enough * enough:
+                    continue
+                most = max(most, sqrt(best))
+                bound = _bound(one, x, y, z, packed, home, squares)
+                if bound > (most + tolerance) ** 2 and reach > tolerance and top + 4 <= parts.shape[0]:
+                    _quarter(one, parts, top)
+                    top += 4
+    return most
+
+
 @njit(cache=True, nogil=True)
 def areas(triangles, out):
     """Write the area of each triangle (n, 3, 3)."""
