@@ -76,10 +76,11 @@ def slabs_of(
     return Slabs(stack=solid.stack, sections=sections, lo_mm=np.array(solid.lo_mm), hi_mm=np.array(solid.hi_mm))
 
 
-def cloud_of(slabs: Slabs, *, points: int) -> Cloud:
+def cloud_of(slabs: Slabs, *, points: int, spread: bool = True) -> Cloud:
     """Return about `points` lattice points inside the slabs.
 
-    At each height the lattice stands elsewhere, or a dose that varies along u alone would be met at few values.
+    At each height the lattice stands elsewhere, or a dose that varies along u alone would be met at few values; not
+    `spread`: the points stand on each other.
     """
     heights = slabs.hi_mm - slabs.lo_mm
     areas = np.array([section.area for section in slabs.sections])
@@ -91,7 +92,7 @@ def cloud_of(slabs: Slabs, *, points: int) -> Cloud:
         if section.is_empty:
             continue
         u0, v0, u1, v1 = section.bounds
-        aside = (n * SPREAD) % 1.0 * pitch
+        aside = ((n * SPREAD) % 1.0 if spread else np.full(2, 0.5)) * pitch
         u, v = np.arange(u0 + aside[0], u1, pitch), np.arange(v0 + aside[1], v1, pitch)
         uu, vv = (axis.ravel() for axis in np.meshgrid(u, v))
         inside = contains(section, uu, vv)
