@@ -36,6 +36,8 @@ audit: $(AUDIT)  ## audit the shipped demo plan; ends by naming what it wrote
 
 # Measuring coverage takes as long again as the tests: `make test COVERAGE=yes`, as .ci/run does.
 COVERAGE ?=
+# Hundreds of tests start Python anew: without bytecode each would compile the sources, longer than most take.
+test test-all: export PYTHONDONTWRITEBYTECODE =
 test: setup  ## run the tests (some minutes on 2 cores)
 	@$(BIN)/python -m pytest -n 2 -m 'not slow' $(if $(COVERAGE),--cov --cov-report=term)
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from dvhkit.cli.lazy import Entry, PlainGroup, lazy_group
-from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE, never_fail_on_letters, print_no_more
+from dvhkit.cli.streams import EXIT_FAULT, EXIT_UNUSABLE, STDOUT, never_fail_on_letters, print_no_more
 from dvhkit.errors import DvhkitError, EngineError
 
 # name: where it lies, the line that lists it (its own first line: a test holds that), under which heading.
@@ -153,7 +154,7 @@ def main() -> NoReturn:
     """Run the command line; every error ends in one line and an exit code, never in a traceback."""
     never_fail_on_letters()
     try:
-        code = app(standalone_mode=False)
+        code = app(with_standard_output(sys.argv[1:]), standalone_mode=False)
         sys.stdout.flush()
     except EngineError as error:
         _stop(f"A fault of ours, not of your data: {error}", EXIT_FAULT)
@@ -179,6 +180,17 @@ def main() -> NoReturn:
         )
     # Without its standalone mode typer returns the code of `typer.Exit`, or whatever the command returned.
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def with_standard_output(words: Sequence[str]) -> list[str]:
+    """Return the words of a command line with ``-`` after each ``--json`` and ``--md`` that names no file."""
+    made: list[str] = []
+    for n, word in enumerate(words):
+        made.append(word)
+        is_last = n + 1 == len(words) or words[n + 1].startswith("--")
+        if word in ("--json", "--md") and is_last and "--" not in words[:n]:
+            made.append(STDOUT)
+    return made
 
 
 def _stop_usage(error: Any) -> NoReturn:  # noqa: ANN401 -- typer's class has changed its home between versions

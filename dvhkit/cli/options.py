@@ -30,6 +30,10 @@ RegistrationOption = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--registration", help="Join the frames of dose and structures by this registration (REG) file."),
 ]
+RegistrationsOption = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Option("--registration", help="Join the frames by this registration (REG) file; repeatable, for a chain."),
+]
 SameFrameOption = Annotated[
     bool,
     typer.Option("--same-frame", help="Vouch that dose and structures share a frame although their UIDs differ."),

@@ -17,7 +17,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from dvhkit.engine.contours.planes import PlaneStack
+from dvhkit.engine.contours.planes import PlaneStack, width_mm
 from dvhkit.engine.kernels.surface.envelope import across_planes
 from dvhkit.engine.kernels.surface.gauge import gauge_field
 from dvhkit.engine.solid import Solid
@@ -126,7 +126,7 @@ def shrunk_sections(
 
 def _choose_step(stack: PlaneStack, margins: FrameMargins, *, grows: bool) -> float:
     """Return a grid step fine enough for the roundest part of the result."""
-    size = np.ptp(stack.points_mm, axis=0).max() / 2
+    size = width_mm(stack) / 2
     least = min((m for m in margins.in_plane if m > 0), default=0.0)
     radius = max(size + least if grows else size - least, 1.0)
     if min(margins.in_plane) < _SHARP_MM:

@@ -80,7 +80,8 @@ def dose_lattice(
     `hi_mm` (planes,): where the slab of each plane begins and ends. `reach_mm`: between what any reading of the
     contours lies along w.
     """
-    box_lo, box_hi = _box_mm(stack, margin_mm)
+    low, high = box_mm(stack)
+    box_lo, box_hi = low - margin_mm, high + margin_mm
     bottom, top = reach_mm
     axes = [_axis(stack, grid, a) for a in range(3)]
     volume_mm3 = float(np.dot(stack.sizes_mm2(), hi_mm - lo_mm))
@@ -103,17 +104,13 @@ def dose_lattice(
     )
 
 
-def _box_mm(stack: PlaneStack, margin_mm: float) -> tuple[FloatArray, FloatArray]:
-    low, high = box_mm(stack)
-    return low - margin_mm, high + margin_mm
-
-
 def _require_few_cells(stack: PlaneStack, size: list[int], height_mm: float, layer_mm: float) -> None:
     """Raise `GeometryError` if a structure is that large, or dose voxels that small, that memory or time would end."""
     layer = size[0] * size[1]
     if layer <= _LAYER_CELLS_REFUSED and layer * (height_mm / layer_mm + 3) <= _WINDOW_CELLS_REFUSED:
         return
-    extent = np.ptp(stack.points_mm, axis=0)
+    low, high = box_mm(stack)
+    extent = high - low
     raise GeometryError(
         f"{stack.name} spans {extent[0]:.4g} by {extent[1]:.4g} by {height_mm:.4g} mm, which are more dose voxels than "
         "are computed.",
@@ -132,7 +129,8 @@ def volume_lattice(
 ) -> Lattice:
     """Return a lattice for the volume alone, of cubes as many as `options` ask for; see `dose_lattice`."""
     heights = np.concatenate([lo_mm, hi_mm, reach_mm])
-    box_lo, box_hi = _box_mm(stack, margin_mm)
+    low, high = box_mm(stack)
+    box_lo, box_hi = low - margin_mm, high + margin_mm
     volume_mm3 = max(float(np.dot(stack.sizes_mm2(), hi_mm - lo_mm)), 1e-6)
     size = (volume_mm3 / options.cells_target) ** (1 / 3)
     size = max(size, float(np.sqrt(np.prod(box_hi - box_lo) / _LAYER_CELLS_MAX)), float((box_hi - box_lo).max()) / 4000)

@@ -28,9 +28,10 @@ def start_numba() -> None:
     Kernels of this package alone: others may need what was left out. A second call does nothing.
     """
     with _hidden(*_NOT_NEEDED, *([] if Path(_CONFIG).exists() else ["yaml"])):
-        from numba.core import caching
+        from numba.core import caching, environment
         from numba.core.runtime.nrt import rtsys
 
+    _name_no_modules(environment)
     cache = getattr(caching, "FunctionCache", None)
     if cache is None or not all(callable(getattr(cache, name, None)) for name in _KNOWN):
         return
@@ -51,6 +52,32 @@ def start_numba() -> None:
 
     load_overload.is_quick = True  # type: ignore[attr-defined]
     cache.load_overload = load_overload
+
+
+def _name_no_modules(environment: Any) -> None:  # noqa: ANN401 -- numba.core.environment
+    """Let kernels come out of the cache without the modules of numba that their helpers were compiled from.
+
+    Each helper's environment names its module, for code that looks up globals while it runs; code compiled without
+    Python, as ours is, does not. Loading these modules takes as long as all kernels.
+    """
+    whole = getattr(environment, "_rebuild_env", None)
+    if not callable(whole) or getattr(whole, "is_quick", False) or not hasattr(environment.Environment, "_memo"):
+        return
+
+    def _rebuild_env(modname: str, consts: Any, env_name: str) -> Any:  # noqa: ANN401
+        known = environment.Environment._memo
+        if env_name in known or modname in sys.modules or not modname.startswith("numba."):
+            return whole(modname, consts, env_name)
+        env = environment.Environment({"__name__": modname})
+        env.consts[:] = consts
+        env.env_name = env_name
+        known[env_name] = env
+        return env
+
+    # What is written into the cache names the function by this.
+    _rebuild_env.__module__, _rebuild_env.__qualname__ = whole.__module__, whole.__qualname__
+    _rebuild_env.is_quick = True  # type: ignore[attr-defined]
+    environment._rebuild_env = _rebuild_env
 
 
 def _is_ours(cache: Any) -> bool:  # noqa: ANN401

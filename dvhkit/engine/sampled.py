@@ -21,6 +21,8 @@ from dvhkit.model.structure import Structure
 
 # Levels at which a slab is sampled: the midpoint rule over the height of one slice.
 LEVELS = 3
+# Steps in parts of a lattice's pitch that spread its shifted copies evenly over two axes: powers of the plastic number.
+SPREAD = np.array([0.7548776662466927, 0.5698402909980532])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,24 +45,18 @@ class Slabs:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cloud:
-    """Points of slabs and their surroundings: slab after slab, in each the same columns at `LEVELS` heights.
+    """Points inside slabs, at `LEVELS` heights of each.
 
     Attributes
     ----------
     uvw : (n, 3)
         In the frame of the contours.
-    plane : (n,)
-        Which slab each is of.
     part_cc : (n,)
         Volume that each stands for.
-    inside_mm : (n,)
-        Distance to the section's outline, positive inside; 0 where only points inside were asked for.
     """
 
     uvw: FloatArray
-    plane: np.ndarray
     part_cc: FloatArray
-    inside_mm: FloatArray
 
 
 def slabs_of(
@@ -80,35 +76,32 @@ def slabs_of(
     return Slabs(stack=solid.stack, sections=sections, lo_mm=np.array(solid.lo_mm), hi_mm=np.array(solid.hi_mm))
 
 
-def cloud_of(slabs: Slabs, *, points: int, reach_mm: float) -> Cloud:
-    """Return about `points` lattice points inside the slabs, and those of the same lattice up to `reach_mm` outside."""
+def cloud_of(slabs: Slabs, *, points: int, spread: bool = True) -> Cloud:
+    """Return about `points` lattice points inside the slabs.
+
+    At each height the lattice stands elsewhere, or a dose that varies along u alone would be met at few values; not
+    `spread`: the points stand on each other.
+    """
     heights = slabs.hi_mm - slabs.lo_mm
     areas = np.array([section.area for section in slabs.sections])
     pitch = float(np.sqrt(max(areas.sum(), 1e-6) * LEVELS / points))
-    found: list[tuple[FloatArray, np.ndarray, FloatArray, FloatArray]] = []
-    for k, section in enumerate(slabs.sections):
+    found: list[tuple[FloatArray, FloatArray]] = []
+    for n in range(len(slabs.sections) * LEVELS):
+        k, level = divmod(n, LEVELS)
+        section = slabs.sections[k]
         if section.is_empty:
             continue
         u0, v0, u1, v1 = section.bounds
-        u = np.arange(u0 - reach_mm + pitch / 2, u1 + reach_mm, pitch)
-        v = np.arange(v0 - reach_mm + pitch / 2, v1 + reach_mm, pitch)
-        uu, vv = (grid.ravel() for grid in np.meshgrid(u, v))
+        aside = ((n * SPREAD) % 1.0 if spread else np.full(2, 0.5)) * pitch
+        u, v = np.arange(u0 + aside[0], u1, pitch), np.arange(v0 + aside[1], v1, pitch)
+        uu, vv = (axis.ravel() for axis in np.meshgrid(u, v))
         inside = contains(section, uu, vv)
-        if reach_mm > 0:
-            away = shapely.distance(shapely.points(uu, vv), section.boundary)
-            signed = np.where(inside, away, -away)
-            near = signed > -reach_mm
-        else:
-            signed, near = np.zeros(len(uu)), inside
-        uu, vv, signed = uu[near], vv[near], signed[near]
-        levels = slabs.lo_mm[k] + (np.arange(LEVELS) + 0.5) / LEVELS * heights[k]
-        uvw = np.column_stack([np.tile(uu, LEVELS), np.tile(vv, LEVELS), np.repeat(levels, len(uu))])
-        n_inside = max(1, int(inside.sum()))
-        # Weighed so that the points inside make up the slab's exact volume.
-        part = areas[k] * heights[k] / 1000.0 / (n_inside * LEVELS)
-        found.append((uvw, np.full(len(uvw), k), np.full(len(uvw), part), np.tile(signed, LEVELS)))
-    uvw, plane, part, signed = (np.concatenate(column) for column in zip(*found, strict=True))
-    return Cloud(uvw=uvw, plane=plane, part_cc=part, inside_mm=signed)
+        w = slabs.lo_mm[k] + (level + 0.5) / LEVELS * heights[k]
+        uvw = np.column_stack([uu[inside], vv[inside], np.full(int(inside.sum()), w)])
+        # Weighed so that the points make up the slab's exact volume.
+        found.append((uvw, np.full(len(uvw), areas[k] * heights[k] / 1000.0 / (max(1, len(uvw)) * LEVELS))))
+    uvw, part = (np.concatenate(column) for column in zip(*found, strict=True))
+    return Cloud(uvw=uvw, part_cc=part)
 
 
 def contains(section: Any, u: FloatArray, v: FloatArray) -> np.ndarray:  # noqa: ANN401 -- a shapely geometry
@@ -127,8 +120,12 @@ class DosePoints:
 
     def every(self, n: int) -> DosePoints:
         """Return each n-th point."""
+        return self.taken(np.arange(0, len(self._along_mm), n))
+
+    def taken(self, which: np.ndarray) -> DosePoints:
+        """Return the points of these indices."""
         found = copy.copy(self)
-        found._along_mm = np.ascontiguousarray(self._along_mm[::n])
+        found._along_mm = np.ascontiguousarray(self._along_mm[which])
         return found
 
     def gy(self, shift_mm: FloatArray | None = None) -> FloatArray:
@@ -159,6 +156,50 @@ def voxel_centres_inside(slabs: Slabs, dose: Dose) -> tuple[FloatArray, float]:
             rows, columns = np.nonzero(_columns_inside(slabs, k, dose.grid))
             found += [np.asarray(dose.values_gy[plane][rows, columns]) for plane in planes]
     return np.concatenate(found), size
+
+
+def values_between_slices(slabs: Slabs, dose: Dose) -> FloatArray:
+    """Return the dose of each voxel whose centre lies inside where straight lines join the slices.
+
+    Between two slices the distances to their outlines run linearly; beyond the ends a slab is upright. Of contours
+    oblique to the grid nothing is returned.
+    """
+    heights = _plane_heights(slabs, dose.grid)
+    found = [np.empty(0)]
+    at = slabs.stack.offsets_mm
+    for plane, height in enumerate(heights if heights is not None else ()):
+        k = int(np.searchsorted(slabs.lo_mm, height, side="right")) - 1
+        if k < 0 or height >= slabs.hi_mm[k]:
+            continue
+        n = min(max(k + (1 if height > at[k] else -1), 0), len(at) - 1)
+        share = 0.0 if n == k else (height - at[k]) / (at[n] - at[k])
+        rows, columns = np.nonzero(_columns_between(slabs, (k, n), share, dose.grid))
+        found.append(np.asarray(dose.values_gy[plane][rows, columns]))
+    return np.concatenate(found)
+
+
+def _columns_between(slabs: Slabs, of: tuple[int, int], share: float, grid: Grid) -> np.ndarray:
+    """Return which columns of voxels, (n_rows, n_columns), lie inside at a share of the way from a slice to another."""
+    one, other = (_columns_inside(slabs, k, grid) for k in of)
+    inside = one.copy()
+    asked = np.argwhere(one != other)
+    if share > 0 and len(asked):
+        local = np.column_stack(
+            [asked[:, 1] * grid.spacing_mm[0], asked[:, 0] * grid.spacing_mm[1], np.zeros(len(asked))]
+        )
+        uvw = slabs.stack.frame.to_frame(grid.origin_mm + local @ grid.axes)
+        points = shapely.points(uvw[:, 0], uvw[:, 1])
+        # One of them lies inside, the other outside.
+        away = [
+            _away_mm(slabs.sections[k], points) * np.where(m[tuple(asked.T)], 1, -1)
+            for k, m in zip(of, (one, other), strict=True)
+        ]
+        inside[tuple(asked.T)] = away[0] + share * (away[1] - away[0]) > 0
+    return inside
+
+
+def _away_mm(section: Any, points: np.ndarray) -> FloatArray:  # noqa: ANN401 -- a shapely geometry
+    return np.full(len(points), np.inf) if section.is_empty else np.asarray(shapely.distance(points, section.boundary))
 
 
 def _plane_heights(slabs: Slabs, grid: Grid) -> FloatArray | None:

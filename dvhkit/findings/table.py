@@ -86,6 +86,7 @@ _ROWS = (
     _kind("prescription-roi-absent", Level.WARNING),
     _kind("prescription-roi-doubtful", Level.WARNING),
     _kind("prescription-differs", Level.WARNING),
+    _kind("fractions-doubtful", Level.WARNING),
     _kind("several-prescriptions", Level.INFO),
     _kind("several-fraction-groups", Level.WARNING),
     _kind("no-fractions", Level.WARNING),

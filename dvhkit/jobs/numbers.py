@@ -140,6 +140,10 @@ class CaseNumbers(DrawnFacts):
             self._dvhs[region] = self._compared(self._compute(self.structure(region)), region)
         return self._dvhs[region]
 
+    def known_dvh(self, region: Region) -> Dvh | None:
+        """Return the DVH of a region if it was computed; None otherwise."""
+        return self._dvhs.get(region)
+
     def _compared(self, dvh: Dvh, region: Region) -> Dvh:
         """Return the DVH with a finding where the curve that the planning system stored for the ROI differs."""
         from dvhkit.metrics.agreement import disagreement

@@ -209,9 +209,12 @@ def _surface_frac(row: MetricResult, metric: Metric, dvh: Dvh, scale: float) -> 
 
     An isodose that lies within an organ is known as well as the dose, wherever the organ's own surface lies.
     """
-    if spec(metric.kind).takes is not Dimension.DOSE or dvh.covered_cc <= 0 or row.high is None:
+    if spec(metric.kind).takes is not Dimension.DOSE or dvh.covered_cc <= 0 or row.high is None or row.low is None:
         return 1.0
     part = min(1.0, max(0.0, row.high / (scale * dvh.covered_cc)))
+    if metric.unit is Unit.PERCENT:
+        # A share and what it lacks of all of it are off by the same: nothing where no isodose cuts the structure.
+        part = min(part, 1.0 - min(1.0, max(0.0, row.low / 100.0)))
     return float(part ** (2.0 / 3.0))
 
 

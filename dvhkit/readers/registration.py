@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,6 +37,10 @@ class RigidMap:
         """Return (n, 3) points in the other frame."""
         return np.asarray(points_mm @ self.rotation.T + self.shift_mm)
 
+    def then(self, step: RigidMap) -> RigidMap:
+        """Return the map that goes on by another one."""
+        return RigidMap(rotation=step.rotation @ self.rotation, shift_mm=step.points(self.shift_mm))
+
     def agrees_with(self, other: RigidMap) -> bool:
         """Return whether two maps take a patient's points to the same places, to 0.01 mm."""
         reach_mm = 1000.0
@@ -66,6 +71,47 @@ def read_rigid_map(path: Path, *, source: str, target: str) -> RigidMap | None:
             return None
         matrix: FloatArray = np.linalg.solve(found[target], found[source]).astype(np.float64)
         return RigidMap(rotation=matrix[:3, :3], shift_mm=matrix[:3, 3])
+
+
+def read_chain(paths: Sequence[Path], *, source: str, target: str) -> RigidMap | None:
+    """Return the map from one frame to another through as few of some registrations as do; None if they do not join.
+
+    Raises
+    ------
+    DicomReadError
+        As of `read_rigid_map`, or if two files join the same frames differently.
+    """
+    reached = {source: RigidMap(rotation=np.eye(3), shift_mm=np.zeros(3))}
+    frames = {path: _frames(path) for path in paths}
+    ahead = [source]
+    while ahead and target not in reached:
+        here, ahead = ahead, []
+        for frame in here:
+            for path in (p for p in paths if frame in frames[p]):
+                for other in frames[path]:
+                    step = read_rigid_map(path, source=frame, target=other)
+                    if step is None or other == frame:
+                        continue
+                    through = reached[frame].then(step)
+                    if other not in reached:
+                        reached[other] = through
+                        ahead.append(other)
+                    elif other in ahead and not reached[other].agrees_with(through):
+                        raise DicomReadError(
+                            "joins two frames in another way than the other registrations do.",
+                            path=path,
+                            remedy="Name the one that holds.",
+                        )
+    return reached.get(target)
+
+
+def _frames(path: Path) -> list[str]:
+    """Return the frames that a registration joins, each once."""
+    with quiet_pydicom(), reading(path):
+        data = parse(read_bytes(path))
+        found = [text(data, "FrameOfReferenceUID")]
+        found += [text(item, "FrameOfReferenceUID") for item in items(data, "RegistrationSequence", path=path)]
+    return [frame for frame in dict.fromkeys(found) if frame]
 
 
 def _matrix(item: DataSet, path: Path) -> FloatArray:

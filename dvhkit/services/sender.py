@@ -9,17 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dvhkit.errors import InputError
+from dvhkit.errors import DvhkitError, InputError
 
 # An association offers at most 128 presentation contexts (PS3.8 section 9.3.2.2).
 _CONTEXTS_MOST = 128
 # pynetdicom's second thread comes by each millisecond.
 _REACHED_MOST_S = 1.0
+# An archive that is busy is asked again after 1 and 2 s; whoever started us waits for an answer.
+_ATTEMPTS, _WAIT_MS = 3, 500
 
 
 @dataclass(slots=True)
 class Sent:
-    """How many objects were acknowledged, and what became of the rest: by file name."""
+    """How many objects were acknowledged, and what became of the rest: by path, for names repeat in folders."""
 
     sent: int = 0
     failed: dict[str, str] = field(default_factory=dict)
@@ -82,7 +84,7 @@ def send(
         open_files = _send_each(association, files, found)
         if open_files:
             open_files = _send_each(associate(), open_files, found)
-        found.failed.update((file.name, "no answer") for file in open_files)
+        found.failed.update((str(file), "no answer") for file in open_files)
     return found
 
 
@@ -97,7 +99,7 @@ def _batches(paths: Iterable[Path], found: Sent) -> Iterator[tuple[list[tuple[st
             meta = dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"]).file_meta
             own = (str(meta.MediaStorageSOPClassUID), str(meta.TransferSyntaxUID))
         except (InvalidDicomError, OSError, AttributeError):
-            found.failed[path.name] = "no DICOM file"
+            found.failed[str(path)] = "no DICOM file"
             continue
         if own not in contexts and len(contexts) == _CONTEXTS_MOST:
             yield list(contexts), files
@@ -165,7 +167,7 @@ def _send_one(association: Any, file: Path, found: Sent) -> bool:  # noqa: ANN40
         status = association.send_c_store(file)
     except (ValueError, RuntimeError, AttributeError) as error:
         if association.is_established:
-            found.failed[file.name] = str(error).splitlines()[0][:200]
+            found.failed[str(file)] = str(error).splitlines()[0][:200]
         return bool(association.is_established)
     if "Status" not in status:
         return False
@@ -173,38 +175,108 @@ def _send_one(association: Any, file: Path, found: Sent) -> bool:  # noqa: ANN40
     if code == 0 or code & 0xF000 == 0xB000:
         found.sent += 1
     else:
-        found.failed[file.name] = f"status {code:04X}"
+        found.failed[str(file)] = f"status {code:04X}"
     return True
 
 
-def fetch(url: str, study_uid: str, out: Path) -> tuple[int, int]:
-    """Fetch a study over DICOMweb into `out`; return how many objects came, and how many the archive says it has."""
+@dataclass(slots=True)
+class Fetched:
+    """UIDs of the objects that came, and of those that the archive says it has."""
+
+    got: set[str] = field(default_factory=set)
+    stated: set[str] = field(default_factory=set)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether something came, and all that was stated."""
+        return bool(self.got) and self.stated <= self.got
+
+
+def fetch(url: str, study_uid: str, out: Path) -> Fetched:
+    """Fetch a study over DICOMweb into `out`, each object as it comes.
+
+    Raises
+    ------
+    InputError
+        If the archive answers with an error, with another study, or with an object that is cut off; it says how many
+        objects came before.
+    OutputError
+        If the disk refuses, with the same count.
+    """
     try:
         from dicomweb_client.api import DICOMwebClient
     except ImportError as error:
         raise InputError(
             "fetching needs dicomweb-client.", remedy="Install it with: pip install 'dvhkit[net]'."
         ) from error
-    import requests
-
     from dvhkit.outputs.files import write_bytes_whole
     from dvhkit.services.spool import key_of
 
     key_of(study_uid)
     client = DICOMwebClient(url=url)
-    try:
-        stated = {str(row["00080018"]["Value"][0]) for row in client.search_for_instances(study_instance_uid=study_uid)}
-        got = set()
+    client.set_http_retry_params(max_attempts=_ATTEMPTS, wait_exponential_multiplier=_WAIT_MS)
+    found = Fetched()
+    with _told(found):
+        rows = client.search_for_instances(study_instance_uid=study_uid)
+        found.stated = {str(row["00080018"]["Value"][0]) for row in rows}
+    if not found.stated:
+        return found
+    with _told(found):
         # In the transfer syntax that it is kept in: archives decompress what they are not asked to leave alone.
-        for dataset in client.retrieve_study(study_uid, media_types=(("application/dicom", "*"),)):
+        for dataset in client.iter_study(study_uid, media_types=(("application/dicom", "*"),)):
+            _require_whole(dataset, study_uid)
             uid = str(dataset.SOPInstanceUID)
             write_bytes_whole(out / f"{key_of(uid)}.dcm", _file_bytes(dataset))
-            got.add(uid)
-    except (requests.RequestException, KeyError, ValueError) as error:
+            found.got.add(uid)
+    return found
+
+
+@contextmanager
+def _told(found: Fetched) -> Iterator[None]:
+    """Turn whatever an archive or the disk does into one line with the count of what came."""
+    try:
+        yield
+    except DvhkitError as error:
+        raise type(error)(f"{error.message} {_came(found)}.", path=error.path, remedy=error.remedy) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a library makes of an answer that breaks its rules
         raise InputError(
-            f"the archive does not give the study: {type(error).__name__}.", remedy="Check URL and study UID."
+            f"the archive does not give the study: {_why(error)}. {_came(found)}.", remedy="Check URL and study UID."
         ) from error
-    return len(got), len(stated)
+
+
+def _came(found: Fetched) -> str:
+    return f"{len(found.got)} of {len(found.stated)} objects came before"
+
+
+def _why(error: Exception) -> str:
+    """Return what went wrong, without the address: it holds the study's UID."""
+    import requests
+
+    response = getattr(error, "response", None)
+    if response is None:  # the client retries what may pass, and keeps the last answer
+        response = getattr(getattr(error, "last_attempt", None), "value", None)
+    status = getattr(response, "status_code", None)
+    if status:
+        return f"HTTP status {status}"
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    if isinstance(error, (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)):
+        return "the answer is cut off"
+    if isinstance(error, requests.ConnectionError):
+        return "nobody answers there"
+    return f"the answer cannot be read ({type(error).__name__})"
+
+
+def _require_whole(dataset: Any, study_uid: str) -> None:  # noqa: ANN401 -- pydicom's
+    """Refuse an object of another study, and one that ends within its last element: pydicom reads it without a word."""
+    if str(dataset.get("StudyInstanceUID", "")) != study_uid:
+        raise InputError("the archive gives an object of another study.")
+    last = dataset.get_item(max(dataset.keys()))
+    length, value = getattr(last, "length", None), getattr(last, "value", None)
+    if length not in (None, 0xFFFFFFFF) and len(value or b"") < length:
+        raise InputError("the archive gives an object that is cut off.")
 
 
 def _file_bytes(dataset: object) -> bytes:

@@ -43,8 +43,8 @@ _PAUSE_S = 0.5
 _BURST_MOST_S = 10.0
 # An audit that leaves nothing of a study in the store is tried again: somebody else may have held the store.
 _TRIES_MOST = 3
-# With less than this free no audit begins; what failed with less than the other free was not the study's fault.
-_NO_ROOM_BYTES, _LITTLE_ROOM_BYTES = 1 << 20, 32 << 20
+# The pages, tables and store of a run with one case take a fifth of this.
+_FIRST_PAGES_BYTES = 1 << 20
 _REST_S = 5.0
 
 
@@ -110,10 +110,10 @@ class Watch:
         due = self._due()
         if not due and not self._pages_lack:
             return
-        if self._free_bytes() < _NO_ROOM_BYTES:
+        most = 1 if due and due[0] in self._tries else _MOST_AT_ONCE
+        if self._free_bytes() < self._needed_bytes(due[:most]):
             self._rest("no space left on the disk")
         elif due:
-            most = 1 if due[0] in self._tries else _MOST_AT_ONCE
             self._audit(due[:most], stop, more=len(due) > most)
         else:
             self._write_pages(stop)
@@ -127,6 +127,15 @@ class Watch:
 
     def _free_bytes(self) -> int:
         return shutil.disk_usage(self._spool.root).free
+
+    def _needed_bytes(self, due: Sequence[str]) -> int:
+        """Return what an audit of studies may write.
+
+        Of a study numbers, and pictures of what was read: less than the study itself. Each file of the run is written
+        anew beside the old one before it takes its place.
+        """
+        folders = [self._spool.root / "run", *(self._spool.folder(study) for study in due)]
+        return _FIRST_PAGES_BYTES + sum(map(_bytes_in, folders))
 
     def _due(self) -> list[str]:
         """Return the studies to be audited now, those first that have waited longest."""
@@ -181,7 +190,8 @@ class Watch:
             self._pages_due_s = time.monotonic() + (time.monotonic() - began_s) / _PAGES_SHARE
         rows = _cases(run)
         left = {study for study in due if any(_is_of(case_id, study) for case_id in rows)}
-        if code >= _EXIT_UNUSABLE and not left and self._free_bytes() < _LITTLE_ROOM_BYTES:
+        # What failed where there was no room for it was not the study's fault.
+        if code >= _EXIT_UNUSABLE and not left and self._free_bytes() < self._needed_bytes(due):
             self._rest("too little space on the disk")
             return
         for study in due:
@@ -274,6 +284,14 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def _bytes_in(folder: Path) -> int:
+    sizes = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # a file that another process has just replaced
+            sizes += path.stat().st_size if path.is_file() else 0
+    return sizes
 
 
 def _study_uid(folder: Path) -> str:

@@ -10,6 +10,8 @@ import sys
 import pydicom
 import pytest
 
+from dvhkit.cli.app import with_standard_output
+
 RUN = [sys.executable, "-c", "from dvhkit.cli.app import main; main()"]
 ASCII_ONLY = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
@@ -99,3 +101,17 @@ def test_the_package_runs_as_a_module():
     ended = subprocess.run([sys.executable, "-m", "dvhkit", "--version"], capture_output=True, text=True, check=False)
     assert ended.returncode == 0
     assert ended.stdout.startswith("dvhkit ")
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        (["diff", "a", "b", "--json"], ["diff", "a", "b", "--json", "-"]),
+        (["diff", "--json", "--tolerance", "1", "a", "b"], ["diff", "--json", "-", "--tolerance", "1", "a", "b"]),
+        (["dvh", "a", "--json", "x.json"], ["dvh", "a", "--json", "x.json"]),
+        (["dvh", "a", "--json", "-"], ["dvh", "a", "--json", "-"]),
+        (["dvh", "--", "--json"], ["dvh", "--", "--json"]),
+    ],
+)
+def test_json_without_a_file_goes_to_standard_output(given, taken):
+    assert with_standard_output(given) == taken

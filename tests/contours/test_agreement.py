@@ -6,11 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 from shapes_drawn import box, circle, prism, sphere
 
 from dvhkit.engine.dvh import compute_dvh
 from dvhkit.model.structure import Contour, Structure
 from dvhkit.targets.compare.agreement import compare
+from dvhkit.targets.compare.relaid import relaid
+from dvhkit.targets.compare.sections import sections_of
+from dvhkit.targets.compare.skin import skin_of
 
 
 @pytest.mark.parametrize("shift", [(3.0, 0, 0), (0, 0, 4.0), (2.0, 2.0, 1.0)])
@@ -117,7 +121,16 @@ def test_an_island_of_one_observer_counts_in_volume_and_in_distance():
     assert [round(i.dice, 2) for i in row.islands] == [1.0, 0.0]
 
 
-def test_planes_that_face_different_ways_are_compared_in_space():
+def test_the_middle_of_an_islands_face_is_the_farthest_point():
+    zs = np.arange(-4, 5, 2.0)
+    ring = prism(circle(20), zs, holes=[circle(10)])
+    with_island = prism(circle(20), zs, holes=[circle(10), circle(5)])
+    # The corners of the island are 5 mm from the ring, the middle of its top 10 mm.
+    assert compare(ring, with_island, tolerance_mm=1.0).hausdorff_mm == pytest.approx(10.0, abs=0.05)
+    assert compare(with_island, ring, tolerance_mm=1.0).hausdorff_mm == pytest.approx(10.0, abs=0.05)
+
+
+def test_planes_that_face_different_ways_are_compared_in_space_and_on_the_slices_of_the_first():
     turn = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)
     crate = box((0, 0, 0), (20, 40, 30))
     coronal = box((5, 0, -40), (25, 30, 0))  # turned below: the same crate, 5 mm to the left
@@ -128,8 +141,22 @@ def test_planes_that_face_different_ways_are_compared_in_space():
     row = compare(crate, turned, tolerance_mm=1.0)
     assert row.dice == pytest.approx(15 / 20, rel=0.005)
     assert row.hausdorff_mm == pytest.approx(5.0, abs=0.05)
-    assert row.apl_mm is None
-    assert row.reason
+    # On 15 slices A's left edge, 4 mm beyond B on either side, its right edge but for 1 mm at either end.
+    assert row.apl_mm == pytest.approx(15 * (40 + 2 * 4 + 38), rel=0.01)
+    assert (len(row.slices), row.reason) == (15, None)
+
+
+@pytest.mark.parametrize("degrees", [1.0, 7.0, 30.0])
+def test_a_tilted_ball_would_have_been_drawn_as_circles(degrees):
+    turn = Rotation.from_euler("x", degrees, degrees=True).as_matrix()
+    ball = sphere(15)
+    tilted = replace(ball, contours=tuple(replace(c, points_mm=c.points_mm @ turn.T) for c in ball.contours))
+    like, own = (skin_of(sections_of(s)) for s in (sphere(8, (0, 0, 0.3), dz=2.5), tilted))
+    laid = relaid(tilted, own, like)
+    heights = [c.points_mm[0, 2] for c in laid.contours]
+    # The slices of the other, multiples of 2.5 mm, go on as far as the ball reaches, with three more between each two.
+    assert heights == pytest.approx(0.625 * np.arange(-23, 24))
+    assert max(np.abs(np.linalg.norm(c.points_mm, axis=1) - 15).max() for c in laid.contours) < 0.05
 
 
 def lobed(r: float, dz: float, phase: float, depth: float, x: float = 0.0) -> Structure:

@@ -164,3 +164,16 @@ def test_a_repaired_file_checks_clean_and_what_would_change_the_volume_is_left(t
     for name in ("GTV", "Node"):
         volumes = [compute_dvh(s[name], None).volume_cc for s in (before, after)]
         assert volumes[1] == pytest.approx(volumes[0], rel=0.005), name
+
+
+@pytest.mark.parametrize("gaps", [[3.0] * 10, [2.0] * 5 + [5.0] * 4, [5.0, 5.0, *[2.0] * 8, 3.0, 3.0]])
+def test_volumes_that_are_held_against_a_cohort_follow_unlike_slices(gaps):
+    heights = np.cumsum([0.0, *gaps])
+    found = drawn_of(prism([(0, 0), (30, 0), (30, 20), (0, 20)], heights))
+    ends = 0.5 * (gaps[0] + gaps[-1])
+    assert found.volume_cc == pytest.approx(30 * 20 * (heights[-1] + ends) / 1000)
+
+
+def test_what_lies_beside_a_missing_slice_is_as_thick_as_usual():
+    found = drawn_of(prism([(0, 0), (30, 0), (30, 20), (0, 20)], [0, 2, 4, 8, 10, 12]))
+    assert found.volume_cc == pytest.approx(30 * 20 * 6 * 2 / 1000)

@@ -161,6 +161,31 @@ def test_the_same_reviewer_twice_is_one_and_an_unacceptable_grade_is_none(drawn,
     assert approve(drawn, record, reviewer="RO2", grades={"CTV": grade_option("CTV=uv")}).approvers == ("RO1",)
 
 
+def test_one_name_written_otherwise_is_one_reviewer(drawn, tmp_path):
+    record = tmp_path / "approvals.json"
+    approve(drawn, record, reviewer="RO 1")
+    assert approve(drawn, record, reviewer="ro  1").approvers == ("ro  1",)
+    refused = approve(drawn, record, reviewer="Ro 1", grades={"GTV": grade_option("GTV=uv: too small")})
+    assert refused.approvers == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "count"),
+    [
+        ((("A", "GTV", ""), ("B", "CTV", "")), 1),
+        ((("A", "GTV", ""), ("A", "CTV", ""), ("B", None, "")), 2),
+        ((("A", "GTV", ""), ("B", "GTV", "")), 2),
+        ((("A", None, ""), ("B", None, "medical physicist")), 1),
+    ],
+)
+def test_every_contour_looked_at_has_as_many_approvers_as_are_counted(drawn, tmp_path, said, count):
+    record = tmp_path / "approvals.json"
+    for who, roi, role in said:
+        approve(drawn, record, reviewer=who, roi=None if roi is None else [roi], role=role or "radiation oncologist")
+    case = Case(label="a", structures=read_structures(drawn)[0])
+    assert with_evidence(case, {}, [read_record(record)])[1] == {"contour_approvers": count}
+
+
 def test_an_altered_record_counts_for_nobody_and_takes_no_more_entries(drawn, tmp_path):
     record = tmp_path / "approvals.json"
     approve(drawn, record, reviewer="RO1")

@@ -179,3 +179,36 @@ def test_a_line_that_cannot_be_read_is_named(line, tmp_path):
     with pytest.raises(InputError) as caught:
         judge_responses(path)
     assert "line 2" in str(caught.value)
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_spreadsheets_with_decimal_commas_are_read(tmp_path, mark):
+    rows = [
+        ["date", "lesion", "role", "mm"],
+        ["2024-01-01", "A", "target", "50,5"],
+        ["2024-03-01", "A", "target", "30"],
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(mark.join(row) for row in rows))
+    points = judge_responses(tmp_path / "t.csv").patients[0].time_points
+    assert [p.sum_mm for p in points] == [50.5, 30.0]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [("2024-01-01,A,target,52", "line 3.*twice: it stands on line 2"), ("2024-01-01,,target,52", "names no lesion")],
+)
+def test_a_lesion_told_twice_on_a_day_or_without_a_name_is_refused(tmp_path, line, words):
+    (tmp_path / "t.csv").write_text(f"date,lesion,role,mm\n2024-01-01,A,target,50\n{line}\n")
+    with pytest.raises(InputError, match=words):
+        judge_responses(tmp_path / "t.csv")
+
+
+def test_new_at_baseline_and_changed_roles_are_told_and_an_unsure_new_lesion_is_no_progress(tmp_path):
+    rows = ["2024-01-01,A,target,50,", "2024-01-01,B,new,12,", "2024-03-01,A,non-target,50,", "2024-03-01,C,new,,ne"]
+    (tmp_path / "t.csv").write_text("\n".join(["date,lesion,role,mm,state", *rows]))
+    found = judge_responses(tmp_path / "t.csv").patients[0]
+    assert found.time_points[-1].overall == "SD"
+    assert [w.split(":")[0] for w in found.warnings] == [
+        "new at baseline, which nothing can be",
+        "role changes between dates",
+    ]

@@ -7,8 +7,9 @@ from drawn_solids import dose, grid, polygon, sphere, structure
 from dvhkit.engine.field import accumulate
 from dvhkit.engine.field.accumulate import accumulated
 from dvhkit.engine.field.alike import stands_for
-from dvhkit.engine.field.room import empty_layers
+from dvhkit.engine.field.courses import StepCourse
 from dvhkit.engine.field.given import lattice_of
+from dvhkit.engine.field.room import empty_layers
 from dvhkit.engine.kernels.field.shared import add_layers
 from dvhkit.engine.options import admissible, profile
 from dvhkit.engine.solid.solid import Solid
@@ -88,3 +89,15 @@ def test_layers_are_added_whole_and_handed_back_empty():
     assert kept.any()
     assert not any(values.any() for values in source[:3])
     assert source.span[1, 2].tolist() == [5, -1]
+
+
+def test_a_course_of_upright_walls_is_cut_at_planes_and_layers_and_holds_all_heights():
+    solid = Solid.of(structure(SHAPES["upright"]), grid=ON, options=profile("prism"))
+    lattice = lattice_of(solid, round_dose())
+    slabs = StepCourse(solid, lattice).slabs
+    np.testing.assert_allclose(slabs.lo_mm[1:], slabs.hi_mm[:-1], atol=1e-9)
+    assert slabs.hi_mm[-1] - slabs.lo_mm[0] == pytest.approx(float((solid.hi_mm - solid.lo_mm).sum()))
+    edges = lattice.layer_edges_mm
+    assert (edges[slabs.layer] <= slabs.lo_mm + 1e-9).all()
+    assert (slabs.hi_mm <= edges[slabs.layer + 1] + 1e-9).all()
+    assert (np.abs(0.5 * (slabs.lo_mm + slabs.hi_mm) - solid.stack.offsets_mm[slabs.owner]) <= 1.5 + 1e-9).all()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawn_solids import polygon
+from drawn_solids import dose, grid, polygon
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -159,7 +159,7 @@ def test_an_outline_that_jumps_sideways_in_turn_is_no_pair_of_islands():
 
 
 @settings(max_examples=8, deadline=None)
-@given(off=st.floats(0.02, 0.45), shifted=st.booleans(), every=st.integers(1, 3), points=st.integers(50, 90))
+@given(off=st.floats(0.02, 0.7), shifted=st.booleans(), every=st.integers(1, 3), points=st.integers(50, 90))
 def test_a_near_copy_of_an_outline_does_not_change_the_volume_and_is_told(off, shifted, every, points):
     planes = np.arange(-20.0, 21.0, 2.0)
     once = [ring(0, 0, 20, z) for z in planes]
@@ -200,6 +200,25 @@ def test_heights_half_way_are_rounded_to_even_numbers_and_still_explained():
     dvh = compute_dvh(drawn(rings), None)
     assert dvh.volume_cc == pytest.approx(ball_cc(20), rel=3e-3)
     assert codes(dvh) == {"slices-rounded"}
+
+
+@pytest.mark.parametrize("first_mm", [-30.0, -29.7, -30.25])
+def test_rounded_heights_are_explained_wherever_the_dose_grid_begins(first_mm):
+    planes = np.arange(-20.0, 21.0, 1.25) + 0.11
+    rings = [np.column_stack([r[:, :2], np.round(r[:, 2])]) for r in ball(0, 0, 0.1, 15, planes)]
+    on = grid(spacing=(4.0, 4.0, 4.0), size=(15, 14, 15), origin=(-28.3, -26.1, first_mm))
+    dvh = compute_dvh(drawn(rings), dose(lambda x, y, z: 30 + 0 * (x + y + z), on))
+    assert dvh.volume_cc == pytest.approx(ball_cc(15), rel=3e-3)
+    assert codes(dvh) == {"slices-rounded"}
+
+
+def test_islands_and_structures_on_the_slices_of_several_images_keep_their_own_distances():
+    """Without an image the set tells which slices there are; planes that lie anyhow tell of none that were skipped."""
+    own, other = np.arange(-33.0, 33.1, 3.0), np.arange(-33.0, 33.1, 2.0) + 0.7
+    first = replace(drawn(ball(-30, 0, 1, 17, own) + ball(30, 0, 0, 15, other)), number=1)
+    second = replace(drawn(ball(-30, 0, 1, 17, own) + ball(30, 0, 0, 15, own + 1.5)), number=2)
+    for structure in with_slices_of_set([first, second]):
+        assert compute_dvh(structure, None).volume_cc == pytest.approx(ball_cc(17) + ball_cc(15), rel=3e-3)
 
 
 def test_one_missing_slice_among_whole_millimetres_is_still_missing():

@@ -117,3 +117,15 @@ def test_contours_that_still_cross_after_mending_are_mended_once(monkeypatch):
     bow = np.array([[0.0, 0.0], [20.0, 0.0], [20.0, 9.0], [4.0, -6.0], [4.0, 20.0], [0.0, 20.0]])
     dvh = compute_dvh(structure((h, bow) for h in (0.0, 2.0, 4.0)), dose(lambda x, y, z: 30 + x, ON), with_band=True)
     assert dvh.volume_cc > 0
+
+
+@pytest.mark.parametrize("at_gy", [10.0, 19.0, 24.0, 30.0, 41.0, 50.0])
+def test_a_share_of_volume_is_as_uncertain_as_what_it_lacks_and_certain_where_no_isodose_cuts(at_gy):
+    on = grid(spacing=(2.5, 2.0, 3.0), size=(20, 22, 18), origin=(-23.0, -21.0, -25.0))
+    drawn = sphere(10.0, 2.5, centre=(0.5, -1.0, 0.7), phase=0.3, n=60)
+    dvh = compute_dvh(drawn, dose(lambda x, y, z: 30 + x + 0 * (y + z), on), with_band=True)
+    row, rest = (evaluate_metric(f"{kind}{at_gy:g}Gy[%]", dvh, roi="S") for kind in ("V", "CV"))
+    assert row.low == pytest.approx(100 - rest.high, abs=1e-9)
+    assert row.high == pytest.approx(100 - rest.low, abs=1e-9)
+    if at_gy in (10.0, 50.0):
+        assert row.low == row.value == row.high

@@ -32,3 +32,17 @@ def test_a_kernel_in_the_cache_needs_no_compiler_and_what_is_not_is_compiled_all
     cached, compiled = made.stdout.splitlines()
     assert cached == f"{found[0]} False"
     assert compiled.split()[0] == "4.0"
+
+
+def test_what_comes_out_of_the_cache_loads_no_part_of_numba_and_goes_back_into_it_as_numba_knows_it() -> None:
+    code = _CODE.partition("from numba import njit")[0] + (
+        "print('numba.np.arrayobj' in sys.modules)\n"
+        "import pickle, numba.core.environment as e\n"
+        "env = e._rebuild_env('numba.np.nowhere_yet', [1.5], 'some-name')\n"
+        "kept = pickle.dumps(env)\n"
+        "print(b'dvhkit' in kept, list(pickle.loads(kept).consts), pickle.loads(kept) is env)\n"
+    )
+    points = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
+    mark_repeats(points, np.array([0, 2, 1, 3]), np.array([0, 4]), 1e-6, np.zeros(1, dtype=bool))  # into the cache
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert made.stdout.splitlines()[1:] == ["False", "False [1.5] True"]

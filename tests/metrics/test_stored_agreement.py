@@ -160,9 +160,9 @@ def test_the_finding_goes_with_the_dvh_and_into_the_audit(demo_case_dir):
 
 @pytest.mark.real
 def test_the_breast_plan_differs_from_its_planning_system_where_that_is_known(real_data):
-    """Five of nine agree. Of the others, three are thin ROIs of 2 to 6 slices and at most 1.5 cc, whose volume hangs on
-    how a program ends a structure and rasters a sliver. Of the body the planning system leaves 6 % out, nearly all of
-    it below 0.5 Gy; the outlines bear ours out.
+    """Seven of nine agree, two of them (thin, on few slices) within what their ends leave open. The scar is as thin,
+    and its volume hangs on how a program rasters a sliver. Of the body the planning system leaves 6 % out, nearly all
+    of it below 0.5 Gy; the outlines bear ours out.
     """
     case = dvhkit.read_case(real_data / "breast_tps_dvh")
     numbers = CaseNumbers(case)
@@ -170,7 +170,7 @@ def test_the_breast_plan_differs_from_its_planning_system_where_that_is_known(re
     dvhs = {name: numbers.dvh(numbers.region(name)) for name in stored_dvhs}
     differ = {dvh.roi: f.message for dvh in dvhs.values() for f in dvh.findings if f.code == CODE}
     assert len(dvhs) == 9
-    assert set(differ) == {"BODY", "Borders", "Nodes", "Scar"}
+    assert set(differ) == {"BODY", "Scar"}
     assert all(len({c.points_mm[0, 2] for c in case.structures[n].contours}) <= 6 for n in ("Borders", "Nodes", "Scar"))
     assert all(dvhs[name].volume_cc < 1.5 for name in ("Borders", "Nodes", "Scar"))
     assert "volume 13940 cc stored, 148" in differ["BODY"]

@@ -18,6 +18,8 @@ def named(folder, patient="Doe^Jane"):
         ds.StudyDate, ds.ContentDate, ds.OperatorsName = "20240229", "20240302", "Staff^Member"
         for item in ds.get("RTROIObservationsSequence", []):
             item.ROIInterpreter = "Staff^Member"
+        for item in ds.get("ROIContourSequence", []):
+            item.ContourSequence = item.get("ContourSequence", [])[:5]  # enough to audit, quick to copy
         for item in ds.get("BeamSequence", []):
             item.BeamName = "Jane left"
         if ds.Modality == "RTDOSE":

@@ -24,18 +24,26 @@ def _trees() -> dict[str, ast.Module]:
 
 
 def _called(call: ast.Call) -> str:
-    return ast.unparse(call.func).rsplit(".", 1)[-1]
+    func = call.func
+    return func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else ""
 
 
+@cache
+def _calls(tree: ast.AST) -> list[ast.Call]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+@cache
 def _makers(tree: ast.Module) -> set[str]:
     """Return the functions of a file that hand a code of their caller's to `Finding`."""
+    if "Finding" not in map(_called, _calls(tree)):
+        return set()
     return {
         function.name
         for function in ast.walk(tree)
         if isinstance(function, ast.FunctionDef)
-        for call in ast.walk(function)
-        if isinstance(call, ast.Call)
-        and _called(call) == "Finding"
+        for call in _calls(function)
+        if _called(call) == "Finding"
         and any(k.arg == "code" and not isinstance(k.value, ast.Constant) for k in call.keywords)
     }
 
@@ -44,8 +52,8 @@ def _codes(trees: dict[str, ast.Module]) -> set[str]:
     found = set()
     for tree in trees.values():
         makers = _makers(tree) | {"Finding"}
-        for call in ast.walk(tree):
-            if isinstance(call, ast.Call) and _called(call) in makers:
+        for call in _calls(tree):
+            if _called(call) in makers:
                 parts = [*call.args, *(k.value for k in call.keywords if k.arg == "code")]
                 found |= {p.value for p in parts if isinstance(p, ast.Constant) and isinstance(p.value, str)}
     return {text for text in found if _CODE.fullmatch(text)}
@@ -62,7 +70,7 @@ def _levels(trees: dict[str, ast.Module]) -> set[tuple[str, str]]:
     found = set()
     for tree in trees.values():
         makers = _makers(tree) | {"Finding"}
-        for call in (c for c in ast.walk(tree) if isinstance(c, ast.Call) and _called(c) in makers):
+        for call in (c for c in _calls(tree) if _called(c) in makers):
             parts = [*call.args, *(k.value for k in call.keywords if k.arg in ("level", "code"))]
             levels = [p.attr for p in parts if isinstance(p, ast.Attribute) and ast.unparse(p.value) == "Level"]
             codes = [p.value for p in parts if isinstance(p, ast.Constant) and p.value in KINDS]

@@ -279,7 +279,9 @@ def test_a_page_too_small_for_all_values_is_exact_in_structures_and_tells_its_bo
     scene = cube_scene("oblique")
     values = np.random.default_rng(8).integers(-200, 200, scene.grid.shape_zyx).astype(np.float32)
     page = opened(open_page, replace(scene, values=values))
-    indices = np.array(list(np.ndindex(18, 8, 8))) * [1, 5, 7]
+    # Each look draws the page anew: few in the whole image, and some where a structure is.
+    cube = np.array(list(np.ndindex(2, 3, 3))) + [low for low, _ in CUBE[::-1]]
+    indices = np.vstack([np.array(list(np.ndindex(6, 4, 4))) * [3, 11, 15], cube])
     points = scene.grid.origin_mm + (indices[:, ::-1] * [1.25, 1.5, 2.5]) @ scene.grid.axes
     reads = page.ask("(all) => all.map((point) => dvhkit.goTo(point))", points.tolist())
     off = [abs(read["hu"] - values[tuple(index)]) for index, read in zip(indices, reads, strict=True)]

@@ -125,6 +125,7 @@ def test_monaco_names_may_hold_blanks(tmp_path):
         "Structure,Volume (cc),Dose (cGy),Volume (%)\nPTV,12.5,0,100\nPTV,12.5,5000,40\nPTV,12.5,6000,0\n",
         "Dose Units,cGy\nVolume Units,%\nDose,PTV,Cord\n0,100,100\n5000,40,10\n6000,0,0\n",
         "roi_name;dose_gy;volume_pct\nPTV;0;100\nPTV;50,0;40\nPTV;60;0\n",
+        "RegionOfInterestName,DoseBin(cGy),Volume(%)\nPTV,0,100\nPTV,5000,40\nPTV,6000,0\nCord,0,100\nCord,10,0\n",
     ],
 )
 def test_tables_of_any_layout_give_the_same_curve(tmp_path, text):
@@ -139,6 +140,7 @@ def test_tables_of_any_layout_give_the_same_curve(tmp_path, text):
     [
         (ECLIPSE.replace("60.5", "6x.5"), 20),
         (ECLIPSE.replace("2500 ", "2500 77 "), 19),
+        (ECLIPSE.replace(" 100\n                50", " 130\n                50"), 18),
         (ECLIPSE.replace("108                5400", "40                2000"), 21),
         (ECLIPSE[: ECLIPSE.index("Relative dose")], 9),
         (RAYSTATION.replace("5000\t50", "5000"), 6),

@@ -64,8 +64,13 @@ def case(given: Dose, curve: StoredDvh) -> Case:
     )
 
 
-def samples(*, cap: float = 0.5, extra: float = 0.0, edit=None) -> tuple[np.ndarray, np.ndarray]:
-    """Points of upright slabs and the cc that each stands for; `edit(k, x, y)` replaces the shape on slice k."""
+def samples(
+    *, cap: float = 0.5, extra: float = 0.0, edit=None, straight: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points of upright slabs and the cc that each stands for; `edit(k, x, y)` replaces the shape on slice k.
+
+    `straight`: radii run linearly from slice to slice.
+    """
     step = 0.8
     g = np.arange(-40, 40, step) + step / 2
     x, y = (a.ravel() for a in np.meshgrid(g, g))
@@ -80,6 +85,9 @@ def samples(*, cap: float = 0.5, extra: float = 0.0, edit=None) -> tuple[np.ndar
         n = 6
         levels = z - low + (np.arange(n) + 0.5) / n * (low + high)
         for level in levels:
+            if straight:
+                r = np.interp(level, HEIGHTS, radius_mm(HEIGHTS))
+                inside = (x / r) ** 2 + (y / (0.8 * r)) ** 2 <= 1
             points.append(np.column_stack([x[inside] + CENTRE[0], y[inside] + CENTRE[1], np.full(inside.sum(), level)]))
             part.append(np.full(inside.sum(), step * step * (low + high) / n / 1000))
     return np.concatenate(points), np.concatenate(part)

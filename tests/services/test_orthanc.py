@@ -151,8 +151,9 @@ def test_a_plan_set_and_all_that_is_written_come_back_equal(orthanc, listener, d
     assert {str(ds.StudyInstanceUID) for ds in filed.values()} == {study}
     assert send(sorted(made.iterdir()), "127.0.0.1", dicom, "ORTHANC").sent == 3
 
-    got, stated = fetch(f"http://127.0.0.1:{http}/dicom-web", study, tmp_path / "back")
-    assert (got, stated) == (len(files) + 3, len(files) + 3)
+    found = fetch(f"http://127.0.0.1:{http}/dicom-web", study, tmp_path / "back")
+    assert found.is_whole
+    assert len(found.got) == len(found.stated) == len(files) + 3
     back = objects(tmp_path / "back")
     assert back == {**original, **filed}
     (document,) = [ds for ds in back.values() if ds.Modality == "DOC"]

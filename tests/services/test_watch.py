@@ -265,6 +265,23 @@ def test_on_a_full_disk_audits_wait_and_go_on_once_there_is_space(
     assert [r.message for r in caplog.records if "audits wait" in r.message] == ["audits wait: No space left on device"]
 
 
+def test_an_audit_needs_room_for_what_it_reads_and_for_the_run_beside_itself(tmp_path, two_plans, monkeypatch, caplog):
+    spool, told = Spool(tmp_path / "spool", Limits(free_bytes=0)), []
+    watch = Watch(spool, quiet_s=60, told=told.append)
+    receive(spool, watch, two_plans[0])
+    page = tmp_path / "spool" / "run" / "reports" / "old.html"
+    page.parent.mkdir(parents=True)
+    page.write_bytes(b" " * 3_000_000)
+    study = key_of(study_of(two_plans[0]))
+    needed = watch._needed_bytes([study])
+    assert needed == (1 << 20) + 3_000_000 + sum(f.stat().st_size for f in spool.folder(study).iterdir())
+    monkeypatch.setattr(watch, "_free_bytes", lambda: needed - 1)
+    monkeypatch.setattr(watch, "_due", lambda: [study])
+    watch._step(threading.Event())
+    assert told == []
+    assert [r.message for r in caplog.records] == ["audits wait: no space left on the disk"]
+
+
 def test_while_objects_come_in_nothing_is_audited_for_ten_seconds_at_most(tmp_path, two_plans, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr("dvhkit.services.watch.time.monotonic", lambda: now[0])

@@ -13,7 +13,7 @@ from dvhkit.errors import InputError
 
 
 def send(
-    path: Annotated[Path, typer.Argument(help="Folder or file to send.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Folders or files to send.")],
     to: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where the receiver listens.")],
     ae: Annotated[str, typer.Argument(metavar="AE", help="The receiver's AE title.")],
     calling: Annotated[str, typer.Option("--calling", metavar="AE", help="Our AE title.")] = "DVHKIT",
@@ -30,7 +30,7 @@ def send(
 ) -> None:
     """Send DICOM files to an archive or planning system. Exit code 1 where one was not taken.
 
-    [dim]Example:[/dim]  dvhkit send plans/case7 localhost:4242 ORTHANC
+    [dim]Example:[/dim]  dvhkit send plans/case7 plans/case8 localhost:4242 ORTHANC
     """
     from dvhkit.services.sender import Tls
     from dvhkit.services.sender import send as send_files
@@ -41,19 +41,28 @@ def send(
     host, _, port = to.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise InputError(f"{to!r} is no HOST:PORT.", remedy="Such as localhost:4242.")
-    if not path.exists():
-        raise InputError("there is no such file or folder.", path=path)
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    files = _files(paths)
     found = send_files(files, host, int(port), ae, calling=calling, tls=tls)
     # What is no DICOM was not meant.
-    failed = {name: why for name, why in found.failed.items() if why != "no DICOM file" or path.is_file()}
+    named = {str(path) for path in paths}
+    failed = {path: why for path, why in found.failed.items() if why != "no DICOM file" or path in named}
     if json:
         write_json(json, {"schema": "dvhkit/send/1", "sent": found.sent, "failed": failed})
     note_console().print(f"{found.sent} objects sent, {len(failed)} failed", markup=False)
-    for name, why in list(failed.items())[:20]:
-        note_console().print(f"  {name}: {why}", markup=False)
+    for path, why in list(failed.items())[:20]:
+        note_console().print(f"  {path}: {why}", markup=False)
     if failed or not found.sent:
         raise typer.Exit(EXIT_NOT_MET)
+
+
+def _files(paths: list[Path]) -> list[Path]:
+    """Return all files of files and folders, each once."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        if not path.exists():
+            raise InputError("there is no such file or folder.", path=path)
+        found |= dict.fromkeys([path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()))
+    return list(found)
 
 
 def fetch(
@@ -68,9 +77,10 @@ def fetch(
     """
     from dvhkit.services.sender import fetch as fetch_study
 
-    got, stated = fetch_study(dicomweb, study, out)
+    found = fetch_study(dicomweb, study, out)
+    got, stated = len(found.got), len(found.stated)
     if json:
         write_json(json, {"schema": "dvhkit/fetch/1", "fetched": got, "stated": stated})
     note_console().print(f"{got} of {stated} objects fetched", markup=False)
-    if got < stated or not got:
+    if not found.is_whole:
         raise typer.Exit(EXIT_NOT_MET)

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from dvhkit.cli.options import PageOption, RegistrationOption, SameFrameOption
+from dvhkit.cli.options import PageOption, RegistrationsOption, SameFrameOption
 from dvhkit.cli.put_out import CsvOption, JsonOption, put_out
 
 
@@ -36,7 +36,7 @@ def consensus(
     levels: Annotated[
         bool, typer.Option("--levels", help="With --out: also what at least 1, 2, … observers took in.")
     ] = False,
-    registration: RegistrationOption = None,
+    registration: RegistrationsOption = None,
     same_frame: SameFrameOption = False,
     json: JsonOption = None,
     csv: CsvOption = None,

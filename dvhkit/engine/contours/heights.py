@@ -139,12 +139,15 @@ def _lattice(heights: FloatArray, unit: float) -> tuple[float, float] | None:
     slices. One such distance alone may be a missing slice; those of the first and the last slice tell nothing, since
     slices are often farther apart towards the ends (3, 2, 2, ..., 2, 3 mm would be 2.1 mm rounded).
     """
-    at = np.unique(np.round(heights / unit).astype(np.int64)) * unit
+    # The frame may begin anywhere; what was rounded to units lies whole units from each other.
+    base = float(heights.min())
+    at = base + np.unique(np.round((heights - base) / unit).astype(np.int64)) * unit
     gaps = np.rint(np.diff(at) / unit).astype(np.int64)
     least = int(gaps.min(initial=1 << 30))
     within = gaps[1:-1]
     short, longer = int((within == least).sum()), int((within == least + 1).sum())
-    if unit < 0.1 or min(short, longer) < 2 or longer < 0.1 * (short + longer):
+    # Planes of several images lie at any distance: they have no lattice, though a fine one is near all of them.
+    if unit < 0.1 or min(short, longer) < 2 or longer < 0.1 * (short + longer) or 2 * (short + longer) < within.size:
         return None
     step = float(gaps[gaps <= least + 1].mean()) * unit
     for _ in range(3):

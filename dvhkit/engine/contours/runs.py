@@ -24,6 +24,8 @@ _SAME_GAP_FRAC = 0.02
 _WIDEST_RATIO = 4.0
 # A structure drawn on every n-th slice keeps its own distance on so many of its gaps.
 _KEEPS_FRAC = 0.75
+# Planes nearer than this share of a distance to whole ones lie on a lattice.
+_OFF_LATTICE_FRAC = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,7 +67,7 @@ def find_runs(
     usual = usual_gap_mm(stack)
     own = np.full(gaps.size, usual) if slices is None else _local(stack, slices)
     missing = _missing_in(stack, gaps, usual, own, slices)
-    if slices is None or not missing.any() or not _keeps(gaps, usual, own):
+    if slices is None or not missing.any() or not _keeps(gaps, usual, own, slices):
         return _split(stack, gaps, missing, slices, usual)
     # It keeps a distance of its own, which counts.
     wide = gaps > _GAP_RATIO * usual + 1e-6
@@ -98,12 +100,21 @@ def _missing_in(
     return np.asarray(wide & (between | _is_alone(gaps) | (gaps > _WIDEST_RATIO * least)))
 
 
-def _keeps(gaps: FloatArray, usual: float, own: FloatArray) -> bool:
-    """Whether a structure keeps a slice distance of its own, at most four times that of the slices that there are."""
-    if gaps.size < _PERSISTS or not np.all(usual <= (_WIDEST_RATIO + 0.1) * own):
+def _keeps(gaps: FloatArray, usual: float, own: FloatArray, slices: Along) -> bool:
+    """Whether a structure keeps a slice distance of its own, at most four times that of the slices that there are.
+
+    Planes that lie anyhow, as of a set drawn on several images, tell of no distance that it could skip.
+    """
+    if gaps.size < _PERSISTS or (_is_even(slices) and not np.all(usual <= (_WIDEST_RATIO + 0.1) * own)):
         return False
     alike = np.abs(gaps - usual) <= 0.1 * own
     return bool(alike.sum() >= max(_PERSISTS, _KEEPS_FRAC * gaps.size))
+
+
+def _is_even(slices: Along) -> bool:
+    """Whether slices lie whole distances from each other, as those of one image do; an image's always count."""
+    steps = np.diff(slices.at_mm) / float(np.median(slices.gap_mm))
+    return slices.is_image or bool(np.mean(np.abs(steps - np.rint(steps)) <= _OFF_LATTICE_FRAC) >= _KEEPS_FRAC)
 
 
 def _split(stack: PlaneStack, gaps: FloatArray, missing: NDArray[np.bool_], slices: Along | None, usual: float) -> Runs:

@@ -271,6 +271,7 @@ def half_axes_mm(stack: PlaneStack) -> FloatArray:
     return 2.0 * np.sqrt(np.maximum(np.column_stack([mean + off, mean - off]), 0.0))
 
 
+@lru_cache(maxsize=32)
 def ring_moments(stack: PlaneStack) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return each ring's second moments (xx, yy, xy) about its centroid, divided by its area, in mm2."""
     following, starts = next_in_ring(stack), stack.ring_start[:-1]

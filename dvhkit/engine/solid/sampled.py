@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from dvhkit.engine.contours.planes import PlaneStack, plane_of_ring
+from dvhkit.engine.contours.planes import PlaneStack, plane_of_ring, width_mm
 from dvhkit.engine.kernels.buffers import Layers, Slabs
 from dvhkit.engine.kernels.drawn.coverage import plane_excess
 from dvhkit.engine.kernels.solid.reconstruct import fill_intervals
@@ -95,7 +95,7 @@ def _is_simple(stack: PlaneStack) -> bool:
 
 def fine_step_mm(solid: Solid) -> float:
     """Return a step of squares fine enough to show a solid's sections: a 300th of its width, from 0.1 to 1 mm."""
-    return float(np.clip(np.ptp(solid.stack.points_mm, axis=0).max() / 300.0, 0.1, 1.0))
+    return float(np.clip(width_mm(solid.stack) / 300.0, 0.1, 1.0))
 
 
 def window_over(solid: Solid, step_mm: float, points_mm: FloatArray | None = None) -> Lattice:
@@ -295,7 +295,7 @@ def _heights(solid: Solid, by_direction: bool) -> tuple[FloatArray, list[float]]
     """Return where sections are needed, and where the solid has just ended."""
     stack, links = solid.stack, solid.links
     assert links is not None
-    size = float(np.ptp(stack.points_mm, axis=0).max()) / 2
+    size = width_mm(stack) / 2
     sag_mm = float(np.clip(_SAG_FRAC * size, *_SAG_MM))
     bends = _sags(solid)
     found: list[FloatArray] = [stack.offsets_mm]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 
 from dvhkit.errors import InputError
 from dvhkit.findings import Finding, Level
-from dvhkit.jobs.contours.grading import reviewers_compared
+from dvhkit.jobs.contours.grading import last_words, reviewers_compared
 from dvhkit.jobs.contours.structure_sets import read_drawn, wanted
 from dvhkit.results.contours.grades import (
     APPROVAL_SCHEMA,
@@ -34,6 +35,8 @@ CONTEXT_KEY = "contour_approvers"
 # Coordinates are texts: rounding beyond this is no change of a contour.
 _PER_MM = 1000.0
 _LONGEST = 64
+# Professions that look at contours and are no physician's.
+_OTHER_ROLE = re.compile(r"physicist|physiker|dosimetrist|therapist|radiographer|technolog|engineer|student", re.I)
 _MOST_BYTES = 20_000_000
 
 
@@ -153,17 +156,16 @@ def check_entries(entries: Sequence[Approval], structures: StructureSet) -> Appr
     """Return whose approval holds for a structure set, and what speaks against the others."""
     faults = _seal_faults(entries)
     now = {s.name: structure_sha256(s) for s in structures if not s.is_empty}
-    last = {entry.reviewer: entry for entry in entries}
     approvers = []
-    for reviewer, entry in last.items():
-        changed = [r.roi for r in entry.rois if now.get(r.roi) != r.sha256]
-        refused = [g.roi for g in entry.grades if g.grade == UNACCEPTABLE]
+    for said in last_words(entries).values():
+        changed = [roi for roi, word in said.of_rois.items() if now.get(roi) != word.sha256]
+        refused = [roi for roi, word in said.of_rois.items() if word.grade == UNACCEPTABLE]
         if changed:
-            faults.append(f"Changed or gone since {reviewer} approved them ({entry.time}): {', '.join(changed)}.")
+            faults.append(f"Changed or gone since {said.reviewer} approved them ({said.time}): {', '.join(changed)}.")
         if refused:
-            faults.append(f"{reviewer} graded as {UNACCEPTABLE}: {', '.join(refused)}.")
+            faults.append(f"{said.reviewer} graded as {UNACCEPTABLE}: {', '.join(refused)}.")
         if not changed and not refused:
-            approvers.append(reviewer)
+            approvers.append(said.reviewer)
     seen = {r.roi for entry in entries for r in entry.rois}
     kappas, disagreements = reviewers_compared(entries)
     altered = bool(_seal_faults(entries))
@@ -183,20 +185,24 @@ def with_evidence(
     """Return the case and its context, with the number of approvers that records of its contours give evidence of.
 
     A record is of a case if it names the case's structure set, or holds for its contours. What it says replaces what
-    the context states.
+    the context states: every contour that anybody looked at has as many approvers, or more. Whose role is another than
+    a physician's does not count.
     """
     answered = dict(context)
-    approvers: set[str] = set()
+    approvers: dict[str, set[str]] = {}
     faults: list[str] = []
     found = False
     for entries in records:
         check = check_entries(entries, case.structures)
         if case.structures.sop_instance_uid in {e.sop_instance_uid for e in entries} or check.approvers:
             found = True
-            approvers |= set(check.approvers)
             faults += check.faults
+            for key, said in last_words(entries).items():
+                for roi in said.of_rois:
+                    counts = said.reviewer in check.approvers and not _OTHER_ROLE.search(said.role)
+                    approvers.setdefault(roi, set()).update({key} if counts else ())
     if not found:
         return case, answered
-    answered[CONTEXT_KEY] = len(approvers)
+    answered[CONTEXT_KEY] = min(map(len, approvers.values()), default=0)
     told = [Finding(level=Level.WARNING, code="approval-does-not-hold", message=fault) for fault in faults]
     return replace(case, findings=(*case.findings, *told)), answered

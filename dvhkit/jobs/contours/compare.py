@@ -25,6 +25,7 @@ from dvhkit.targets.regions.expression import RoiRef
 if TYPE_CHECKING:
     from dvhkit.findings import Finding
     from dvhkit.model.case import Case
+    from dvhkit.model.structure import Structure, StructureSet
 
 TOLERANCE_MM = 2.0
 # Nobody draws so badly; a tolerance in micrometres or metres is a slip.
@@ -53,6 +54,22 @@ class DoseQuestion:
     fractions: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoseEffects:
+    """What was asked of the dose, in the order of the pairs; empty where nothing was.
+
+    Attributes
+    ----------
+    volumes_cc
+        What the DVHs of A and B on the way told; None where there was none.
+    """
+
+    of_pairs: tuple[tuple[DoseEffect, ...], ...] = ()
+    volumes_cc: tuple[tuple[float | None, float | None], ...] = ()
+    protocol_id: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
 def compare_structures(
     a: Path | str,
     b: Path | str,
@@ -61,7 +78,7 @@ def compare_structures(
     pairs: Mapping[str, str] | None = None,
     by: str = "name",
     tolerance_mm: float = TOLERANCE_MM,
-    registration: Path | None = None,
+    registration: Path | Sequence[Path] | None = None,
     same_frame: bool = False,
     dose: DoseQuestion | Path | str | None = None,
     protocol: Protocol | str | Path | None = None,
@@ -81,7 +98,7 @@ def compare_structures(
     tolerance_mm
         For surface Dice and added path length, in mm.
     registration, same_frame
-        A REG file that joins the frames of A and B, or that somebody vouches for one frame.
+        A REG file, or several, that join the frames of A and B, or that somebody vouches for one frame.
     dose, protocol
         Also measure each dose metric of the protocol with A's and with B's contours in this dose (an RTDOSE file).
 
@@ -100,22 +117,27 @@ def compare_structures(
     first, drawn_b = read_drawn(Path(a)), read_drawn(Path(b))
     second = into_frame_of(first, drawn_b, registration=registration, same_frame=same_frame)
     found = pair_structures(first.structures, second.structures, by=by, table=pairs)
+    alone = _alone(found, first, second)
     if roi:
         chosen = {id(s) for s in wanted(first.structures.structures, roi)}
         found = [pair for pair in found if id(pair.a) in chosen]
+        alone = tuple(s for s in alone[0] if id(s) in chosen), ()
     if not found:
         raise InputError(
             "no structure of the first set has a partner in the second.",
             path=Path(b),
             remedy="Pair them by number (--by number) or name the pairs in a file (--pairs FILE).",
         )
-    rows = _compared(found, first, tolerance_mm)
     question = _question(dose, protocol)
-    protocol_id, findings = "", (*first.findings, *second.findings)
-    if question is not None:
-        rows, protocol_id, odd = _with_dose(rows, found, Path(a), first, question)
-        findings = (*findings, *odd)
-    return _comparison(rows, found=found, first=first, second=second, protocol_id=protocol_id, findings=findings)
+    doses = DoseEffects() if question is None else _with_dose(found, Path(a), first, question)
+    rows = _compared(found, first, tolerance_mm, doses)
+    return Comparison(
+        pairs=tuple(rows),
+        only_in_a=tuple(s.name for s in alone[0]),
+        only_in_b=tuple(s.name for s in alone[1]),
+        protocol_id=doses.protocol_id,
+        findings=tuple(dict.fromkeys((*first.findings, *second.findings, *doses.findings))),
+    )
 
 
 def _question(dose: DoseQuestion | Path | str | None, protocol: Protocol | str | Path | None) -> DoseQuestion | None:
@@ -126,85 +148,114 @@ def _question(dose: DoseQuestion | Path | str | None, protocol: Protocol | str |
     return DoseQuestion(dose=None if dose is None else Path(dose), protocol=protocol)
 
 
-def _compared(found: Sequence[Pair], first: DrawnSet, tolerance_mm: float) -> list[PairComparison]:
-    """Compare all pairs side by side: kernels and shapely let go of the interpreter."""
+def _compared(found: Sequence[Pair], first: DrawnSet, tolerance_mm: float, doses: DoseEffects) -> list[PairComparison]:
+    """Compare all pairs side by side, in their order: kernels and shapely let go of the interpreter."""
     from dvhkit.targets.compare.agreement import compare
 
-    def one(pair: Pair) -> PairComparison:
-        row = compare(pair.a, pair.b, tolerance_mm=tolerance_mm, slice_spacing_mm=first.slice_spacing_mm)
-        return replace(row, paired_by=pair.how)
+    def one(n: int) -> PairComparison:
+        pair = found[n]
+        row = compare(
+            pair.a,
+            pair.b,
+            tolerance_mm=tolerance_mm,
+            slice_spacing_mm=first.slice_spacing_mm,
+            volumes_cc=doses.volumes_cc[n] if doses.volumes_cc else (None, None),
+        )
+        effects = doses.of_pairs[n] if doses.of_pairs else ()
+        return replace(row, paired_by=pair.how, dose_effect=effects)
 
+    # The longest first, so that no thread is left with it at the end.
+    order = sorted(range(len(found)), key=lambda n: -_points(found[n]))
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return list(pool.map(one, found))
+        rows = dict(zip(order, pool.map(one, order), strict=True))
+    return [rows[n] for n in range(len(found))]
 
 
-def _comparison(
-    rows: Sequence[PairComparison],
-    *,
-    found: Sequence[Pair],
-    first: DrawnSet,
-    second: DrawnSet,
-    protocol_id: str,
-    findings: Sequence[Finding],
-) -> Comparison:
+def _points(pair: Pair) -> int:
+    return sum(len(c.points_mm) for s in (pair.a, pair.b) for c in s.contours)
+
+
+def _alone(
+    found: Sequence[Pair], first: DrawnSet, second: DrawnSet
+) -> tuple[tuple[Structure, ...], tuple[Structure, ...]]:
+    """Return the structures of either set that have no partner in the other."""
     paired_a, paired_b = {id(p.a) for p in found}, {id(p.b) for p in found}
-    return Comparison(
-        pairs=tuple(rows),
-        only_in_a=tuple(s.name for s in first.structures if id(s) not in paired_a),
-        only_in_b=tuple(s.name for s in second.structures if id(s) not in paired_b),
-        protocol_id=protocol_id,
-        findings=tuple(dict.fromkeys(findings)),
+    return (
+        tuple(s for s in first.structures if id(s) not in paired_a),
+        tuple(s for s in second.structures if id(s) not in paired_b),
     )
 
 
-def _with_dose(
-    rows: Sequence[PairComparison], found: Sequence[Pair], path_a: Path, first: DrawnSet, question: DoseQuestion
-) -> tuple[list[PairComparison], str, tuple[Finding, ...]]:
-    case_a = _case_of(path_a, first, question)
-    if case_a.dose is None:
-        raise InputError("there is no dose for the dose effect.", path=path_a, remedy="Name it: --dose FILE.")
-    case_b = _with_contours_of_b(case_a, found)
+def _with_dose(found: Sequence[Pair], path_a: Path, first: DrawnSet, question: DoseQuestion) -> DoseEffects:
+    case_a, case_b = _cases_of(found, path_a, first, question)
+    one, two = (CaseNumbers(case, with_bands=False) for case in (case_a, case_b))
+    regions = [RoiRef(pair.a.number, pair.a.name) for pair in found]
     if question.protocol is None:
-        return _usual_effects(rows, found, case_a, case_b), "", case_a.findings
-    given = question.protocol
-    protocol = given if isinstance(given, Protocol) else load_protocol(given)
-    context = {k: v for k, v in (question.context or {}).items() if k != PRESCRIPTION}
-    judged = [evaluate_protocol(protocol, CaseNumbers(case, with_bands=False), context) for case in (case_a, case_b)]
-    effects = _effects(*judged)
-    shown = [replace(row, dose_effect=_of_pair(effects, pair)) for row, pair in zip(rows, found, strict=True)]
-    return shown, protocol.id, case_a.findings
+        protocol_id, of_pairs = "", _usual_effects(one, two, regions)
+    else:
+        given = question.protocol
+        protocol = given if isinstance(given, Protocol) else load_protocol(given)
+        context = {k: v for k, v in (question.context or {}).items() if k != PRESCRIPTION}
+        effects = _effects(*(evaluate_protocol(protocol, numbers, context) for numbers in (one, two)))
+        protocol_id, of_pairs = protocol.id, tuple(_of_pair(effects, pair) for pair in found)
+    return DoseEffects(
+        of_pairs=of_pairs,
+        volumes_cc=tuple((_known_cc(one, region), _known_cc(two, region)) for region in regions),
+        protocol_id=protocol_id,
+        findings=case_a.findings,
+    )
 
 
-def _case_of(path_a: Path, first: DrawnSet, question: DoseQuestion) -> Case:
-    from dvhkit.jobs.read import read_case
+def _known_cc(numbers: CaseNumbers, region: RoiRef) -> float | None:
+    """Return the volume that a DVH has told, so that none is computed twice."""
+    dvh = numbers.known_dvh(region)
+    # A lone slice may have its thickness of the dose's planes there, and of the other structure's slices here.
+    return None if dvh is None or any(f.code == "single-slice" for f in dvh.findings) else dvh.volume_cc
+
+
+def _cases_of(found: Sequence[Pair], path_a: Path, first: DrawnSet, question: DoseQuestion) -> tuple[Case, Case]:
+    """Return A's contours in the dose, and B's in the same under A's names and numbers, so that rules find them."""
+    case_a = _case_of(path_a, first, first.structures, question)
+    if case_a.dose is None:
+        why = "there is no dose for the dose effect." if question.dose is None else "is no dose that can be used."
+        raise InputError(why, path=question.dose or path_a, remedy="Name an RTDOSE file: --dose FILE.")
+    drawn_by_b = _with_contours_of_b(first.structures, found)
+    # Where registrations took A's contours into the dose's frame, they do so with B's.
+    is_moved = case_a.structures.frame_of_reference_uid != first.structures.frame_of_reference_uid
+    if is_moved:
+        return case_a, _case_of(path_a, first, drawn_by_b, question)
+    return case_a, replace(case_a, structures=_with_contours_of_b(case_a.structures, found))
+
+
+def _case_of(path_a: Path, first: DrawnSet, drawn: StructureSet, question: DoseQuestion) -> Case:
+    """Return the case of the dose with structures that have been read."""
+    from dvhkit.readers.case import read_case
+
+    def of_structures(*_: object) -> tuple[StructureSet, tuple[Finding, ...]]:
+        return drawn, ()
 
     stored = first.structures.path
-    case = read_case(path_a) if question.dose is None else read_case(question.dose, rtstruct=stored)
+    if question.dose is None:
+        case = read_case(path_a, drawn=of_structures)
+    else:
+        case = read_case(question.dose, rtstruct=stored, drawn=of_structures)
     return with_user_prescription(case, rx_gy=question.rx_gy, fractions=question.fractions)
 
 
-def _with_contours_of_b(case: Case, found: Sequence[Pair]) -> Case:
-    """Return the case with B's contours under A's names and numbers, so that rules find them alike."""
+def _with_contours_of_b(structures: StructureSet, found: Sequence[Pair]) -> StructureSet:
     by_key = {(p.a.number, p.a.name): p.b for p in found}
     members = tuple(
-        replace(s, contours=by_key[s.number, s.name].contours) if (s.number, s.name) in by_key else s
-        for s in case.structures
+        replace(s, contours=b.contours, slices=b.slices) if (b := by_key.get((s.number, s.name))) is not None else s
+        for s in structures
     )
-    return replace(case, structures=replace(case.structures, structures=members))
+    return replace(structures, structures=members)
 
 
-def _usual_effects(
-    rows: Sequence[PairComparison], found: Sequence[Pair], case_a: Case, case_b: Case
-) -> list[PairComparison]:
-    one, two = (CaseNumbers(case, with_bands=False) for case in (case_a, case_b))
-    regions = [RoiRef(pair.a.number, pair.a.name) for pair in found]
+def _usual_effects(one: CaseNumbers, two: CaseNumbers, regions: Sequence[RoiRef]) -> tuple[tuple[DoseEffect, ...], ...]:
     for numbers in (one, two):
         numbers.prepare(regions)
     metrics = [parse_metric(text) for text in _METRICS_WITHOUT_PROTOCOL]
-    return [
-        replace(row, dose_effect=tuple(_metric_effect(one.metric(r, m), two.metric(r, m)) for m in metrics))
-        for row, r in zip(rows, regions, strict=True)
-    ]
+    return tuple(tuple(_metric_effect(one.metric(r, m), two.metric(r, m)) for m in metrics) for r in regions)
 
 
 def _metric_effect(a: MetricResult, b: MetricResult) -> DoseEffect:

@@ -49,7 +49,7 @@ def consensus_of(
     out: Path | None = None,
     levels: bool = False,
     add: bool = False,
-    registration: Path | None = None,
+    registration: Path | Sequence[Path] | None = None,
     same_frame: bool = False,
 ) -> Consensus:
     """Return what several observers agree upon, structure by structure.
@@ -103,7 +103,9 @@ def _letter(n: int) -> str:
     return string.ascii_uppercase[n] if n < 26 else f"{string.ascii_uppercase[n // 26 - 1]}{_letter(n % 26)}"
 
 
-def _in_one_frame(paths: Sequence[Path], registration: Path | None, *, same_frame: bool) -> list[DrawnSet]:
+def _in_one_frame(
+    paths: Sequence[Path], registration: Path | Sequence[Path] | None, *, same_frame: bool
+) -> list[DrawnSet]:
     first, *others = (read_drawn(p) for p in paths)
     uids = [s.structures.sop_instance_uid for s in (first, *others)]
     if len(set(uids)) < len(uids):
@@ -166,6 +168,7 @@ def _one(
 
 def _skins(structures: Sequence[Structure], spacing_mm: float | None) -> list[Skin]:
     from dvhkit.targets.compare.agreement import share_planes
+    from dvhkit.targets.compare.relaid import relaid
     from dvhkit.targets.compare.sections import grid_along, sections_of
     from dvhkit.targets.compare.skin import skin_of
 
@@ -173,9 +176,11 @@ def _skins(structures: Sequence[Structure], spacing_mm: float | None) -> list[Sk
     along, gap = grid_along(head.sections.frame), head.sections.gap_mm
     skins = [head]
     for structure in structures[1:]:
-        skins.append(skin_of(sections_of(structure, along=along, slice_spacing_mm=spacing_mm, fallback_mm=gap)))
-        if not share_planes(head, skins[-1]):
-            raise GeometryError("the observers drew on planes that face different ways.")
+        own = skin_of(sections_of(structure, along=along, slice_spacing_mm=spacing_mm, fallback_mm=gap))
+        if not share_planes(head, own):
+            laid = relaid(structure, own, head)
+            own = skin_of(sections_of(laid, along=along, slice_spacing_mm=gap, fallback_mm=gap))
+        skins.append(own)
     return skins
 
 

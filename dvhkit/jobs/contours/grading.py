@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from itertools import combinations
 from math import hypot
@@ -87,9 +88,43 @@ def _value(pair: PairComparison, metric: str) -> float | None:
     return None if value is None else float(value)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """What a reviewer said last of a structure: the hash of its contours, and the grade or nothing."""
+
+    sha256: str
+    grade: str
+
+
+@dataclass(slots=True, kw_only=True)
+class LastWords:
+    """A reviewer, as written last, and the last word on each structure."""
+
+    reviewer: str
+    role: str
+    time: str
+    of_rois: dict[str, Word] = field(default_factory=dict)
+
+
+def last_words(entries: Sequence[Approval]) -> dict[str, LastWords]:
+    """Return what each reviewer said last, by a name or code without regard to case and blanks: nobody counts twice."""
+    found: dict[str, LastWords] = {}
+    for entry in entries:
+        key = " ".join(unicodedata.normalize("NFKC", entry.reviewer).casefold().split())
+        said = found.setdefault(key, LastWords(reviewer="", role="", time=""))
+        said.reviewer, said.role, said.time = entry.reviewer, entry.role, entry.time
+        grades = {g.roi: g.grade for g in entry.grades}
+        for roi in entry.rois:
+            said.of_rois[roi.roi] = Word(sha256=roi.sha256, grade=grades.get(roi.roi, ""))
+    return found
+
+
 def reviewers_compared(entries: Sequence[Approval]) -> tuple[tuple[ReviewerKappa, ...], tuple[Disagreement, ...]]:
-    """Return kappa and disagreements of each two reviewers, by the last entry of each."""
-    last = {entry.reviewer: {g.roi: g.grade for g in entry.grades if g.grade} for entry in entries}
+    """Return kappa and disagreements of each two reviewers, by the last word of each on a structure."""
+    last = {
+        said.reviewer: {roi: word.grade for roi, word in said.of_rois.items() if word.grade}
+        for said in last_words(entries).values()
+    }
     kappas, disagreements = [], []
     for a, b in combinations(last, 2):
         both = [roi for roi in last[a] if roi in last[b]]

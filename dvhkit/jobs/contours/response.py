@@ -87,19 +87,42 @@ def _read(table: Path) -> list[_Row]:
         text = table.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot be read: {error}.", path=table, remedy="Give a CSV file in UTF-8.") from error
-    reader = csv.DictReader(text.splitlines())
+    reader = csv.DictReader(text.splitlines(), delimiter=_delimiter(text))
     heads = [h.strip().casefold() for h in reader.fieldnames or ()]
     lacking = [c for c in COLUMNS[:4] if c not in heads]
     if lacking:
         raise InputError(f"has no column {', '.join(lacking)}.", path=table, remedy=f"Columns: {', '.join(COLUMNS)}.")
     reader.fieldnames = heads
-    rows = [_row(cells, table, n) for n, cells in enumerate(reader, start=2) if any(v for v in cells.values() if v)]
-    if not rows:
+    # A row of more cells than the head has keeps the rest under None.
+    numbered = [(n, cells) for n, cells in enumerate(reader, start=2) if any(v for k, v in cells.items() if k and v)]
+    if not numbered:
         raise InputError("holds no row.", path=table, remedy="Write one row a date and lesion.")
+    rows = [_row(cells, table, n, comma=reader.reader.dialect.delimiter != ",") for n, cells in numbered]
+    _require_once(rows, [n for n, _ in numbered], table)
     return sorted(rows, key=lambda r: r.when)
 
 
-def _row(cells: dict[str, str | None], table: Path, number: int) -> _Row:
+def _delimiter(text: str) -> str:
+    """Return what parts the columns: spreadsheets whose numbers have decimal commas write semicolons or tabs."""
+    head = text.splitlines()[0] if text else ""
+    return max(",;\t", key=head.count)
+
+
+def _require_once(rows: Sequence[_Row], lines: Sequence[int], table: Path) -> None:
+    """Raise where a lesion is told twice on one day: its diameter would be a guess."""
+    known: dict[tuple[str, date, str], int] = {}
+    for row, line in zip(rows, lines, strict=True):
+        before = known.setdefault((row.patient, row.when, row.lesion), line)
+        if before != line:
+            raise InputError(
+                f"tells a lesion of {row.when} twice: it stands on line {before} too.",
+                path=table,
+                where=f"line {line}",
+                remedy="Keep one row a date and lesion.",
+            )
+
+
+def _row(cells: dict[str, str | None], table: Path, number: int, *, comma: bool) -> _Row:
     def cell(name: str) -> str:
         return (cells.get(name) or "").strip()
 
@@ -116,9 +139,15 @@ def _row(cells: dict[str, str | None], table: Path, number: int) -> _Row:
             f"role {role!r} or state {state!r} is not known.", path=table, where=where,
             remedy=f"Roles: {', '.join(ROLES)}; states: {', '.join(STATES[1:])}.",
         )  # fmt: skip
+    if not cell("lesion"):
+        raise InputError("names no lesion.", path=table, where=where, remedy="Give each lesion a name or number.")
+
+    def size(name: str, state: str) -> float | None:
+        return _size(cell(name).replace(",", ".") if comma else cell(name), state, table, where)
+
     return _Row(
         patient=cell("patient"), when=when, lesion=cell("lesion"), role=role, state=state,
-        mm=_size(cell("mm"), state, table, where), viable_mm=_size(cell("viable_mm"), "", table, where),
+        mm=size("mm", state), viable_mm=size("viable_mm", ""),
     )  # fmt: skip
 
 
@@ -167,6 +196,17 @@ def _warnings(rows: Sequence[_Row], days: Sequence[date]) -> list[str]:
     small = [r.lesion for r in targets if r.mm is not None and r.mm < (15.0 if r.role == "node" else 10.0)]
     if small:
         odd.append(f"too small for a target at baseline: {', '.join(small)}")
+    early = [r.lesion for r in first if r.role == "new"]
+    if early:
+        odd.append(f"new at baseline, which nothing can be: {', '.join(early)}")
+    roles: dict[str, set[str]] = {}
+    for row in rows:
+        roles.setdefault(row.lesion, set()).add("target" if row.role == "node" else row.role)
+    changed = sorted(
+        lesion for lesion, of in roles.items() if len(of - {"new"}) > 1 or ("new" in of and "target" in of)
+    )
+    if changed:
+        odd.append(f"role changes between dates: {', '.join(changed)}")
     late = {r.lesion for r in rows if r.role in {"target", "node"}} - {r.lesion for r in targets}
     if late:
         odd.append(f"no targets, since not measured at baseline: {', '.join(sorted(late))}")
@@ -185,7 +225,7 @@ def _visit(rows: Sequence[_Row], day: date, first: date, *, viable: bool = False
     for lesion in (r for r in rows if r.when == first and r.role == "non-target"):
         row = here.get(lesion.lesion)
         states.append("ne" if row is None else row.state or ("gone" if row.mm == 0.0 else "present"))
-    new = any(r.role == "new" and r.state != "gone" and r.mm != 0.0 for r in rows if first < r.when <= day)
+    new = any(r.role == "new" and r.state not in {"gone", "ne"} and r.mm != 0.0 for r in rows if first < r.when <= day)
     return Visit(day=(day - first).days, targets=tuple(targets), non_targets=tuple(states), new_lesion=new)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -66,7 +66,11 @@ def read_drawn(path: Path) -> DrawnSet:
 
 
 def into_frame_of(
-    first: DrawnSet, second: DrawnSet, *, registration: Path | None = None, same_frame: bool = False
+    first: DrawnSet,
+    second: DrawnSet,
+    *,
+    registration: Path | Sequence[Path] | None = None,
+    same_frame: bool = False,
 ) -> DrawnSet:
     """Return the second set in the first one's frame of reference.
 
@@ -88,13 +92,14 @@ def into_frame_of(
                 Finding(level=Level.SERIOUS, code="frame-of-reference-vouched", message=message),
             ),
         )
-    if registration is None:
+    registrations = [registration] if isinstance(registration, Path) else list(registration or ())
+    if not registrations:
         raise LinkError(
             "the two structure sets lie in different frames of reference.",
             path=second.structures.path,
             remedy="Name the registration that joins them (--registration FILE), or vouch for one frame: --same-frame.",
         )
-    from dvhkit.readers.registration import move_structure, read_rigid_map
+    from dvhkit.readers.registration import move_structure, read_chain
 
     moved: list[Structure] = []
     for structure in second.structures:
@@ -102,12 +107,13 @@ def into_frame_of(
         if source not in foreign:
             moved.append(structure)
             continue
-        rigid = read_rigid_map(registration, source=source, target=target)
+        rigid = read_chain(registrations, source=source, target=target)
         if rigid is None:
             raise LinkError(
-                "this registration does not join the frames of the two structure sets.",
-                path=registration,
-                remedy="Name the one that does.",
+                f"{'these registrations do' if len(registrations) > 1 else 'this registration does'} not join the "
+                "frames of the two structure sets.",
+                path=registrations[0],
+                remedy="Name the one that does, or all of a chain.",
             )
         moved.append(move_structure(structure, rigid, target))
     message = "The second set was moved by a rigid registration into the first one's frame of reference."
@@ -124,8 +130,8 @@ def pair_structures(
     Parameters
     ----------
     by
-        ``name``: equal names first, then equal but for case and blanks, then equal in TG-263; a lone structure on
-        either side needs no name. ``number``: by ROI number.
+        ``name``: equal names first (with equal numbers where several bear one), then but for case and blanks, then
+        equal in TG-263; a lone structure on either side needs no name. ``number``: by ROI number.
     table
         Names of B by those of A, instead of all rules.
 
@@ -137,13 +143,17 @@ def pair_structures(
     if table is not None:
         return [Pair(a=a[one], b=b[two], how="pairs file") for one, two in table.items()]
     if by == "number":
-        return _joined(a, [({s.number: s for s in a}, {s.number: s for s in b}, "ROI number")])
-    keys = [
-        (_unique(a, lambda s: s.name), _unique(b, lambda s: s.name), "name"),
-        (_unique(a, lambda s: fold(s.name)), _unique(b, lambda s: fold(s.name)), "name but for case and blanks"),
-        (_standard(a), _standard(b), "TG-263 name"),
-    ]
-    found = _joined(a, keys)
+        return _joined(a, b, [(lambda of: {s.number: s for s in of}, "ROI number")])
+    found = _joined(
+        a,
+        b,
+        [
+            (lambda of: _unique(of, lambda s: s.name), "name"),
+            (lambda of: _unique(of, lambda s: (s.name, s.number)), "name and ROI number"),
+            (lambda of: _unique(of, lambda s: fold(s.name)), "name but for case and blanks"),
+            (_standard, "TG-263 name"),
+        ],
+    )
     drawn = [[s for s in each if not s.is_empty] for each in (a, b)]
     if not found and len(drawn[0]) == len(drawn[1]) == 1:
         return [Pair(a=drawn[0][0], b=drawn[1][0], how="the only one drawn in either set")]
@@ -164,11 +174,16 @@ def _standard(structures: StructureSet) -> dict[object, Structure]:
 
 
 def _joined(
-    a: StructureSet, keys: Sequence[tuple[Mapping[object, Structure], Mapping[object, Structure], str]]
+    a: StructureSet,
+    b: StructureSet,
+    keys: Sequence[tuple[Callable[[StructureSet], Mapping[object, Structure]], str]],
 ) -> list[Pair]:
     taken_a: dict[int, Pair] = {}
     taken_b: set[int] = set()
-    for own, other, how in keys:
+    for keyed, how in keys:
+        if len(taken_a) == min(len(a), len(b)):
+            break  # names are not looked up where all are paired
+        own, other = keyed(a), keyed(b)
         for key, one in own.items():
             two = other.get(key)
             if two is not None and id(one) not in taken_a and id(two) not in taken_b:
@@ -218,7 +233,9 @@ def read_pairs(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot be read: {error}.", path=path, remedy="Give a CSV file in UTF-8.") from error
     found: dict[str, str] = {}
-    for number, row in enumerate(csv.reader(text.splitlines()), start=1):
+    head = next(iter(text.splitlines()), "")
+    mark = ";" if ";" in head and "," not in head else ","  # as spreadsheets write where commas are decimal
+    for number, row in enumerate(csv.reader(text.splitlines(), delimiter=mark), start=1):
         cells = [cell.strip() for cell in row]
         if not any(cells) or [c.casefold() for c in cells[:2]] == ["roi_a", "roi_b"]:
             continue

@@ -97,7 +97,7 @@ def _place(case: Case, dose: Dose, structure: Structure, least_gy: float) -> _Pl
         return None
     if slabs is None or not sum(section.area for section in slabs.sections) > 0:
         return None
-    cloud = cloud_of(slabs, points=_POINTS, reach_mm=0.0)
+    cloud = cloud_of(slabs, points=_POINTS, spread=False)
     return _Place(slabs=slabs, cloud=cloud, points=DosePoints(slabs, cloud.uvw, dose), least_gy=least_gy)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dvhkit.findings import Finding, Level
 from dvhkit.jobs.plausibility.displaced import displaced_findings
+from dvhkit.jobs.plausibility.fractions import fraction_findings
 from dvhkit.jobs.plausibility.stored import stored_dose_findings
 from dvhkit.jobs.plausibility.targets import Measured, Targets, is_brachy
 from dvhkit.metrics.plausible import Told, judge_maximum, judge_unprescribed
@@ -32,7 +33,7 @@ def dose_findings(numbers: Measured) -> tuple[Finding, ...]:
     found = (*_of_other_plan(numbers), *_by_prescription(targets))
     if not any(f.level is Level.SERIOUS for f in found):
         found = (*found, *displaced_findings(targets))
-    return (*found, *stored_dose_findings(targets))
+    return (*found, *fraction_findings(case), *stored_dose_findings(targets))
 
 
 def _of_other_plan(numbers: Measured) -> tuple[Finding, ...]:

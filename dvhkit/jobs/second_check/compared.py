@@ -28,7 +28,7 @@ _TOLERANCE_MOST_PCT = 2.5
 _FREE_PART = 0.2
 _FREE_MOST_PART = 0.4
 # Of what agrees as it is only a reading that leaves nothing is told.
-_FREE_NEAR_PCT = 0.12
+_FREE_NEAR_PCT = 0.13
 _CENTRES_PCT = 0.4
 _FREE_PART_NEAR = 0.3
 _FREE_SHARE = (0.3, 0.6)
@@ -42,6 +42,9 @@ COST_FREE_PCT = 0.2
 _PRICE_LEAST = 0.25
 # Below this a curve is as near as another program's sampling lets it be.
 NEAR_PCT = 0.2
+# Two readings that leave the same to this are one as far as the curve can say: 30,000 points have some 6,000 at the
+# surface, each in or out by chance, which is a noise of sqrt(6000) / 2 points.
+_SAMPLING_PCT = 0.13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,33 @@ class Compared:
     tolerance_pct: float
     solids: list[tuple[tuple[str, ...], Curve]] = field(default_factory=list)
     found: list[Explained] = field(default_factory=list)
+    knots: FloatArray | None = None
+
+    @property
+    def resolution_pct(self) -> float:
+        """What two readings must differ by to be told apart: noise of sampling, and what printing rounds."""
+        return max(_SAMPLING_PCT, 100.0 * self.target.round_frac, 100.0 * self.target.step_frac)
+
+    @property
+    def others(self) -> tuple[Explained, ...]:
+        """Readings that bring ours as near as the best does, as far as the curve can say; the likeliest first.
+
+        What only adds a word to another must be nearer by more than the resolution. Of a curve that agrees as it is
+        those count that take away half of what is left, and more than the resolution. A reading with free numbers
+        fits some of the noise: beside such a one, one without may leave twice the resolution more.
+        """
+        best, apart = self.best, self.resolution_pct
+        most = best.left_pct + apart if best.names else min(self.base_pct - apart, self.base_pct / 2)
+        more = apart if best.free else 0.0
+        fit = [
+            e for e in self.found if e.names and e.left_pct <= min(most if e.free else most + more, self.limit_pct(e))
+        ]
+        kept = [best]
+        for way in sorted(fit, key=lambda e: e.left_pct + e.cost_pct):
+            simpler = [one for one in kept if set(one.names) <= set(way.names)]
+            if all(way.names != one.names and way.left_pct < one.left_pct - apart for one in simpler):
+                kept.append(way)
+        return tuple(kept[1:])
 
     def limit_pct(self, way: Explained) -> float:
         """Return what a reading may leave."""
@@ -83,7 +113,9 @@ class Compared:
         if self.base_pct <= self.tolerance_pct:
             return min(_FREE_NEAR_PCT, _FREE_PART_NEAR * self.base_pct)
         low, high = (share * self.tolerance_pct for share in _FREE_SHARE)
-        return min(high, max(low, _FREE_PART * self.base_pct), _FREE_MOST_PART * self.base_pct)
+        # Within half a bin nothing is known.
+        bin_pct = 0.0 if self.target.is_coarse else 50.0 * self.target.bin_gy / self.target.scale_gy
+        return min(high, max(low, _FREE_PART * self.base_pct) + bin_pct, _FREE_MOST_PART * self.base_pct)
 
     @property
     def best(self) -> Explained:

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dvhkit.engine.sampled import LEVELS, DosePoints, Slabs, cloud_of, contains
+from dvhkit.engine.joined_slices import Joined
+from dvhkit.engine.sampled import Slabs
 from dvhkit.jobs.second_check.readings import Readings, Target
 from dvhkit.metrics.curve_distance import Curve
 from dvhkit.model.arrays import FloatArray
-from dvhkit.model.dose import Dose
 
 # How far a redrawn contour may lie from the old one, and on how many neighbouring slices.
 _REACH_MM = 14.0
 _SIZES_MM = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0)
 _SHIFTS_MM = (3.0, 6.0, 10.0)
 _FACTORS = (0.4, 0.6, 0.8, 1.2, 1.4, 1.6)
+_KEPT: tuple[Literal["", "or", "and"], ...] = ("", "or", "and")
 _RUN_MOST = 3
 _SLICES_LEAST = 4
 _DOSES, _FINE_DOSES = 80, 400
-_CLOUD_POINTS = 20_000
-# The likeliest candidates are refined and measured exactly.
-_REFINED = 5
+# Columns of one segment that candidates are told by: a part of all, each standing for more.
+_COARSE_COLUMNS = 500
+# Of more slices than these not each begins a candidate: neighbours differ little, and refining moves to them.
+_FIRST_MOST = 24
+# The likeliest candidates of each kind are refined and measured exactly.
+_REFINED_A_KIND = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,67 +52,88 @@ class Edit:
     bridged: bool = False
 
 
-def find_edit(readings: Readings, target: Target, bases: list[Curve]) -> tuple[float, Edit, str] | None:
+def find_edit(
+    readings: Readings, target: Target, bases: Sequence[tuple[Curve, bool]], *, absent_alone: bool = False
+) -> tuple[float, Edit, str] | None:
     """Return the edit that brings ours nearest to theirs: what is left in percent, the edit, and where it lies.
 
-    None where the structure has too few slices for one of them to be told from all.
+    `bases`: curves of ours, and whether straight lines join their slices; `absent_alone`: only missing contours are
+    looked for. None where the structure has too few slices for one of them to be told from all, or the whole structure
+    grown or shrunk does better: that is another version.
     """
     slabs = readings.slabs()
-    if slabs is None or len(slabs.sections) < _SLICES_LEAST:
+    joined = readings.joined
+    if slabs is None or joined is None or len(slabs.sections) < _SLICES_LEAST:
         return None
-    search = _Search(readings, slabs, target)
     best: tuple[float, Edit] | None = None
-    for base in bases:
-        for edit in search.likeliest(base):
-            found = search.refined(base, edit)
-            if best is None or found[0] < best[0]:
-                best = found
-    if best is None:
+    whole_left = math.inf
+    for straight in sorted({straight for _, straight in bases}):
+        search = _Search(joined, slabs, target, straight=straight, absent_alone=absent_alone)
+        for base in (curve for curve, own in bases if own is straight):
+            whole_left = min(whole_left, search.left_of_whole(base))
+            for edit in search.likeliest(base):
+                found = search.refined(base, edit)
+                if best is None or found[0] < best[0]:
+                    best = found
+    if best is None or best[0] > whole_left:
         return None
     return best[0], best[1], _words(slabs, best[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Plane:
-    """Points in and around one slice: columns (m,) that stand on each other at several levels.
+class _Segment:
+    """The columns of one segment that an edit of its slices may reach: where they lie, and what is there.
 
-    `gy` (levels, m); `levels_mm`: where the levels lie along w; `part_cc`: what each point stands for.
+    `low_mm`, `high_mm`: (m,) distances to the slices below and above; `before`: (LEVELS, m) part inside; `bins`: how
+    many of the doses looked at each point reaches; `part_cc`: what a point stands for.
     """
 
+    at: int
     u: FloatArray
     v: FloatArray
-    inside_mm: FloatArray
+    low_mm: FloatArray
+    high_mm: FloatArray
+    before: FloatArray
+    bins: NDArray[np.int64]
     part_cc: float
-    gy: FloatArray
-    levels_mm: FloatArray
-
-    def change(self, belongs: np.ndarray, bins: NDArray[np.int64], n_doses: int) -> tuple[FloatArray, float]:
-        """Return what is added at least at each dose, and to the whole, in cc; `belongs`: (m,) or (levels, m)."""
-        sign = belongs.astype(np.int8) - (self.inside_mm > 0)
-        changed = np.flatnonzero(sign if sign.ndim == 1 else sign.any(axis=0))
-        weight = np.broadcast_to(sign[..., changed] * self.part_cc, (len(self.levels_mm), len(changed)))
-        counted = np.bincount(bins[:, changed].ravel(), weights=weight.ravel(), minlength=n_doses + 1)[1:]
-        return np.asarray(np.cumsum(counted[::-1])[::-1]), float(weight.sum())
 
 
 class _Search:
-    """Points around each slice, and what an edit adds to the curve or takes from it."""
+    """What an edit adds to the curve or takes from it."""
 
-    def __init__(self, readings: Readings, slabs: Slabs, target: Target) -> None:
-        self._slabs, self._target = slabs, target
-        self._planes = _planes(slabs, readings.dose)
+    def __init__(
+        self, joined: Joined, slabs: Slabs, target: Target, *, straight: bool, absent_alone: bool = False
+    ) -> None:
+        self._joined, self._slabs, self._target, self._straight = joined, slabs, target, straight
+        self._n_planes = len(joined.inside_mm)
         self._doses = np.linspace(0.0, float(target.fine_gy[-1]), _DOSES)[1:]
-        self._bins = self._reached(self._doses)
         self._fine = np.linspace(0.0, target.scale_gy * 1.2, _FINE_DOSES)[1:]
-        self._fine_bins = self._reached(self._fine)
+        self._segments = [self._segment(n, self._doses, _COARSE_COLUMNS) for n in range(len(joined.lower))]
+        self._fine_segments = [self._segment(n, self._fine) for n in range(len(joined.lower))]
         self._theirs = np.interp(self._doses, target.fine_gy, target.fine_share)
-        edits, changes, wholes = zip(*self._changes(), strict=True)
+        edits, changes, wholes = zip(*self._changes(absent_alone=absent_alone), strict=True)
         self._edits: list[Edit] = list(edits)
         self._change, self._change_cc = np.array(changes), np.array(wholes)
 
-    def _reached(self, doses: FloatArray) -> list[NDArray[np.int64]]:
+    def _segment(self, n: int, doses: FloatArray, most: int | None = None) -> _Segment:
+        joined = self._joined
+        u, v = joined.columns(n)
+        low, high = (joined.distances(int(k), u, v) for k in (joined.lower[n], joined.upper[n]))
+        cells = np.flatnonzero(np.maximum(low, high) > -_REACH_MM)
+        every = 1 if most is None else -(-len(cells) // most)
+        cells = cells[:: max(1, every)]
         # Outside the dose grid nothing is reached.
-        return [np.searchsorted(doses, np.nan_to_num(p.gy, nan=-1.0), side="right") for p in self._planes]
+        gy = np.nan_to_num(joined.gy[n][:, cells], nan=-1.0)
+        return _Segment(
+            at=n,
+            u=u[cells],
+            v=v[cells],
+            low_mm=low[cells],
+            high_mm=high[cells],
+            before=joined.filled(n, low[cells], high[cells], straight=self._straight),
+            bins=np.searchsorted(doses, gy, side="right"),
+            part_cc=float(joined.part_cc[n]) * every,
+        )
 
     def likeliest(self, base: Curve) -> list[Edit]:
         """Return the edits whose curves lie nearest to theirs at a few doses."""
@@ -116,63 +142,62 @@ class _Search:
         known = np.flatnonzero(size > 0)
         off = (base(self._doses) + self._change[known]) / whole[known, None] - self._theirs
         order = np.argsort(np.abs(off).mean(axis=1), kind="stable")
-        return [self._edits[known[n]] for n in order[:_REFINED]]
+        found: dict[tuple[bool, ...], list[Edit]] = {}
+        for n in order:
+            edit = self._edits[known[n]]
+            of_kind = found.setdefault((edit.absent, edit.factor != 1.0, bool(edit.grown_mm)), [])
+            if len(of_kind) < _REFINED_A_KIND:
+                of_kind.append(edit)
+        return [edit for of_kind in found.values() for edit in of_kind]
 
-    def _changes(self) -> Iterator[tuple[Edit, FloatArray, float]]:
+    def _changes(self, *, absent_alone: bool) -> Iterator[tuple[Edit, FloatArray, float]]:
         """Yield each edit with what it adds at least at each dose, and to the whole, in cc."""
-        n_planes = len(self._planes)
-        for size in (*_SIZES_MM, *(-s for s in _SIZES_MM), None):
-            single = [self._coarse(Edit(first=k, grown_mm=size or 0.0, absent=size is None)) for k in range(n_planes)]
-            for count in range(1, min(_RUN_MOST, n_planes // 3) + 1):
-                for k in range(n_planes - count + 1):
-                    parts = single[k : k + count]
-                    edit = Edit(first=k, count=count, grown_mm=size or 0.0, absent=size is None)
-                    yield edit, np.sum([p[0] for p in parts], axis=0), sum(p[1] for p in parts)
+        n_planes = self._n_planes
+        runs = range(1, min(_RUN_MOST, max(1, n_planes // 3)) + 1)
         for k in range(n_planes):
-            if 0 < k < n_planes - 1:
-                bridged = Edit(first=k, absent=True, bridged=True)
-                yield bridged, *self._coarse(bridged)
-            for factor in _FACTORS:
-                scaled = Edit(first=k, factor=factor)
-                yield scaled, *self._coarse(scaled)
-            yield from self._moved(k)
+            edits = list(_absent(k, n_planes, runs))
+            if not absent_alone and k % -(-n_planes // _FIRST_MOST) == 0:
+                edits += _drawn_otherwise(k, n_planes, runs)
+            for edit in edits:
+                yield edit, *self._change_of(edit, fine=False)
 
-    def _moved(self, k: int) -> Iterator[tuple[Edit, FloatArray, float]]:
-        for reach in _SHIFTS_MM:
-            for angle in np.arange(8) * np.pi / 4:
-                way = (reach * float(np.cos(angle)), reach * float(np.sin(angle)))
-                moved = self._belongs(Edit(first=k, moved_mm=way), k)
-                more, less = (self._of(k, self._with_old(moved, k, kept)) for kept in ("or", "and"))
-                yield Edit(first=k, moved_mm=way), more[0] + less[0], more[1] + less[1]
-                yield Edit(first=k, moved_mm=way, kept="or"), *more
-                yield Edit(first=k, moved_mm=way, kept="and"), *less
+    def _change_of(self, edit: Edit, *, fine: bool) -> tuple[FloatArray, float]:
+        """Return what an edit adds at least at each dose, and to the whole, in cc."""
+        joined = self._joined
+        doses = self._fine if fine else self._doses
+        counted, whole = np.zeros(len(doses) + 1), 0.0
+        edited = range(edit.first, edit.first + edit.count)
+        for segment in self._fine_segments if fine else self._segments:
+            low, high = int(joined.lower[segment.at]), int(joined.upper[segment.at])
+            if low not in edited and high not in edited:
+                continue
+            below = self._distances(edit, low, segment, segment.low_mm)
+            above = self._distances(edit, high, segment, segment.high_mm)
+            straight = self._straight and (edit.bridged or not edit.absent)
+            if edit.bridged and not straight:
+                below, above = (above, above) if low in edited else (below, below)
+            after = joined.filled(segment.at, below, above, straight=straight)
+            change = (after - segment.before) * segment.part_cc
+            counted += np.bincount(segment.bins.ravel(), weights=change.ravel(), minlength=len(counted))
+            whole += float(change.sum())
+        return np.asarray(np.cumsum(counted[:0:-1])[::-1]), whole
 
-    def _coarse(self, edit: Edit) -> tuple[FloatArray, float]:
-        return self._of(edit.first, self._belongs(edit, edit.first))
-
-    def _of(self, k: int, belongs: np.ndarray) -> tuple[FloatArray, float]:
-        return self._planes[k].change(belongs, self._bins[k], len(self._doses))
-
-    def _with_old(self, moved: np.ndarray, k: int, kept: str) -> np.ndarray:
-        old = self._planes[k].inside_mm > 0
-        return np.asarray({"": moved, "or": moved | old, "and": moved & old}[kept])
-
-    def _belongs(self, edit: Edit, k: int) -> np.ndarray:
-        """Return which points near slice k belong to the edited structure: (m,), or (levels, m)."""
-        plane, section = self._planes[k], self._slabs.sections[k]
+    def _distances(self, edit: Edit, k: int, segment: _Segment, own: FloatArray) -> FloatArray:
+        """Return the distances to slice k's outline in the edited structure; `own`: in ours."""
+        if not edit.first <= k < edit.first + edit.count:
+            return own
+        section, joined, u, v = self._slabs.sections[k], self._joined, segment.u, segment.v
         if edit.bridged:
-            above, below = (contains(self._slabs.sections[n], plane.u, plane.v) for n in (k + 1, k - 1))
-            upper = plane.levels_mm > self._slabs.stack.offsets_mm[k]
-            return np.asarray(np.where(upper[:, None], above, below))
+            return np.asarray((joined.distances(k - 1, u, v) + joined.distances(k + 1, u, v)) / 2.0)
         if edit.absent or section.is_empty:
-            return np.zeros(len(plane.u), dtype=bool)
+            return np.full(len(u), -1e3)
         if edit.moved_mm != (0.0, 0.0):
-            moved = contains(section, plane.u - edit.moved_mm[0], plane.v - edit.moved_mm[1])
-            return self._with_old(moved, k, edit.kept)
+            moved = joined.distances(k, u - edit.moved_mm[0], v - edit.moved_mm[1])
+            return np.asarray({"": moved, "or": np.maximum(moved, own), "and": np.minimum(moved, own)}[edit.kept])
         if edit.factor != 1.0:
-            u, v = section.centroid.x, section.centroid.y
-            return contains(section, u + (plane.u - u) / edit.factor, v + (plane.v - v) / edit.factor)
-        return np.asarray(plane.inside_mm > -edit.grown_mm)
+            cu, cv = section.centroid.x, section.centroid.y
+            return edit.factor * joined.distances(k, cu + (u - cu) / edit.factor, cv + (v - cv) / edit.factor)
+        return np.asarray(own + edit.grown_mm)
 
     def refined(self, base: Curve, edit: Edit) -> tuple[float, Edit]:
         """Return the best edit of the same kind on the same slices, and what is left in percent."""
@@ -182,7 +207,7 @@ class _Search:
         step = 1.0
         while step > 0.1:
             improved = False
-            for other in _neighbours(best[1], step):
+            for other in (*_neighbours(best[1], step), *self._beside(best[1], step)):
                 left = self._left(base, other)
                 if left < best[0] - 1e-6:
                     best, improved = (left, other), True
@@ -190,41 +215,45 @@ class _Search:
                 step /= 2
         return best
 
+    def left_of_whole(self, base: Curve) -> float:
+        """Return what is left, in percent, with all contours drawn larger or smaller by one distance."""
+        grown = (Edit(first=0, count=self._n_planes, grown_mm=size) for size in (-2.0, 2.0))
+        return min(self.refined(base, edit)[0] for edit in grown)
+
+    def _beside(self, edit: Edit, step: float) -> Iterator[Edit]:
+        """Yield the same edit a slice lower and higher, where not each slice began a candidate."""
+        last = self._n_planes - edit.count
+        if step == 1.0 and self._n_planes > _FIRST_MOST:
+            yield from (replace(edit, first=k) for k in (edit.first - 1, edit.first + 1) if 0 <= k <= last)
+
     def _left(self, base: Curve, edit: Edit) -> float:
-        added, whole = np.zeros(len(self._fine)), 0.0
-        for k in range(edit.first, edit.first + edit.count):
-            change, change_cc = self._planes[k].change(self._belongs(edit, k), self._fine_bins[k], len(self._fine))
-            added, whole = added + change, whole + change_cc
+        added, whole = self._change_of(edit, fine=True)
         doses, changes = np.concatenate([[0.0], self._fine]), np.concatenate([[whole], added])
         return self._target.residual(
             lambda at: np.maximum(base(at) + np.interp(np.maximum(at, 0.0), doses, changes), 0.0)
         )
 
 
-def _planes(slabs: Slabs, dose: Dose) -> list[_Plane]:
-    cloud = cloud_of(slabs, points=_CLOUD_POINTS, reach_mm=_REACH_MM)
-    gy = DosePoints(slabs, cloud.uvw, dose).gy()
-    found = []
-    for k in range(len(slabs.sections)):
-        mine = np.flatnonzero(cloud.plane == k)
-        u, v, w = cloud.uvw[mine].T.reshape(3, LEVELS, -1)
-        empty = len(mine) == 0
-        found.append(
-            _Plane(
-                u=u[0],
-                v=v[0],
-                inside_mm=cloud.inside_mm[mine].reshape(LEVELS, -1)[0],
-                part_cc=0.0 if empty else float(cloud.part_cc[mine[0]]),
-                gy=gy[mine].reshape(LEVELS, -1),
-                levels_mm=np.zeros(LEVELS) if empty else w[:, 0],
-            )
-        )
-    return found
+def _absent(k: int, n_planes: int, runs: range) -> Iterator[Edit]:
+    yield from (Edit(first=k, count=count, absent=True) for count in runs if k + count <= n_planes)
+    if 0 < k < n_planes - 1:
+        yield Edit(first=k, absent=True, bridged=True)
+
+
+def _drawn_otherwise(k: int, n_planes: int, runs: range) -> Iterator[Edit]:
+    for count in (n for n in runs if k + n <= n_planes):
+        for size in _SIZES_MM:
+            yield Edit(first=k, count=count, grown_mm=size)
+            yield Edit(first=k, count=count, grown_mm=-size)
+        for factor in _FACTORS:
+            yield Edit(first=k, count=count, factor=factor)
+    for reach in _SHIFTS_MM:
+        for angle in np.arange(8) * np.pi / 4:
+            way = (reach * float(np.cos(angle)), reach * float(np.sin(angle)))
+            yield from (Edit(first=k, moved_mm=way, kept=kept) for kept in _KEPT)
 
 
 def _neighbours(edit: Edit, step: float) -> list[Edit]:
-    from dataclasses import replace
-
     if edit.factor != 1.0:
         factors = (edit.factor - 0.1 * step, edit.factor + 0.1 * step)
         return [replace(edit, factor=f) for f in factors if f > 0.1 and f != 1.0]

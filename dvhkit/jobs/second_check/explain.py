@@ -7,37 +7,43 @@ from collections.abc import Iterator
 import numpy as np
 
 from dvhkit.jobs.second_check import readings as words
-from dvhkit.jobs.second_check.compared import COST_FREE_PCT, COST_PCT, NEAR_PCT, Compared, Explained, dose_at_share
+from dvhkit.jobs.second_check.compared import COST_FREE_PCT, COST_PCT, Compared, Explained, dose_at_share
 from dvhkit.jobs.second_check.readings import Target, interpolated, scaled_dose
 from dvhkit.metrics.curve_distance import Curve
 from dvhkit.model.arrays import FloatArray
 
 # A scale nearer to 1 than this is rounding; beyond these no unit is mistaken for another.
-_SCALE_LEAST = 0.006
+_SCALE_LEAST = 0.004
 _SCALE_RANGE = (0.005, 200.0)
 # What a straight line may miss by, beyond rounding; a smooth curve needs some eighty lines or more for that.
 _STRAIGHT_FRAC = 2e-5
 _KNOTS_MOST = 80
 _POINTS_A_KNOT = 3
 # The readings that are tried together with an interpolated curve.
-_SIMPLE = ((), (words.HALF_CAP, words.PRISM), (words.NO_CAP, words.PRISM))
+_SIMPLE = (
+    (),
+    *((cap, walls) for cap in (words.HALF_CAP, words.NO_CAP) for walls in (words.PRISM, words.STRAIGHT)),
+)
 
 
 def explain(row: Compared) -> None:
     """Try every reading without regard to the other structures."""
     coarse = row.target.is_coarse
-    if row.base_pct <= NEAR_PCT and not coarse:
+    row.knots = None if coarse else _knots(row.target)
+    if row.base_pct <= row.resolution_pct and not coarse:
         row.solids = row.readings.prisms()
         return
     row.solids = row.readings.solids()
     for names, curve in (*row.solids, *row.readings.outside(), *row.readings.centres()):
-        row.found += _with_bins(row.target, names, curve, coarse=coarse)
-    if min(e.left_pct for e in row.found) > NEAR_PCT:
+        row.found += _with_bins(row.target, names, curve, coarse=coarse, knots=row.knots)
+    if min(e.left_pct for e in row.found) > row.resolution_pct:
         for names, curve in row.solids:
             row.found += _with_scale(row.target, names, curve)
 
 
-def _with_bins(target: Target, names: tuple[str, ...], curve: Curve, *, coarse: bool) -> Iterator[Explained]:
+def _with_bins(
+    target: Target, names: tuple[str, ...], curve: Curve, *, coarse: bool, knots: FloatArray | None
+) -> Iterator[Explained]:
     """Yield a reading as it is, and with each way of bins."""
     cost = COST_PCT if names else 0.0
     said = names[:1]
@@ -61,8 +67,7 @@ def _with_bins(target: Target, names: tuple[str, ...], curve: Curve, *, coarse: 
                 curve=curve,
             )
         return
-    knots = _knots(target) if names in _SIMPLE else None
-    if knots is not None:
+    if knots is not None and names in _SIMPLE:
         yield Explained(
             names=(*said, words.INTERPOLATED),
             left_pct=target.residual(interpolated(curve, knots), fine=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dvhkit.engine.dvh import compute_dvh
+from dvhkit.engine.joined_slices import Joined, join_slices
 from dvhkit.engine.options import Between, EndCap, EngineOptions
 from dvhkit.engine.sampled import (
     DosePoints,
@@ -17,6 +18,7 @@ from dvhkit.engine.sampled import (
     cloud_of,
     plane_centres_inside,
     slabs_of,
+    values_between_slices,
     voxel_centres_inside,
 )
 from dvhkit.metrics.curve_distance import Curve, curve_of, curve_of_atoms, distance
@@ -35,6 +37,7 @@ HALF_CAP_1_5 = "half cap of at most 1.5 mm"
 CAP_WITHOUT_DOSE = "cap without dose"
 PRISM = "upright walls between slices"
 SMOOTH = "smooth walls between slices"
+STRAIGHT = "straight lines between slices"
 CENTRES = "centres-only dose"
 COARSE = "coarse bins"
 INTERPOLATED = "interpolated curve"
@@ -49,10 +52,17 @@ _FINE_GY = 0.05
 # Points of a curve that are compared: as many as a screen shows.
 _POINTS = 300
 _CLOUD_POINTS = 30_000
+# Columns within a section where slices are joined, and how far around it contours may be drawn otherwise.
+_COLUMNS = 300
+_REACH_MM = 14.0
 # Of more voxels than these the surface is a trifle, and with it where voxels are counted.
 _VOXELS_MOST = 250_000
-# Beyond this volume smooth and upright walls give one curve.
+# Multiples of a voxel: how near to whole numbers (a fifth of all are by chance), and how many of them.
+_NEAR_WHOLE = 0.1
+_MULTIPLES_LEAST = 12
+# Beyond this volume smooth walls and straight lines give one curve.
 _LARGE_CC = 1000.0
+_WALLS = {PRISM: Between.PRISM, SMOOTH: Between.SHAPE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -178,7 +188,7 @@ class Readings:
         self.dose: Dose = case.dose
         self._image = case.image.grid if case.image is not None else None
         self._spacing = case.slice_spacing_mm
-        self._known: dict[tuple[Between, EndCap], Dvh] = {}
+        self._known: dict[tuple[str, EndCap], Dvh] = {}
         self._slabs: dict[EndCap, Slabs | None] = {}
 
     @property
@@ -187,14 +197,16 @@ class Readings:
         grid = self.dose.grid
         return float(np.prod(grid.spacing_mm)) * (grid.plane_spacing_mm or 1.0) / 1000.0
 
-    def dvh(self, between: Between, cap: EndCap) -> Dvh:
-        """Return our DVH under these rules between and beyond slices."""
-        key = (between, cap)
+    def dvh(self, walls: str, cap: EndCap) -> Dvh:
+        """Return our DVH with these walls between slices (`PRISM` or `SMOOTH`), and this end."""
+        key = (walls, cap)
         if key not in self._known:
-            flat = (0.0, 0.0) if cap is EndCap.NONE else (1.0, 1.0)
-            options = EngineOptions(profile="reading", between=between, end_cap=cap, flat_scale=flat)
             self._known[key] = compute_dvh(
-                self.structure, self.dose, options=options, slice_spacing_mm=self._spacing, image=self._image
+                self.structure,
+                self.dose,
+                options=_options(walls, cap),
+                slice_spacing_mm=self._spacing,
+                image=self._image,
             )
         return self._known[key]
 
@@ -202,7 +214,7 @@ class Readings:
         """Return the ways to end and to join slices, each with its name and its curve."""
         found: list[tuple[tuple[str, ...], Curve]] = [((), curve_of(self.ours))]
         large = self.ours.volume_cc > _LARGE_CC
-        for between, extra in ((Between.PRISM, PRISM), (Between.SHAPE, SMOOTH))[: 1 if large else 2]:
+        for walls in (PRISM, SMOOTH)[: 1 if large else 2]:
             for cap, name in (
                 (EndCap.HALF_SLICE, HALF_CAP),
                 (EndCap.NONE, NO_CAP),
@@ -210,13 +222,27 @@ class Readings:
             ):
                 if cap is EndCap.HALF_SLICE_1_5MM and not self._is_capped_at_1_5mm:
                     continue  # it is half a slice
-                dvh = self.dvh(between, cap)
+                dvh = self.dvh(walls, cap)
                 if dvh.volume_cc > 0:
-                    found.append(((name, extra), curve_of(dvh)))
-        half, none = self.dvh(Between.PRISM, EndCap.HALF_SLICE), self.dvh(Between.PRISM, EndCap.NONE)
+                    found.append(((name, walls), curve_of(dvh)))
+        found += [((name, STRAIGHT), curve) for name, curve in self._straight()]
+        half, none = self.dvh(PRISM, EndCap.HALF_SLICE), self.dvh(PRISM, EndCap.NONE)
         if half.volume_cc > 0 and none.volume_cc > 0:
             found.append(((CAP_WITHOUT_DOSE,), _scaled_volume(curve_of(none), half.volume_cc / none.volume_cc)))
         return found
+
+    def _straight(self) -> Iterator[tuple[str, Curve]]:
+        """Yield our curves with slices joined by straight lines: those of upright walls, and what lines change."""
+        joined = self.joined
+        if joined is None:
+            return
+        upright, straight = (joined.weights_cc(straight=lines).ravel() for lines in (False, True))
+        between = np.repeat(joined.lower != joined.upper, joined.gy[0].size)
+        gy = joined.gy.ravel()
+        old, new = (_sampled(gy[between], part[between]) for part in (upright, straight))
+        more_cc = float((straight - upright)[between].sum())
+        for cap, name in ((EndCap.HALF_SLICE, HALF_CAP), (EndCap.NONE, NO_CAP)):
+            yield name, _joined_curve(curve_of(self.dvh(PRISM, cap)), new, old, more_cc)
 
     @cached_property
     def _is_capped_at_1_5mm(self) -> bool:
@@ -227,10 +253,11 @@ class Readings:
         return not (np.array_equal(half.lo_mm, short.lo_mm) and np.array_equal(half.hi_mm, short.hi_mm))
 
     def prisms(self) -> list[tuple[tuple[str, ...], Curve]]:
-        """Return ours, and upright walls with and without half a slice beyond the ends."""
+        """Return ours, and upright walls and straight lines with and without half a slice beyond the ends."""
         caps = ((EndCap.HALF_SLICE, HALF_CAP), (EndCap.NONE, NO_CAP))
-        read = [((name, PRISM), self.dvh(Between.PRISM, cap)) for cap, name in caps]
-        return [((), curve_of(self.ours)), *((names, curve_of(dvh)) for names, dvh in read if dvh.volume_cc > 0)]
+        read = [((name, PRISM), self.dvh(PRISM, cap)) for cap, name in caps]
+        found = [((), curve_of(self.ours)), *((names, curve_of(dvh)) for names, dvh in read if dvh.volume_cc > 0)]
+        return [*found, *(((name, STRAIGHT), curve) for name, curve in self._straight())]
 
     def outside(self) -> list[tuple[tuple[str, ...], Curve]]:
         """Return the ways to count what lies outside the dose grid."""
@@ -238,7 +265,7 @@ class Readings:
             return []
         found: list[tuple[tuple[str, ...], Curve]] = []
         ends = ((HALF_CAP, EndCap.HALF_SLICE), (NO_CAP, EndCap.NONE))
-        for dvh, extra in ((self.ours, ()), *((self.dvh(Between.PRISM, cap), (name,)) for name, cap in ends)):
+        for dvh, extra in ((self.ours, ()), *((self.dvh(PRISM, cap), (name,)) for name, cap in ends)):
             if dvh.covered_cc > 0:
                 atoms = curve_of_atoms(np.asarray(dvh.dose_gy), np.asarray(dvh.part_cc))
                 found.append(((DOSE_EDGE, *extra), atoms))
@@ -256,6 +283,8 @@ class Readings:
                 continue
             values, size = voxel_centres_inside(slabs, self.dose)
             samples = [(values, np.full(len(values), size)), plane_centres_inside(slabs, self.dose)]
+            between = values_between_slices(slabs, self.dose)
+            samples.append((between, np.full(len(between), size)))
             for values, part in samples:
                 known = np.isfinite(values)
                 if not known.any():
@@ -265,10 +294,29 @@ class Readings:
                 counted = float(part[known].sum())
                 found.append(((CENTRES,), curve))
                 # Many programs take the volume from the contours and only the shape of the curve from the centres.
-                for whole in (self.ours.volume_cc, self.dvh(Between.PRISM, cap).volume_cc):
+                for whole in (self.ours.volume_cc, self.dvh(PRISM, cap).volume_cc):
                     if whole > 0 and counted > 0:
                         found.append(((CENTRES,), _scaled_volume(curve, whole / counted)))
         return found
+
+    def counts_voxels(self, target: Target) -> bool:
+        """Whether their volumes are whole multiples of one voxel: of the grid's, or of their volume by our count.
+
+        That many volumes are so by chance is as likely as each is to lie that near to a whole number.
+        """
+        if target.own_cc is None or target.whole_cc is None or self.ours.volume_cc > _VOXELS_MOST * self.voxel_cc:
+            return False
+        volume_cc = np.unique(target.printed_share * target.whole_cc)[1:]
+        rounding_cc = target.round_frac * target.whole_cc
+        slabs = self.slabs()
+        counts = [len(voxel_centres_inside(slabs, self.dose)[0])] if slabs is not None else []
+        units = [self.voxel_cc, *(float(volume_cc[-1]) / n for n in counts if n and len(volume_cc))]
+        return any(
+            rounding_cc < _NEAR_WHOLE * unit
+            and len(volume_cc) >= _MULTIPLES_LEAST
+            and float(np.abs(volume_cc / unit - np.rint(volume_cc / unit)).max()) < _NEAR_WHOLE
+            for unit in units
+        )
 
     def slabs(self, cap: EndCap = EndCap.HALF_SLICE) -> Slabs | None:
         """Return the upright slabs of the structure."""
@@ -279,22 +327,51 @@ class Readings:
         return self._slabs[cap]
 
     @cached_property
+    def joined(self) -> Joined | None:
+        """The slices as distances to their outlines, and the dose between them."""
+        slabs = self.slabs()
+        return None if slabs is None else join_slices(slabs, self.dose, columns=_COLUMNS, reach_mm=_REACH_MM)
+
+    @cached_property
+    def straight_cloud(self) -> Sampled | None:
+        """The same as `cloud` where straight lines join slices."""
+        joined = self.joined
+        if joined is None:
+            return None
+        part = joined.weights_cc(straight=True).ravel()
+        kept = np.flatnonzero(part > 0)
+        return Sampled(points=joined.points.taken(kept), part_cc=part[kept], gy=joined.gy.ravel()[kept])
+
+    @cached_property
     def cloud(self) -> Sampled | None:
         """Points inside the slabs, and the dose at each."""
         slabs = self.slabs()
         if slabs is None:
             return None
-        cloud = cloud_of(slabs, points=_CLOUD_POINTS, reach_mm=0.0)
+        cloud = cloud_of(slabs, points=_CLOUD_POINTS)
         points = DosePoints(slabs, cloud.uvw, self.dose)
         return Sampled(points=points, part_cc=cloud.part_cc, gy=points.gy())
 
-    def shifted(self, shift_mm: FloatArray) -> Callable[[Curve], Curve] | None:
+    def shifted(self, shift_mm: FloatArray, *, straight: bool = False) -> Callable[[Curve], Curve] | None:
         """Return what a shift of the dose grid by (x, y, z) mm does to a curve of this structure."""
-        cloud = self.cloud
+        cloud = self.straight_cloud if straight else self.cloud
         if cloud is None:
             return None
         old, new = _sampled(cloud.gy, cloud.part_cc), _sampled(cloud.points.gy(shift_mm), cloud.part_cc)
         return lambda curve: lambda doses: curve(doses) + new(doses) - old(doses)
+
+
+def _options(walls: str, cap: EndCap) -> EngineOptions:
+    flat = (0.0, 0.0) if cap is EndCap.NONE else (1.0, 1.0)
+    return EngineOptions(profile="reading", between=_WALLS[walls], end_cap=cap, flat_scale=flat)
+
+
+def _joined_curve(upright: Curve, new: Curve, old: Curve, more_cc: float) -> Curve:
+    def at_least_cc(doses: FloatArray) -> FloatArray:
+        change = np.where(np.asarray(doses) <= 0, more_cc, new(doses) - old(doses))
+        return np.maximum(upright(doses) + change, 0.0)
+
+    return at_least_cc
 
 
 def _sampled(values: FloatArray, part: FloatArray) -> Curve:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dvhkit.jobs.second_check import readings as words
-from dvhkit.jobs.second_check.compared import NEAR_PCT, Compared, Explained
+from dvhkit.jobs.second_check.compared import Compared, Explained
 from dvhkit.jobs.second_check.edits import find_edit
 from dvhkit.jobs.second_check.shift import find_shift, left_after
 from dvhkit.metrics.curve_distance import Curve, curve_of
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 _COST_SHIFT_PCT = 0.25
 _COST_EDIT_PCT = 0.3
 # What a reading with free parameters leaves if it is the right one.
-_FREE_NEAR_PCT = 0.12
-# One contour in many moves a curve by no more than this.
+_FREE_NEAR_PCT = 0.13
+# One contour in many moves a curve by no more than this; one in few by twice its own part.
 _EDIT_MOST_PCT = 30.0
+_EDIT_PARTS_MOST = 2.0
+_QUICK_SLICES = 12
 _EDIT_SHARE = 0.5
 # No search brings a curve nearer than this.
 _EDIT_LEAST_PCT = 0.05
@@ -29,7 +32,7 @@ _EDIT_LEAST_PCT = 0.05
 
 def explain_by_shift(compared: Sequence[Compared]) -> None:
     """Try one shift of the dose grid for all structures: a grid has one place."""
-    open_rows = [row for row in compared if row.base_pct > NEAR_PCT and (row.best.free or row.best.left_pct > NEAR_PCT)]
+    open_rows = [row for row in compared if row.solids and _asks_for_free(row)]
     if not open_rows:
         return
     closed = [row for row in compared if row not in open_rows]
@@ -51,10 +54,21 @@ def explain_by_shift(compared: Sequence[Compared]) -> None:
         )
 
 
-def _plain_curves(row: Compared) -> list[Curve]:
-    """Return ours, and the reading with upright walls and half caps."""
-    read = [curve for names, curve in row.solids if names in ((), (words.HALF_CAP, words.PRISM))]
-    return read or [curve_of(row.ours)]
+def _asks_for_free(row: Compared) -> bool:
+    """Whether a reading with free numbers may be at work: without one something is left, or one is known already.
+
+    Below twice the resolution such a reading fits noise.
+    """
+    if row.base_pct <= 2.0 * row.resolution_pct:
+        return False
+    return row.best.free or row.best.left_pct > row.resolution_pct
+
+
+def _plain_curves(row: Compared) -> list[tuple[Curve, bool]]:
+    """Return ours, and half caps with upright walls and with straight lines; for each whether lines join its slices."""
+    plain = ((), (words.HALF_CAP, words.PRISM), (words.HALF_CAP, words.STRAIGHT))
+    read = [(curve, words.STRAIGHT in names) for names, curve in row.solids if names in plain]
+    return read or [(curve_of(row.ours), False)]
 
 
 def _contradicted(closed: Sequence[Compared], shift: FloatArray) -> bool:
@@ -66,20 +80,30 @@ def _contradicted(closed: Sequence[Compared], shift: FloatArray) -> bool:
     return False
 
 
+def _edit_most_pct(row: Compared) -> float:
+    return max(_EDIT_MOST_PCT, 100.0 * _EDIT_PARTS_MOST / max(1, _n_slices(row)))
+
+
+def _n_slices(row: Compared) -> int:
+    slabs = row.readings.slabs()
+    return len(slabs.sections) if slabs is not None else 0
+
+
 def explain_by_edit(row: Compared) -> None:
     """Try one contour drawn otherwise, where nothing else explains a curve."""
-    best = row.best
-    near = _FREE_NEAR_PCT if best.free else NEAR_PCT
-    explained = bool(best.names) and best.left_pct <= near
-    if row.base_pct <= NEAR_PCT or row.base_pct > _EDIT_MOST_PCT or explained:
+    if not 2.0 * row.resolution_pct < row.base_pct <= _edit_most_pct(row):
         return
-    # Our curve with another volume is the simpler word for what a contour that was edited does hardly better.
-    # An edit is looked for in either reading, so the volume is.
+    # Where nothing else fits, our curve with another volume is the simpler word for what a contour that was edited does
+    # hardly better. An edit is looked for in either reading, so the volume is.
     plain = _plain_curves(row)
-    most = _EDIT_SHARE * min(map(row.shape_left_of, plain))
+    best = row.best
+    explained = bool(best.names) and best.left_pct <= (_FREE_NEAR_PCT if best.free else row.resolution_pct)
+    fits = bool(best.names) and not best.free and best.left_pct <= row.limit_pct(best)
+    most = math.inf if explained or fits else _EDIT_SHARE * min(row.shape_left_of(curve) for curve, _ in plain)
     if most < _EDIT_LEAST_PCT:
         return
-    found = find_edit(row.readings, row.target, plain)
+    # What is explained is searched where that is quick; a contour that is missing reads as caps that are.
+    found = find_edit(row.readings, row.target, plain, absent_alone=explained and _n_slices(row) > _QUICK_SLICES)
     if found is not None and found[0] <= most:
         left, _, note = found
         row.found.append(Explained(names=(words.EDITED,), left_pct=left, cost_pct=_COST_EDIT_PCT, free=True, note=note))

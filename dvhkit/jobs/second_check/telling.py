@@ -8,6 +8,7 @@ import numpy as np
 
 from dvhkit.jobs.second_check import readings as words
 from dvhkit.jobs.second_check.compared import NEAR_PCT, Compared, Explained, dose_at_share
+from dvhkit.jobs.second_check.shift import shift_unseen_mm
 from dvhkit.metrics.curve_distance import Curve, curve_of
 from dvhkit.model.tps_dvh import TpsDvh
 from dvhkit.results.second_check import Agreement, MetricPair, RoiCheck
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 # Half a slice beyond the ends is how most programs read, and what ours does at blunt ends: no difference below this.
 _HALF_CAP_ALIKE_PCT = 0.5
+# To which part distances between curves are known, twice.
+_DISTANCE_TO_PCT = 0.02
 _LEVELS_PCT = (98.0, 95.0, 50.0, 2.0)
 
 
@@ -38,9 +41,12 @@ def finish(row: Compared) -> RoiCheck:
         verdict, reason = Agreement.NOT_EXPLAINED, _not_explained(row, best)
     elif best.names and (best.names != (words.HALF_CAP,) or row.base_pct > _HALF_CAP_ALIKE_PCT):
         verdict, names, reason = Agreement.EXPLAINED, best.names, _because(row, best)
+        names = _united(names, *(way.names for way in row.others), _bins_of_itself(row))
     else:
-        verdict, names = Agreement.AGREES, best.names or _tells_of_itself(row)
-        reason = f"the curves lie within {max(row.base_pct, 0.01):.2g} % of each other."
+        ways = row.others
+        verdict, names = Agreement.AGREES, _united(best.names, *(way.names for way in ways), _tells_of_itself(row))
+        nearer = f" ({'; or '.join(map(_way, ways))})" if ways else ""
+        reason = f"the curves lie within {max(row.base_pct, 0.01):.2g} % of each other{nearer}{_unseen(row)}."
     return RoiCheck(
         roi=row.roi,
         verdict=verdict,
@@ -53,9 +59,31 @@ def finish(row: Compared) -> RoiCheck:
     )
 
 
+def _united(*each: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for names in each for name in names))
+
+
+def _way(way: Explained) -> str:
+    note = f": {way.note}" if way.note else ""
+    return f"{' and '.join(way.names)}{note}, leaves {way.left_pct:.2g} %"
+
+
 def _because(row: Compared, best: Explained) -> str:
     note = f": {best.note}" if best.note else ""
-    return f"{' and '.join(best.names)}{note}; {best.left_pct:.2g} % are left of {row.base_pct:.2g} %."
+    others = "".join(f"; or {_way(way)}" for way in row.others)
+    return f"{' and '.join(best.names)}{note}; {best.left_pct:.2g} % are left of {row.base_pct:.2g} %{others}."
+
+
+def _unseen(row: Compared) -> str:
+    """Say which shift and which edit would not show: what moves the curve by less than the tolerance."""
+    if not row.solids:
+        return ""
+    edit_cc = row.tolerance_pct / 100.0 * row.ours.volume_cc
+    unseen = f"; contours drawn otherwise by less than {edit_cc:.2g} cc"
+    reach = shift_unseen_mm(row)
+    if reach is not None:
+        unseen += f", or a dose grid shifted by less than {reach:.2g} mm along its least telling axis,"
+    return unseen + " would not show"
 
 
 def _not_explained(row: Compared, best: Explained) -> str:
@@ -84,21 +112,28 @@ def _where(row: Compared) -> str:
     return f"at {row.target.fine_gy[at]:.4g} Gy theirs has {100 * abs(off[at]):.2g} % of the volume {way}"
 
 
+def _bins_of_itself(row: Compared) -> tuple[str, ...]:
+    """Return what a curve shows of its points, whatever it is of."""
+    if row.target.is_coarse:
+        return (words.COARSE,)
+    return (words.INTERPOLATED,) if row.knots is not None else ()
+
+
 def _tells_of_itself(row: Compared) -> tuple[str, ...]:
-    """Return what a curve shows that agrees: its ends, where only one rule of ends would do, and coarse bins."""
-    coarse = (words.COARSE,) if row.target.is_coarse else ()
-    if row.target.whole_cc is None:
-        return coarse
-    left = {
-        names[0]: row.target.residual(curve, fine=True)
-        for names, curve in row.solids
-        if names and names[1:] == (words.PRISM,)
-    }
-    half, none = left.get(words.HALF_CAP, 100.0), left.get(words.NO_CAP, 100.0)
+    """Return what a curve shows that agrees: voxels that were counted, ends, where only one rule would do, points."""
+    counted = (words.CENTRES,) if row.readings.counts_voxels(row.target) else ()
+    points = (*counted, *_bins_of_itself(row))
+    if row.target.whole_cc is None or counted:
+        return points
+    left = {words.HALF_CAP: 100.0, words.NO_CAP: 100.0}
+    for names, curve in row.solids:
+        if names[1:] and names[0] in left:
+            left[names[0]] = min(left[names[0]], row.target.residual(curve, fine=True))
+    half, none = left[words.HALF_CAP], left[words.NO_CAP]
     for name, own, other in ((words.HALF_CAP, half, none), (words.NO_CAP, none, half)):
-        if own <= max(row.base_pct, NEAR_PCT) + 0.1 and other > 2 * own + NEAR_PCT:
-            return (name, *coarse)
-    return coarse
+        if own <= max(row.base_pct, NEAR_PCT) + 0.1 and other > 2 * own + _DISTANCE_TO_PCT:
+            return (name, *points)
+    return points
 
 
 def _metrics(row: Compared, reading: Curve | None) -> tuple[MetricPair, ...]:

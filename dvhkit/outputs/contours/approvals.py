@@ -27,8 +27,9 @@ def approvals_document(check: ApprovalCheck) -> dict[str, object]:
 
 def approvals_view(check: ApprovalCheck) -> Iterator[RenderableType]:
     """Yield what to print: entries, agreement of reviewers, what they disagree on, what speaks against the record."""
+    counting = {name.casefold() for name in check.approvers}
     for entry in check.entries:
-        counted = "counts" if entry.reviewer in check.approvers else "does not count"
+        counted = "counts" if entry.reviewer.casefold() in counting else "does not count"
         line = f"{entry.time}  {entry.reviewer}, {entry.role}: {len(entry.rois)} structures; {counted}"
         yield Text(clean(line))
     for two in check.kappas:

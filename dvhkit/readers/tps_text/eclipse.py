@@ -235,7 +235,7 @@ def _curve(path: Path, block: _Block, table: _Table) -> TpsDvh:
         unit = unit.split("/")[0]
     elif block.header.differential:
         dose_gy, volume = cumulative_of_density(dose_gy, volume / np.gradient(dose_gy))
-    dose_gy, volume = checked_curve(path, table.numbers[0], block.roi, dose_gy, volume)
+    dose_gy, volume = checked_curve(path, table.numbers[0], block.roi, dose_gy, volume, in_cc=unit != "%")
     if not table.scenario:
         _require_end(path, table, block, dose_gy, volume)
     return TpsDvh(dose_gy=dose_gy, volume=volume, in_cc=unit == "cc", unusable=why, **rest)  # type: ignore[arg-type]

@@ -18,6 +18,8 @@ _NUMBER = re.compile(r"[-+]?\d[\d.,'’\u00a0\u202f]*(?:[eE][-+]?\d+)?")
 _RISE_FRAC = 2e-3
 # A cumulative curve ends at the greatest dose, which hardly any volume receives.
 _LEFT_FRAC = 0.05
+# A whole is 100 %, and what sampling and printing add to it.
+_WHOLE_MOST_PCT = 101.0
 
 
 def damaged(path: Path, line: int, reason: str, remedy: str = "Export the DVHs again.") -> InputError:
@@ -105,9 +107,9 @@ def in_gy(value: float, unit: str) -> float | None:
 
 
 def checked_curve(
-    path: Path, line: int, roi: str, dose_gy: FloatArray, volume: FloatArray
+    path: Path, line: int, roi: str, dose_gy: FloatArray, volume: FloatArray, *, in_cc: bool
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the points of a cumulative curve; raises `InputError` where they make none."""
+    """Return the points of a cumulative curve; raises `InputError` where they make none. Not `in_cc`: in percent."""
     if len(dose_gy) < 2:
         raise damaged(path, line, f"the curve of {roi!r} has {len(dose_gy)} points; the file may be cut off.")
     if not (np.isfinite(dose_gy).all() and np.isfinite(volume).all()):
@@ -120,6 +122,8 @@ def checked_curve(
     top = float(volume.max())
     if not top > 0:
         raise damaged(path, line, f"the curve of {roi!r} holds no volume.")
+    if not in_cc and top > _WHOLE_MOST_PCT:
+        raise damaged(path, line, f"the curve of {roi!r} holds {top:.4g} % of a whole; its unit may be another.")
     rises = np.flatnonzero(np.diff(volume) > _RISE_FRAC * top)
     if rises.size:
         raise damaged(

@@ -71,7 +71,7 @@ def _curve(path: Path, facts: dict[str, str], roi: str, points: list[tuple[int, 
         # Nothing in the header tells a differential export; its volumes are those of the bins.
         edges = np.append(dose_gy, 2 * dose_gy[-1] - dose_gy[-2])
         dose_gy, volume = edges, cumulative_of_parts(volume)
-    dose_gy, volume = checked_curve(path, points[0][0], roi, dose_gy, volume)
+    dose_gy, volume = checked_curve(path, points[0][0], roi, dose_gy, volume, in_cc=in_cc)
     return TpsDvh(
         dose_gy=dose_gy,
         volume=volume,

@@ -70,7 +70,8 @@ def _curve(path: Path, block: _Block) -> TpsDvh:
         raise damaged(path, block.line, f"the dose unit of {block.roi!r} {said}; it must be Gy or cGy.")
     values = np.array([_pair(path, at, block.roi, line) for at, line in block.rows])
     in_cc = plain_unit(facts.get("volumeunit", "%")) == "cc"
-    dose_gy, volume = checked_curve(path, block.rows[0][0], block.roi, values[:, 0] * one_gy, values[:, 1])
+    dose_gy, volume = values[:, 0] * one_gy, values[:, 1]
+    dose_gy, volume = checked_curve(path, block.rows[0][0], block.roi, dose_gy, volume, in_cc=in_cc)
     return TpsDvh(
         dose_gy=dose_gy,
         volume=volume,

@@ -58,6 +58,7 @@ def read_table(path: Path, lines: list[str]) -> list[TpsDvh]:
     facts = _facts(lines[:at], delimiter)
     columns = _columns(path, at + 1, _cells(lines[at], delimiter))
     rows = [(n, _cells(line, delimiter)) for n, line in enumerate(lines[at + 1 :], start=at + 2) if line.strip(" ,;\t")]
+    columns.roi = _texts(rows, columns) if columns.roi is None else columns.roi
     curves = _long(path, rows, columns) if columns.roi is not None else _wide(path, rows, columns, _named(facts))
     if not curves:
         raise damaged(path, at + 1, "no row follows the column titles; the file may be cut off.")
@@ -134,6 +135,16 @@ def _columns(path: Path, at: int, titles: list[str]) -> _Columns:
     if not found.volume:
         raise damaged(path, at, "no column of volumes is known by its title.")
     return found
+
+
+def _texts(rows: list[tuple[int, list[str]]], columns: _Columns) -> int | None:
+    """Return the column that holds a text in each row, whatever its title: the names of structures."""
+    taken = {*columns.dose, *columns.volume, columns.size}
+    for n in sorted(set(columns.names) - taken):
+        cells = [cells[n] if len(cells) > n else "" for _, cells in rows]
+        if cells and all(cell and number(cell) is None for cell in cells):
+            return n
+    return None
 
 
 Points = tuple[str, list[tuple[int, float, float]], int, int, float | None]
@@ -235,7 +246,7 @@ def _curve(  # noqa: PLR0917 -- the parts of one curve, unpacked from a tuple
     kind = " ".join(facts.get(key, "") for key in ("type", "dvhtype", "kind"))
     if re.search(r"differen", kind + columns.names[volume_column], re.I):
         dose_gy, volume = np.append(dose_gy, 2 * dose_gy[-1] - dose_gy[-2]), cumulative_of_parts(volume)
-    dose_gy, volume = checked_curve(path, line, roi, dose_gy, volume)
+    dose_gy, volume = checked_curve(path, line, roi, dose_gy, volume, in_cc=volume_unit == "cc")
     stated = facts.get("roivolume", facts.get("volume", ""))
     if size_cc is None and columns.roi is None and len(columns.volume) == 1:
         size_cc = number(stated)

@@ -5,7 +5,7 @@ Everything is measured on the solids that the contours stand for, ends included,
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -18,6 +18,7 @@ from dvhkit.targets.compare.distances import Distances, Measured, distances_betw
 from dvhkit.targets.compare.islands import Island, is_one_part, islands_of
 from dvhkit.targets.compare.lines import compare_lines
 from dvhkit.targets.compare.overlap import Overlap, overlap_of, volume_of
+from dvhkit.targets.compare.relaid import relaid
 from dvhkit.targets.compare.sections import Sections, grid_along, sections_of
 from dvhkit.targets.compare.skin import Skin, skin_of
 
@@ -35,7 +36,12 @@ _AXES = np.array([[1, 0, 0], [-1, 0, 0], [0, -1, 0], [0, 1, 0], [0, 0, 1], [0, 0
 
 
 def compare(
-    a: Structure, b: Structure, *, tolerance_mm: float, slice_spacing_mm: float | None = None
+    a: Structure,
+    b: Structure,
+    *,
+    tolerance_mm: float,
+    slice_spacing_mm: float | None = None,
+    volumes_cc: tuple[float | None, float | None] = (None, None),
 ) -> PairComparison:
     """Return how structure B agrees with structure A; what has no value says why.
 
@@ -45,16 +51,21 @@ def compare(
         How far two surfaces, or lines, may be apart and still count as the same.
     slice_spacing_mm
         The thickness of a structure drawn on one slice; else the other's slice distance is taken.
+    volumes_cc
+        The volumes of their solids where DVHs have told them; None has them computed.
     """
     record = PairComparison(roi_a=a.name, roi_b=b.name, tolerance_mm=tolerance_mm)
     empty = _which_is_empty(a, b)
     if empty:
         return replace(record, reason=empty)
     try:
-        solid_a, solid_b = _solids(a, b, slice_spacing_mm)
-        if not (solid_a.sections.is_traced or (_is_near(solid_a) and _is_near(solid_b))):
-            solid_a, solid_b = _solids(a, b, slice_spacing_mm, traced=True)
-        return _measured(record, solid_a, solid_b, tolerance_mm)
+        found = _overlapping(_solids(a, b, slice_spacing_mm), volumes_cc)
+        if not (found.a.sections.is_traced or found.is_near):
+            found = _overlapping(_solids(a, b, slice_spacing_mm, traced=True), volumes_cc)
+        if found.has_nothing:
+            return replace(record, reason="the contours of one of the two enclose no volume.")
+        lines_of_b = found.b if found.is_parallel else _on_planes_of(found.a, found.b, b)
+        return _measured(record, found, lines_of_b, tolerance_mm)
     except (GeometryError, NotEvaluable) as error:
         return replace(record, reason=str(error))
 
@@ -67,9 +78,47 @@ def _which_is_empty(a: Structure, b: Structure) -> str:
     return f"{' and '.join(missing)} {verb} no contour that bounds an area: there is nothing to compare."
 
 
-def _is_near(skin: Skin) -> bool:
-    """Whether sections found by direction hold what the solid holds: of few slices they may say something else."""
-    return abs(volume_of(skin)[0] / skin.sections.volume_mm3 - 1.0) < _NEAR_FRAC
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Overlapping:
+    """Two solids, what their sections share, and the volumes in mm3 that DVHs have of them."""
+
+    a: Skin
+    b: Skin
+    is_parallel: bool
+    shared: Overlap
+    volume_a_mm3: float
+    volume_b_mm3: float
+
+    @property
+    def is_near(self) -> bool:
+        """Whether sections found by direction hold what the solids hold: of few slices they may say something else."""
+        if self.has_nothing:
+            return False
+        one, other = self.shared.volume_a_mm3 / self.volume_a_mm3, self.shared.volume_b_mm3 / self.volume_b_mm3
+        return max(abs(one - 1.0), abs(other - 1.0)) < _NEAR_FRAC
+
+    @property
+    def has_nothing(self) -> bool:
+        """Whether the contours of one of the two enclose no volume."""
+        found = (self.shared.volume_a_mm3, self.shared.volume_b_mm3, self.volume_a_mm3, self.volume_b_mm3)
+        return min(found) <= 0.0
+
+
+def _overlapping(solids: tuple[Skin, Skin], volumes_cc: tuple[float | None, float | None]) -> _Overlapping:
+    a, b = solids
+    is_parallel = share_planes(a, b)
+    one, other = (
+        s.sections.volume_mm3 if known is None else _MM3_PER_CC * known
+        for s, known in zip(solids, volumes_cc, strict=True)
+    )
+    return _Overlapping(
+        a=a,
+        b=b,
+        is_parallel=is_parallel,
+        shared=overlap_of(a, b) if is_parallel else _overlap_across(a, b),
+        volume_a_mm3=one,
+        volume_b_mm3=other,
+    )
 
 
 def _solids(a: Structure, b: Structure, spacing_mm: float | None, *, traced: bool = False) -> tuple[Skin, Skin]:
@@ -99,31 +148,31 @@ def _own_gap_mm(structure: Structure) -> float | None:
     return float(np.median(np.diff(stack.offsets_mm))) if stack is not None and stack.n_planes > 1 else None
 
 
-def _measured(record: PairComparison, a: Skin, b: Skin, tolerance_mm: float) -> PairComparison:
-    parallel = share_planes(a, b)
+def _on_planes_of(a: Skin, b: Skin, drawn: Structure) -> Skin:
+    """Return B's solid as it would have been drawn on A's slices."""
+    laid = relaid(drawn, b, a)
+    gap = a.sections.gap_mm
+    return skin_of(sections_of(laid, along=grid_along(a.sections.frame), slice_spacing_mm=gap, fallback_mm=gap))
+
+
+def _measured(record: PairComparison, found: _Overlapping, lines_of_b: Skin, tolerance_mm: float) -> PairComparison:
+    """`lines_of_b`: B on planes parallel to A's, for what is compared slice by slice."""
+    a, b = found.a, found.b
     one = Measured.of(a)
     two = one if a is b else Measured.of(b)
-    overlap = overlap_of(a, b) if parallel else _overlap_across(a, b)
-    if min(overlap.volume_a_mm3, overlap.volume_b_mm3) <= 0:
-        return replace(record, reason="the contours of one of the two enclose no volume.")
     far = distances_between(one, two)
-    found = replace(
-        _with_surfaces(_with_volumes(record, overlap, a.sections, b.sections), far, tolerance_mm),
+    row = replace(
+        _with_surfaces(_with_volumes(record, found), far, tolerance_mm),
         larger_mm=_by_direction(one, far.from_a_mm, b),
     )
-    if not parallel:
-        return replace(
-            found,
-            reason="A and B are drawn on planes that face different ways: lines cannot be compared.",
-        )
-    lines = compare_lines(a, b, tolerance_mm)
+    lines = compare_lines(a, lines_of_b, tolerance_mm)
     return replace(
-        found,
+        row,
         apl_mm=float(lines.added_mm),
         apl_relative=float(lines.added_mm / lines.whole_mm) if lines.whole_mm > 0 else None,
         apl_voxel_3mm_mm=float(lines.added_voxels_mm),
         slices=lines.slices,
-        islands=_islands(a.sections, b.sections),
+        islands=_islands(a.sections, lines_of_b.sections),
     )
 
 
@@ -156,8 +205,9 @@ def _overlap_across(a: Skin, b: Skin) -> Overlap:
     )
 
 
-def _with_volumes(record: PairComparison, overlap: Overlap, one: Sections, other: Sections) -> PairComparison:
+def _with_volumes(record: PairComparison, found: _Overlapping) -> PairComparison:
     """Return what they share by their sections, and the volumes of the solids themselves, as a DVH has them."""
+    overlap = found.shared
     a, b = overlap.volume_a_mm3, overlap.volume_b_mm3
     shared = min(overlap.shared_mm3, a, b)
     x, y, z = (float(v) for v in overlap.centroid_b_mm - overlap.centroid_a_mm)
@@ -165,9 +215,9 @@ def _with_volumes(record: PairComparison, overlap: Overlap, one: Sections, other
         record,
         dice=2.0 * shared / (a + b),
         jaccard=shared / (a + b - shared),
-        volume_a_cc=one.volume_mm3 / _MM3_PER_CC,
-        volume_b_cc=other.volume_mm3 / _MM3_PER_CC,
-        volume_ratio=other.volume_mm3 / one.volume_mm3,
+        volume_a_cc=found.volume_a_mm3 / _MM3_PER_CC,
+        volume_b_cc=found.volume_b_mm3 / _MM3_PER_CC,
+        volume_ratio=found.volume_b_mm3 / found.volume_a_mm3,
         centroid_shift_mm=(x, y, z),
     )
 

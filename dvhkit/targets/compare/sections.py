@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dvhkit.engine.contours.frame import Frame
-from dvhkit.engine.contours.planes import PlaneStack
+from dvhkit.engine.contours.planes import PlaneStack, width_mm
 from dvhkit.engine.solid import Solid
 from dvhkit.engine.solid.sampled import Section, all_sections, goes_by_direction, linked
 from dvhkit.findings import Finding
@@ -120,8 +120,7 @@ def _of_run(solid: Solid, alone: Solid, n: int, *, traced: bool) -> tuple[Sectio
 
 
 def _step_mm(stack: PlaneStack) -> float:
-    width = float(np.ptp(stack.points_mm, axis=0).max())
-    return float(np.clip(width / _STEP_FRAC, *_STEP_MM))
+    return float(np.clip(width_mm(stack) / _STEP_FRAC, *_STEP_MM))
 
 
 def grid_along(frame: Frame) -> Grid:

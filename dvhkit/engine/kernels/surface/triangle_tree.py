@@ -11,55 +11,92 @@ import numpy as np
 
 from dvhkit.engine.kernels.compiled import helper, inlined, kernel, making_kernel
 
+# A triangle with less than this of the squared area of a right-angled one has no plane.
+_FLAT_FRAC = 1e-12
 
-@inlined
-def _to_triangle(px, py, pz, t):
-    """Return the squared distance of a point from a triangle `t` (3, 3) (Ericson 2005, 5.1.5)."""
-    abx = t[1, 0] - t[0, 0]
-    aby = t[1, 1] - t[0, 1]
-    abz = t[1, 2] - t[0, 2]
-    acx = t[2, 0] - t[0, 0]
-    acy = t[2, 1] - t[0, 1]
-    acz = t[2, 2] - t[0, 2]
-    apx = px - t[0, 0]
-    apy = py - t[0, 1]
-    apz = pz - t[0, 2]
-    d1 = abx * apx + aby * apy + abz * apz
-    d2 = acx * apx + acy * apy + acz * apz
-    v = 0.0
-    w = 0.0
-    if not (d1 <= 0.0 and d2 <= 0.0):
-        ab2 = abx * abx + aby * aby + abz * abz
-        ac2 = acx * acx + acy * acy + acz * acz
-        abac = abx * acx + aby * acy + abz * acz
-        d3 = d1 - ab2
-        d4 = d2 - abac
-        d5 = d1 - abac
-        d6 = d2 - ac2
-        va = d3 * d6 - d5 * d4
-        vb = d5 * d2 - d1 * d6
-        vc = d1 * d4 - d3 * d2
-        if d3 >= 0.0 and d4 <= d3:
-            v = 1.0
-        elif d6 >= 0.0 and d5 <= d6:
-            w = 1.0
-        elif vc <= 0.0 and d1 >= 0.0 and d3 <= 0.0:
-            v = d1 / (d1 - d3) if d1 - d3 > 0.0 else 0.0
-        elif vb <= 0.0 and d2 >= 0.0 and d6 <= 0.0:
-            w = d2 / (d2 - d6) if d2 - d6 > 0.0 else 0.0
-        elif va <= 0.0 and d4 - d3 >= 0.0 and d5 - d6 >= 0.0:
-            both = (d4 - d3) + (d5 - d6)
-            w = (d4 - d3) / both if both > 0.0 else 0.0
-            v = 1.0 - w
-        else:
-            total = va + vb + vc
-            if total > 0.0:
-                v = vb / total
-                w = vc / total
-    x = apx - v * abx - w * acx
-    y = apy - v * aby - w * acy
-    z = apz - v * abz - w * acz
-    return x * x + y * y + z * z
+
+@kernel
+def pack(triangles, packed):
+    """Write what distances to triangles (n, 3, 3) take, side by side for all of a leaf: several are found at once.
+
+    `packed` (leaves, 17, triangles a leaf): a corner a, the ways ab and ac to the others, one over the squared lengths
+    of ab, ac and bc, what solves for the foot on the plane, and ab . ac and ab . ab. The last triangle fills up.
+    """
+    for leaf in range(packed.shape[0]):
+        for k in range(packed.shape[2]):
+            t = min(leaf * packed.shape[2] + k, triangles.shape[0] - 1)
+            ab2 = 0.0
+            ac2 = 0.0
+            bc2 = 0.0
+            both = 0.0
+            for axis in range(3):
+                b = triangles[t, 1, axis] - triangles[t, 0, axis]
+                c = triangles[t, 2, axis] - triangles[t, 0, axis]
+                packed[leaf, axis, k] = triangles[t, 0, axis]
+                packed[leaf, 3 + axis, k] = b
+                packed[leaf, 6 + axis, k] = c
+                ab2 += b * b
+                ac2 += c * c
+                bc2 += (c - b) * (c - b)
+                both += b * c
+            packed[leaf, 9, k] = 1.0 / ab2 if ab2 > 0.0 else 0.0
+            packed[leaf, 10, k] = 1.0 / ac2 if ac2 > 0.0 else 0.0
+            packed[leaf, 11, k] = 1.0 / bc2 if bc2 > 0.0 else 0.0
+            square = ab2 * ac2 - both * both
+            # Of a triangle without area the edges tell all.
+            inverse = 1.0 / square if square > _FLAT_FRAC * ab2 * ac2 else 0.0
+            packed[leaf, 12, k] = ac2 * inverse
+            packed[leaf, 13, k] = ab2 * inverse
+            packed[leaf, 14, k] = both * inverse
+            packed[leaf, 15, k] = both
+            packed[leaf, 16, k] = ab2
+
+
+@helper
+def _to_leaf(px, py, pz, packed, leaf, squares):
+    """Return the least squared distance of a point from the triangles of a leaf; `squares`: room for one of each.
+
+    The nearest point lies on one of the three edges, or is the foot on the plane if that lies within. No branches, so
+    that the compiler takes several triangles at once.
+    """
+    for k in range(packed.shape[2]):
+        bx = packed[leaf, 3, k]
+        by = packed[leaf, 4, k]
+        bz = packed[leaf, 5, k]
+        cx = packed[leaf, 6, k]
+        cy = packed[leaf, 7, k]
+        cz = packed[leaf, 8, k]
+        ax = px - packed[leaf, 0, k]
+        ay = py - packed[leaf, 1, k]
+        az = pz - packed[leaf, 2, k]
+        on_b = bx * ax + by * ay + bz * az
+        on_c = cx * ax + cy * ay + cz * az
+        t = min(1.0, max(0.0, on_b * packed[leaf, 9, k]))
+        x = ax - t * bx
+        y = ay - t * by
+        z = az - t * bz
+        best = x * x + y * y + z * z
+        t = min(1.0, max(0.0, on_c * packed[leaf, 10, k]))
+        x = ax - t * cx
+        y = ay - t * cy
+        z = az - t * cz
+        best = min(best, x * x + y * y + z * z)
+        t = min(1.0, max(0.0, (on_c - on_b - packed[leaf, 15, k] + packed[leaf, 16, k]) * packed[leaf, 11, k]))
+        x = ax - (1.0 - t) * bx - t * cx
+        y = ay - (1.0 - t) * by - t * cy
+        z = az - (1.0 - t) * bz - t * cz
+        best = min(best, x * x + y * y + z * z)
+        v = on_b * packed[leaf, 12, k] - on_c * packed[leaf, 14, k]
+        w = on_c * packed[leaf, 13, k] - on_b * packed[leaf, 14, k]
+        x = ax - v * bx - w * cx
+        y = ay - v * by - w * cy
+        z = az - v * bz - w * cz
+        foot = x * x + y * y + z * z
+        squares[k] = min(best, foot if min(v, w, 1.0 - v - w) >= 0.0 else best)
+    least = squares[0]
+    for k in range(1, squares.size):
+        least = min(least, squares[k])
+    return least
 
 
 @kernel
@@ -94,10 +131,10 @@ def _to_box(px, py, pz, box):
 
 
 @helper
-def _search(px, py, pz, triangles, leaf, boxes, stop, last, todo, gaps):
-    """Return the least squared distance from the triangles, or one below `stop`, and which; `last` is a guess."""
+def _search(px, py, pz, packed, boxes, stop, home, todo, gaps, squares):
+    """Return the least squared distance from the triangles, or one of `stop` or less, and its leaf; `home`: a guess."""
     n_leaves = boxes.shape[0] // 2
-    best = _to_triangle(px, py, pz, triangles[last])
+    best = _to_leaf(px, py, pz, packed, home, squares)
     todo[0] = 1
     gaps[0] = 0.0
     top = 1
@@ -107,12 +144,10 @@ def _search(px, py, pz, triangles, leaf, boxes, stop, last, todo, gaps):
             continue
         node = todo[top]
         if node >= n_leaves:
-            first = (node - n_leaves) * leaf
-            for t in range(first, min(first + leaf, triangles.shape[0])):
-                d = _to_triangle(px, py, pz, triangles[t])
-                if d < best:
-                    best = d
-                    last = t
+            found = _to_leaf(px, py, pz, packed, node - n_leaves, squares)
+            if found < best:
+                best = found
+                home = node - n_leaves
             continue
         near = 2 * node
         far = near + 1
@@ -129,34 +164,133 @@ def _search(px, py, pz, triangles, leaf, boxes, stop, last, todo, gaps):
             todo[top] = near
             gaps[top] = left
             top += 1
-    return best, last
+    return best, home
 
 
 @making_kernel
-def nearest(points, triangles, leaf, boxes, distance):
+def nearest(points, packed, boxes, distance):
     """Write how far each point (n, 3) is from the nearest triangle; quick where points that follow lie near."""
     todo = np.empty(128, np.int64)
     gaps = np.empty(128)
-    last = 0
+    squares = np.empty(packed.shape[2])
+    home = 0
     for p in range(points.shape[0]):
-        best, last = _search(points[p, 0], points[p, 1], points[p, 2], triangles, leaf, boxes, -1.0, last, todo, gaps)
+        x, y, z = points[p]
+        best, home = _search(x, y, z, packed, boxes, -1.0, home, todo, gaps, squares)
         distance[p] = sqrt(best)
 
 
 @making_kernel
-def farthest(points, triangles, leaf, boxes, least):
+def farthest(points, packed, boxes, least):
     """Return which of the points (n, 3) is farthest from the triangles, and how far; -1 if none is beyond `least`."""
     todo = np.empty(128, np.int64)
     gaps = np.empty(128)
-    last = 0
+    squares = np.empty(packed.shape[2])
+    home = 0
     most = least * least
     found = -1
     for p in range(points.shape[0]):
-        best, last = _search(points[p, 0], points[p, 1], points[p, 2], triangles, leaf, boxes, most, last, todo, gaps)
+        x, y, z = points[p]
+        best, home = _search(x, y, z, packed, boxes, most, home, todo, gaps, squares)
         if best > most:
             most = best
             found = p
     return found, sqrt(most)
+
+
+@helper
+def _bound(triangle, x, y, z, packed, home, squares):
+    """Return what no point of a triangle exceeds in squared distance: by the one triangle nearest to its middle.
+
+    The distance from one triangle is convex: it is greatest at a corner.
+    """
+    _to_leaf(x, y, z, packed, home, squares)
+    nearest_one = np.argmin(squares)
+    most = 0.0
+    for corner in range(3):
+        _to_leaf(triangle[corner, 0], triangle[corner, 1], triangle[corner, 2], packed, home, squares)
+        most = max(most, squares[nearest_one])
+    return most
+
+
+@helper
+def _middle(triangle, one):
+    """Copy a triangle, and return how far its corners lie from its middle at most."""
+    reach = 0.0
+    for corner in range(3):
+        square = 0.0
+        for axis in range(3):
+            one[corner, axis] = triangle[corner, axis]
+            middle = (triangle[0, axis] + triangle[1, axis] + triangle[2, axis]) / 3.0
+            square += (triangle[corner, axis] - middle) ** 2
+        reach = max(reach, square)
+    return sqrt(reach)
+
+
+@helper
+def _quarter(triangle, todo, top):
+    """Write the four quarters of a triangle from `top` on."""
+    for axis in range(3):
+        a = triangle[0, axis]
+        b = triangle[1, axis]
+        c = triangle[2, axis]
+        for k in range(4):
+            todo[top + k, 0, axis] = (a, 0.5 * (a + b), 0.5 * (a + c), 0.5 * (a + b))[k]
+            todo[top + k, 1, axis] = (0.5 * (a + b), b, 0.5 * (b + c), 0.5 * (b + c))[k]
+            todo[top + k, 2, axis] = (0.5 * (a + c), 0.5 * (b + c), c, 0.5 * (a + c))[k]
+
+
+@making_kernel
+def farthest_within(triangles, leaf, own_boxes, packed, boxes, least, tolerance, most_searches):
+    """Return how far the farthest point on triangles (n, 3, 3) is from those packed, or `least` if none is farther.
+
+    `leaf`, `own_boxes`: how many of the triangles are in a leaf of their own tree, and its boxes. Triangles are
+    quartered until none can hold a point farther by more than `tolerance` than the farthest known, or until
+    `most_searches` were made: no point lies farther than another does and the way from it.
+    """
+    nodes = np.empty(128, np.int64)
+    gaps = np.empty(128)
+    squares = np.empty(packed.shape[2])
+    parts = np.empty((128, 3, 3))
+    one = np.empty((3, 3))
+    n_leaves = own_boxes.shape[0] // 2
+    home = 0
+    most = least
+    for n in range((triangles.shape[0] + leaf - 1) // leaf):
+        box = own_boxes[n_leaves + n]
+        reach = 0.5 * sqrt((box[3] - box[0]) ** 2 + (box[4] - box[1]) ** 2 + (box[5] - box[2]) ** 2)
+        enough = max(0.0, most + tolerance - reach)
+        x = 0.5 * (box[0] + box[3])
+        y = 0.5 * (box[1] + box[4])
+        z = 0.5 * (box[2] + box[5])
+        best, home = _search(x, y, z, packed, boxes, enough * enough, home, nodes, gaps, squares)
+        if best <= enough * enough:
+            continue
+        known = sqrt(best)
+        centre = (x, y, z)
+        for t in range(n * leaf, min((n + 1) * leaf, triangles.shape[0])):
+            parts[0] = triangles[t]
+            top = 1
+            while top > 0 and most_searches > 0:
+                top -= 1
+                reach = _middle(parts[top], one)
+                x = (one[0, 0] + one[1, 0] + one[2, 0]) / 3.0
+                y = (one[0, 1] + one[1, 1] + one[2, 1]) / 3.0
+                z = (one[0, 2] + one[1, 2] + one[2, 2]) / 3.0
+                enough = max(0.0, most + tolerance - reach)
+                away = sqrt((x - centre[0]) ** 2 + (y - centre[1]) ** 2 + (z - centre[2]) ** 2)
+                if known + away <= enough:
+                    continue
+                most_searches -= 1
+                best, home = _search(x, y, z, packed, boxes, enough * enough, home, nodes, gaps, squares)
+                if best <= enough * enough:
+                    continue
+                most = max(most, sqrt(best))
+                bound = _bound(one, x, y, z, packed, home, squares)
+                if bound > (most + tolerance) ** 2 and reach > tolerance and top + 4 <= parts.shape[0]:
+                    _quarter(one, parts, top)
+                    top += 4
+    return most
 
 
 @kernel

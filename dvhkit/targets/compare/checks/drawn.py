@@ -17,6 +17,9 @@ from dvhkit.model.arrays import FloatArray
 from dvhkit.model.slices import SAME_PLANE_MM
 from dvhkit.model.structure import Structure
 
+# A gap this much wider than the usual one is a slice that was not drawn; gaps are equal to this share of them.
+_WIDE, _SAME_GAP_FRAC = 1.5, 0.02
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ring:
@@ -83,8 +86,17 @@ class Drawn:
 
     @property
     def volume_cc(self) -> float:
-        """The volume as slabs."""
-        return float(sum(level.area.area for level in self.levels)) * (self.gap_mm or 0.0) / 1000.0
+        """The volume as slabs, each as thick as half the way to its neighbours; beside a missing slice, as usual."""
+        usual = self.gap_mm
+        if usual is None:
+            return 0.0
+        gaps = np.diff([level.w_mm for level in self.levels])
+        # Of slices farther apart one is missing, unless that goes on.
+        alike = np.abs(np.diff(gaps)) <= _SAME_GAP_FRAC * gaps[:-1]
+        goes_on = np.append(alike, False) | np.append(False, alike)
+        half = 0.5 * np.where((gaps > _WIDE * usual + 1e-6) & ~goes_on, usual, gaps)
+        thick = np.append(half, half[-1]) + np.append(half[0], half)
+        return float(thick @ [level.area.area for level in self.levels]) / 1000.0
 
     def place(self, u: float, v: float, w: float) -> tuple[float, float, float]:
         """Return a point of the frame in patient coordinates."""
