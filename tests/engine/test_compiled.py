@@ -69,7 +69,7 @@ def test_counts_of_arrays_are_as_before_and_arrays_are_freed():
 
 
 def test_what_makes_an_array_is_refused_where_none_is_counted_and_runs_where_they_are():
-    with pytest.raises(NumbaError, match="array|NRT"):
+    with pytest.raises(NumbaError, match=r"array|NRT"):
         _kernel(made, counted=False)(4)
     assert _kernel(halved, counted=True)(np.arange(6.0)) == 3.0
 
