@@ -47,7 +47,7 @@ def block_bounds(dose: Dose) -> FloatArray:
 def chords_mm(stack: PlaneStack) -> float:
     """Return how far arcs lie outside the chords that they were drawn with, on average over the outlines."""
     outside, length = arcs_outside(stack.points_mm, stack.ring_start, _CORNER_RAD)
-    return outside / max(length, 1e-9)
+    return float(outside / max(length, 1e-9))
 
 
 def ends_cc(solid: Solid) -> tuple[float, float]:
