@@ -34,7 +34,7 @@ def two_runs_once(audited_once: Path, three_plans_written: Path, tmp_path_factor
     for name in ("a", "b"):
         shutil.copytree(audited_once, folder / name)
     write_plan(plans / "case-1", dose_gy=44.0)
-    write_plan(plans / "case-2", organ_mm=4.5)
+    write_plan(plans / "case-2", organ_mm=4.0)
     shutil.rmtree(plans / "case-3")
     write_plan(plans / "case-4")
     audit_with(audited_once.parent / "three.yaml")(plans, folder / "b")

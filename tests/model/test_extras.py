@@ -23,7 +23,7 @@ def test_a_package_whose_library_is_missing_is_told_with_the_library(tmp_path, m
 
 
 def test_a_command_that_lacks_a_package_says_which_extra_brings_it_and_is_no_fault(monkeypatch, capsys):
-    def lacking(**_):
+    def lacking(*_, **__):
         raise ModuleNotFoundError("No module named 'pyarrow'", name="pyarrow.parquet")
 
     monkeypatch.setattr(app, "app", lacking)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 
-# No wall is drawn so thinly: a pixel of a planning CT of 40 cm is 0.78 mm wide.
-_NEAR_MM = 0.75
+# No wall is drawn so thinly: half a millimetre is the finest pixel of a planning CT, and texts round a tenth of it off.
+_NEAR_MM = 0.55
 # Along so much of its length, and with so much of the area, a ring is a copy of the one around it.
 _FOLLOWS_FRAC = 0.6
 _AREA_FRAC = 0.5
