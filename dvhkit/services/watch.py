@@ -131,11 +131,13 @@ class Watch:
     def _needed_bytes(self, due: Sequence[str]) -> int:
         """Return what an audit of studies may write.
 
-        Of a study numbers, and pictures of what was read: less than the study itself. Each file of the run is written
-        anew beside the old one before it takes its place.
+        Of a study numbers, and pictures of what was read: less than the study itself. What stands for all studies of
+        the run, its pages and store, is written anew beside the old before it takes its place; other reports stay.
         """
-        folders = [self._spool.root / "run", *(self._spool.folder(study) for study in due)]
-        return _FIRST_PAGES_BYTES + sum(map(_bytes_in, folders))
+        run = self._spool.root / "run"
+        studies = sum(_bytes_in(self._spool.folder(study)) for study in due)
+        pages = sum(_size_of(path) for path in run.glob("*.*"))
+        return _FIRST_PAGES_BYTES + studies + pages + _bytes_in(run / "store")
 
     def _due(self) -> list[str]:
         """Return the studies to be audited now, those first that have waited longest."""
@@ -287,11 +289,13 @@ def _end_with_parent() -> None:
 
 
 def _bytes_in(folder: Path) -> int:
-    sizes = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):  # a file that another process has just replaced
-            sizes += path.stat().st_size if path.is_file() else 0
-    return sizes
+    return sum(map(_size_of, folder.rglob("*")))
+
+
+def _size_of(path: Path) -> int:
+    with suppress(OSError):  # a file that another process has just replaced
+        return path.stat().st_size if path.is_file() else 0
+    return 0
 
 
 def _study_uid(folder: Path) -> str:

@@ -265,13 +265,16 @@ def test_on_a_full_disk_audits_wait_and_go_on_once_there_is_space(
     assert [r.message for r in caplog.records if "audits wait" in r.message] == ["audits wait: No space left on device"]
 
 
-def test_an_audit_needs_room_for_what_it_reads_and_for_the_run_beside_itself(tmp_path, two_plans, monkeypatch, caplog):
+def test_an_audit_needs_room_for_what_it_reads_and_for_pages_and_store_beside_the_old_but_not_for_other_reports(
+    tmp_path, two_plans, monkeypatch, caplog
+):
     spool, told = Spool(tmp_path / "spool", Limits(free_bytes=0)), []
     watch = Watch(spool, quiet_s=60, told=told.append)
     receive(spool, watch, two_plans[0])
-    page = tmp_path / "spool" / "run" / "reports" / "old.html"
-    page.parent.mkdir(parents=True)
-    page.write_bytes(b" " * 3_000_000)
+    run = tmp_path / "spool" / "run"
+    for name, size in (("index.html", 2_000_000), ("store/rules/part-1.parquet", 1_000_000), ("reports/old.html", 7)):
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / name).write_bytes(b" " * size)
     study = key_of(study_of(two_plans[0]))
     needed = watch._needed_bytes([study])
     assert needed == (1 << 20) + 3_000_000 + sum(f.stat().st_size for f in spool.folder(study).iterdir())

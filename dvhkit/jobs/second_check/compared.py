@@ -27,8 +27,6 @@ _TOLERANCE_MOST_PCT = 2.5
 # parts of the tolerance.
 _FREE_PART = 0.2
 _FREE_MOST_PART = 0.4
-# Of what agrees as it is only a reading that leaves nothing is told.
-_FREE_NEAR_PCT = 0.13
 _CENTRES_PCT = 0.4
 _FREE_PART_NEAR = 0.3
 _FREE_SHARE = (0.3, 0.6)
@@ -42,9 +40,10 @@ COST_FREE_PCT = 0.2
 _PRICE_LEAST = 0.25
 # Below this a curve is as near as another program's sampling lets it be.
 NEAR_PCT = 0.2
-# Two readings that leave the same to this are one as far as the curve can say: 30,000 points have some 6,000 at the
-# surface, each in or out by chance, which is a noise of sqrt(6000) / 2 points.
-_SAMPLING_PCT = 0.13
+# Two readings that leave the same to this are one as far as the curve can say, and one with free numbers that leaves no
+# more leaves nothing: 30,000 points have some 6,000 at the surface, each in or out by chance, which is a noise of
+# sqrt(6000) / 2 points.
+SAMPLING_PCT = 0.13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +76,7 @@ class Compared:
     @property
     def resolution_pct(self) -> float:
         """What two readings must differ by to be told apart: noise of sampling, and what printing rounds."""
-        return max(_SAMPLING_PCT, 100.0 * self.target.round_frac, 100.0 * self.target.step_frac)
+        return max(SAMPLING_PCT, 100.0 * self.target.round_frac, 100.0 * self.target.step_frac)
 
     @property
     def others(self) -> tuple[Explained, ...]:
@@ -111,7 +110,7 @@ class Compared:
         if not way.free:
             return self.tolerance_pct
         if self.base_pct <= self.tolerance_pct:
-            return min(_FREE_NEAR_PCT, _FREE_PART_NEAR * self.base_pct)
+            return min(SAMPLING_PCT, _FREE_PART_NEAR * self.base_pct)
         low, high = (share * self.tolerance_pct for share in _FREE_SHARE)
         # Within half a bin nothing is known.
         bin_pct = 0.0 if self.target.is_coarse else 50.0 * self.target.bin_gy / self.target.scale_gy

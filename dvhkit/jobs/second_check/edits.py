@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from dvhkit.engine.joined_slices import Joined
 from dvhkit.engine.sampled import Slabs
-from dvhkit.jobs.second_check.readings import Readings, Target
+from dvhkit.jobs.second_check.readings import REACH_MM, Readings, Target
 from dvhkit.metrics.curve_distance import Curve
 from dvhkit.model.arrays import FloatArray
 
-# How far a redrawn contour may lie from the old one, and on how many neighbouring slices.
-_REACH_MM = 14.0
+# By how much a redrawn contour may differ at first, and on how many neighbouring slices.
 _SIZES_MM = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0)
 _SHIFTS_MM = (3.0, 6.0, 10.0)
 _FACTORS = (0.4, 0.6, 0.8, 1.2, 1.4, 1.6)
@@ -119,7 +118,7 @@ class _Search:
         joined = self._joined
         u, v = joined.columns(n)
         low, high = (joined.distances(int(k), u, v) for k in (joined.lower[n], joined.upper[n]))
-        cells = np.flatnonzero(np.maximum(low, high) > -_REACH_MM)
+        cells = np.flatnonzero(np.maximum(low, high) > -REACH_MM)
         every = 1 if most is None else -(-len(cells) // most)
         cells = cells[:: max(1, every)]
         # Outside the dose grid nothing is reached.
@@ -258,11 +257,11 @@ def _neighbours(edit: Edit, step: float) -> list[Edit]:
         factors = (edit.factor - 0.1 * step, edit.factor + 0.1 * step)
         return [replace(edit, factor=f) for f in factors if f > 0.1 and f != 1.0]
     if edit.grown_mm:
-        sizes = [s for s in (edit.grown_mm - step, edit.grown_mm + step) if s and abs(s) < _REACH_MM]
+        sizes = [s for s in (edit.grown_mm - step, edit.grown_mm + step) if s and abs(s) < REACH_MM]
         return [replace(edit, grown_mm=s) for s in sizes]
     u, v = edit.moved_mm
     moves = ((u + step, v), (u - step, v), (u, v + step), (u, v - step))
-    return [replace(edit, moved_mm=m) for m in moves if 0 < np.hypot(*m) < _REACH_MM]
+    return [replace(edit, moved_mm=m) for m in moves if 0 < np.hypot(*m) < REACH_MM]
 
 
 def _words(slabs: Slabs, edit: Edit) -> str:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from dvhkit.jobs.second_check import readings as words
-from dvhkit.jobs.second_check.compared import COST_FREE_PCT, COST_PCT, Compared, Explained, dose_at_share
+from dvhkit.jobs.second_check.compared import COST_FREE_PCT, COST_PCT, SAMPLING_PCT, Compared, Explained, dose_at_share
 from dvhkit.jobs.second_check.readings import Target, interpolated, scaled_dose
 from dvhkit.metrics.curve_distance import Curve
 from dvhkit.model.arrays import FloatArray
 
-# A scale nearer to 1 than this is rounding; beyond these no unit is mistaken for another.
-_SCALE_LEAST = 0.004
+# A scale nearer to 1 than three times the noise of sampling is not told from it; beyond these no unit is mistaken for
+# another.
+_SCALE_LEAST = 3.0 * SAMPLING_PCT / 100.0
 _SCALE_RANGE = (0.005, 200.0)
 # What a straight line may miss by, beyond rounding; a smooth curve needs some eighty lines or more for that.
 _STRAIGHT_FRAC = 2e-5

@@ -54,7 +54,7 @@ _POINTS = 300
 _CLOUD_POINTS = 30_000
 # Columns within a section where slices are joined, and how far around it contours may be drawn otherwise.
 _COLUMNS = 300
-_REACH_MM = 14.0
+REACH_MM = 14.0
 # Of more voxels than these the surface is a trifle, and with it where voxels are counted.
 _VOXELS_MOST = 250_000
 # Multiples of a voxel: how near to whole numbers (a fifth of all are by chance), and how many of them.
@@ -330,7 +330,7 @@ class Readings:
     def joined(self) -> Joined | None:
         """The slices as distances to their outlines, and the dose between them."""
         slabs = self.slabs()
-        return None if slabs is None else join_slices(slabs, self.dose, columns=_COLUMNS, reach_mm=_REACH_MM)
+        return None if slabs is None else join_slices(slabs, self.dose, columns=_COLUMNS, reach_mm=REACH_MM)
 
     @cached_property
     def straight_cloud(self) -> Sampled | None:

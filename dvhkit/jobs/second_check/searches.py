@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dvhkit.jobs.second_check import readings as words
-from dvhkit.jobs.second_check.compared import Compared, Explained
+from dvhkit.jobs.second_check.compared import SAMPLING_PCT, Compared, Explained
 from dvhkit.jobs.second_check.edits import find_edit
 from dvhkit.jobs.second_check.shift import find_shift, left_after
 from dvhkit.metrics.curve_distance import Curve, curve_of
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 
 _COST_SHIFT_PCT = 0.25
 _COST_EDIT_PCT = 0.3
-# What a reading with free parameters leaves if it is the right one.
-_FREE_NEAR_PCT = 0.13
 # One contour in many moves a curve by no more than this; one in few by twice its own part.
 _EDIT_MOST_PCT = 30.0
 _EDIT_PARTS_MOST = 2.0
+# A search over more takes seconds: only for what nothing else explains.
 _QUICK_SLICES = 12
 _EDIT_SHARE = 0.5
 # No search brings a curve nearer than this.
@@ -97,7 +96,7 @@ def explain_by_edit(row: Compared) -> None:
     # hardly better. An edit is looked for in either reading, so the volume is.
     plain = _plain_curves(row)
     best = row.best
-    explained = bool(best.names) and best.left_pct <= (_FREE_NEAR_PCT if best.free else row.resolution_pct)
+    explained = bool(best.names) and best.left_pct <= (SAMPLING_PCT if best.free else row.resolution_pct)
     fits = bool(best.names) and not best.free and best.left_pct <= row.limit_pct(best)
     most = math.inf if explained or fits else _EDIT_SHARE * min(row.shape_left_of(curve) for curve, _ in plain)
     if most < _EDIT_LEAST_PCT:
