@@ -1,4 +1,4 @@
-"""Columns built from their buffers are those that pyarrow itself makes."""
+"""Tables of a store are those that pyarrow itself makes of the rows."""
 
 import subprocess
 import sys
@@ -8,29 +8,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dvhkit.archive.storage.columns import column
 from dvhkit.archive.storage.store import _parquet
 from dvhkit.archive.storage.tables import arrow_table, schema
 
-NUMBERS = st.floats(allow_nan=False)
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=9)
+# A column of each kind that the store has, in the tables that have it.
 KINDS = {
-    "texts": (pa.string(), st.text(st.characters(exclude_categories=("Cs",)), max_size=9)),
-    "numbers": (pa.float64(), NUMBERS | st.integers(-9, 9)),
-    "whole": (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
-    "truths": (pa.bool_(), st.booleans()),
-    "lists": (pa.list_(pa.float64()), st.lists(NUMBERS, max_size=4)),
+    "curves": {"roi": TEXTS, "volume_cc": NUMBERS | st.integers(-9, 9), "dose_gy": st.lists(NUMBERS, max_size=4)},
+    "cases": {"case_id": TEXTS, "n_rules": st.integers(-(2**63), 2**63 - 1), "all_met": st.booleans()},
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("table", KINDS)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
-def test_a_column_is_what_pyarrow_makes_of_the_values_whatever_they_are(kind, data):
-    arrow, some = KINDS[kind]
-    values = data.draw(st.lists(st.none() | some, max_size=20))
-    made = column(values, arrow)
+def test_a_table_is_what_pyarrow_makes_of_the_rows_whatever_they_hold(table, data):
+    columns = {name: st.none() | some for name, some in KINDS[table].items()}
+    assert set(columns) <= set(schema(table).names)
+    rows = data.draw(st.lists(st.fixed_dictionaries({}, optional=columns), max_size=20))
+    made = arrow_table(rows, table)
     made.validate(full=True)
-    assert made.equals(pa.array(values, arrow))
+    assert made.equals(pa.Table.from_pylist(rows, schema=schema(table)))
 
 
 def test_a_table_is_the_same_file_as_of_pyarrows_own_rows():
@@ -41,10 +40,17 @@ def test_a_table_is_the_same_file_as_of_pyarrows_own_rows():
     assert _parquet(arrow_table(rows, "curves")) == _parquet(pa.Table.from_pylist(rows, schema=schema("curves")))
 
 
-def test_what_is_no_text_is_refused_and_half_a_letter_is_not_lost_without_trace():
-    with pytest.raises(ValueError, match="is no text"):
-        column([1], pa.string())
-    assert column(["a\udce9"], pa.string()).to_pylist() == ["a?"]
+@pytest.mark.parametrize("wrong", [{"case_id": 1}, {"n_rules": 1.5}, {"all_met": 1}, {"n_pass": "5"}])
+def test_what_is_not_of_its_columns_kind_is_refused(wrong):
+    with pytest.raises(ValueError, match="JSON"):
+        arrow_table([wrong], "cases")
+
+
+def test_half_a_letter_is_told_and_a_row_longer_than_a_block_is_whole():
+    assert arrow_table([{"case_id": "a\udce9"}], "cases")["case_id"].to_pylist() == ["a?"]
+    rows = [{"case_id": "b", "document": "x" * (3 << 20)}, {"case_id": "c", "document": "y"}]
+    found = arrow_table(rows, "records")
+    assert found.select(["case_id", "document"]).to_pylist() == rows
 
 
 def test_a_store_is_written_and_read_without_pandas(tmp_path):

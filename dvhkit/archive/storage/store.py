@@ -24,7 +24,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dvhkit.archive.storage.columns import column
 from dvhkit.archive.storage.keys import digest
 from dvhkit.archive.storage.tables import TABLES, Document, arrow_table, schema, table_of
 from dvhkit.errors import DvhkitError, InputError, OutputError
@@ -246,7 +245,8 @@ class Store:
             found = table_of(documents, table)
             if old:
                 earlier = _read([self.folder / table / name for name in sorted(set(old.values()))], table)
-                earlier = earlier.filter(pc.is_in(earlier["case_id"], value_set=column(list(old), pa.string())))
+                kept = arrow_table([{"case_id": name} for name in old], table)["case_id"].combine_chunks()
+                earlier = earlier.filter(pc.is_in(earlier["case_id"], value_set=kept))
                 found = pa.concat_tables([earlier, found])
             found = found.take(pc.sort_indices(found, sort_keys=[("case_id", "ascending")]))
             write_bytes_whole(self.folder / table / f".{part}.new", _parquet(found))

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from dvhkit.archive.storage.columns import column
 from dvhkit.results.audit import MetricResult, RuleResult
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ TABLES: dict[str, tuple[str, ...]] = {
     "provenance": ("case_id", "finished_utc", "seconds", "dvhkit_version", "engine", "libraries", "inputs"),
 }  # fmt: skip
 _NUMERIC = {int, float}
+# What pyarrow reads of JSON at a time; more only where a row is longer.
+_LEAST_BLOCK_BYTES = 1 << 20
 OBJECTS = ("path", "role", "n_files", "case_id", "reason")
 
 
@@ -130,9 +132,27 @@ def table_of(documents: Iterable[Document], table: str) -> pa.Table:
 
 
 def arrow_table(rows: Sequence[Mapping[str, Any]], table: str) -> pa.Table:
-    """Return rows as an Arrow table; what the schema does not know is left out, what is missing is null."""
-    import pyarrow as pa
+    """Return rows as an Arrow table; what the schema does not know is left out, what is missing is null.
+
+    By way of JSON, which the rows of a store are in any case: `pyarrow.array` would import pandas, half a second.
+
+    Raises
+    ------
+    ValueError
+        If a value is not of its column's kind.
+    """
+    import pyarrow.json
 
     columns = schema(table)
-    arrays = [column([row.get(field.name) for row in rows], field.type) for field in columns]
-    return pa.Table.from_arrays(arrays, schema=columns)
+    # Half a letter, as of a file name that is no text, becomes a question mark.
+    lines = [json.dumps(row, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") for row in rows]
+    if not lines:
+        return columns.empty_table()
+    # No row may reach over a whole block.
+    size = max(_LEAST_BLOCK_BYTES, 2 * max(map(len, lines)))
+    found = pyarrow.json.read_json(
+        BytesIO(b"\n".join(lines)),
+        read_options=pyarrow.json.ReadOptions(block_size=size),
+        parse_options=pyarrow.json.ParseOptions(explicit_schema=columns, unexpected_field_behavior="ignore"),
+    )
+    return found.combine_chunks()
