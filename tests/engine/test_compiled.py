@@ -83,3 +83,27 @@ def test_how_a_kernel_is_compiled_is_said_in_one_place():
         assert not any(isinstance(n, ast.ImportFrom) and n.module == "numba" for n in ast.walk(tree)), path
         for function in (n for n in tree.body if isinstance(n, ast.FunctionDef)):
             assert [getattr(d, "id", "") for d in function.decorator_list][:1] in [[way] for way in ways], function.name
+
+
+# What numba compiles to plain arithmetic. A sort, a copy or a sum of arrays has helpers inside that return arrays: they
+# are compiled like their caller, and kept, so that the same line passes or fails by what was compiled before it.
+_PLAIN = {"abs", "atan2", "ceil", "float", "floor", "int", "max", "min", "range", "sqrt"}
+_PLAIN_NUMPY = {"np.argmin", "np.float64", "np.floor", "np.uintp"}
+
+
+def test_what_counts_no_array_calls_kernels_and_arithmetic_alone():
+    called = set()
+    for path in Path(compiled.__file__).parent.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        known = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)} | _imported_of_ours(tree)
+        for function in (n for n in tree.body if isinstance(n, ast.FunctionDef)):
+            if {getattr(d, "id", "") for d in function.decorator_list} & {"kernel", "helper", "inlined"}:
+                names = {ast.unparse(n.func) for n in ast.walk(function) if isinstance(n, ast.Call)}
+                called |= {(path.name, function.name, name) for name in names - known}
+    assert len(called) > 100
+    assert not [one for one in called if one[2] not in _PLAIN | _PLAIN_NUMPY]
+
+
+def _imported_of_ours(tree: ast.Module) -> set[str]:
+    froms = (n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom))
+    return {a.asname or a.name for n in froms if (n.module or "").startswith("dvhkit") for a in n.names}

@@ -41,7 +41,7 @@ def _depth(x, y, points, ring_start):
 
 @helper
 def _cuts(x, y, dx, dy, points, ring_start, touch, cuts):
-    """Write where the line (x, y) + t (dx, dy) meets the rings, sorted; return how often.
+    """Write where the line (x, y) + t (dx, dy) meets the rings, in no order; return how often.
 
     Edges that lie along the line within `touch` count with both ends. (dx, dy) is a unit vector.
     """
@@ -65,7 +65,6 @@ def _cuts(x, y, dx, dy, points, ring_start, touch, cuts):
             ax = bx
             ay = by
             side_a = side_b
-    cuts[:count].sort()
     return count
 
 
@@ -123,6 +122,7 @@ def longest_inside(points, ring_start, order, is_pivot, reach, least, slack, end
         dx /= length
         dy /= length
         count = _cuts(ax, ay, dx, dy, points, ring_start, 1e-7, cuts)
+        cuts[:count].sort()
         low, high = _stretch(0.5 * length, ax, ay, dx, dy, points, ring_start, slack, cuts, count)
         if low > 1e-6 or high < length - 1e-6:
             continue
@@ -151,6 +151,7 @@ def longest_along(points, ring_start, dx, dy, slack, ends):
             x = points[p, 0] - side * 1e-6 * dy
             y = points[p, 1] + side * 1e-6 * dx
             count = _cuts(x, y, dx, dy, points, ring_start, 1e-9, cuts)
+            cuts[:count].sort()
             n = 0
             while n + 1 < count:
                 if cuts[n + 1] - cuts[n] <= 1e-9:
