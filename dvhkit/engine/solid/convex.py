@@ -191,8 +191,9 @@ def rings_by_direction(solid: Solid, outlines: Outlines, heights_mm: FloatArray)
     ends = np.searchsorted(heights_mm, offsets, side="left").tolist()
     for first, stop in solid.runs.bounds:
         for low, high in pairwise(range(first, stop)):
-            if (here := slice(begins[low], ends[high])).start < here.stop:
-                found[here] = outlines.bridges[low].rings_at(heights_mm[here])
+            if begins[low] < ends[high]:
+                between = slice(begins[low], ends[high])
+                found[between] = outlines.bridges[low].rings_at(heights_mm[between])
         for plane, sign in ((first, -1.0), (stop - 1, 1.0)):
             end = float(solid.hi_mm[plane] if sign > 0 else solid.lo_mm[plane])
             here = np.flatnonzero((sign * (heights_mm - offsets[plane]) > 0) & (sign * (end - heights_mm) >= 0))
