@@ -235,9 +235,8 @@ def _sorted_stack(  # noqa: PLR0917 -- one step of stack_planes, cut out for its
 
 def _is_made(structure: Structure) -> bool:
     """Whether a structure was computed from others: a hole in it is one, however thin the wall round it."""
-    return structure.number == _COMPUTED and all(
-        c.kind is ContourKind.CLOSEDPLANAR_XOR for c in structure.closed_contours
-    )
+    closed = structure.closed_contours
+    return structure.number == _COMPUTED and all(c.kind is ContourKind.CLOSEDPLANAR_XOR for c in closed)
 
 
 def _usual_gap_mm(rising: FloatArray, slices: Along | None) -> float:

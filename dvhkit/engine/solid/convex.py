@@ -68,7 +68,7 @@ class Outline:
 
     @staticmethod
     def rings(normals: FloatArray, reach: FloatArray, middles: FloatArray) -> list[tuple[FloatArray, ...]]:
-        """Return the one ring, or none, of each row (n, k) that reaches so far from its middle: what half planes share."""
+        """Return the ring, or none, of each row (n, k): what half planes share that lie so far off its middle."""
         found: list[tuple[FloatArray, ...]] = []
         for row, middle in zip(reach, middles, strict=True):
             corners = np.empty((len(normals) + 1, 2))

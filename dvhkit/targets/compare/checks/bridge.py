@@ -1,4 +1,4 @@
-"""What lies on a slice that was left out: the section of the solid that runs through the gap, and whether to trust it."""
+"""What lies on a slice that was left out: a section of the solid that runs through the gap, and whether to trust it."""
 
 from __future__ import annotations
 
