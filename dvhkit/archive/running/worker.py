@@ -108,7 +108,7 @@ def audit_task(setup: Setup, task: Task, *, seen: Callable[[Case], object] | Non
         if setup.pictures:
             read.append(case)
         structures.extend(_structure_rows(case))
-        content.update(content_digests(case))
+        content.update(content_digests(case, [row["contours"] for row in structures]))
         if seen is not None:
             seen(case)
 
