@@ -91,6 +91,7 @@ _ROWS = (
     _kind("several-fraction-groups", Level.WARNING),
     _kind("no-fractions", Level.WARNING),
     _kind("plan-values-unreadable", Level.WARNING),
+    _kind("approval-rejected", Level.WARNING),
     _kind("no-contours", Level.SERIOUS, withholds=Withholds.VOLUMES),
     _kind("roi-types-missing", Level.INFO),
     _kind("empty-structures", Level.INFO),

@@ -11,6 +11,7 @@ from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dose import Dose, DoseType
 from dvhkit.model.grid import Grid
+from dvhkit.readers.approval import rejection
 from dvhkit.readers.archive.roles import Role, require_role
 from dvhkit.readers.equipment import planning_system
 from dvhkit.readers.files.dicom_file import parse, quiet_pydicom, read_bytes, reading, transfer_syntax
@@ -89,7 +90,13 @@ def read_dose(path: Path) -> tuple[Dose, tuple[Finding, ...]]:
             planning_system=system,
             planning_system_version=version,
         )
-        findings += [*offset_findings, *spacing_findings, *dvh_findings, *_value_findings(dose, path)]
+        findings += [
+            *rejection(data, "dose", path),
+            *offset_findings,
+            *spacing_findings,
+            *dvh_findings,
+            *_value_findings(dose, path),
+        ]
     return dose, tuple(findings)
 
 

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from dvhkit.outputs.language import say_markup, script_words, spoken
+from dvhkit.outputs.number_format import parted
 from dvhkit.outputs.text import clean
 
 _UID_END = re.compile(r"(\(?…[0-9.]+\)?)")
@@ -57,7 +58,7 @@ def page_environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals |= {"say": say_markup, "isolated": isolated, "kept": kept}
+    environment.globals |= {"say": say_markup, "isolated": isolated, "kept": kept, "parted": parted}
     environment.globals |= {"code": _in("code"), "hashed": _in("span", "hash")}
     return environment
 
