@@ -81,6 +81,7 @@ _ROWS = (
     _kind("stored-dvh-differs", Level.WARNING),
     _kind("stored-dvh-other-dose", Level.SERIOUS, withholds=Withholds.DOSE),
     _kind("tps-dvh-not-explained", Level.WARNING),
+    _kind("tps-dvh-cut-off", Level.WARNING),
     _kind("no-prescription", Level.WARNING),
     _kind("prescription-implausible", Level.SERIOUS, withholds=Withholds.DOSE),
     _kind("prescription-roi-absent", Level.WARNING),
