@@ -74,6 +74,7 @@ class Compared:
     found: list[Explained] = field(default_factory=list)
     knots: FloatArray | None = None
     stated_pct: float | None = None
+    rivals: tuple[Explained, ...] = ()
 
     @property
     def is_smooth(self) -> bool:
@@ -109,7 +110,7 @@ class Compared:
             simpler = [one for one in kept if set(one.names) <= set(way.names)]
             if all(way.names != one.names and way.left_pct < one.left_pct - apart for one in simpler):
                 kept.append(way)
-        return tuple(kept[1:])
+        return (*kept[1:], *(way for way in self.rivals if way.left_pct <= best.left_pct + apart))
 
     def limit_pct(self, way: Explained) -> float:
         """Return what a reading may leave."""
@@ -118,7 +119,9 @@ class Compared:
             one_pct = 100.0 * self.readings.voxel_cc / self.ours.volume_cc
             if self.shape_left_pct < one_pct / 2:  # of few voxels, chance may make another volume
                 return min(self.tolerance_pct, _CENTRES_PCT)
-            return min(self.tolerance_pct, max(_CENTRES_PCT, one_pct))
+            # Of few voxels one is more than the tolerance; then the volumes must be seen to be whole voxels.
+            most = one_pct if self.readings.counts_voxels(self.target) else self.tolerance_pct
+            return min(max(self.tolerance_pct, most), max(_CENTRES_PCT, one_pct)) + self.resolution_pct
         if not way.free:
             return self.tolerance_pct
         low, high = (share * self.tolerance_pct for share in _FREE_SHARE)

@@ -52,15 +52,29 @@ def smooth_twin(row: Compared, numbers: CaseNumbers) -> Compared | None:
 
 
 def clearer(row: Compared, twin: Compared) -> Compared:
-    """Return which of two comparisons theirs was made like: the smooth one where it leaves less than half.
+    """Return which of two comparisons theirs was made like, with what the other explains as well as a rival to it.
 
-    First without edits, which have freedom enough to stand for how the dose runs.
+    The smooth one where it leaves less than half, or needs no free number where the other does.
     """
+    chosen, other = (twin, row) if _is_clearer(row, twin) else (row, twin)
+    best = other.best
+    if best.names and best.left_pct <= other.limit_pct(best):
+        names = (*best.names, words.SMOOTH_DOSE) if other is twin else best.names
+        chosen.rivals = (replace(best, names=names),)
+    return chosen
+
+
+def _is_clearer(row: Compared, twin: Compared) -> bool:
+    plain = not twin.best.free and twin.best.left_pct <= twin.limit_pct(twin.best)
+    # What is free fits some of the noise.
+    if plain and row.best.free and twin.best.left_pct <= row.best.left_pct + 2.0 * row.resolution_pct:
+        return True
+    # First without edits, which have freedom enough to stand for how the dose runs.
     for edits in (False, True):
         left, smooth = (_left_pct(one, edits=edits) for one in (row, twin))
         if smooth < left / 2 or smooth < left - row.resolution_pct:
-            return twin
-    return row
+            return True
+    return False
 
 
 def _asks(row: Compared) -> bool:
