@@ -34,7 +34,9 @@ def test_middles_of_a_cubic_are_exact_and_lie_where_the_grid_says(degree):
     given, gy = polynomial(degree)
     given = replace(given, values_gy=gy(*places(given.grid)))
     finer = finer_dose(given, planted.structure(), reach_mm=5.0, voxels_most=ALL)
-    np.testing.assert_allclose(finer.values_gy, gy(*places(finer.grid)), rtol=1e-10)
+    # Beside the edge a value is missing that a cubic needs.
+    inner = (slice(2, -2),) * 3 if degree == 3 else ...
+    np.testing.assert_allclose(finer.values_gy[inner], gy(*places(finer.grid))[inner], rtol=1e-10)
     np.testing.assert_allclose(finer.grid.spacing_mm, given.grid.spacing_mm / 2)
     assert finer.values_gy.shape == finer.grid.shape_zyx
 
