@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dvhkit.archive.run_files import has_case_reports
+from dvhkit.archive.run_files import MOST_IN_REPORT, has_case_reports
 from dvhkit.archive.running.pool import Outcome, Pool, attempt, automatic_jobs
 from dvhkit.archive.running.worker import FAULT, FINAL, Done, Setup, Task, audit_task, do, prepare, put_failure, warm
 from dvhkit.archive.storage.identity import identity_secret, pseudonym
@@ -24,6 +24,9 @@ from dvhkit.jobs.batch import AuditOptions
 from dvhkit.model.case import Case
 from dvhkit.readers.archive.index import FileEntry
 from dvhkit.readers.archive.roles import Role
+
+if TYPE_CHECKING:
+    from dvhkit.outputs.report.article import Article
 
 # Called with how many cases are done, how many there are to do, and the one that was just finished.
 CaseProgress = Callable[[int, int, Done], None]
@@ -86,6 +89,8 @@ class RunReport:
         How many cases the store holds: more than `n_cases` where others were kept.
     case
         What was read of the only case, where there is but one and it was computed.
+    articles
+        Cases that were computed, drawn as a report of all cases shows them, where there are few enough for one.
     """
 
     n_cases: int = 0
@@ -100,6 +105,7 @@ class RunReport:
     is_interrupted: bool = False
     error: DvhkitError | None = None
     case: Case | None = None
+    articles: dict[str, Article] = field(default_factory=dict)
 
 
 def run_archive(
@@ -194,7 +200,14 @@ class _Run:
         mine = [c for c in work.cases if c in name_of and self._is_mine(c)]
         reports = self.how.case_reports
         reports = has_case_reports(len(name_of)) if reports is None else reports
-        setup = Setup(run=self.store.run, root=work.root, options=options, reports=reports, pictures=self.how.pictures)
+        setup = Setup(
+            run=self.store.run,
+            root=work.root,
+            options=options,
+            reports=reports,
+            pictures=self.how.pictures,
+            articles=len(name_of) <= MOST_IN_REPORT and not shard,
+        )
         known = self.store.cases()
         if not self.how.replace:
             earlier = {c: str(row["protocol_id"] or "") for c, row in known.items()}
@@ -314,6 +327,8 @@ class _Run:
             done = outcome.result or put_failure(setup, task, outcome.failure or FAULT, _told(outcome), outcome.seconds)
             self.hashes |= done.hashes
             self.report.computed += 1
+            if done.article is not None:
+                self.report.articles[done.case_id] = done.article
             if done.status not in FINAL:
                 self.report.failed[done.status] = self.report.failed.get(done.status, 0) + 1
             self.store.journal("done", shard=self.how.shard_name, case_id=done.case_id, status=done.status)
