@@ -11,6 +11,7 @@ from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dose import Dose, DoseType
 from dvhkit.model.grid import Grid
+from dvhkit.readers.approval import rejection
 from dvhkit.readers.archive.roles import Role, require_role
 from dvhkit.readers.equipment import planning_system
 from dvhkit.readers.files.dicom_file import parse, quiet_pydicom, read_bytes, reading, transfer_syntax
@@ -91,7 +92,13 @@ def read_dose(path: Path) -> tuple[Dose, tuple[Finding, ...]]:
         )
         # Of the stored integers, which are half as many bytes: the scaling is positive.
         lowest, highest = (float(extreme) * scaling for extreme in (pixels.min(), pixels.max()))
-        findings += [*offset_findings, *spacing_findings, *dvh_findings, *_value_findings(dose, lowest, highest, path)]
+        findings += [
+            *rejection(data, "dose", path),
+            *offset_findings,
+            *spacing_findings,
+            *dvh_findings,
+            *_value_findings(dose, lowest, highest, path),
+        ]
     return dose, tuple(findings)
 
 

@@ -12,6 +12,7 @@ from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.drawn_slices import with_slices_of_set
 from dvhkit.model.structure import Contour, ContourKind, Structure, StructureSet
+from dvhkit.readers.approval import rejection
 from dvhkit.readers.archive.roles import Role, require_role
 from dvhkit.readers.files.dicom_file import parse, quiet_pydicom, read_bytes, reading
 from dvhkit.readers.files.elements import (
@@ -90,7 +91,7 @@ def read_structures(path: Path) -> tuple[StructureSet, tuple[Finding, ...]]:
             contours_there=has(data, "ROIContourSequence"),
             types_there=has(data, "RTROIObservationsSequence"),
         )
-    return structure_set, tuple(findings)
+    return structure_set, (*rejection(data, "structure set", path), *findings)
 
 
 def _contour_items(data: DataSet, path: Path) -> dict[int, list[DataSet]]:

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUn
 from markupsafe import Markup, escape
 
 from dvhkit.outputs.language import say_markup, script_words, spoken
+from dvhkit.outputs.number_format import parted
 from dvhkit.outputs.text import clean
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def page_environment() -> Environment:
         keep_trailing_newline=True,
         bytecode_cache=_TemplatesCache(),
     )
-    environment.globals |= {"say": say_markup, "isolated": isolated, "kept": kept}
+    environment.globals |= {"say": say_markup, "isolated": isolated, "kept": kept, "parted": parted}
     environment.globals |= {"code": _in("code"), "hashed": _in("span", "hash")}
     return environment
 
