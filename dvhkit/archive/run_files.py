@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +21,13 @@ from dvhkit.archive.storage.store import Store
 from dvhkit.errors import DvhkitError
 from dvhkit.outputs.csv_text import summary_csv
 from dvhkit.outputs.files import write_text_whole
-from dvhkit.outputs.records import json_text, read_audit, records_of_cases
-from dvhkit.results.audit import AUDIT_SCHEMA, AuditRecord
+from dvhkit.outputs.records import audit_text, case_text, read_audit, records_of_texts
+from dvhkit.results.audit import AuditRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dvhkit.outputs.report.article import Article
     from dvhkit.results.attachment import Attachment
     from dvhkit.results.scene import Scene
 
@@ -42,30 +44,33 @@ _AT_A_TIME = 50
 
 def records_of(store: Store, only: Collection[str] | None = None) -> Iterator[AuditRecord]:
     """Yield the record of each case in a store (or of some), some at a time in memory."""
-    batch: list[object] = []
-    for document in store.documents():
-        if only is not None and document["case"] not in only:
+    batch: list[str] = []
+    for case_id, text in store.texts():
+        if only is not None and case_id not in only:
             continue
-        batch.append(document)
+        batch.append(text)
         if len(batch) == _AT_A_TIME:
-            yield from _records(batch)
+            yield from records_of_texts(batch)
             batch = []
-    yield from _records(batch)
-
-
-def _records(documents: Sequence[object]) -> tuple[AuditRecord, ...]:
-    return records_of_cases(documents)
+    yield from records_of_texts(batch)
 
 
 def write_case_report(
-    run: Path, record: AuditRecord, scene: Scene | None = None, *, told: Mapping[str, object] | None = None
-) -> None:
-    """Write the report of one case of a run beside those of the others; `told` is its `audit_document`, if at hand."""
-    from dvhkit.outputs.report.case_report import html_report
-    from dvhkit.outputs.report.seal import text_sha256
+    run: Path, record: AuditRecord, scene: Scene | None = None, *, text: str | None = None
+) -> Article | None:
+    """Write the report of one case of a run beside those of the others, and return it drawn where it has no pictures.
 
-    digest = None if told is None else text_sha256(json_text(told))
-    write_text_whole(report_path(run, record.case), html_report([record], scene=scene, digest=digest))
+    `text` is the `case_text` of the record, if at hand.
+    """
+    from dvhkit.outputs.report.article import article_of
+    from dvhkit.outputs.report.case_report import html_report, report_of
+    from dvhkit.outputs.report.seal import record_sha256, text_sha256
+
+    digest = record_sha256([record]) if text is None else text_sha256(audit_text([text]))
+    article = article_of(record) if scene is None else None
+    page = html_report([record], scene=scene, digest=digest) if article is None else report_of([article], digest)
+    write_text_whole(report_path(run, record.case), page)
+    return article
 
 
 def has_case_reports(n_cases: int) -> bool:
@@ -83,6 +88,7 @@ def write_run_files(
     attachments: Sequence[Attachment] = (),
     keep_report: bool = False,
     records: Mapping[str, AuditRecord] | None = None,
+    articles: Mapping[str, Article] | None = None,
 ) -> list[str]:
     """Write what stands beside the store of a run, and return the names of what was written.
 
@@ -103,45 +109,63 @@ def write_run_files(
         A report of one plan that is there stays, with its slices, attachments and signatures, which no store holds.
     records
         Those of the store by case, where they were read already.
+    articles
+        Cases of the store that were drawn already, in the language of the environment.
     """
     run = store.run
-    written = ["summary.csv"]
     rows = _summary_rows(store)
     with_reports = has_case_reports(n_cases) if with_reports is None else with_reports
-    lacking = {case for case in rows if with_reports and not report_path(run, case).exists()}
     is_on_one_page = n_cases <= _most(short=short)
+    drawn = dict(articles or {}) if is_on_one_page and n_cases > 1 and not short else {}
     kept = dict(records or {}) if is_on_one_page else {}
-    wanted = (set(rows) if is_on_one_page else lacking) - set(kept)
-    for record in records_of(store, wanted) if wanted else ():
+    lacking = {case for case in rows if with_reports and not report_path(run, case).exists()}
+    wanted = lacking | (set(rows) - set(drawn) if is_on_one_page else set())
+    for record in (*kept.values(), *records_of(store, wanted - set(kept))) if wanted else ():
+        if record.case in lacking:
+            write_case_report(run, record)
         if is_on_one_page:
             kept[record.case] = record
-        elif record.case in lacking:
-            write_case_report(run, record)
-    for case in lacking & set(kept):
-        write_case_report(run, kept[case])
     write_text_whole(run / "summary.csv", "".join([summary_csv([]), *(rows[case] for case in sorted(rows))]))
-    audit_json = None
+    written = ["summary.csv"]
     if n_cases <= MOST_IN_JSON:
-        cases = sorted(store.documents(), key=lambda d: str(d["case"]))
-        audit_json = json_text({"schema": AUDIT_SCHEMA, "cases": cases})
+        audit_json = audit_text(_as_written(text) for _, text in sorted(store.texts()))
         write_text_whole(run / "audit.json", audit_json)
         written.append("audit.json")
-    if keep_report and n_cases == 1 and (run / "report.html").exists():
-        written.append("report.html")
-    elif is_on_one_page:
-        from dvhkit.outputs.report.case_report import html_report
-        from dvhkit.outputs.report.seal import text_sha256
-
-        shown = [kept[case] for case in sorted(kept)]
-        digest = None if audit_json is None else text_sha256(audit_json)
-        html = html_report(shown, scene=scene, short=short, attachments=attachments, digest=digest)
-        write_text_whole(run / "report.html", html)
-        written.append("report.html")
+        if is_on_one_page and not (keep_report and n_cases == 1 and (run / "report.html").exists()):
+            cases = [drawn.get(case) or kept[case] for case in sorted(rows)]
+            html = _report(cases, audit_json, scene=scene, short=short, attachments=attachments)
+            write_text_whole(run / "report.html", html)
+        written += ["report.html"] if is_on_one_page else []
     for name in {"audit.json", "report.html"} - set(written):
         (run / name).unlink(missing_ok=True)
     _drop_reports(run, set(rows) if with_reports else set())
     write_index(store)
     return [*written, INDEX]
+
+
+def _report(
+    cases: Sequence[AuditRecord | Article],
+    audit_json: str,
+    *,
+    scene: Scene | None,
+    short: bool,
+    attachments: Sequence[Attachment],
+) -> str:
+    """Return the report of all cases on one page, of which some may be drawn already."""
+    from dvhkit.outputs.report.article import Article, article_of
+    from dvhkit.outputs.report.case_report import html_report, report_of
+    from dvhkit.outputs.report.seal import text_sha256
+
+    digest = text_sha256(audit_json)
+    records = [case for case in cases if not isinstance(case, Article)]
+    if short or len(cases) == 1:
+        return html_report(records, scene=scene, short=short, attachments=attachments, digest=digest)
+    return report_of([case if isinstance(case, Article) else article_of(case) for case in cases], digest)
+
+
+def _as_written(text: str) -> str:
+    """Return a case as it stands in audit.json; an older dvhkit kept it on one line."""
+    return text if text.startswith("{\n") else case_text(json.loads(text))
 
 
 def _summary_rows(store: Store) -> dict[str, str]:

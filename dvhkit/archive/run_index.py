@@ -41,8 +41,7 @@ def indexed_cases(store: Store, *, beside: Path) -> list[IndexedCase]:
     """Return the cases of a store in order of their IDs; links to reports are relative to the folder `beside`."""
     rules, findings = _rules(store), _findings(store)
     heads = store.cases()
-    for document in store.pending_documents():
-        case, record = str(document["case"]["case_id"]), document["document"]
+    for case, record in store.pending_documents():
         rules[case] = [_rule({**row, "metric": row["quantity"]}) for row in record["rules"]]
         findings[case] = [IndexedFinding(f["code"], f["level"], f["message"]) for f in record["findings"]]
     is_beside = beside.resolve() == store.run.resolve()

@@ -29,11 +29,15 @@ def curve_record(roi: str, structure: Structure, dvh: Dvh, *, top_gy: float | No
         roi_type=structure.rt_roi_type,
         color_rgb=structure.color_rgb,
         volume_cc=dvh.volume_cc,
-        dose_gy=tuple(float(d) for d in doses),
-        volume_pct=tuple(float(v) for v in percent),
-        low_pct=tuple(round(float(v), 4) for v in readings.min(axis=0)) if has_band else (),
-        high_pct=tuple(round(float(v), 4) for v in readings.max(axis=0)) if has_band else (),
+        dose_gy=tuple(doses.tolist()),
+        volume_pct=tuple(percent.tolist()),
+        low_pct=_rounded(readings.min(axis=0)) if has_band else (),
+        high_pct=_rounded(readings.max(axis=0)) if has_band else (),
     )
+
+
+def _rounded(volumes: FloatArray) -> tuple[float, ...]:
+    return tuple([round(volume, 4) for volume in volumes.tolist()])
 
 
 def _curve_step(own_top_gy: float, top_gy: float) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 
@@ -66,7 +65,8 @@ def _facing(structure: Structure) -> tuple[FloatArray, FloatArray] | None:
         if length == 0:
             return None
         normal = normal / length * np.sign(normal[int(np.abs(normal).argmax())])
-    return normal, np.array([float(c.points_mm.mean(axis=0) @ normal) for c in closed])
+    # The mean, without what `ndarray.mean` does around it for each contour.
+    return normal, np.array([float((np.add.reduce(c.points_mm, axis=0) / len(c.points_mm)) @ normal) for c in closed])
 
 
 def _widest(closed: Sequence[Contour]) -> FloatArray:
@@ -89,11 +89,14 @@ def _shared(ways: list[tuple[FloatArray, FloatArray]]) -> Slices | None:
     at = _apart(np.sort(np.concatenate(planes)), _ALIKE_FRAC * usual)
     about: list[list[float]] = [[] for _ in at]
     for own in planes:
-        for low, high in pairwise(own.tolist()):
-            first, last = np.searchsorted(at, [low - _ALIKE_FRAC * usual, high + _ALIKE_FRAC * usual])
-            for n in range(int(first), int(last)):
-                about[n].append(float(high - low))
-    local = [_most(np.array(near)) or usual for near in about]
+        firsts = np.searchsorted(at, own[:-1] - _ALIKE_FRAC * usual).tolist()
+        lasts = np.searchsorted(at, own[1:] + _ALIKE_FRAC * usual).tolist()
+        for first, last, gap in zip(firsts, lasts, np.diff(own).tolist(), strict=True):
+            for n in range(first, last):
+                about[n].append(gap)
+    # Most planes have the same distances around them.
+    known = {near: _most(np.array(near)) or usual for near in set(map(tuple, about))}
+    local = [known[tuple(near)] for near in about]
     return Slices(normal=normal, at_mm=at, gap_mm=np.array(local))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,8 @@ class Dvh:
         Volume at each of them; sums to `covered_cc`.
     volume_cc
         Volume of the structure, wherever the dose grid ends.
+    covered_cc
+        Volume that lies inside the dose grid.
     min_gy, max_gy
         Least and greatest dose anywhere in the covered part, its surface included; None where nothing is covered.
     findings
@@ -84,6 +86,7 @@ class Dvh:
     max_bounds_gy: tuple[float, float] | None = None
     reading: str = ""
     ends_cc: tuple[float, float] = (0.0, 0.0)
+    covered_cc: float = field(init=False)
 
     def __repr__(self) -> str:
         dose = "no dose" if self.min_gy is None or self.max_gy is None else f"{self.min_gy:.4g} to {self.max_gy:.4g} Gy"
@@ -95,11 +98,8 @@ class Dvh:
     def __post_init__(self) -> None:
         object.__setattr__(self, "dose_gy", frozen_array(self.dose_gy))
         object.__setattr__(self, "part_cc", frozen_array(self.part_cc))
-
-    @property
-    def covered_cc(self) -> float:
-        """Volume that lies inside the dose grid."""
-        return float(self.part_cc.sum())
+        # Every metric asks for it.
+        object.__setattr__(self, "covered_cc", float(self.part_cc.sum()))
 
     @property
     def uncovered_frac(self) -> float:

@@ -31,6 +31,8 @@ class TpsDvh:
         File name and line where the curve begins; 0 for DICOM.
     unusable
         Why the curve cannot be compared; empty where it can.
+    doubt
+        Why it may not be whole; empty where nothing speaks for that.
     """
 
     roi: str
@@ -47,6 +49,7 @@ class TpsDvh:
     source: str = ""
     line: int = 0
     unusable: str = ""
+    doubt: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dose_gy", frozen_array(self.dose_gy))

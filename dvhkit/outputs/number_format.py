@@ -53,6 +53,11 @@ def decimals_for(value: float, unit: str, *, margin: float | None = None) -> int
     return min(decimals, _MOST_DECIMALS)
 
 
+def parted(count: int) -> str:
+    """Return a count with narrow spaces between its groups of three digits, as pages show it."""
+    return f"{count:,}".replace(",", "\u202f")
+
+
 def number(value: float, unit: str, *, margin: float | None = None) -> str:
     """Return `value` without its unit, with the digits that `decimals_for` finds right."""
     if abs(value) >= _TOO_LONG:

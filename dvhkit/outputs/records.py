@@ -7,6 +7,7 @@ import math
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dvhkit.errors import EngineError, InputError
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 # The keys that every reader of metric rows needs, first and in this order.
 _FIRST_KEYS = ("roi", "metric", "value", "unit", "reason")
 _TEXT = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+# What begins a line where a case stands in an audit document.
+_CASE_LINE = "\n    "
 _AS_THEY_ARE, _FLOATS = frozenset({bool, int}), frozenset({float})
 # Where a value stands: a name, or a place and a name in it, which are joined for a message only.
 _Place: TypeAlias = "str | tuple[_Place, object]"
@@ -60,8 +63,24 @@ def json_text(document: Mapping[str, object]) -> str:
     EngineError
         If a number is NaN or infinite.
     """
+    return _written(document, "\n") + "\n"
+
+
+def case_text(case: Mapping[str, object]) -> str:
+    """Return one of the ``cases`` of an audit document as it stands in ``audit.json``; errors as of `json_text`."""
+    return _written(case, _CASE_LINE)
+
+
+def audit_text(cases: Iterable[str]) -> str:
+    """Return the `json_text` of an audit document, whose cases are at hand as `case_text` returns them."""
+    listed = f",{_CASE_LINE}".join(cases)
+    rows = f"[{_CASE_LINE}{listed}\n  ]" if listed else "[]"
+    return f'{{\n  "schema": {_TEXT.encode(AUDIT_SCHEMA)},\n  "cases": {rows}\n}}\n'
+
+
+def _written(document: Mapping[str, object], line: str) -> str:
     try:
-        return _indented(document, "\n") + "\n"
+        return _indented(document, line)
     except ValueError as error:
         raise EngineError(
             f"A result cannot be written as JSON ({error}).", remedy="Please report this with the case."
@@ -72,13 +91,20 @@ def _indented(value: object, line: str) -> str:
     """Return a value as JSON; `line` begins a line at the depth of the value.
 
     The library indents by Python code, number by number: for a run of 200 cases that took as long as 20 of its cases.
+    It sets itself up anew for each value, too, so that texts and single numbers are written here.
     """
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if value is None:
+        return "null"
+    if type(value) is float and math.isfinite(value):
+        return repr(value)
     deeper = line + "  "
     if isinstance(value, dict):
-        rows = [f"{_TEXT.encode(str(key))}: {_indented(item, deeper)}" for key, item in value.items()]
+        rows = [f"{encode_basestring(str(key))}: {_indented(item, deeper)}" for key, item in value.items()]
         return f"{{{deeper}{f',{deeper}'.join(rows)}{line}}}" if rows else "{}"
     if isinstance(value, (list, tuple)) and value and not _is_numbers(value):
-        return f"[{deeper}{f',{deeper}'.join(_indented(item, deeper) for item in value)}{line}]"
+        return f"[{deeper}{f',{deeper}'.join([_indented(item, deeper) for item in value])}{line}]"
     return _TEXT.encode(value)
 
 
@@ -116,16 +142,27 @@ def read_audit(text: str | bytes, *, path: Path | str | None = None) -> tuple[Au
 
 def records_of_cases(cases: Sequence[object], *, path: Path | str | None = None) -> tuple[AuditRecord, ...]:
     """Return the records of the ``cases`` of an ``audit.json``; see `read_audit`."""
+    try:
+        text = json.dumps(cases, allow_nan=False)
+    except ValueError as error:
+        raise InputError("A number is too large.", path=path, remedy=_REMEDY) from error
+    return _validated(text, path)
+
+
+def records_of_texts(cases: Iterable[str]) -> tuple[AuditRecord, ...]:
+    """Return the records of cases that `case_text` wrote; errors as of `read_audit`."""
+    return _validated(f"[{','.join(cases)}]", None)
+
+
+def _validated(text: str, path: Path | str | None) -> tuple[AuditRecord, ...]:
     from pydantic import ValidationError
 
     try:
-        records = _adapter().validate_json(json.dumps(cases, allow_nan=False), strict=True)
+        records = _adapter().validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = _place(first["loc"])
         raise InputError(f"{first['msg']}.", path=path, where=place, remedy=_REMEDY) from error
-    except ValueError as error:
-        raise InputError("A number is too large.", path=path, remedy=_REMEDY) from error
     for i, record in enumerate(records):
         for j, curve in enumerate(record.curves):
             if len(curve.dose_gy) != len(curve.volume_pct):

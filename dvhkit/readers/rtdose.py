@@ -11,6 +11,7 @@ from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.dose import Dose, DoseType
 from dvhkit.model.grid import Grid
+from dvhkit.readers.approval import rejection
 from dvhkit.readers.archive.roles import Role, require_role
 from dvhkit.readers.equipment import planning_system
 from dvhkit.readers.files.dicom_file import parse, quiet_pydicom, read_bytes, reading, transfer_syntax
@@ -89,7 +90,15 @@ def read_dose(path: Path) -> tuple[Dose, tuple[Finding, ...]]:
             planning_system=system,
             planning_system_version=version,
         )
-        findings += [*offset_findings, *spacing_findings, *dvh_findings, *_value_findings(dose, path)]
+        # Of the stored integers, which are half as many bytes: the scaling is positive.
+        lowest, highest = (float(extreme) * scaling for extreme in (pixels.min(), pixels.max()))
+        findings += [
+            *rejection(data, "dose", path),
+            *offset_findings,
+            *spacing_findings,
+            *dvh_findings,
+            *_value_findings(dose, lowest, highest, path),
+        ]
     return dose, tuple(findings)
 
 
@@ -199,17 +208,16 @@ def plane_findings(grid: Grid, path: Path) -> list[Finding]:
     return [Finding(level=Level.WARNING, code="dose-planes-uneven", message=message, where=path.name)]
 
 
-def zero_findings(dose: Dose, path: Path) -> list[Finding]:
+def zero_findings(highest_gy: float, path: Path) -> list[Finding]:
     """Return a finding if a dose holds nothing above zero."""
-    if float(dose.values_gy.max()) > 0:
+    if highest_gy > 0:
         return []
     message = "The dose grid is zero everywhere. Check that the export holds the dose that you mean."
     return [Finding(level=Level.SERIOUS, code="dose-all-zero", message=message, where=path.name)]
 
 
-def _value_findings(dose: Dose, path: Path) -> list[Finding]:
+def _value_findings(dose: Dose, lowest: float, highest: float, path: Path) -> list[Finding]:
     findings = []
-    lowest, highest = float(dose.values_gy.min()), float(dose.values_gy.max())
     if not max(-lowest, highest) <= _TOO_MUCH_GY:
         raise DicomReadError(
             f"makes doses of {max(-lowest, highest):g} Gy.",
@@ -223,7 +231,7 @@ def _value_findings(dose: Dose, path: Path) -> list[Finding]:
     if lowest < 0:
         message = f"The dose grid holds negative doses, down to {lowest:g} Gy."
         findings.append(Finding(level=Level.WARNING, code="dose-negative", message=message, where=path.name))
-    findings += zero_findings(dose, path)
+    findings += zero_findings(highest, path)
     if len(dose.grid.offsets_mm) == 1:
         message = "The dose grid has one plane only, so there is no dose between planes."
         findings.append(Finding(level=Level.WARNING, code="dose-single-plane", message=message, where=path.name))

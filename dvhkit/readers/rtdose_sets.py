@@ -34,7 +34,7 @@ def read_dose_set(paths: tuple[Path, ...], assembly: Assembly) -> tuple[Dose, tu
         findings += [f for f in found if f.code not in ("dose-single-plane", "dose-all-zero")]
     _require_alike(doses)
     joined = _stack(doses, findings) if assembly is Assembly.PLANES else _sum(doses)
-    findings += zero_findings(joined, paths[0])
+    findings += zero_findings(float(joined.values_gy.max()), paths[0])
     return replace(joined, paths=paths, stored_dvhs=()), tuple(findings)
 
 

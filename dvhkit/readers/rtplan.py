@@ -9,6 +9,7 @@ from pathlib import Path
 from dvhkit.errors import DicomReadError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.plan import Beam, FractionGroup, Plan, Prescription
+from dvhkit.readers.approval import rejection
 from dvhkit.readers.archive.roles import Role, require_role
 from dvhkit.readers.equipment import planning_system
 from dvhkit.readers.files.dicom_file import parse, quiet_pydicom, read_bytes, reading
@@ -90,7 +91,7 @@ def read_plan(path: Path) -> tuple[Plan, tuple[Finding, ...]]:
             planning_system_version=version,
             is_brachy=_is_brachy(data, path),
         )
-    return plan, (*_broken_numbers(read), *_findings(plan))
+    return plan, (*rejection(data, "plan", path), *_broken_numbers(read), *_findings(plan))
 
 
 def _is_brachy(data: DataSet, path: Path) -> bool:

@@ -12,6 +12,7 @@ from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.drawn_slices import with_slices_of_set
 from dvhkit.model.structure import Contour, ContourKind, Structure, StructureSet
+from dvhkit.readers.approval import rejection
 from dvhkit.readers.archive.roles import Role, require_role
 from dvhkit.readers.files.dicom_file import parse, quiet_pydicom, read_bytes, reading
 from dvhkit.readers.files.elements import (
@@ -36,6 +37,7 @@ from dvhkit.readers.wording import counted, listed
 
 # No structure of a patient, and no table, is larger. A stray point makes one so.
 _LARGEST_MM = 3000.0
+_KINDS = {kind.value: kind for kind in ContourKind}
 _REMEDY = "Export the structure set again."
 
 
@@ -89,7 +91,7 @@ def read_structures(path: Path) -> tuple[StructureSet, tuple[Finding, ...]]:
             contours_there=has(data, "ROIContourSequence"),
             types_there=has(data, "RTROIObservationsSequence"),
         )
-    return structure_set, tuple(findings)
+    return structure_set, (*rejection(data, "structure set", path), *findings)
 
 
 def _contour_items(data: DataSet, path: Path) -> dict[int, list[DataSet]]:
@@ -181,10 +183,11 @@ def _contour(item: DataSet, points_mm: FloatArray, roi: str, odd: _Oddities, pat
         odd.no_kind.append(roi)
         kind = ContourKind.CLOSED_PLANAR if len(points_mm) > 2 else ContourKind.POINT
         return Contour(points_mm=points_mm, kind=kind, image_uid=_image_uid(item, path))
-    if stated not in ContourKind.__members__.values():
+    known = _KINDS.get(stated)
+    if known is None:
         odd.unknown_kind.append(f"{roi} ({stated[:20]})")
         return None
-    return Contour(points_mm=points_mm, kind=ContourKind(stated), image_uid=_image_uid(item, path))
+    return Contour(points_mm=points_mm, kind=known, image_uid=_image_uid(item, path))
 
 
 def _image_uid(item: DataSet, path: Path) -> str:

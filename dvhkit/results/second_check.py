@@ -48,6 +48,8 @@ class RoiCheck:
         Both sides' numbers, with ours under the conventions that explain.
     source
         Where the curve was read: a file's name, and for text the line.
+    doubt
+        Why the planning system's curve may not be whole; empty where nothing speaks for that.
     """
 
     roi: str
@@ -58,6 +60,7 @@ class RoiCheck:
     reason: str = ""
     metrics: tuple[MetricPair, ...] = ()
     source: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 import tasks_that_fail
@@ -52,3 +54,19 @@ def test_workers_started_before_there_is_a_task_do_it_and_are_no_more_than_there
         assert pool._workers == [early]
     finally:
         pool.stop()
+
+
+def test_a_worker_that_needs_no_main_module_does_not_run_it_and_its_parent_works_meanwhile(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from os.path import basename\n"
+        "from dvhkit.archive.running.pool import Pool\n"
+        "print('main', flush=True)\n"
+        "pool = Pool(basename, 1, needs_main=False)\n"
+        "for outcome in pool.run(iter(['a/b', 'a/c']), meanwhile=lambda: print('meanwhile', flush=True)):\n"
+        "    print(outcome.result, flush=True)\n"
+        "pool.stop()\n"
+    )
+    # Without the usual guard a main module that is imported would start workers again.
+    told = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True).stdout
+    assert told.split() == ["main", "meanwhile", "b", "c"]

@@ -12,7 +12,7 @@ from small_plans import PROTOCOL, Audit, write_plan
 
 from dvhkit.archive import work_list
 from dvhkit.archive.run import RunOptions
-from dvhkit.archive.storage import keys
+from dvhkit.archive.storage import fold, keys
 from dvhkit.archive.storage.store import Store, open_store
 from dvhkit.archive.storage.tables import TABLES
 from dvhkit.archive.work_list import parse_shard
@@ -135,10 +135,8 @@ def _fold_cut_off_after(steps: int, run: Path) -> None:
 
             return step
 
-        patch.setattr(
-            "dvhkit.archive.storage.store.write_bytes_whole", dying(Store.put.__globals__["write_bytes_whole"])
-        )
-        patch.setattr("dvhkit.archive.storage.store.write_text_whole", dying(Store.put.__globals__["write_text_whole"]))
+        for name in ("write_bytes_whole", "write_text_whole"):
+            patch.setattr(fold, name, dying(getattr(fold, name)))
         patch.setattr(Path, "replace", dying(Path.replace))
         patch.setattr(Path, "unlink", dying(Path.unlink))
         try:

@@ -12,10 +12,13 @@ from typer.testing import CliRunner
 
 from dvhkit.archive.run import RunOptions
 from dvhkit.archive.run_files import write_run_files
+from dvhkit.archive.run_index import report_path
 from dvhkit.archive.storage.store import Store, open_store
 from dvhkit.archive.storage.tables import TABLES
 from dvhkit.cli.app import app
 from dvhkit.errors import InputError
+from dvhkit.outputs.records import json_text, read_audit
+from dvhkit.outputs.report.case_report import html_report
 
 
 def test_files_chosen_by_hand_are_kept_under_their_key_like_any_case(three_plans, tmp_path, protocol_file, monkeypatch):
@@ -82,18 +85,34 @@ def test_a_mount_point_without_its_share_loses_nothing(three_plans, tmp_path, au
 def test_a_case_finished_by_an_older_version_and_one_without_its_summary_are_in_every_file(three_plans, audited):
     store = Store(audited)
     write_run_files(store, 3)
-    expected = (audited / "summary.csv").read_bytes()
+    expected, told = ((audited / name).read_bytes() for name in ("summary.csv", "audit.json"))
     assert expected.count(b"\n") == 1 + 3 * 3
     table = store.read("records").to_pylist()
     folded = [{"case": row, "document": {}, "structures": [], "run": {}} for row in store.read("cases").to_pylist()]
-    for finished, record in zip(folded, table, strict=True):
-        # As one line, and without the lines of the summary: what was written before both were kept apart.
-        finished["document"] = json.loads(record["document"])
+    for n, (finished, record) in enumerate(zip(folded, table, strict=True)):
+        # As one line, and without the lines of the summary: what was written before both were kept apart. Later the
+        # record stood on a line of its own.
+        document = json.loads(record["document"])
+        parts = [finished | {"document": document}] if n == 0 else [finished, document]
         path = store.pending_path(finished["case"]["case_id"])
         path.parent.mkdir(exist_ok=True)
-        path.write_text(f"{json.dumps(finished['case']['case_id'])}\n{json.dumps(finished)}", encoding="utf-8")
+        path.write_text("\n".join(map(json.dumps, [finished["case"]["case_id"], *parts])), encoding="utf-8")
     for again in range(2):  # as they lie, and folded
         assert {case: row["status"] for case, row in store.cases().items()} == dict.fromkeys(store.cases(), "audited")
         write_run_files(store, len(folded))
         assert (audited / "summary.csv").read_bytes() == expected, again
+        assert (audited / "audit.json").read_bytes() == told, again
         store.fold()
+
+
+def test_a_report_of_all_cases_is_that_of_their_records_whoever_drew_them(three_plans, audited, audit: Audit):
+    (three_plans / "case-2" / "RTPLAN.dcm").unlink()
+    report = audit(three_plans, audited)
+    assert list(report.articles) == ["case-2"]  # the others were kept, and are drawn of what is in the store
+    write_run_files(Store(audited), 3, articles=report.articles)
+    text = (audited / "audit.json").read_text(encoding="utf-8")
+    assert json_text(json.loads(text)) == text
+    records = read_audit(text)
+    assert (audited / "report.html").read_text(encoding="utf-8") == html_report(records)
+    for record in records:
+        assert report_path(audited, record.case).read_text(encoding="utf-8") == html_report([record])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dvhkit.archive.storage.store import _parquet
+from dvhkit.archive.storage.parts import parquet_bytes
 from dvhkit.archive.storage.tables import arrow_table, schema
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -37,7 +37,8 @@ def test_a_table_is_the_same_file_as_of_pyarrows_own_rows():
         {"case_id": "a", "roi": "PTV", "volume_cc": 1.5, "dose_gy": [0.0, 2.0], "volume_pct": [100.0, 0.0]},
         {"case_id": "b", "roi": None, "dose_gy": None, "volume_pct": [], "more": "left out"},
     ]
-    assert _parquet(arrow_table(rows, "curves")) == _parquet(pa.Table.from_pylist(rows, schema=schema("curves")))
+    own = pa.Table.from_pylist(rows, schema=schema("curves"))
+    assert parquet_bytes(arrow_table(rows, "curves")) == parquet_bytes(own)
 
 
 @pytest.mark.parametrize("wrong", [{"case_id": 1}, {"n_rules": 1.5}, {"all_met": 1}, {"n_pass": "5"}])

@@ -16,6 +16,7 @@ from test_accessible import RULES
 import dvhkit.outputs
 from dvhkit.errors import InputError
 from dvhkit.outputs.language import Catalogue, catalogue, languages, say, say_markup, speaking
+from dvhkit.outputs.number_format import parted
 from dvhkit.outputs.records import audit_document, json_text
 from dvhkit.outputs.report.case_report import html_report
 from dvhkit.outputs.report.compared import compared_page
@@ -67,8 +68,8 @@ def test_each_language_has_every_message_with_the_same_places(language: str) -> 
 
 
 def test_messages_are_escaped_and_filled_and_a_language_that_is_not_there_is_told() -> None:
-    assert say("page.cases", n=1) == "1 case"
-    assert say("page.cases", n=2) == "2 cases"
+    assert say("page.cases", n=1, shown="1") == "1 case"
+    assert say("page.cases", n=5000, shown=parted(5000)) == "5\u202f000 cases"
     assert say_markup("report.variation", limit="< <b>") == "variation &lt; &lt;b&gt;"
     with pytest.raises(InputError, match="tlh"), speaking("tlh"):
         pass

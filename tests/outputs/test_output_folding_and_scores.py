@@ -52,6 +52,27 @@ def test_a_few_rules_that_do_not_apply_are_listed() -> None:
     assert "The limit is for 5 fractions." in text
 
 
+@pytest.mark.parametrize("width", [80, 140])
+def test_many_rules_on_structures_that_are_not_there_are_one_line_with_the_names_once(width: int) -> None:
+    gone = replace(
+        RULES[0], verdict=Verdict.NOT_EVALUABLE, value=None, margin=None, reason_code="no-structure",
+        reason="there is no structure 'Cochlea'. There are: PTV.", withheld=(), group="",
+    )  # fmt: skip
+    body = replace(gone, rule_id="ci", title="Index rule", roi="PTV", reason="the body is not known.")
+    rules = [
+        replace(gone, rule_id=f"gone-{i}", title=f"Missing rule {i}", roi=f"Organ{i % 13}", quantity="")
+        for i in range(39)
+    ]
+    text = printed(replace(GOOD, rules=(GOOD.rules[0], *rules, body)), width=width)
+    assert "39 rules name structures that are not there" in text
+    assert "Missing rule" not in text
+    assert "No such structure Organ0, Organ1," in text
+    assert all(text.count(f"Organ{i}") == 1 for i in range(2, 13))
+    assert text.count("There are: PTV.") == 1
+    assert "Index rule" in text
+    assert "Missing rule 2" in printed(replace(GOOD, rules=tuple(rules[:3])), width=width)
+
+
 def test_the_report_keeps_every_rule_that_does_not_apply_and_folds_them() -> None:
     page = html_report([idle(40)])
     assert "40 rules do not apply to this case" in page

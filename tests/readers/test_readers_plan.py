@@ -8,8 +8,11 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from dvhkit.errors import DicomReadError, InputError
+from dvhkit.findings import Level
 from dvhkit.readers.case import find_cases, read_case
+from dvhkit.readers.rtdose import read_dose
 from dvhkit.readers.rtplan import read_plan
+from dvhkit.readers.rtstruct import read_structures
 
 
 @pytest.fixture
@@ -134,6 +137,24 @@ def test_number_of_fractions_may_be_empty(made):
     result, codes = read(made, plan(made.uids, fractions=None))
     assert result.fractions_planned is None
     assert "no-fractions" in codes
+
+
+@pytest.mark.parametrize(("status", "told"), [("REJECTED", True), ("APPROVED", False), ("UNAPPROVED", False)])
+@pytest.mark.parametrize("kind", ["plan", "structure set", "dose"])
+def test_what_a_reviewer_rejected_is_told_with_file_and_tag(made, kind, status, told):
+    make, reader = {
+        "plan": (plan, read_plan), "structure set": (structure_set, read_structures), "dose": (dose, read_dose),
+    }[kind]  # fmt: skip
+    data = make(made.uids)
+    data.ApprovalStatus = status
+    path = made.write("one", data)
+    _, findings = reader(path)
+    found = [f for f in findings if f.code == "approval-rejected"]
+    assert bool(found) is told
+    for each in found:
+        assert (each.level, each.where) == (Level.WARNING, path.name)
+        assert kind in each.message
+        assert "(300E,0002)" in each.message
 
 
 def test_words_for_numbers_count_as_missing(made):

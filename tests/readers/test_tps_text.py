@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
@@ -110,6 +112,45 @@ def test_both_generations_of_raystation_headers_are_read(tmp_path):
     assert kind == "RayStation"
     assert [c.dose_gy[-1] for c in curves] == [52.0, 20.0]
     assert curves[1].volume_cc == 1234.5
+
+
+def raystation_file(n_rois, n_rows=200):
+    def block(k):
+        share = 100.0 * (1.0 - (np.arange(n_rows) / (n_rows - 1)) ** (2 + k))
+        rows = "".join(f"{10.0 * n:.2f}\t{v:.4f}\n" for n, v in enumerate(share))
+        return f"#RoiName:Organ {k}\n#Dose unit: cGy\n{rows}"
+
+    return "#PatientId:1\n#Dosename:P1\n" + "".join(map(block, range(n_rois)))
+
+
+@pytest.mark.parametrize("n_rois", [1, 2, 5])
+def test_a_raystation_file_cut_off_anywhere_in_its_last_curve_is_refused_or_told(tmp_path, n_rois):
+    whole = raystation_file(n_rois)
+    _, curves = read(tmp_path, whole)
+    assert not any(curve.doubt for curve in curves)
+    begins = whole.index("0.00\t", whole.index(f"Organ {n_rois - 1}"))
+    cuts = np.linspace(begins + 8, len(whole) - 20, 60).astype(int)
+    for cut in cuts:
+        if n_rois > 1:
+            with pytest.raises(InputError):
+                read(tmp_path, whole[:cut])
+            continue
+        with suppress(InputError):
+            _, curves = read(tmp_path, whole[:cut])
+            assert "cut off" in curves[-1].doubt, whole[cut - 40 : cut]
+
+
+def test_a_raystation_file_cut_off_in_a_header_is_refused(tmp_path):
+    whole = raystation_file(3)
+    with pytest.raises(InputError, match="cut off"):
+        read(tmp_path, whole[: whole.index("Organ 2") + 3])
+
+
+@pytest.mark.parametrize("last_pct", ["0.5\n", "0.05", "0"])
+def test_a_curve_whose_last_bin_is_not_followed_by_0_is_no_cut(tmp_path, last_pct):
+    rows = "0\t100\n1000\t60\n2000\t12\n2100\t4\n2200\t1.3\n2300\t" + last_pct
+    _, (curve,) = read(tmp_path, "#RoiName:A\n#Dose unit: cGy\n" + rows)
+    assert not curve.doubt
 
 
 def test_monaco_names_may_hold_blanks(tmp_path):

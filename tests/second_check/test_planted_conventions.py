@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -162,3 +163,42 @@ def test_another_dose_is_not_explained():
     hot = gy + 22.0 * np.exp(-((points[:, 0] - 12) ** 2 + points[:, 2] ** 2) / 60.0)
     verdict, found = checked(planted.curve(hot, part))
     assert verdict == "not explained", found
+
+
+@pytest.mark.slow
+def test_a_shifted_grid_is_named_where_the_dose_bends_within_a_voxel():
+    """Theirs has the dose of a formula: trilinear reading of a hill of 12 mm on voxels of 4 mm is over 1 % too low."""
+    shift = np.array([2.0, -2.0, 1.5])
+
+    def gy(points):
+        x, y, z = ((points - [6.0, -2.0, 3.0]) / 17.0).T
+        return 60.0 * np.exp(-x * x - y * y - z * z)
+
+    grid = replace(
+        planted.dose().grid, spacing_mm=np.array([4.0, 4.0]), offsets_mm=np.arange(38) * 3.0, n_rows=34, n_columns=32
+    )
+    axes = (
+        grid.origin_mm[2] + grid.offsets_mm,
+        grid.origin_mm[1] + 4.0 * np.arange(34),
+        grid.origin_mm[0] + 4.0 * np.arange(32),
+    )
+    z, y, x = np.meshgrid(*axes, indexing="ij")
+    given = replace(
+        planted.dose(), grid=grid, values_gy=gy(np.stack([x, y, z], axis=-1).reshape(-1, 3)).reshape(x.shape)
+    )
+    points, part = planted.samples()
+    verdict, found = checked(planted.curve(gy(points - shift), part), given)
+    assert verdict == "explained", found
+    assert found.explained_by[0] == "shifted grid", found
+    assert "smooth dose between voxels" in found.explained_by
+
+
+@pytest.mark.parametrize("beyond", [pytest.param(0.3, marks=pytest.mark.slow), 0.8])
+def test_ends_between_the_two_flat_rules_are_told_with_their_height(beyond):
+    given = planted.dose()
+    points, part = planted.samples(cap=beyond)
+    verdict, found = checked(planted.curve(planted.sampled(given, points), part))
+    assert verdict == "explained", found
+    assert "cap of another height" in found.explained_by, found
+    told = re.search(r"ends ([0-9.]+) slices beyond", found.reason)
+    assert float(told.group(1)) == pytest.approx(beyond, abs=0.02)

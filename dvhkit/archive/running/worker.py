@@ -17,11 +17,12 @@ from dvhkit.engine.numerics import NUMERICS_VERSION
 from dvhkit.errors import EngineError, OutputError
 from dvhkit.jobs.batch import AuditOptions, CaseOutcome, audit_files, failed_record
 from dvhkit.outputs.csv_text import summary_csv
-from dvhkit.outputs.records import audit_document
+from dvhkit.outputs.records import audit_document, case_text
 from dvhkit.results.audit import AuditRecord, Verdict
 
 if TYPE_CHECKING:
     from dvhkit.model.case import Case
+    from dvhkit.outputs.report.article import Article
     from dvhkit.readers.case import CaseFiles
 
 # What happened to a case. The last four may end otherwise the next time, and are tried again.
@@ -34,7 +35,8 @@ FINAL = (AUDITED, ERROR)
 class Setup:
     """What all cases of a run share: where they lie, where results go, the options by name, and what is drawn.
 
-    `reports` says whether each case gets a report of its own, `pictures` whether that shows the patient.
+    `reports` says whether each case gets a report of its own, `pictures` whether that shows the patient, and
+    `articles` whether what it shows is handed back for a page of all cases.
     """
 
     run: Path
@@ -42,6 +44,7 @@ class Setup:
     options: Mapping[str, AuditOptions]
     reports: bool = False
     pictures: bool = False
+    articles: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +59,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What the run needs to know of a finished case."""
+    """What the run needs to know of a finished case; `article` is its report, where that is handed back."""
 
     case_id: str
     status: str
     all_met: bool
     hashes: dict[str, str] = field(default_factory=dict)
+    article: Article | None = None
 
 
 _setup: list[Setup] = []
@@ -104,7 +108,7 @@ def audit_task(setup: Setup, task: Task, *, seen: Callable[[Case], object] | Non
         if setup.pictures:
             read.append(case)
         structures.extend(_structure_rows(case))
-        content.update(content_digests(case))
+        content.update(content_digests(case, [row["contours"] for row in structures]))
         if seen is not None:
             seen(case)
 
@@ -116,19 +120,31 @@ def audit_task(setup: Setup, task: Task, *, seen: Callable[[Case], object] | Non
         task, outcome.record, status, told, key=key, structures=structures, seconds=time.monotonic() - started
     )
     document["case"]["content"] = json.dumps(content)
+    document["text"] = case_text(document["document"])
+    article = None
     if setup.reports:
-        _write_report(setup, outcome.record, told, read[0] if read else None)
+        article = _write_report(setup, outcome.record, document["text"], read[0] if read else None)
     # After the report: a case that is in the store is not done again.
     Store(setup.run).put(document)
-    return Done(case_id=task.case_id, status=status, all_met=outcome.record.all_met, hashes=hashes.kept())
+    return Done(
+        case_id=task.case_id,
+        status=status,
+        all_met=outcome.record.all_met,
+        hashes=hashes.kept(),
+        article=article if setup.articles else None,
+    )
 
 
-def _write_report(setup: Setup, record: AuditRecord, told: Mapping[str, object], case: Case | None) -> None:
+def _write_report(setup: Setup, record: AuditRecord, text: str, case: Case | None) -> Article | None:
+    """Write the report of a case, and return what a page of all cases shows of it: no pictures."""
     from dvhkit.archive.run_files import write_case_report
+
+    if not setup.pictures or case is None:
+        return write_case_report(setup.run, record, text=text)
     from dvhkit.jobs.pictures.scene import gather_scene
 
-    scene = gather_scene(case, record) if setup.pictures and case is not None else None
-    write_case_report(setup.run, record, scene, told=told)
+    write_case_report(setup.run, record, gather_scene(case, record), text=text)
+    return None
 
 
 def put_failure(setup: Setup, task: Task, status: str, reason: str, seconds: float) -> Done:

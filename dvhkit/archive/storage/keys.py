@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -123,14 +123,15 @@ def contours_digest(structure: Structure) -> str:
     h = hashlib.sha256()
     for contour in structure.contours:
         h.update(contour.kind.value.encode())
-        h.update(contour.points_mm.astype("<f8").tobytes())
+        h.update(np.ascontiguousarray(contour.points_mm, dtype="<f8").data)
     return h.hexdigest()[:32]
 
 
-def content_digests(case: Case) -> dict[str, str]:
+def content_digests(case: Case, drawn: Sequence[str]) -> dict[str, str]:
     """Return digests of what was read of each object, by cause, without the UIDs and dates that each export gives anew.
 
-    Files of equal content are no cause of a difference, whatever their bytes are.
+    Files of equal content are no cause of a difference, whatever their bytes are. `drawn` holds the `contours_digest`
+    of each structure.
     """
     dose, plan = case.dose, case.plan
     h = hashlib.sha256()
@@ -138,10 +139,12 @@ def content_digests(case: Case) -> dict[str, str]:
         grid = dose.grid
         h.update(repr((dose.dose_type, dose.summation_type, grid.shape_zyx)).encode())
         for array in (dose.values_gy, grid.origin_mm, grid.axes, grid.spacing_mm, grid.offsets_mm):
-            h.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+            h.update(np.ascontiguousarray(array, dtype="<f8").data)  # uncopied: a dose has tens of megabytes
     stated = None if plan is None else (plan.prescriptions, plan.fraction_groups, plan.beams, plan.approval_status)
     return {
-        "contours": digest(repr([(s.number, s.name, s.rt_roi_type, contours_digest(s)) for s in case.structures])),
+        "contours": digest(
+            repr([(s.number, s.name, s.rt_roi_type, own) for s, own in zip(case.structures, drawn, strict=True)])
+        ),
         "dose": h.hexdigest()[:32],
         "plan": digest(repr(stated)),
     }

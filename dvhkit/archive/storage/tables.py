@@ -2,17 +2,18 @@
 
 A finished case is a document: ``{"case": {...}, "document": {...}, "structures": [...], "run": {...}, "summary": ""}``,
 whose `document` is the case as ``audit.json`` holds it, and whose `summary` its lines of ``summary.csv``. All rows come
-of it.
+of it. Under `text` may be what ``audit.json`` holds, as it is written there.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from dvhkit.outputs.records import case_text
 from dvhkit.results.audit import MetricResult, RuleResult
 
 if TYPE_CHECKING:
@@ -84,21 +85,21 @@ def schema(table: str) -> pa.Schema:
 
 def rows_of(document: Document, table: str) -> Iterator[Row]:
     """Yield the rows of one table that a finished case gives."""
-    case, record = document["case"], document["document"]
+    case = document["case"]
     case_id = case["case_id"]
     if table == "cases":
         yield dict(case)
     elif table == "records":
-        text = document.get("text") or json.dumps(record, ensure_ascii=False)
+        text = document.get("text") or case_text(document["document"])
         yield {"case_id": case_id, "document": text, "summary": document.get("summary")}
     elif table == "provenance":
         yield {"case_id": case_id, **document["run"]}
     elif table == "structures":
         yield from ({"case_id": case_id, **row} for row in document["structures"])
     elif table == "findings":
-        yield from (_finding(case_id, finding) for finding in record["findings"])
+        yield from (_finding(case_id, finding) for finding in document["document"]["findings"])
     else:
-        for row in record[table]:
+        for row in document["document"][table]:
             cells = {_RENAMED.get(key, key): _plain(value) for key, value in row.items() if key != "withheld"}
             codes = "; ".join(row.get("withheld", ()))
             # A rule or metric bears the findings that withhold it; empty where none does.
@@ -126,33 +127,40 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 -- JSON has no narrower type
     return value
 
 
-def table_of(documents: Iterable[Document], table: str) -> pa.Table:
-    """Return the rows of finished cases as an Arrow table; what its schema does not know is left out."""
-    return arrow_table([row for d in documents for row in rows_of(d, table)], table)
+def json_lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return rows as JSON, a line each; raises `ValueError` where a number is none."""
+    # Half a letter, as of a file name that is no text, becomes a question mark.
+    return b"".join(
+        json.dumps(row, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n" for row in rows
+    )
 
 
-def arrow_table(rows: Sequence[Mapping[str, Any]], table: str) -> pa.Table:
-    """Return rows as an Arrow table; what the schema does not know is left out, what is missing is null.
+def table_of_lines(lines: bytes, table: str) -> pa.Table:
+    """Return rows, a line of JSON each, as an Arrow table; what is not known is left out, what is missing is null.
 
-    By way of JSON, which the rows of a store are in any case: `pyarrow.array` would import pandas, half a second.
+    `pyarrow.array` would import pandas, half a second.
 
     Raises
     ------
     ValueError
         If a value is not of its column's kind.
     """
+    import pyarrow as pa
     import pyarrow.json
 
     columns = schema(table)
-    # Half a letter, as of a file name that is no text, becomes a question mark.
-    lines = [json.dumps(row, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") for row in rows]
     if not lines:
-        return columns.empty_table()
+        return pa.Table.from_batches([], schema=columns)  # Schema.empty_table imports pandas
     # No row may reach over a whole block.
-    size = max(_LEAST_BLOCK_BYTES, 2 * max(map(len, lines)))
+    size = max(_LEAST_BLOCK_BYTES, 2 * max(map(len, lines.split(b"\n"))))
     found = pyarrow.json.read_json(
-        BytesIO(b"\n".join(lines)),
+        BytesIO(lines),
         read_options=pyarrow.json.ReadOptions(block_size=size),
         parse_options=pyarrow.json.ParseOptions(explicit_schema=columns, unexpected_field_behavior="ignore"),
     )
     return found.combine_chunks()
+
+
+def arrow_table(rows: Iterable[Mapping[str, Any]], table: str) -> pa.Table:
+    """Return rows as an Arrow table; as `table_of_lines`."""
+    return table_of_lines(json_lines(rows), table)

@@ -316,6 +316,7 @@ def _write(
             with_reports=reports,
             attachments=form.attachments,
             records=records,
+            articles=report.articles,
         )
     shown = ["report.html", *form.print_in(out), "index.html", "summary.csv", "audit.json"]
     if report.n_stored > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -81,7 +81,7 @@ def read_again(paths: Sequence[Path]) -> Case:
     return read_case(paths[0])
 
 
-def _image(case: Case, remarks: list[str]) -> tuple[ImageSeries | None, NDArray[np.float32] | None]:
+def _image(case: Case, remarks: list[str]) -> tuple[ImageSeries | None, NDArray[Any] | None]:
     image = case.image
     if image is None:
         remarks.append("No image belongs to the structures: contours and dose are drawn without one.")

@@ -13,6 +13,7 @@ from dvhkit.jobs.second_check.compared import Compared, begin
 from dvhkit.jobs.second_check.explain import explain
 from dvhkit.jobs.second_check.matching import match, read_exports, stored
 from dvhkit.jobs.second_check.searches import explain_by_edit, explain_by_shift
+from dvhkit.jobs.second_check.smooth import clearer, smooth_twin
 from dvhkit.jobs.second_check.telling import finish, not_compared
 from dvhkit.results.second_check import Agreement, RoiCheck, SecondCheck
 from dvhkit.targets.regions.expression import RoiRef
@@ -65,13 +66,21 @@ def check_in_audit(numbers: CaseNumbers, tps: Sequence[TpsDvh] = ()) -> tuple[Ro
 
 
 def text_findings(rois: Sequence[RoiCheck]) -> tuple[Finding, ...]:
-    """Return a finding for each curve of a text export that nothing explains; stored curves have their own."""
-    return tuple(
-        Finding(
-            level=Level.WARNING, code="tps-dvh-not-explained", message=roi.reason, where=roi.source, rois=(roi.roi,)
-        )
+    """Return a finding for each curve of a text export that nothing explains, or that may be cut off.
+
+    Stored curves have their own.
+    """
+    told = [
+        (roi, "tps-dvh-not-explained", roi.reason)
         for roi in rois
         if roi.verdict is Agreement.NOT_EXPLAINED and ", line " in roi.source
+    ]
+    told += [
+        (roi, "tps-dvh-cut-off", f"Of {roi.roi!r} {roi.doubt}. Export the DVHs again.") for roi in rois if roi.doubt
+    ]
+    return tuple(
+        Finding(level=Level.WARNING, code=code, message=message, where=roi.source, rois=(roi.roi,))
+        for roi, code, message in told
     )
 
 
@@ -90,7 +99,21 @@ def _checked(numbers: CaseNumbers, theirs: Sequence[TpsDvh], *, whole: bool = Tr
     worst_first = sorted(looked_at, key=lambda row: -row.base_pct)
     for row in worst_first[: None if whole else _EDITS_IN_AUDIT]:
         explain_by_edit(row)
-    return _told(case, rows, matched)
+    clear = _cleared(numbers, looked_at, compared) if whole else {}
+    return _told(case, [clear.get(id(row), row) for row in rows], matched)
+
+
+def _cleared(numbers: CaseNumbers, looked_at: Sequence[Compared], compared: Sequence[Compared]) -> dict[int, Compared]:
+    """Return, by the identity of its row, each comparison that is clearer in a dose smooth between its voxels."""
+    twins = [(row, twin) for row in looked_at if (twin := smooth_twin(row, numbers)) is not None]
+    for _, twin in twins:
+        explain(twin)
+    smooth = [twin for _, twin in twins]
+    without = [row for row in compared if all(row is not other for other, _ in twins)]
+    explain_by_shift(smooth, others=without)
+    for twin in smooth:
+        explain_by_edit(twin)
+    return {id(row): clearer(row, twin) for row, twin in twins}
 
 
 _Matched = tuple["TpsDvh", "Structure | None", str]

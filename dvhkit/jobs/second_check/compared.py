@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 TOLERANCE_PCT = 1.0
 # Structures below 1 cc consist of fewer samples: the tolerance grows as their surface by volume does.
 _TOLERANCE_MOST_PCT = 2.5
-# A reading with free parameters bends to noise: it may leave a fifth of the difference that it explains, within these
+# A reading with free parameters bends to noise: it may leave a tenth of the difference that it explains, within these
 # parts of the tolerance.
-_FREE_PART = 0.2
+_FREE_PART = 0.1
 _FREE_MOST_PART = 0.4
 _CENTRES_PCT = 0.4
-_FREE_PART_NEAR = 0.3
 _FREE_SHARE = (0.3, 0.6)
 _VOLUME_APART_PCT = 1.5
 _SHAPE_ALIKE_PCT = 0.4
+# Our curve with another volume is the simpler word: what changes the volume by free numbers must do twice as well.
+ALONE_SHARE = 0.5
 
 # An explanation must be worth its words: each costs this much, in percent, before it is preferred to none.
 COST_PCT = 0.15
@@ -72,6 +73,18 @@ class Compared:
     solids: list[tuple[tuple[str, ...], Curve]] = field(default_factory=list)
     found: list[Explained] = field(default_factory=list)
     knots: FloatArray | None = None
+    stated_pct: float | None = None
+    rivals: tuple[Explained, ...] = ()
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether the dose is taken to run smoothly between voxels here."""
+        return self.readings.between is not self.readings.dose
+
+    @property
+    def worst_pct(self) -> float:
+        """Distance of theirs from ours as we state it; `base_pct` is that of ours in the dose looked at here."""
+        return self.base_pct if self.stated_pct is None else self.stated_pct
 
     @property
     def resolution_pct(self) -> float:
@@ -97,7 +110,7 @@ class Compared:
             simpler = [one for one in kept if set(one.names) <= set(way.names)]
             if all(way.names != one.names and way.left_pct < one.left_pct - apart for one in simpler):
                 kept.append(way)
-        return tuple(kept[1:])
+        return (*kept[1:], *(way for way in self.rivals if way.left_pct <= best.left_pct + apart))
 
     def limit_pct(self, way: Explained) -> float:
         """Return what a reading may leave."""
@@ -106,15 +119,16 @@ class Compared:
             one_pct = 100.0 * self.readings.voxel_cc / self.ours.volume_cc
             if self.shape_left_pct < one_pct / 2:  # of few voxels, chance may make another volume
                 return min(self.tolerance_pct, _CENTRES_PCT)
-            return min(self.tolerance_pct, max(_CENTRES_PCT, one_pct))
+            # Of few voxels one is more than the tolerance; then the volumes must be seen to be whole voxels.
+            most = one_pct if self.readings.counts_voxels(self.target) else self.tolerance_pct
+            return min(max(self.tolerance_pct, most), max(_CENTRES_PCT, one_pct)) + self.resolution_pct
         if not way.free:
             return self.tolerance_pct
-        if self.base_pct <= self.tolerance_pct:
-            return min(SAMPLING_PCT, _FREE_PART_NEAR * self.base_pct)
         low, high = (share * self.tolerance_pct for share in _FREE_SHARE)
         # Within half a bin nothing is known.
-        bin_pct = 0.0 if self.target.is_coarse else 50.0 * self.target.bin_gy / self.target.scale_gy
-        return min(high, max(low, _FREE_PART * self.base_pct) + bin_pct, _FREE_MOST_PART * self.base_pct)
+        bin_pct = 0.0 if self.target.is_coarse else self.target.half_bin_pct
+        most = min(high, max(low, _FREE_PART * self.base_pct) + bin_pct, _FREE_MOST_PART * self.base_pct)
+        return max(SAMPLING_PCT, most)
 
     @property
     def best(self) -> Explained:
@@ -136,7 +150,7 @@ class Compared:
     @property
     def shape_left_pct(self) -> float:
         """What is left where each curve is taken by its own volume; infinite where the volumes are the same."""
-        return self.shape_left_of(curve_of(self.ours))
+        return self.shape_left_of(curve_of(self.readings.ours))
 
     def shape_left_of(self, ours: Curve) -> float:
         """Return `shape_left_pct` with another reading of ours."""
@@ -154,10 +168,8 @@ class Compared:
 
 def begin(theirs: TpsDvh, structure: Structure, ours: Dvh, case: Case) -> Compared:
     """Return a curve with ours beside it, as they are."""
-    target, own = target_of(theirs, ours), curve_of(ours)
-    base = target.residual(own, fine=True)
-    # Inside a coarse bin the curve says nothing: that it agrees there is an accident.
-    cost = COST_PCT + COST_FREE_PCT if target.is_coarse else 0.0
+    target = target_of(theirs, ours)
+    base, found = first_look(target, ours)
     small = min(_TOLERANCE_MOST_PCT, max(1.0, ours.volume_cc ** (-1 / 3)))
     return Compared(
         roi=structure.name,
@@ -167,8 +179,17 @@ def begin(theirs: TpsDvh, structure: Structure, ours: Dvh, case: Case) -> Compar
         target=target,
         base_pct=base,
         tolerance_pct=TOLERANCE_PCT * small,
-        found=[Explained(names=(), left_pct=base, cost_pct=cost, curve=own)],
+        found=[found],
     )
+
+
+def first_look(target: Target, ours: Dvh) -> tuple[float, Explained]:
+    """Return how far theirs is from ours as it is, in percent, and that as the first of all explanations."""
+    own = curve_of(ours)
+    base = target.residual(own, fine=True)
+    # Inside a coarse bin the curve says nothing: that it agrees there is an accident.
+    cost = COST_PCT + COST_FREE_PCT if target.is_coarse else 0.0
+    return base, Explained(names=(), left_pct=base, cost_pct=cost, curve=own)
 
 
 def dose_at_share(dose: FloatArray, share: FloatArray, wanted: FloatArray) -> FloatArray:

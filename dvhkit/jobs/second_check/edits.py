@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -21,15 +22,19 @@ _SIZES_MM = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0)
 _SHIFTS_MM = (3.0, 6.0, 10.0)
 _FACTORS = (0.4, 0.6, 0.8, 1.2, 1.4, 1.6)
 _KEPT: tuple[Literal["", "or", "and"], ...] = ("", "or", "and")
-_RUN_MOST = 3
+# An edit of more neighbours than these, or of more than a third of all slices, is another version.
+_RUN_MOST = 5
 _SLICES_LEAST = 4
 _DOSES, _FINE_DOSES = 80, 400
 # Columns of one segment that candidates are told by: a part of all, each standing for more.
 _COARSE_COLUMNS = 500
 # Of more slices than these not each begins a candidate: neighbours differ little, and refining moves to them.
 _FIRST_MOST = 24
-# The likeliest candidates of each kind are refined and measured exactly.
-_REFINED_A_KIND = 3
+# The likeliest candidates of each kind are measured exactly, and the best of them refined.
+_LIKELIEST_A_KIND = 3
+_REFINED = 10
+# A curve that is looked at some thousand times is a table.
+_TABLE_DOSES, _TABLE_BEYOND = 4000, 1.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,7 @@ def find_edit(
         return None
     best: tuple[float, Edit] | None = None
     whole_left = math.inf
+    bases = [(_tabled(curve, target.scale_gy * _TABLE_BEYOND), straight) for curve, straight in bases]
     for straight in sorted({straight for _, straight in bases}):
         search = _Search(joined, slabs, target, straight=straight, absent_alone=absent_alone)
         for base in (curve for curve, own in bases if own is straight):
@@ -110,9 +116,10 @@ class _Search:
         self._segments = [self._segment(n, self._doses, _COARSE_COLUMNS) for n in range(len(joined.lower))]
         self._fine_segments = [self._segment(n, self._fine) for n in range(len(joined.lower))]
         self._theirs = np.interp(self._doses, target.fine_gy, target.fine_share)
-        edits, changes, wholes = zip(*self._changes(absent_alone=absent_alone), strict=True)
-        self._edits: list[Edit] = list(edits)
-        self._change, self._change_cc = np.array(changes), np.array(wholes)
+        self._edits: list[Edit] = []
+        changes = list(self._candidates(absent_alone=absent_alone))
+        self._change = np.concatenate([change for change, _ in changes])
+        self._change_cc = np.concatenate([whole for _, whole in changes])
 
     def _segment(self, n: int, doses: FloatArray, most: int | None = None) -> _Segment:
         joined = self._joined
@@ -135,30 +142,51 @@ class _Search:
         )
 
     def likeliest(self, base: Curve) -> list[Edit]:
-        """Return the edits whose curves lie nearest to theirs at a few doses."""
+        """Return the edits whose curves lie nearest to theirs: of each kind by few doses, of all by the whole curve."""
         size = float(base(np.zeros(1))[0]) + self._change_cc
         whole = size if self._target.whole_cc is None else np.full(len(size), self._target.whole_cc)
         known = np.flatnonzero(size > 0)
         off = (base(self._doses) + self._change[known]) / whole[known, None] - self._theirs
         order = np.argsort(np.abs(off).mean(axis=1), kind="stable")
-        found: dict[tuple[bool, ...], list[Edit]] = {}
+        found: dict[tuple[bool | str, ...], list[Edit]] = {}
         for n in order:
             edit = self._edits[known[n]]
-            of_kind = found.setdefault((edit.absent, edit.factor != 1.0, bool(edit.grown_mm)), [])
-            if len(of_kind) < _REFINED_A_KIND:
+            of_kind = found.setdefault(
+                (edit.absent, edit.factor != 1.0, bool(edit.grown_mm), edit.kept, edit.count > 1), []
+            )
+            if len(of_kind) < _LIKELIEST_A_KIND:
                 of_kind.append(edit)
-        return [edit for of_kind in found.values() for edit in of_kind]
+        measured = [(self._left(base, edit), n, edit) for n, edit in enumerate(chain(*found.values()))]
+        return [edit for _, _, edit in sorted(measured, key=lambda row: row[:2])[:_REFINED]]
 
-    def _changes(self, *, absent_alone: bool) -> Iterator[tuple[Edit, FloatArray, float]]:
-        """Yield each edit with what it adds at least at each dose, and to the whole, in cc."""
-        n_planes = self._n_planes
-        runs = range(1, min(_RUN_MOST, max(1, n_planes // 3)) + 1)
-        for k in range(n_planes):
-            edits = list(_absent(k, n_planes, runs))
-            if not absent_alone and k % -(-n_planes // _FIRST_MOST) == 0:
-                edits += _drawn_otherwise(k, n_planes, runs)
-            for edit in edits:
-                yield edit, *self._change_of(edit, fine=False)
+    def _candidates(self, *, absent_alone: bool) -> Iterator[tuple[FloatArray, FloatArray]]:
+        """Yield what edits add at least at each dose, (n, DOSES), and to the whole, (n,), in cc; notes the edits.
+
+        Each is computed on single slices. What neighbours add together is the sum, to first order where lines join
+        them; and of many slices those between do what the nearest does.
+        """
+        n = self._n_planes
+        yield from self._runs([Edit(first=0, absent=True)], every=1)
+        bridged = [Edit(first=k, absent=True, bridged=True) for k in range(1, n - 1)]
+        yield self._alone(bridged)
+        self._edits += bridged
+        if not absent_alone:
+            yield from self._runs(list(_drawn_otherwise()), every=-(-n // _FIRST_MOST))
+
+    def _runs(self, kinds: Sequence[Edit], *, every: int) -> Iterator[tuple[FloatArray, FloatArray]]:
+        """Yield the edits of each kind on one slice and on several neighbours, beginning on each `every`-th slice."""
+        n = self._n_planes
+        change, whole = self._alone([replace(kind, first=k) for k in range(0, n, every) for kind in kinds])
+        change, whole = change.reshape(-1, len(kinds), change.shape[1]), whole.reshape(-1, len(kinds))
+        for count in range(1, min(_RUN_MOST, max(1, n // 3)) + 1):
+            for first in range(0, n - count + 1, every):
+                of = np.minimum(np.rint(np.arange(first, first + count) / every).astype(int), len(change) - 1)
+                self._edits += [replace(kind, first=first, count=count) for kind in kinds]
+                yield change[of].sum(axis=0), whole[of].sum(axis=0)
+
+    def _alone(self, edits: Sequence[Edit]) -> tuple[FloatArray, FloatArray]:
+        each = [self._change_of(edit, fine=False) for edit in edits]
+        return np.array([change for change, _ in each]), np.array([whole for _, whole in each])
 
     def _change_of(self, edit: Edit, *, fine: bool) -> tuple[FloatArray, float]:
         """Return what an edit adds at least at each dose, and to the whole, in cc."""
@@ -233,23 +261,22 @@ class _Search:
         )
 
 
-def _absent(k: int, n_planes: int, runs: range) -> Iterator[Edit]:
-    yield from (Edit(first=k, count=count, absent=True) for count in runs if k + count <= n_planes)
-    if 0 < k < n_planes - 1:
-        yield Edit(first=k, absent=True, bridged=True)
-
-
-def _drawn_otherwise(k: int, n_planes: int, runs: range) -> Iterator[Edit]:
-    for count in (n for n in runs if k + n <= n_planes):
-        for size in _SIZES_MM:
-            yield Edit(first=k, count=count, grown_mm=size)
-            yield Edit(first=k, count=count, grown_mm=-size)
-        for factor in _FACTORS:
-            yield Edit(first=k, count=count, factor=factor)
+def _drawn_otherwise() -> Iterator[Edit]:
+    for size in _SIZES_MM:
+        yield Edit(first=0, grown_mm=size)
+        yield Edit(first=0, grown_mm=-size)
+    for factor in _FACTORS:
+        yield Edit(first=0, factor=factor)
     for reach in _SHIFTS_MM:
         for angle in np.arange(8) * np.pi / 4:
             way = (reach * float(np.cos(angle)), reach * float(np.sin(angle)))
-            yield from (Edit(first=k, moved_mm=way, kept=kept) for kept in _KEPT)
+            yield from (Edit(first=0, moved_mm=way, kept=kept) for kept in _KEPT)
+
+
+def _tabled(curve: Curve, most_gy: float) -> Curve:
+    doses = np.linspace(0.0, most_gy, _TABLE_DOSES)
+    known = curve(doses)
+    return lambda at: np.interp(at, doses, known)
 
 
 def _neighbours(edit: Edit, step: float) -> list[Edit]:
@@ -281,6 +308,7 @@ def _words(slabs: Slabs, edit: Edit) -> str:
     if edit.factor != 1.0:
         return f"in their version the {what} about {edit.factor:.2g} times as wide at {place}"
     if edit.kept:
-        way = "bulges" if edit.kept == "or" else "is cut back"
-        return f"in their version the contour {way} by about {np.hypot(*edit.moved_mm):.2g} mm on one side at {place}"
+        one, several = ("bulges", "bulge") if edit.kept == "or" else ("is cut back", "are cut back")
+        way = f"contour {one}" if edit.count == 1 else f"contours {several}"
+        return f"in their version the {way} by about {np.hypot(*edit.moved_mm):.2g} mm on one side at {place}"
     return f"in their version the {what} moved by about {np.hypot(*edit.moved_mm):.2g} mm at {place}"

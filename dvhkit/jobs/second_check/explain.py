@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from dvhkit.jobs.second_check import readings as words
-from dvhkit.jobs.second_check.compared import COST_FREE_PCT, COST_PCT, SAMPLING_PCT, Compared, Explained, dose_at_share
+from dvhkit.jobs.second_check.compared import (
+    ALONE_SHARE,
+    COST_FREE_PCT,
+    COST_PCT,
+    SAMPLING_PCT,
+    Compared,
+    Explained,
+    dose_at_share,
+)
 from dvhkit.jobs.second_check.readings import Target, interpolated, scaled_dose
 from dvhkit.metrics.curve_distance import Curve
 from dvhkit.model.arrays import FloatArray
@@ -35,11 +44,27 @@ def explain(row: Compared) -> None:
         row.solids = row.readings.prisms()
         return
     row.solids = row.readings.solids()
+    _with_other_cap(row)
     for names, curve in (*row.solids, *row.readings.outside(), *row.readings.centres()):
         row.found += _with_bins(row.target, names, curve, coarse=coarse, knots=row.knots)
     if min(e.left_pct for e in row.found) > row.resolution_pct:
         for names, curve in row.solids:
             row.found += _with_scale(row.target, names, curve)
+
+
+def _with_other_cap(row: Compared) -> None:
+    """Add ends at the height that gives their volume, where that does twice as well as our curve with that volume."""
+    if row.target.own_cc is None or row.target.whole_cc is None:
+        return
+    found = row.readings.capped_to(row.target.own_cc)
+    if found is None:
+        return
+    slices, curve = found
+    alone = min(row.shape_left_of(other) for _, other in row.solids)
+    left = row.target.residual(curve, fine=True)
+    # Volumes that are hardly apart are within the two flat rules.
+    if math.isfinite(alone) and left <= ALONE_SHARE * alone:
+        row.solids.append(((words.OTHER_CAP, f"ends {slices:.2g} slices beyond the last contours"), curve))
 
 
 def _with_bins(
@@ -50,7 +75,8 @@ def _with_bins(
     said = names[:1]
     note = f"with {names[1]}" if len(names) > 1 else ""
     if names:
-        yield Explained(names=said, left_pct=target.residual(curve, fine=True), cost_pct=cost, note=note, curve=curve)
+        left, free = target.residual(curve, fine=True), words.OTHER_CAP in said
+        yield Explained(names=said, left_pct=left, cost_pct=cost, free=free, note=note, curve=curve)
     if coarse:
         # On which side of its bin a volume is printed is told by the fit alone.
         for offset in (0.0, 0.5, -0.5, 1.0, -1.0):

@@ -35,6 +35,7 @@ NO_CAP = "no cap"
 HALF_CAP = "half cap"
 HALF_CAP_1_5 = "half cap of at most 1.5 mm"
 CAP_WITHOUT_DOSE = "cap without dose"
+OTHER_CAP = "cap of another height"
 PRISM = "upright walls between slices"
 SMOOTH = "smooth walls between slices"
 STRAIGHT = "straight lines between slices"
@@ -44,6 +45,7 @@ INTERPOLATED = "interpolated curve"
 SHIFTED = "shifted grid"
 SCALED = "scaled dose"
 EDITED = "edited contour"
+SMOOTH_DOSE = "smooth dose between voxels"
 DOSE_EDGE = "dose edge"
 
 _COARSE_GY = 0.5
@@ -56,7 +58,7 @@ _CLOUD_POINTS = 30_000
 _COLUMNS = 300
 REACH_MM = 14.0
 # Of more voxels than these the surface is a trifle, and with it where voxels are counted.
-_VOXELS_MOST = 250_000
+VOXELS_MOST = 250_000
 # Multiples of a voxel: how near to whole numbers (a fifth of all are by chance), and how many of them.
 _NEAR_WHOLE = 0.1
 _MULTIPLES_LEAST = 12
@@ -100,6 +102,11 @@ class Target:
     def is_coarse(self) -> bool:
         """Whether its points lie so far apart that what happens between them is not known."""
         return self.bin_gy >= _COARSE_GY or self.bin_gy >= max(_COARSE_FRAC * self.scale_gy, _FINE_GY)
+
+    @property
+    def half_bin_pct(self) -> float:
+        """How far a curve may run otherwise between two of its points, in percent of the greatest dose."""
+        return 50.0 * self.bin_gy / self.scale_gy
 
     def residual(self, curve: Curve, *, fine: bool = False, dose_shift_gy: float = 0.0) -> float:
         """Return the distance of the printed points (or of the lines between them) from `curve`, in percent."""
@@ -182,10 +189,12 @@ class Sampled:
 class Readings:
     """One structure in one dose, read in the ways of other programs; each is computed when it is first asked for."""
 
-    def __init__(self, case: Case, structure: Structure, ours: Dvh) -> None:
+    def __init__(self, case: Case, structure: Structure, ours: Dvh, *, finer: Dose | None = None) -> None:
         assert case.dose is not None
         self.structure, self.ours = structure, ours
         self.dose: Dose = case.dose
+        # What is sampled and integrated: the dose, or one that runs smoothly between its voxels.
+        self.between: Dose = finer or case.dose
         self._image = case.image.grid if case.image is not None else None
         self._spacing = case.slice_spacing_mm
         self._known: dict[tuple[str, EndCap], Dvh] = {}
@@ -203,7 +212,7 @@ class Readings:
         if key not in self._known:
             self._known[key] = compute_dvh(
                 self.structure,
-                self.dose,
+                self.between,
                 options=_options(walls, cap),
                 slice_spacing_mm=self._spacing,
                 image=self._image,
@@ -230,6 +239,19 @@ class Readings:
         if half.volume_cc > 0 and none.volume_cc > 0:
             found.append(((CAP_WITHOUT_DOSE,), _scaled_volume(curve_of(none), half.volume_cc / none.volume_cc)))
         return found
+
+    def capped_to(self, whole_cc: float) -> tuple[float, Curve] | None:
+        """Return the ends, in slices beyond the last contours, that give this volume, and the curve with them.
+
+        None where no such ends are: the next slice is empty, so a structure ends before it.
+        """
+        half, none = self.dvh(PRISM, EndCap.HALF_SLICE), self.dvh(PRISM, EndCap.NONE)
+        more_cc = half.volume_cc - none.volume_cc
+        if not none.volume_cc < whole_cc < none.volume_cc + 2.0 * more_cc:
+            return None
+        times = (whole_cc - none.volume_cc) / more_cc
+        with_half, without = curve_of(half), curve_of(none)
+        return times / 2.0, lambda doses: without(doses) + times * (with_half(doses) - without(doses))
 
     def _straight(self) -> Iterator[tuple[str, Curve]]:
         """Yield our curves with slices joined by straight lines: those of upright walls, and what lines change."""
@@ -275,7 +297,8 @@ class Readings:
     def centres(self) -> list[tuple[tuple[str, ...], Curve]]:
         """Return the ways to count whole voxels by their centres."""
         found: list[tuple[tuple[str, ...], Curve]] = []
-        if self.ours.volume_cc > _VOXELS_MOST * self.voxel_cc:
+        # Voxels are those of the grid, whatever runs between them.
+        if self.between is not self.dose or self.ours.volume_cc > VOXELS_MOST * self.voxel_cc:
             return found
         for cap in (EndCap.HALF_SLICE, EndCap.NONE):
             slabs = self.slabs(cap)
@@ -304,7 +327,7 @@ class Readings:
 
         That many volumes are so by chance is as likely as each is to lie that near to a whole number.
         """
-        if target.own_cc is None or target.whole_cc is None or self.ours.volume_cc > _VOXELS_MOST * self.voxel_cc:
+        if target.own_cc is None or target.whole_cc is None or self.ours.volume_cc > VOXELS_MOST * self.voxel_cc:
             return False
         volume_cc = np.unique(target.printed_share * target.whole_cc)[1:]
         rounding_cc = target.round_frac * target.whole_cc
@@ -330,7 +353,7 @@ class Readings:
     def joined(self) -> Joined | None:
         """The slices as distances to their outlines, and the dose between them."""
         slabs = self.slabs()
-        return None if slabs is None else join_slices(slabs, self.dose, columns=_COLUMNS, reach_mm=REACH_MM)
+        return None if slabs is None else join_slices(slabs, self.between, columns=_COLUMNS, reach_mm=REACH_MM)
 
     @cached_property
     def straight_cloud(self) -> Sampled | None:
@@ -349,7 +372,7 @@ class Readings:
         if slabs is None:
             return None
         cloud = cloud_of(slabs, points=_CLOUD_POINTS)
-        points = DosePoints(slabs, cloud.uvw, self.dose)
+        points = DosePoints(slabs, cloud.uvw, self.between)
         return Sampled(points=points, part_cc=cloud.part_cc, gy=points.gy())
 
     def shifted(self, shift_mm: FloatArray, *, straight: bool = False) -> Callable[[Curve], Curve] | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dvhkit.jobs.second_check import readings as words
-from dvhkit.jobs.second_check.compared import SAMPLING_PCT, Compared, Explained
+from dvhkit.jobs.second_check.compared import ALONE_SHARE, SAMPLING_PCT, Compared, Explained
 from dvhkit.jobs.second_check.edits import find_edit
 from dvhkit.jobs.second_check.shift import find_shift, left_after
 from dvhkit.metrics.curve_distance import Curve, curve_of
@@ -24,20 +24,19 @@ _EDIT_MOST_PCT = 30.0
 _EDIT_PARTS_MOST = 2.0
 # A search over more takes seconds: only for what nothing else explains.
 _QUICK_SLICES = 12
-_EDIT_SHARE = 0.5
 # No search brings a curve nearer than this.
 _EDIT_LEAST_PCT = 0.05
 
 
-def explain_by_shift(compared: Sequence[Compared]) -> None:
-    """Try one shift of the dose grid for all structures: a grid has one place."""
-    open_rows = [row for row in compared if row.solids and _asks_for_free(row)]
+def explain_by_shift(asked: Sequence[Compared], others: Sequence[Compared] = ()) -> None:
+    """Try one shift of the dose grid for all structures: a grid has one place. `others` may only speak against it."""
+    open_rows = [row for row in asked if row.solids and _asks_for_free(row)]
     if not open_rows:
         return
-    closed = [row for row in compared if row not in open_rows]
+    closed = [row for row in (*asked, *others) if row not in open_rows]
     worst_first = sorted(open_rows, key=lambda row: -row.base_pct)
     chosen = [*worst_first[:3], *closed[:2], *worst_first[3:]]
-    parts = [(row.readings, row.target, _plain_curves(row)) for row in chosen]
+    parts = [(row.readings, row.target, plain_curves(row)) for row in chosen]
     shift = find_shift(parts)
     if shift is None:
         return
@@ -46,8 +45,13 @@ def explain_by_shift(compared: Sequence[Compared]) -> None:
         return
     place = " ".join(f"{value:+.2f}" for value in shift)
     for row in open_rows:
-        left = left_after((row.readings, row.target, _plain_curves(row)), shift)
-        note = f"their dose grid lies ({place}) mm from ours"
+        plain = plain_curves(row)
+        left = left_after((row.readings, row.target, plain), shift)
+        if left > ALONE_SHARE * min(row.shape_left_of(curve) for curve, _ in plain):
+            continue  # no shift changes a volume
+        note = (
+            f"their dose grid lies ({place}) mm from ours, or the structure by as much from theirs: a curve cannot tell"
+        )
         row.found.append(
             Explained(names=(words.SHIFTED,), left_pct=left, cost_pct=_COST_SHIFT_PCT, free=True, note=note)
         )
@@ -63,17 +67,19 @@ def _asks_for_free(row: Compared) -> bool:
     return row.best.free or row.best.left_pct > row.resolution_pct
 
 
-def _plain_curves(row: Compared) -> list[tuple[Curve, bool]]:
+def plain_curves(row: Compared) -> list[tuple[Curve, bool]]:
     """Return ours, and half caps with upright walls and with straight lines; for each whether lines join its slices."""
     plain = ((), (words.HALF_CAP, words.PRISM), (words.HALF_CAP, words.STRAIGHT))
-    read = [(curve, words.STRAIGHT in names) for names, curve in row.solids if names in plain]
-    return read or [(curve_of(row.ours), False)]
+    read = [
+        (curve, words.STRAIGHT in names) for names, curve in row.solids if names in plain or words.OTHER_CAP in names
+    ]
+    return read or [(curve_of(row.readings.ours), False)]
 
 
 def _contradicted(closed: Sequence[Compared], shift: FloatArray) -> bool:
     """Whether a structure that agrees without the shift would clearly not agree with it."""
     for row in closed:
-        left = left_after((row.readings, row.target, _plain_curves(row)), shift)
+        left = left_after((row.readings, row.target, plain_curves(row)), shift)
         if left > max(row.tolerance_pct, 3 * row.base_pct):
             return True
     return False
@@ -94,11 +100,11 @@ def explain_by_edit(row: Compared) -> None:
         return
     # Where nothing else fits, our curve with another volume is the simpler word for what a contour that was edited does
     # hardly better. An edit is looked for in either reading, so the volume is.
-    plain = _plain_curves(row)
+    plain = plain_curves(row)
     best = row.best
     explained = bool(best.names) and best.left_pct <= (SAMPLING_PCT if best.free else row.resolution_pct)
     fits = bool(best.names) and not best.free and best.left_pct <= row.limit_pct(best)
-    most = math.inf if explained or fits else _EDIT_SHARE * min(row.shape_left_of(curve) for curve, _ in plain)
+    most = math.inf if explained or fits else ALONE_SHARE * min(row.shape_left_of(curve) for curve, _ in plain)
     if most < _EDIT_LEAST_PCT:
         return
     # What is explained is searched where that is quick; a contour that is missing reads as caps that are.

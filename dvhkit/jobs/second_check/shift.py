@@ -15,10 +15,14 @@ from dvhkit.model.arrays import FloatArray
 if TYPE_CHECKING:
     from dvhkit.jobs.second_check.compared import Compared
 
-# A grid is misplaced by half a voxel (a corner taken for a centre) or by one; more is another dose.
+# A grid is misplaced by half a voxel along each axis (a corner taken for a centre), or by one along one (planes counted
+# from 0 or 1); more is another dose.
 _MOST_VOXELS = 1.05
 _SEEDS = (-1.0, -0.5, 0.0, 0.5, 1.0)
-_SEEDS_REFINED = 3
+# What a shape takes for a shift and for its mirror image is nearly one: several valleys are followed to their ends.
+_VALLEYS = 4
+_VALLEY_VOXELS = 1.0
+_VALLEYS_ALIKE = 1.5
 _FINEST_VOXELS = 0.02
 _AXES = tuple(np.array(d, dtype=float) for d in product((-1, 0, 1), repeat=3) if sum(map(abs, d)) == 1)
 _DIAGONALS = tuple(np.array(d, dtype=float) for d in product((-1, 0, 1), repeat=3) if sum(map(abs, d)) > 1)
@@ -51,12 +55,29 @@ def find_shift(parts: Sequence[tuple[Readings, Target, Curves]]) -> FloatArray |
 
     left = distance([_Quick(*part, of_points=_POINTS) for part in parts])
 
-    seeds = sorted(((left(np.array(seed)), seed) for seed in product(_SEEDS, repeat=3)), key=lambda row: row[0])
-    refined = [_refine(left, np.array(seed), value) for value, seed in seeds[:_SEEDS_REFINED]]
-    _, voxels = min(refined, key=lambda row: row[0])
+    seeds = sorted(
+        ((left(np.array(seed)), seed) for seed in product(_SEEDS, repeat=3) if _is_near(np.array(seed))),
+        key=lambda row: row[0],
+    )
+    refined = [_refine(left, np.array(seed), value) for value, seed in _apart(seeds)]
     finer = distance([_Quick(*part, of_points=_POINTS_AT_THE_END) for part in parts])
-    _, voxels = _refine(finer, voxels, finer(voxels), step=_POLISH_VOXELS)
-    return to_mm(voxels)
+    # Coarsely sampled, the right valley may look up to this much shallower than another.
+    most = _VALLEYS_ALIKE * min(value for value, _ in refined)
+    ends = [voxels for value, voxels in refined if value <= most]
+    polished = [_refine(finer, voxels, finer(voxels), step=_POLISH_VOXELS) for voxels in ends]
+    return to_mm(min(polished, key=lambda row: row[0])[1])
+
+
+_Seed = tuple[float, tuple[float, ...]]
+
+
+def _apart(seeds: Sequence[_Seed]) -> list[_Seed]:
+    """Return the best seeds of which none lies beside a better one."""
+    found: list[_Seed] = []
+    for seed in seeds:
+        if all(np.abs(np.subtract(seed[1], other)).max() >= _VALLEY_VOXELS for _, other in found):
+            found.append(seed)
+    return found[:_VALLEYS]
 
 
 class _Quick:
@@ -124,6 +145,10 @@ def shift_unseen_mm(row: Compared) -> float | None:
     return reach
 
 
+def _is_near(voxels: FloatArray) -> bool:
+    return float(np.linalg.norm(voxels)) <= _MOST_VOXELS
+
+
 def _refine(
     left: Callable[[FloatArray], float], voxels: FloatArray, value: float, step: float = 0.25
 ) -> tuple[float, FloatArray]:
@@ -131,7 +156,7 @@ def _refine(
     while step > _FINEST_VOXELS:
         found = None
         for ways in (_AXES, _DIAGONALS):
-            near = [other for other in (voxels + step * way for way in ways) if np.abs(other).max() <= _MOST_VOXELS]
+            near = [other for other in (voxels + step * way for way in ways) if _is_near(other)]
             best = min(((left(other), n) for n, other in enumerate(near)), default=(np.inf, 0))
             if best[0] < value - 1e-7:
                 found = (best[0], near[best[1]])

@@ -42,20 +42,28 @@ def finish(row: Compared) -> RoiCheck:
     elif best.names and (best.names != (words.HALF_CAP,) or row.base_pct > _HALF_CAP_ALIKE_PCT):
         verdict, names, reason = Agreement.EXPLAINED, best.names, _because(row, best)
         names = _united(names, *(way.names for way in row.others), _bins_of_itself(row))
+    elif row.worst_pct > row.tolerance_pct:
+        # Only a dose that runs smoothly brings ours to theirs.
+        verdict, names, reason = Agreement.EXPLAINED, _bins_of_itself(row), _because(row, best)
     else:
         ways = row.others
         verdict, names = Agreement.AGREES, _united(best.names, *(way.names for way in ways), _tells_of_itself(row))
         nearer = f" ({'; or '.join(map(_way, ways))})" if ways else ""
-        reason = f"the curves lie within {max(row.base_pct, 0.01):.2g} % of each other{nearer}{_unseen(row)}."
+        reason = f"the curves lie within {max(row.worst_pct, 0.01):.2g} % of each other{nearer}{_unseen(row)}."
+    if row.is_smooth and verdict is not Agreement.NOT_EXPLAINED:
+        names = _united(names, (words.SMOOTH_DOSE,))
+    if row.theirs.doubt:
+        reason += f" {row.theirs.doubt[0].upper()}{row.theirs.doubt[1:]}."
     return RoiCheck(
         roi=row.roi,
         verdict=verdict,
         explained_by=names,
-        worst_pct=round(row.base_pct, 3),
+        worst_pct=round(row.worst_pct, 3),
         left_pct=round(best.left_pct, 3),
         reason=reason,
         metrics=_metrics(row, best.curve if best.names else None),
         source=source_of(row.theirs),
+        doubt=row.theirs.doubt,
     )
 
 
@@ -71,7 +79,8 @@ def _way(way: Explained) -> str:
 def _because(row: Compared, best: Explained) -> str:
     note = f": {best.note}" if best.note else ""
     others = "".join(f"; or {_way(way)}" for way in row.others)
-    return f"{' and '.join(best.names)}{note}; {best.left_pct:.2g} % are left of {row.base_pct:.2g} %{others}."
+    said = (*best.names, words.SMOOTH_DOSE) if row.is_smooth else best.names
+    return f"{' and '.join(said)}{note}; {best.left_pct:.2g} % are left of {row.worst_pct:.2g} %{others}."
 
 
 def _unseen(row: Compared) -> str:
@@ -100,12 +109,12 @@ def _not_explained(row: Compared, best: Explained) -> str:
     if best.names:
         parts.append(f"the nearest reading, {' and '.join(best.names)}, leaves {best.left_pct:.2g} %")
     parts.append("look whether structures and dose are of one version")
-    return f"the curves differ by {row.base_pct:.2g} %: " + "; ".join(parts) + "."
+    return f"the curves differ by {row.worst_pct:.2g} %: " + "; ".join(parts) + "."
 
 
 def _where(row: Compared) -> str:
     """Say at which dose the curves lie farthest apart."""
-    ours = curve_of(row.ours)(row.target.fine_gy) / (row.target.whole_cc or row.ours.volume_cc)
+    ours = curve_of(row.readings.ours)(row.target.fine_gy) / (row.target.whole_cc or row.ours.volume_cc)
     off = row.target.fine_share - ours
     at = int(np.abs(off).argmax())
     way = "more" if off[at] > 0 else "less"
@@ -114,9 +123,10 @@ def _where(row: Compared) -> str:
 
 def _bins_of_itself(row: Compared) -> tuple[str, ...]:
     """Return what a curve shows of its points, whatever it is of."""
-    if row.target.is_coarse:
-        return (words.COARSE,)
-    return (words.INTERPOLATED,) if row.knots is not None else ()
+    named = (words.INTERPOLATED,) if row.knots is not None else ()
+    if row.target.is_coarse or row.target.half_bin_pct > row.resolution_pct:
+        return (words.COARSE, *named)
+    return named
 
 
 def _tells_of_itself(row: Compared) -> tuple[str, ...]:
@@ -129,11 +139,12 @@ def _tells_of_itself(row: Compared) -> tuple[str, ...]:
     for names, curve in row.solids:
         if names[1:] and names[0] in left:
             left[names[0]] = min(left[names[0]], row.target.residual(curve, fine=True))
-    half, none = left[words.HALF_CAP], left[words.NO_CAP]
-    for name, own, other in ((words.HALF_CAP, half, none), (words.NO_CAP, none, half)):
-        if own <= max(row.base_pct, NEAR_PCT) + 0.1 and other > 2 * own + _DISTANCE_TO_PCT:
-            return (name, *points)
-    return points
+    # Ours rounds ends that taper; the two flat rules are told apart where they differ by more than the curve resolves.
+    near = max(row.base_pct, NEAR_PCT) + 0.1
+    nearest = min(left.values())
+    apart = max(nearest + _DISTANCE_TO_PCT, row.resolution_pct)
+    fit = [name for name in sorted(left, key=lambda name: left[name]) if left[name] <= min(near, nearest + apart)]
+    return (*fit, *points)
 
 
 def _metrics(row: Compared, reading: Curve | None) -> tuple[MetricPair, ...]:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from dvhkit.outputs.contours.comparison import Tables, comparison_tables
 from dvhkit.outputs.text import clean_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from dvhkit.outputs.contours.comparison import Tables
     from dvhkit.results.attachment import Attachment
 
 _LONGEST_NAME = 80
@@ -31,8 +31,12 @@ class AttachedView:
     tables: Tables
 
 
-def attached_views(attachments: Iterable[Attachment]) -> list[AttachedView]:
+def attached_views(attachments: Sequence[Attachment]) -> list[AttachedView]:
     """Return what a report shows of its attachments."""
+    if not attachments:
+        return []
+    from dvhkit.outputs.contours.comparison import comparison_tables  # with rich: only where something is attached
+
     return [
         AttachedView(
             name=clean_name(one.name, _LONGEST_NAME),

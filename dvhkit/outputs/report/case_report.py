@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from dvhkit.outputs.language import Catalogue, say, speaking
+from dvhkit.outputs.report.article import Article, ink_class, ink_rules, inks_of, make_article
 from dvhkit.outputs.report.attached import attached_bytes, attached_views
 from dvhkit.outputs.report.page import page_environment, page_policy, page_source, page_words
-from dvhkit.outputs.report.seal import record_sha256, seal_lines, sealed
-from dvhkit.outputs.report.viewer.bundle import make_bundle
-from dvhkit.outputs.report.views import CaseView, case_view
+from dvhkit.outputs.report.seal import inputs_of, record_sha256, seal_lines, sealed
+from dvhkit.outputs.report.viewer.bundle import Bundle, make_bundle
+from dvhkit.outputs.report.views import case_view
 
 _SCRIPT_STRING = re.compile(r'("[^"\n]*")')
 # Around + and - only where no other sign stands beside, from which a space would part it.
@@ -28,8 +29,6 @@ _IDLE_LINE_END = re.compile(r"(?<=[;,{(])\n")
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dvhkit.outputs.pictures.colours import Ink
-    from dvhkit.outputs.report.plot import DvhPlot
     from dvhkit.results.attachment import Attachment
     from dvhkit.results.audit import AuditRecord
     from dvhkit.results.scene import Scene
@@ -76,38 +75,44 @@ def html_report(
         return _short_report(listed, digest) if short else _full_report(listed, digest, scene, attachments)
 
 
+def report_of(articles: Sequence[Article], digest: str) -> str:
+    """Return `html_report` of cases that are drawn already, in the language of the environment."""
+    with speaking(None):
+        return _page(articles, digest)
+
+
 def _full_report(listed: list[AuditRecord], digest: str, scene: Scene | None, attachments: Sequence[Attachment]) -> str:
-    attached = attachments if len(listed) == 1 else ()
-    taken = attached_bytes(attached)
-    bundle = make_bundle(scene, taken_bytes=taken) if scene is not None and len(listed) == 1 else None
+    if len(listed) != 1:
+        return _page([make_article(record) for record in listed], digest)
+    taken = attached_bytes(attachments)
+    bundle = make_bundle(scene, taken_bytes=taken) if scene is not None else None
     shown, remarks = (scene, bundle.remarks) if bundle else (None, ())
-    cases = [
-        case_view(record, anchor=f"case-{number}", scene=shown, remarks=remarks)
-        for number, record in enumerate(listed, start=1)
-    ]
+    article = make_article(listed[0], scene=shown, remarks=remarks, attached=attached_views(attachments))
+    return _page([article], digest, bundle, images=bool(taken))
+
+
+def _page(articles: Sequence[Article], digest: str, bundle: Bundle | None = None, *, images: bool = False) -> str:
     styles = (
         page_source("report.css")
         + (page_source("viewer.css") if bundle else "")
-        + ink_rules(case.plot for case in cases)
+        + ink_rules(ink for one in articles for ink in one.inks)
     )
     script = page_source("say.js") + page_source("report.js") + (viewer_script() if bundle else "")
     page = page_environment().get_template("report.html.j2")
     return sealed(
         page.render(
-            cases=cases,
-            title=_page_title(cases),
+            cases=articles,
+            title=_page_title([one.name for one in articles]),
             # Not escaped: our own files, and colours made of six hexadecimal digits.
             styles=Markup(styles),
             script=Markup(script),
-            policy=page_policy(styles, script, images=bool(taken)),
-            ink_class=ink_class,
-            attached=attached_views(attached),
+            policy=page_policy(styles, script, images=images),
             bundle=bundle is not None,
             # JSON without any '<', and letters that mean nothing to HTML.
             bundle_facts=Markup(bundle.facts if bundle else ""),
             bundle_arrays=Markup(bundle.arrays if bundle else ""),
             # Hashes, and roles that are escaped there.
-            seal=Markup(seal_lines(listed, digest)),
+            seal=Markup(seal_lines((file for one in articles for file in one.inputs), digest)),
             digest=digest,
             **page_words("dvh", *(("viewer", "window") if bundle else ())),
         )
@@ -116,16 +121,16 @@ def _full_report(listed: list[AuditRecord], digest: str, scene: Scene | None, at
 
 def _short_report(records: list[AuditRecord], digest: str) -> str:
     cases = [case_view(record, anchor=f"case-{number}") for number, record in enumerate(records, start=1)]
-    styles = page_source("report.css") + page_source("short.css") + ink_rules(case.plot for case in cases)
+    styles = page_source("report.css") + page_source("short.css") + ink_rules(inks_of(case.plot for case in cases))
     page = page_environment().get_template("short.html.j2")
     return sealed(
         page.render(
             cases=cases,
-            title=_page_title(cases),
+            title=_page_title([case.name for case in cases]),
             styles=Markup(styles),
             policy=page_policy(styles),
             ink_class=ink_class,
-            seal=Markup(seal_lines(records, digest)),
+            seal=Markup(seal_lines(inputs_of(records), digest)),
             digest=digest,
             listed=lambda pairs: "; ".join(f"{code} ({why})" for code, why in pairs),
             **page_words(),
@@ -134,10 +139,10 @@ def _short_report(records: list[AuditRecord], digest: str) -> str:
     )
 
 
-def _page_title(cases: Sequence[CaseView]) -> str:
-    if len(cases) == 1:
-        return say("page.title_one", case=cases[0].name)
-    return say("page.title_many", n=len(cases))
+def _page_title(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return say("page.title_one", case=names[0])
+    return say("page.title_many", n=len(names))
 
 
 def viewer_script() -> str:
@@ -148,16 +153,3 @@ def viewer_script() -> str:
     parts = _SCRIPT_STRING.split(code)  # every second one is a string, which stays as it is
     parts[::2] = [_IDLE_SPACE.sub(r"\1", _IDLE_SIGN_SPACE.sub(r"\1", part)) for part in parts[::2]]
     return _IDLE_LINE_END.sub("", "".join(parts))
-
-
-def ink_class(ink: Ink) -> str:
-    """Return the name of the style that draws in `ink`."""
-    return f"k{ink.light[1:]}{ink.dark[1:]}"
-
-
-def ink_rules(plots: Iterable[DvhPlot | None]) -> str:
-    """Return one style a colour: classes, because the policy allows no style attributes."""
-    all_inks = {ink_class(c.ink): c.ink for plot in plots if plot is not None for c in plot.curves}
-    light = "".join(f".{name}{{--k:{ink.light}}}" for name, ink in all_inks.items())
-    dark = "".join(f".{name}{{--k:{ink.dark}}}" for name, ink in all_inks.items())
-    return f"{light}\n@media screen and (prefers-color-scheme:dark){{{dark}}}\n"

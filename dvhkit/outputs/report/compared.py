@@ -9,11 +9,12 @@ from markupsafe import Markup
 
 from dvhkit.outputs.language import Catalogue, say, speaking
 from dvhkit.outputs.number_format import limit_text, signed, with_unit
-from dvhkit.outputs.report.case_report import ink_class, ink_rules, viewer_script
+from dvhkit.outputs.report.article import ink_class, ink_rules, inks_of
+from dvhkit.outputs.report.case_report import viewer_script
 from dvhkit.outputs.report.numbers import NumberView, rule_value
 from dvhkit.outputs.report.page import page_environment, page_policy, page_source, page_words
 from dvhkit.outputs.report.plot import DrawnCurve, DvhPlot, plot_curves
-from dvhkit.outputs.report.seal import record_sha256, seal_lines, sealed
+from dvhkit.outputs.report.seal import inputs_of, record_sha256, seal_lines, sealed
 from dvhkit.outputs.report.viewer.bundle import make_bundle
 from dvhkit.outputs.report.views import CaseView, case_view
 from dvhkit.outputs.text import clean, clean_name
@@ -88,14 +89,14 @@ def _compared_page(record_a: AuditRecord, record_b: AuditRecord, scene: Scene) -
         sides=sides,
         rows=compared_rules(record_a, record_b),
         plot=_both_curves(record_a, record_b),
-        seal=Markup(seal_lines([record_a, record_b], digest)),
+        seal=Markup(seal_lines(inputs_of([record_a, record_b]), digest)),
         digest=digest,
     )
 
 
 def _page(scene: Scene, *, title: str, remarks: bool, plot: DvhPlot | None = None, **given: object) -> str:
     bundle = make_bundle(scene)
-    styles = page_source("report.css") + page_source("viewer.css") + ink_rules([plot] if plot else [])
+    styles = page_source("report.css") + page_source("viewer.css") + ink_rules(inks_of([plot]))
     script = page_source("say.js") + page_source("report.js") + viewer_script()
     page = page_environment().get_template("viewer.html.j2")
     defaults = {"sides": [], "rows": [], "bare": False, "seal": "", "digest": ""}

@@ -5,14 +5,23 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+import jinja2
+from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from dvhkit.outputs.language import say_markup, script_words, spoken
+from dvhkit.outputs.number_format import parted
 from dvhkit.outputs.text import clean
+
+if TYPE_CHECKING:
+    from jinja2.bccache import Bucket
 
 _UID_END = re.compile(r"(\(?…[0-9.]+\)?)")
 
@@ -45,6 +54,24 @@ def page_source(name: str) -> str:
     return environment.loader.get_source(environment, name)[0]
 
 
+class _TemplatesCache(FileSystemBytecodeCache):
+    """Templates compiled once, beside themselves as Python keeps its modules; each process took a fifth of a second."""
+
+    # What jinja2 compiles a text to depends on its version and on the options of `page_environment`: raised with them.
+    _OPTIONS = 1
+
+    def __init__(self) -> None:
+        folder = Path(__file__).parents[1] / "templates" / "__pycache__"
+        super().__init__(str(folder), f"%s.jinja-{jinja2.__version__}-{self._OPTIONS}")
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if sys.dont_write_bytecode:
+            return
+        with suppress(OSError):  # a folder that is not ours to write to
+            Path(self.directory).mkdir(exist_ok=True)
+            super().dump_bytecode(bucket)
+
+
 @cache
 def page_environment() -> Environment:
     """Return the templates' environment: everything is escaped, and an unknown name is an error."""
@@ -56,8 +83,9 @@ def page_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        bytecode_cache=_TemplatesCache(),
     )
-    environment.globals |= {"say": say_markup, "isolated": isolated, "kept": kept}
+    environment.globals |= {"say": say_markup, "isolated": isolated, "kept": kept, "parted": parted}
     environment.globals |= {"code": _in("code"), "hashed": _in("span", "hash")}
     return environment
 

@@ -51,15 +51,22 @@ def text_sha256(audit_json: str) -> str:
     return hashlib.sha256(audit_json.encode("utf-8", "replace")).hexdigest()
 
 
-def seal_lines(records: list[AuditRecord], digest: str) -> str:
-    """Return the lines of a page's head that `sealed` and `faults` work with; `digest` is `record_sha256` of them."""
-    inputs = [
-        [clean_name(file.role, _LONGEST_ROLE), clean_name(file.sha256, 64)]
+def inputs_of(records: Iterable[AuditRecord]) -> list[tuple[str, str]]:
+    """Return role and SHA-256 of the files that records were made from."""
+    return [
+        (clean_name(file.role, _LONGEST_ROLE), clean_name(file.sha256, 64))
         for record in records
         if record.provenance
         for file in record.provenance.inputs
     ]
-    text = escape(json.dumps(inputs, separators=(",", ":")))
+
+
+def seal_lines(inputs: Iterable[tuple[str, str]], digest: str) -> str:
+    """Return the lines of a page's head that `sealed` and `page_faults` work with.
+
+    `inputs` are those of its records, `digest` is their `record_sha256`.
+    """
+    text = escape(json.dumps(list(inputs), separators=(",", ":")))
     return (
         f'<meta name="dvhkit-page-sha256" content="{_OPEN}">\n'
         f'<meta name="dvhkit-record-sha256" content="{digest}">\n'

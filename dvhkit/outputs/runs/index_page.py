@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from dvhkit.outputs.language import Catalogue, say, speaking
-from dvhkit.outputs.number_format import limit_text
+from dvhkit.outputs.number_format import limit_text, parted
 from dvhkit.outputs.report.page import page_environment, page_policy, page_source, page_words
 from dvhkit.outputs.text import clean, clean_name
 from dvhkit.results.audit import Verdict
@@ -53,7 +53,7 @@ def _index_html(listed: list[IndexedCase]) -> str:
     facts = json.dumps(data.of(listed), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     page = page_environment().get_template("index.html.j2")
     return page.render(
-        title=say("page.cases", n=len(listed)),
+        title=say("page.cases", n=len(listed), shown=parted(len(listed))),
         # Not escaped: our own files, and what is escaped here.
         styles=Markup(styles),
         script=Markup(script),

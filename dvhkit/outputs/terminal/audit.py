@@ -6,7 +6,6 @@ Everything is built from `rich.text.Text`, so that nothing out of DICOM is ever 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -18,6 +17,7 @@ from dvhkit.findings import Level
 from dvhkit.outputs.identity_words import accepted_words, plan_words
 from dvhkit.outputs.number_format import limit_text, number, signed, signed_pct, with_unit
 from dvhkit.outputs.second_check import check_lines
+from dvhkit.outputs.terminal.folding import FOLDED_FROM, folded_runs, missing_names
 from dvhkit.outputs.terminal.rule_lines import rule_lines
 from dvhkit.outputs.text import clean, clean_name, sentence_case
 from dvhkit.outputs.verdict_words import (
@@ -29,7 +29,6 @@ from dvhkit.outputs.verdict_words import (
     score_text,
     short_reason,
 )
-from dvhkit.results.audit import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -50,8 +49,7 @@ _WIDE_COLUMNS = 120
 _LONGEST_NAME = 48
 _LONGEST_TITLE = 160
 _LONGEST_SENTENCE = 600
-# So many rules in a row that do not apply are folded into one line.
-_FOLDED_FROM = 4
+_LONGEST_LIST = 4000
 _MOST_REASONS = 6
 
 
@@ -95,20 +93,15 @@ class CaseHeading(_Lazy):
 
 
 class VerdictTable(_Lazy):
-    """The rules of one record and what they came to; many in a row that do not apply are one line."""
+    """The rules of one record and what they came to; many of one fate are one line."""
 
     def __init__(self, record: AuditRecord) -> None:
         self.record = record
 
     def build(self, *, width: int, ascii_only: bool) -> RenderableType:
         """Return the table for a terminal of `width` columns; a narrow one gets three lines a rule. Failures first."""
-        wide = width >= _WIDE_COLUMNS
-        ordered = sorted(self.record.rules, key=lambda rule: look_of(rule.verdict.value).urgency)
-        runs = [
-            (is_idle, list(run))
-            for is_idle, run in groupby(ordered, key=lambda rule: rule.verdict is Verdict.NOT_APPLICABLE)
-        ]
-        if not wide:
+        runs = folded_runs(self.record.rules)
+        if width < _WIDE_COLUMNS:
             lines = _rule_lines(runs, width=width, ascii_only=ascii_only)
             outcome = _outcome_text(self.record, ascii_only=ascii_only)
             return Group(outcome, Text(""), *lines, Text(""), *self._idle(ascii_only=ascii_only))
@@ -120,18 +113,24 @@ class VerdictTable(_Lazy):
         table.add_column("Value", justify="right", no_wrap=True)
         table.add_column("Goal", no_wrap=True)
         table.add_column("Margin", justify="right", no_wrap=True)
-        for is_idle, rules in runs:
-            if is_idle and len(rules) >= _FOLDED_FROM:
-                table.add_row(*_folded_cells(len(rules), ascii_only=ascii_only))
+        for folded, rules in runs:
+            if folded:
+                table.add_row(*_folded_cells(rules[0], folded, ascii_only=ascii_only))
                 continue
             for rule in rules:
                 table.add_row(*_rule_cells(rule, ascii_only=ascii_only))
         return Group(_outcome_text(self.record, ascii_only=ascii_only), table, *self._idle(ascii_only=ascii_only))
 
     def _idle(self, *, ascii_only: bool) -> Iterator[Text]:
-        """Yield why rules do not apply, each reason once with its number, where they were folded into one line."""
+        """Yield what folded rules share: the structures that are missing; each reason not to apply with its number."""
+        missing, there = missing_names(self.record.rules)
+        if missing:
+            yield Text("No such structure", style="bold")
+            names = ", ".join(clean_name(name, _LONGEST_NAME) for name in missing)
+            yield _text(f"  {names}. {there}", "dim", ascii_only=ascii_only, longest=_LONGEST_LIST)
+            yield Text("")
         groups = idle_groups(self.record.rules)
-        if sum(count for count, _ in groups) < _FOLDED_FROM:
+        if sum(count for count, _ in groups) < FOLDED_FROM:
             return
         yield Text("Not applied", style="bold")
         for count, reason in groups[:_MOST_REASONS]:
@@ -257,11 +256,11 @@ def _table() -> Table:
 
 
 def _rule_lines(
-    runs: Iterable[tuple[bool, list[RuleResult]]], *, width: int, ascii_only: bool
+    runs: Iterable[tuple[str, list[RuleResult]]], *, width: int, ascii_only: bool
 ) -> Iterator[RenderableType]:
-    for is_idle, rules in runs:
-        if is_idle and len(rules) >= _FOLDED_FROM:
-            verdict, words = _folded_cells(len(rules), ascii_only=ascii_only)
+    for folded, rules in runs:
+        if folded:
+            verdict, words = _folded_cells(rules[0], folded, ascii_only=ascii_only)
             yield Text.assemble(verdict, "  ", words)
             continue
         for rule in rules:
@@ -287,10 +286,9 @@ def _rule_cells(rule: RuleResult, *, ascii_only: bool) -> Iterator[Text]:
     yield _margin_text(rule)
 
 
-def _folded_cells(count: int, *, ascii_only: bool) -> tuple[Text, Text]:
-    look = look_of(Verdict.NOT_APPLICABLE.value)
+def _folded_cells(rule: RuleResult, words: str, *, ascii_only: bool) -> tuple[Text, Text]:
+    look = look_of(rule.verdict.value)
     sign = look.ascii_symbol if ascii_only else look.symbol
-    words = f"{count} rules do not apply to this case; why: see below"
     return Text(f"{sign} {look.word}", style=_STYLES[look.tone]), Text(words, style="dim")
 
 

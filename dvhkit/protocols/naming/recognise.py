@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -91,8 +91,8 @@ def recognise(
         FMA codes by TG-263 name, from the clinic's copy of the table; its names are known beside our short list.
     """
     names = tuple(dict.fromkeys((*known_names(), *(table or {}))))
-    clinic = _clinic_meanings(aliases or {}, names)
-    return tuple(_row(structure, clinic, names, table) for structure in structures)
+    meaning_of = _meanings(names, tuple(_clinic_meanings(aliases or {}, names).items()))
+    return tuple(_row(structure, meaning_of, table) for structure in structures)
 
 
 def _clinic_meanings(aliases: Mapping[str, tuple[str, ...]], known: Sequence[str]) -> dict[str, str]:
@@ -111,11 +111,30 @@ def _clinic_meanings(aliases: Mapping[str, tuple[str, ...]], known: Sequence[str
     return found
 
 
+@lru_cache(maxsize=2)
+def _meanings(
+    names: tuple[str, ...], clinic_items: tuple[tuple[str, str], ...]
+) -> Callable[[str], tuple[str, Recognition, str]]:
+    """Return what tells the TG-263 name of a name, how it was found, and else a suggestion.
+
+    The names of a clinic are the same in most of its plans.
+    """
+    clinic = dict(clinic_items)
+
+    @lru_cache(maxsize=4096)
+    def meaning_of(name: str) -> tuple[str, Recognition, str]:
+        standard, how = _standard(name, clinic, names)
+        return standard, how, "" if standard or how is Recognition.HELPER else _suggest(name, names)
+
+    return meaning_of
+
+
 def _row(
-    structure: StructureFact, clinic: Mapping[str, str], names: Sequence[str], table: Mapping[str, str] | None
+    structure: StructureFact,
+    meaning_of: Callable[[str], tuple[str, Recognition, str]],
+    table: Mapping[str, str] | None,
 ) -> NameRow:
-    standard, how = _standard(structure.name, clinic, names)
-    suggestion = "" if standard or how is Recognition.HELPER else _suggest(structure.name, names)
+    standard, how, suggestion = meaning_of(structure.name)
     return NameRow(
         roi=structure.name,
         number=structure.number,

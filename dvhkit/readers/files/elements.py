@@ -54,6 +54,7 @@ def _element(data: DataSet, keyword: str) -> Any:  # noqa: ANN401 -- PlainElemen
         return None
 
 
+@lru_cache(maxsize=256)
 def where(keyword: str) -> str:
     """Return ``PixelSpacing (0028,0030)`` for ``PixelSpacing``: how messages name a place in a file."""
     tag = tag_of(keyword)
@@ -67,6 +68,8 @@ def has(data: DataSet, keyword: str) -> bool:
 
 def raw_bytes(data: DataSet, keyword: str) -> bytes:
     """Return the stored bytes of a text element, without padding; empty if it is missing."""
+    if type(data) is PlainItem:
+        return data.stored(tag_of(keyword)).strip(_PADDING)
     element = _element(data, keyword)
     return b"" if element is None else _stored_bytes(element)
 

@@ -27,6 +27,7 @@ _SHORT_VRS = frozenset(
     b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split()  # lengths of 16 bits
 )
 _LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())  # two bytes unused, lengths of 32 bits
+_VR_TEXT = {vr: vr.decode("ascii") for vr in _SHORT_VRS | _LONG_VRS}
 _EXPLICIT = struct.Struct("<HH2sH").unpack_from
 _IMPLICIT = struct.Struct("<HHI").unpack_from
 _LENGTH = struct.Struct("<I").unpack_from
@@ -117,7 +118,12 @@ class PlainItem:
         if place is None:
             return None
         vr, begin, end = place
-        return PlainElement(None if vr is None else vr.decode("ascii"), self._file.stored[begin:end])
+        return PlainElement(None if vr is None else _VR_TEXT[vr], self._file.stored[begin:end])
+
+    def stored(self, tag: int) -> bytes:
+        """Return the bytes of `get_item`; none where that is None."""
+        place = self._places.get(tag)
+        return b"" if place is None else self._file.stored[place[1] : place[2]]
 
     def view(self, tag: int) -> memoryview | None:
         """Return an element's stored bytes without copying them."""

@@ -50,7 +50,16 @@ def read_raystation(path: Path, lines: list[str]) -> list[TpsDvh]:
             if not blocks:
                 raise damaged(path, at, "numbers stand before any #RoiName.")
             blocks[-1].rows.append((at, line))
+    _require_whole_header(path, blocks)
     return [_curve(path, block) for block in blocks]
+
+
+def _require_whole_header(path: Path, blocks: list[_Block]) -> None:
+    """Refuse a last block without rows whose header lacks what the others have: the file ends within it."""
+    last = blocks[-1]
+    lacking = set.intersection(*(set(block.facts) for block in blocks[:-1])) - set(last.facts) if blocks[1:] else set()
+    if not last.rows and lacking:
+        raise damaged(path, last.line, f"the header of {last.roi!r} is not whole; the file is cut off.")
 
 
 def _curve(path: Path, block: _Block) -> TpsDvh:

@@ -7,6 +7,7 @@ from pathlib import Path
 from dvhkit.model.tps_dvh import TpsDvh, TpsExport
 from dvhkit.readers.files.digest import file_sha256
 from dvhkit.readers.tps_text.eclipse import is_eclipse, read_eclipse
+from dvhkit.readers.tps_text.ends import with_doubts
 from dvhkit.readers.tps_text.lines import damaged, read_lines
 from dvhkit.readers.tps_text.monaco import is_monaco, read_monaco
 from dvhkit.readers.tps_text.raystation import is_raystation, read_raystation
@@ -36,7 +37,8 @@ def read_tps_dvhs(path: Path | str) -> tuple[str, list[TpsDvh]]:
     lines = read_lines(path)
     for name, knows, read in _DIALECTS:
         if knows(lines):
-            return name, read(path, lines)
+            # In a wide table all curves end with the last row.
+            return name, with_doubts(path, read(path, lines), in_turn=name != "CSV")
     remedy = "Known are Eclipse, RayStation, Monaco, and tables of dose and volume (ProKnow, Pinnacle)."
     raise damaged(path, 1, "this is no DVH export of a known planning system.", remedy)
 

@@ -146,15 +146,17 @@ def _rounded_text(within: float, unit: str, *, exact: list[str], left: list[str]
 
 def _dose(dose: Dose, arrays: _Arrays) -> dict[str, Any]:
     """Return a dose as whole multiples of its own quantum, so that the page interpolates the very same numbers."""
-    top = float(np.abs(dose.values_gy).max(initial=0.0))
+    # By planes: a dose has tens of megabytes, and each step of the whole as many again.
+    planes = dose.values_gy
+    lowest, highest = float(planes.min(initial=0.0)), float(planes.max(initial=0.0))
+    top = max(-lowest, highest)
     step = max(dose.quantum_gy, _FINEST_GY, top / 2**29)
-    counts = np.rint(dose.values_gy / step)
-    if not np.allclose(counts * step, dose.values_gy, rtol=0.0, atol=_FINEST_GY):
+    if not all(np.allclose(np.rint(p / step) * step, p, rtol=0.0, atol=_FINEST_GY) for p in planes):
         # A sum of doses has no quantum of its own.
         step = max(_FINEST_GY, top / 2**29)
-        counts = np.rint(dose.values_gy / step)
-    low = float(counts.min(initial=0.0))
-    return {**_grid(dose.grid), "step": step, "low": low, "chunk": arrays.add(pack_counts(counts - low))}
+    low = float(np.rint(lowest / step))
+    chunk = arrays.add(pack_counts(np.rint(plane / step) - low for plane in planes))
+    return {**_grid(dose.grid), "step": step, "low": low, "chunk": chunk}
 
 
 def _roi(structure: Structure, colour: str, grid: Grid, arrays: _Arrays, remarks: list[str]) -> dict[str, Any]:

@@ -149,9 +149,10 @@ class _Wanted:
 
 def _extent(values: NDArray[Any]) -> tuple[float, float, bool]:
     """Return the least and the greatest value, and whether all are whole numbers; by planes, that stay in the cache."""
+    is_integer = values.dtype.kind in "iub"
     found = [
-        (float(plane.min()), float(plane.max()), np.array_equal(np.rint(plane, out=np.empty_like(plane)), plane))
-        for plane in np.asarray(values, dtype=np.result_type(values, np.float32))
+        (float(plane.min()), float(plane.max()), is_integer or np.array_equal(np.rint(plane), plane))
+        for plane in values
     ]
     lows, highs, whole = zip(*found, strict=True)
     return min(lows), max(highs), all(whole)
@@ -234,6 +235,8 @@ def _packed(values: NDArray[Any], table: _Table, blocks: NDArray[np.bool_] | Non
     lookup = table.lookup()
 
     def chunk(plane: NDArray[Any]) -> bytes:
+        if exact:
+            return _plane((plane - np.int32(table.low)).astype(table.kind))  # each value is its own level
         return _plane(lookup.take(plane.astype(np.intp) - table.low, mode="clip"))
 
     def above(index: int) -> tuple[int, bytes]:
@@ -295,11 +298,19 @@ def deflate(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
-def pack_counts(counts: NDArray[Any]) -> bytes:
-    """Return whole numbers below 2³¹ (n_planes, n_rows, n_columns) predicted along rows, as deflated byte planes."""
-    flat = counts.astype(np.int64)
-    before = np.zeros_like(flat)
-    before[..., 1:] = flat[..., :-1]
-    differs = flat - before
-    folded = ((differs << 1) ^ (differs >> 63)).astype(np.uint32).ravel()
-    return deflate(b"".join(((folded >> (8 * place)) & 255).astype(np.uint8).tobytes() for place in range(4)))
+def pack_counts(planes: Iterable[NDArray[Any]]) -> bytes:
+    """Return planes of whole numbers below 2³¹, predicted along rows, as deflated byte planes; shape (rows, columns).
+
+    By planes, that stay in the cache and take no memory beside the numbers themselves.
+    """
+    places = [_folded(plane).view(np.uint8).reshape(-1, 4).T for plane in planes]
+    packer = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_RLE)
+    parts = [packer.compress(plane[place].tobytes()) for place in range(4) for plane in places]
+    return b"".join([*parts, packer.flush()])
+
+
+def _folded(plane: NDArray[Any]) -> NDArray[np.uint32]:
+    """Return what differs from the left neighbour, small numbers of either sign as small ones."""
+    flat = plane.astype(np.int64)
+    differs = np.diff(flat, axis=-1, prepend=0)
+    return ((differs << 1) ^ (differs >> 63)).astype("<u4").ravel()
