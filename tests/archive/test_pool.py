@@ -9,7 +9,10 @@ import sys
 import pytest
 import tasks_that_fail
 
+from dvhkit.archive.running.crew import _last_wide
 from dvhkit.archive.running.pool import Pool, automatic_jobs, memory_limit, run_isolated
+from dvhkit.archive.running.worker import Task
+from dvhkit.readers.linking.case_files import CaseFiles
 
 
 def test_each_way_to_fail_costs_its_own_task_alone(monkeypatch):
@@ -70,3 +73,9 @@ def test_a_worker_that_needs_no_main_module_does_not_run_it_and_its_parent_works
     # Without the usual guard a main module that is imported would start workers again.
     told = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True).stdout
     assert told.split() == ["main", "meanwhile", "b", "c"]
+
+
+@pytest.mark.parametrize(("jobs", "threads"), [(1, [0, 0, 0]), (2, [0, 0, 2]), (5, [0, 2, 2]), (64, [2, 2, 2])])
+def test_the_last_cases_have_two_threads_and_all_others_that_of_their_worker(jobs, threads):
+    tasks = [Task(case_id=str(n), files=CaseFiles(label=str(n), rtstruct=None), options="") for n in range(3)]
+    assert [task.threads for task in _last_wide(tasks, jobs)] == threads

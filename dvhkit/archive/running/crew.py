@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -76,11 +77,19 @@ class Crew:
                 # One worker that nobody asked for is all that the memory, or the only case, allows: it may use every
                 # core.
                 self._pool = self._new_pool(jobs, all_threads=how.jobs is None and jobs == 1)
-            yield from self._pool.run(iter(tasks), given=setup, timeout_s=how.case_timeout_s, meanwhile=meanwhile)
+            yield from self._pool.run(
+                iter(_last_wide(tasks, jobs)), given=setup, timeout_s=how.case_timeout_s, meanwhile=meanwhile
+            )
 
     @staticmethod
     def _new_pool(jobs: int, *, all_threads: bool = False) -> Pool:
         return Pool(do, jobs, setup=prepare, warm=warm, all_threads=all_threads, needs_main=False)
+
+
+def _last_wide(tasks: Sequence[Task], jobs: int) -> list[Task]:
+    """Return the tasks, of which the last half as many as workers have two threads: other workers then have ended."""
+    first = len(tasks) - jobs // 2
+    return [task if n < first else replace(task, threads=2) for n, task in enumerate(tasks)]
 
 
 def _here(setup: Setup, tasks: Sequence[Task], seen: Callable[[Case], object] | None) -> Iterator[Outcome]:
