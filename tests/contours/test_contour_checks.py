@@ -224,6 +224,19 @@ def test_a_slice_between_unlike_parts_is_left_to_a_person_who_reads_why(tmp_path
     assert "do not tell its shape" in checked.repairs[0]
 
 
+def test_a_contour_that_faces_another_way_is_told_and_never_flattened(tmp_path):
+    ball = _ball(20.0, 3.0)
+    ring = circle(8.0, 40)
+    upright = Contour(points_mm=np.column_stack([ring[:, 0], np.zeros(40), 20.0 + ring[:, 1]]))
+    crossed = replace(ball[6], points_mm=np.vstack([ball[6].points_mm, ball[6].points_mm[:1]]))
+    organ = Structure(number=1, name="Organ", contours=(*ball, crossed, upright), rt_roi_type="ORGAN")
+    (told,) = [f for f in found_in(StructureSet(structures=(organ,))) if f.code == "planes-not-parallel"]
+    assert told.severity is Level.SERIOUS
+    assert told.slice_mm == pytest.approx(20.0, abs=1.0)
+    assert told.place_mm == pytest.approx((0.0, 0.0, 20.0), abs=1.0)
+    assert mended(organ, found_in(StructureSet(structures=(organ,)))) is organ
+
+
 @pytest.mark.parametrize("gaps", [[3.0] * 10, [2.0] * 5 + [5.0] * 4, [5.0, 5.0, *[2.0] * 8, 3.0, 3.0]])
 def test_volumes_that_are_held_against_a_cohort_follow_unlike_slices(gaps):
     heights = np.cumsum([0.0, *gaps])

@@ -15,7 +15,7 @@ from dvhkit.model.structure import Contour, Structure
 from dvhkit.results.contours.checks import ContourFinding
 from dvhkit.targets.compare.checks.bridge import around, bridged
 from dvhkit.targets.compare.checks.drawn import Drawn, Level, drawn_of
-from dvhkit.targets.compare.checks.outlines import TWIN_MM, is_sliver, spike_points
+from dvhkit.targets.compare.checks.outlines import TWIN_MM, is_sliver, is_turned, spike_points
 
 
 def mended(structure: Structure, found: Sequence[ContourFinding]) -> Structure:
@@ -24,8 +24,8 @@ def mended(structure: Structure, found: Sequence[ContourFinding]) -> Structure:
     if not codes:
         return structure
     drawn = drawn_of(structure)
-    if drawn.problem or not drawn.levels:
-        return structure
+    if drawn.problem or not drawn.levels or any(is_turned(ring) for ring in drawn.rings):
+        return structure  # flattened, a contour that faces another way would be lost
     kept = [c for c in structure.contours if not c.kind.is_closed]
     for level in drawn.levels:
         kept += [_contour(drawn, ring, level.w_mm) for ring in _rings(level)]

@@ -16,6 +16,8 @@ from dvhkit.targets.compare.checks.drawn import Drawn, Level, Ring
 
 # Contours are texts rounded to a tenth of a millimetre or finer.
 _FLAT_MM = 0.15
+# A contour of which more than this share leaves the plane, and by more than so much, lies in another one.
+_TURNED_FRAC, _TURNED_MM = 0.25, 1.0
 _TOUCH_MM = 0.05
 # Less area than this is no tissue; a contour of less width than this is a line.
 SLIVER_MM2 = 1.0
@@ -32,6 +34,9 @@ def check_outlines(drawn: Drawn) -> Iterator[ContourFinding]:
     """Yield what is wrong with the single contours of a structure."""
     yield from _points(drawn)
     for ring in drawn.rings:
+        if is_turned(ring):
+            yield _turned(drawn, ring)
+            continue
         yield from _off_plane(drawn, ring)
         spikes = list(_spikes(drawn, ring))
         yield from spikes
@@ -93,6 +98,19 @@ def _points(drawn: Drawn) -> Iterator[ContourFinding]:
             place_mm=(x, y, z),
             message="an open line among closed contours counts in no volume",
         )
+
+
+def is_turned(ring: Ring) -> bool:
+    """Whether a contour faces another way than the structure: what is off the plane is no single point."""
+    off = np.abs(ring.lift_mm)
+    return bool(off.max() > _TURNED_MM and np.mean(off > _FLAT_MM) > _TURNED_FRAC)
+
+
+def _turned(drawn: Drawn, ring: Ring) -> ContourFinding:
+    off = float(np.abs(ring.lift_mm).max())
+    message = f"a contour faces another way than the others: it leaves their planes by {off:.3g} mm"
+    middle = shapely.linearrings(ring.points).centroid
+    return _found(drawn, "planes-not-parallel", ring, (middle.x, middle.y), message, "", Severity.SERIOUS)
 
 
 def _off_plane(drawn: Drawn, ring: Ring) -> Iterator[ContourFinding]:
