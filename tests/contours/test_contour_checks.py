@@ -224,6 +224,21 @@ def test_a_slice_between_unlike_parts_is_left_to_a_person_who_reads_why(tmp_path
     assert "do not tell its shape" in checked.repairs[0]
 
 
+@pytest.mark.parametrize("points", [24, 64])
+def test_a_spike_is_found_and_left_out_however_far_apart_points_are(points):
+    ring = circle(30.0, points)
+    contours = [Contour(points_mm=np.column_stack([ring, np.full(points, 3.0 * n)])) for n in range(9)]
+    jutting = contours[4].points_mm.copy()
+    jutting[points // 2, :2] *= 1.5
+    liver = Structure(number=1, name="Liver", contours=(*contours[:4], Contour(points_mm=jutting), *contours[5:]))
+    found = found_in(StructureSet(structures=(liver,)))
+    (told,) = [f for f in found if f.code == "spike"]
+    assert told.place_mm == pytest.approx(jutting[points // 2], abs=0.01)
+    again = mended(liver, found)
+    assert not [f for f in found_in(StructureSet(structures=(again,))) if f.code == "spike"]
+    assert len(again.contours[4].points_mm) == points - 1
+
+
 def test_a_contour_that_faces_another_way_is_told_and_never_flattened(tmp_path):
     ball = _ball(20.0, 3.0)
     ring = circle(8.0, 40)

@@ -17,6 +17,9 @@ from dvhkit.targets.compare.checks.bridge import around, bridged
 from dvhkit.targets.compare.checks.drawn import Drawn, Level, drawn_of
 from dvhkit.targets.compare.checks.outlines import TWIN_MM, is_sliver, is_turned, spike_points
 
+# What lies so near is the same point, or slice.
+_SAME_MM = 0.01
+
 
 def mended(structure: Structure, found: Sequence[ContourFinding]) -> Structure:
     """Return a structure with the safe repairs of its findings applied; the same object where there are none."""
@@ -27,18 +30,29 @@ def mended(structure: Structure, found: Sequence[ContourFinding]) -> Structure:
     if drawn.problem or not drawn.levels or any(is_turned(ring) for ring in drawn.rings):
         return structure  # flattened, a contour that faces another way would be lost
     kept = [c for c in structure.contours if not c.kind.is_closed]
+    spikes = np.array([f.place_mm for f in found if f.code == "spike" and f.is_safe and f.place_mm]).reshape(-1, 3)
+    spikes = drawn.frame.to_frame(spikes)
     for level in drawn.levels:
-        kept += [_contour(drawn, ring, level.w_mm) for ring in _rings(level)]
+        here = spikes[np.abs(spikes[:, 2] - level.w_mm) < _SAME_MM, :2]
+        kept += [_contour(drawn, ring, level.w_mm) for ring in _rings(level, here)]
     whole = replace(structure, contours=tuple(kept))
     return _filled_in(whole, found) if "missing-slice" in codes else whole
 
 
-def _rings(level: Level) -> list[FloatArray]:
-    """Return the rings of a slice without spikes, slivers and twins, outlined anew where they cross."""
+def _without_spikes(points: FloatArray, spikes: FloatArray) -> FloatArray:
+    """Return a ring's points less those that jut out and straight back, and those that were found to be spikes."""
+    if len(points) < 6:
+        return points
+    named = (np.abs(points[:, None] - spikes).max(axis=2) < _SAME_MM).any(axis=1)
+    return points[~(spike_points(points) | named)]
+
+
+def _rings(level: Level, spikes: FloatArray) -> list[FloatArray]:
+    """Return the rings of a slice without spikes (n, 2), slivers and twins, outlined anew where they cross."""
     rings: list[FloatArray] = []
     kept = [r for r in level.rings if not is_sliver(r)] or list(level.rings)
     for ring in sorted(kept, key=lambda r: -r.area_mm2):
-        points = ring.points[~spike_points(ring.points)] if len(ring.points) >= 6 else ring.points
+        points = _without_spikes(ring.points, spikes)
         line = shapely.linearrings(points)
         if any(shapely.hausdorff_distance(line, shapely.linearrings(other)) <= TWIN_MM for other in rings):
             continue

@@ -146,6 +146,14 @@ def spike_points(ring_points: Any) -> Any:  # noqa: ANN401 -- arrays
     return (np.minimum(before, after) > _SPIKE_MM) & (cos > _SPIKE_COS) & short
 
 
+def juts_mm(ring_points: Any) -> Any:  # noqa: ANN401 -- arrays
+    """Return how far each point of a ring (n, 2) lies off the line between its neighbours."""
+    before, after = np.roll(ring_points, 1, axis=0), np.roll(ring_points, -1, axis=0)
+    chord, off = after - before, ring_points - before
+    length = np.maximum(np.hypot(*chord.T), 1e-9)
+    return np.abs(chord[:, 0] * off[:, 1] - chord[:, 1] * off[:, 0]) / length
+
+
 def _spikes(drawn: Drawn, ring: Ring) -> Iterator[ContourFinding]:
     if len(ring.points) < 6:
         return

@@ -14,7 +14,7 @@ from dvhkit.model.arrays import FloatArray
 from dvhkit.results.contours.checks import ContourFinding
 from dvhkit.targets.compare.checks.bridge import why_unsure
 from dvhkit.targets.compare.checks.drawn import Drawn, Level
-from dvhkit.targets.compare.checks.outlines import SLIVER_MM2
+from dvhkit.targets.compare.checks.outlines import SLIVER_MM2, juts_mm, spike_points
 
 # So many slices in a row may be missing and still be a slip rather than an end.
 _MOST_MISSING = 3
@@ -26,6 +26,8 @@ _JUMP, _ALIKE = 0.7, 0.75
 # A stray island: less than this part of the structure and less than so much, this far from the rest.
 _STRAY_FRAC, _STRAY_CC, _STRAY_MM = 0.05, 0.5, 5.0
 _PINHOLE_MM2 = 20.0
+# A point juts out if it lies this far off the line between its neighbours, and so many times as far as most do.
+_JUT_MM, _JUT_RATIO, _JUT_POINTS = 5.0, 4.0, 8
 # A part of a slice of less than this, and of less than this share of it, is none that skips slices.
 _CRUMB_MM2, _CRUMB_FRAC = 20.0, 0.01
 # A contour this far from every slice lies between them; slices vary by rounding.
@@ -47,6 +49,7 @@ def check_slices(drawn: Drawn, slices_mm: FloatArray | None) -> Iterator[Contour
     missing = list(_missing(drawn, gap, slices_mm))
     yield from missing
     yield from _jumps(drawn, gap)
+    yield from _jutting(drawn, gap)
     yield from _strays(drawn, gap)
     yield from _pinholes(drawn)
 
@@ -142,6 +145,28 @@ def _jumps(drawn: Drawn, gap: float) -> Iterator[ContourFinding]:
             odd = odd if not odd.is_empty else here.area
             message = f"this slice shares {own:.0%} with its neighbours, which share {around:.0%} with each other"
             yield _finding(drawn, "slice-jump", here.w_mm, drawn.inside_of(odd, here.w_mm), message)
+
+
+def _jutting(drawn: Drawn, gap: float) -> Iterator[ContourFinding]:
+    """Yield single points that jut out of an outline of few points, and of both neighbouring slices.
+
+    Two edges that all but coincide are told of the outline alone; between points far apart a spike is wide.
+    """
+    for before, here, after in zip(drawn.levels, drawn.levels[1:], drawn.levels[2:], strict=False):
+        if max(here.w_mm - before.w_mm, after.w_mm - here.w_mm) > (1 + _SAME_FRAC) * gap:
+            continue
+        for ring in here.rings:
+            juts = juts_mm(ring.points)
+            least = max(_JUT_MM, _JUT_RATIO * float(np.median(juts)))
+            for n in np.flatnonzero((juts > least) & ~spike_points(ring.points)) if len(juts) >= _JUT_POINTS else ():
+                base = shapely.Point(0.5 * (ring.points[n - 1] + ring.points[(n + 1) % len(juts)]))
+                tip = shapely.Point(ring.points[n])
+                away = [(level.area.distance(tip), level.area.distance(base)) for level in (before, after)]
+                if all(far > 0.5 * juts[n] and near < 0.25 * juts[n] for far, near in away):
+                    message = f"one point juts {juts[n]:.3g} mm out of this slice, and of both beside it"
+                    place = drawn.place(tip.x, tip.y, here.w_mm)
+                    told = {"repair": "the point left out", "is_safe": True}
+                    yield _finding(drawn, "spike", here.w_mm, place, message, **told)
 
 
 def _is_whole_part(levels: Sequence[Level], n: int) -> bool:
