@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from timing import HERE, ROOT, best, command, table
+from timing import HERE, ROOT, best, command, compile_modules, table
 
 from dvhkit.archive.diff import diff_runs
 from dvhkit.archive.run import RunOptions, run_archive
@@ -183,6 +183,7 @@ def clinical_rows(place: Path, count: int = 4) -> list[list[object]]:
 
 def report(sizes: Sequence[int] = (50, 200), *, clinical: bool = False) -> str:
     """Return the tables of one run."""
+    compile_modules()
     os.environ.setdefault("DVHKIT_IDENTITY_KEY", "benchmark")
     with tempfile.TemporaryDirectory() as made:
         place = Path(made)

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from timing import DVHKIT, HERE, ROOT, best, command, table
+from timing import DVHKIT, HERE, ROOT, best, command, compile_modules, table
 
 
 def children_gb() -> float:
@@ -45,6 +45,7 @@ def first_run(case: Path, place: Path) -> float:
 
 def report(folder: Path) -> tuple[str, float]:
     """Return the table of one run, and the greatest memory of a command in GB."""
+    compile_modules()
     with tempfile.TemporaryDirectory() as made:
         place = Path(made)
         full = (DVHKIT, "dvh", folder, "--csv", place / "all.csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import gc
 import subprocess
 import sys
@@ -13,6 +14,14 @@ ROOT = Path(__file__).resolve().parents[1]
 HERE = Path(__file__).resolve().parent
 # Next to the interpreter that runs this: the environment that `make setup` made.
 DVHKIT = Path(sys.executable).parent / "dvhkit"
+
+
+def compile_modules() -> None:
+    """Compile the package's modules, as an installed one's are.
+
+    Python compiles them at each start where it may not write beside them (PYTHONDONTWRITEBYTECODE), or they are older.
+    """
+    compileall.compile_dir(str(ROOT / "dvhkit"), quiet=2)
 
 
 def best(action: Callable[[], object], runs: int = 3) -> float:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dvhkit.archive.run_files import MOST_IN_REPORT, has_case_reports
-from dvhkit.archive.running.pool import Outcome, Pool, attempt, automatic_jobs
-from dvhkit.archive.running.worker import FAULT, FINAL, Done, Setup, Task, audit_task, do, prepare, put_failure, warm
+from dvhkit.archive.running.crew import Crew
+from dvhkit.archive.running.pool import Outcome
+from dvhkit.archive.running.terms import RunOptions, RunReport
+from dvhkit.archive.running.worker import FAULT, FINAL, Done, Setup, Task, put_failure
 from dvhkit.archive.storage.identity import identity_secret, pseudonym
 from dvhkit.archive.storage.keys import FileHashes, key_of
 from dvhkit.archive.storage.store import Store
@@ -22,90 +22,12 @@ from dvhkit.archive.work_list import ScanProgress, WorkList, files_under, make_w
 from dvhkit.errors import DvhkitError, InputError, OutputError
 from dvhkit.jobs.batch import AuditOptions
 from dvhkit.model.case import Case
-from dvhkit.readers.archive.index import FileEntry
-from dvhkit.readers.archive.roles import Role
 
-if TYPE_CHECKING:
-    from dvhkit.outputs.report.article import Article
+__all__ = ["RunOptions", "RunReport", "refuse_other_protocols", "run_archive"]
 
 # Called with how many cases are done, how many there are to do, and the one that was just finished.
 CaseProgress = Callable[[int, int, Done], None]
 _STAMP_FILE = "scan.json"
-# As many cases as no machine has cores for.
-_MANY = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """How a run goes about its work; none of it changes a result.
-
-    Attributes
-    ----------
-    jobs
-        Worker processes; None for as many as suit the machine, 0 to work in this process, as one case does anyway.
-    shard
-        ``(i, n)``: do the i-th of n parts, by case ID.
-    scheduler
-        Address of a Dask scheduler that does the work in place of processes of our own.
-    case_reports, pictures
-        Whether each case gets a report of its own (None: where there are 2 to 500), and whether that shows slices.
-    replace
-        Whether results of another protocol may be replaced.
-    keep_others
-        Cases of the store that lie elsewhere than under the paths stay in it.
-    """
-
-    jobs: int | None = None
-    case_timeout_s: float | None = None
-    shard: tuple[int, int] | None = None
-    scheduler: str | None = None
-    case_reports: bool | None = None
-    pictures: bool = False
-    replace: bool = False
-    keep_others: bool = False
-
-    @property
-    def shard_name(self) -> str:
-        """The name of the shard in files; empty for a whole run."""
-        return "" if self.shard is None else f"{self.shard[0]}-of-{self.shard[1]}"
-
-
-@dataclass(slots=True, kw_only=True)
-class RunReport:
-    """What a run came to.
-
-    Attributes
-    ----------
-    why
-        By case that was computed, the causes: ``new``, words of `dvhkit.archive.storage.keys.CAUSES`, or
-        ``tried again: …``.
-    computed, failed
-        How many cases were computed, and by status those that came to nothing.
-    cases
-        The row of each case in the table ``cases``.
-    is_interrupted
-        Whether Ctrl-C or a signal ended it.
-    n_stored
-        How many cases the store holds: more than `n_cases` where others were kept.
-    case
-        What was read of the only case, where there is but one and it was computed.
-    articles
-        Cases that were computed, drawn as a report of all cases shows them, where there are few enough for one.
-    """
-
-    n_cases: int = 0
-    n_stored: int = 0
-    n_kept: int = 0
-    n_gone: int = 0
-    n_objects_left_out: int = 0
-    why: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    computed: int = 0
-    failed: dict[str, int] = field(default_factory=dict)
-    cases: dict[str, dict[str, Any]] = field(default_factory=dict)
-    is_interrupted: bool = False
-    error: DvhkitError | None = None
-    case: Case | None = None
-    articles: dict[str, Article] = field(default_factory=dict)
 
 
 def run_archive(
@@ -149,7 +71,7 @@ def run_archive(
             try:
                 return runner.go(scan_progress, started, work)
             finally:
-                runner.stop()
+                runner.crew.stop()
     except InputError:
         # Input that cannot be used leaves no folder behind.
         if fresh is not None and not store.cases():
@@ -176,13 +98,7 @@ class _Run:
         self.case_progress = case_progress
         self.report = RunReport()
         self.hashes: dict[str, str] = {}
-        self.pool: Pool | None = None
-        self.patients: set[tuple[str, str]] = set()
-
-    def stop(self) -> None:
-        """End the workers, whatever happened."""
-        if self.pool is not None:
-            self.pool.stop()
+        self.crew = Crew(how)
 
     def go(
         self,
@@ -194,8 +110,9 @@ class _Run:
         if work is None and self._is_unchanged():
             return report
         beside = self.how.keep_others
-        work = work or make_work_list(self.paths, progress=scan_progress, seen=self._start_ahead, beside=beside)
-        self.store.write_objects(work.objects, beside=self._below(work.root) if beside else None)
+        seen = None if self.store.cases() else self.crew.start_ahead
+        work = work or make_work_list(self.paths, progress=scan_progress, seen=seen, beside=beside)
+        objects = partial(self.store.write_objects, work.objects, beside=self._below(work.root) if beside else None)
         options, name_of = self.options_of(list(work.cases))
         mine = [c for c in work.cases if c in name_of and self._is_mine(c)]
         reports = self.how.case_reports
@@ -222,23 +139,12 @@ class _Run:
             started(report)
         self.store.journal("start", shard=shard, cases=len(mine), to_do=len(tasks))
         try:
-            self._do(setup, tasks)
+            self._do(setup, tasks, objects)
         except KeyboardInterrupt:
             report.is_interrupted = True
         except OutputError as error:
             report.error = error
         return self._end(work, options, gone, of_mine)
-
-    def _start_ahead(self, entry: FileEntry) -> None:
-        """Start workers as soon as the headers show a second plan to be computed: they load while the list is made."""
-        if self.pool is not None or entry.role is not Role.RTSTRUCT or self.how.scheduler is not None:
-            return
-        self.patients.add((entry.patient_key, entry.study_uid))
-        if len(self.patients) == 2 and not self.store.cases():
-            jobs = automatic_jobs(2) if self.how.jobs is None else self.how.jobs
-            if jobs > 1:
-                self.pool = Pool(do, self.how.jobs or automatic_jobs(_MANY), setup=prepare, warm=warm)
-                self.pool.start(2)
 
     def _is_mine(self, case_id: str) -> bool:
         shard = self.how.shard
@@ -319,8 +225,9 @@ class _Run:
 
     # -- doing it
 
-    def _do(self, setup: Setup, tasks: Sequence[Task]) -> None:
-        for outcome in self._outcomes(setup, tasks):
+    def _do(self, setup: Setup, tasks: Sequence[Task], meanwhile: Callable[[], None]) -> None:
+        seen = self._keep if self.report.n_cases == 1 else None
+        for outcome in self.crew.outcomes(setup, tasks, meanwhile=meanwhile, seen=seen):
             task: Task = outcome.task
             if isinstance(outcome.error, OutputError):
                 raise outcome.error
@@ -334,30 +241,6 @@ class _Run:
             self.store.journal("done", shard=self.how.shard_name, case_id=done.case_id, status=done.status)
             if self.case_progress is not None:
                 self.case_progress(self.report.computed, len(tasks), done)
-
-    def _outcomes(self, setup: Setup, tasks: Sequence[Task]) -> Iterator[Outcome]:
-        how = self.how
-        if how.scheduler is not None:
-            from dvhkit.archive.running.dask_pool import run_on_dask
-
-            return run_on_dask(how.scheduler, setup, tasks)
-        if how.jobs == 0 or (len(tasks) <= 1 and how.case_timeout_s is None):
-            return self._here(setup, tasks)
-        jobs = min(how.jobs or automatic_jobs(len(tasks)), max(len(tasks), 1))
-        if self.pool is None or jobs == 1:
-            # One worker that nobody asked for is all that the memory, or the only case, allows: it may use every core.
-            alone = how.jobs is None and jobs == 1
-            self.pool = Pool(do, jobs, setup=prepare, warm=warm, all_threads=alone)
-        return self.pool.run(iter(tasks), given=setup, timeout_s=how.case_timeout_s)
-
-    def _here(self, setup: Setup, tasks: Sequence[Task]) -> Iterator[Outcome]:
-        """Do the tasks in this process, with all its threads."""
-        for task in tasks:
-            since = time.monotonic()
-            seen = self._keep if self.report.n_cases == 1 else None
-            result, failure, reason, error = attempt(partial(audit_task, setup, seen=seen), task)
-            seconds = time.monotonic() - since
-            yield Outcome(task=task, result=result, failure=failure, reason=reason, error=error, seconds=seconds)
 
     def _keep(self, case: Case) -> None:
         self.report.case = case

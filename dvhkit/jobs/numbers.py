@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Literal
@@ -35,10 +36,12 @@ if TYPE_CHECKING:
     from dvhkit.model.dvh import Dvh
     from dvhkit.model.structure import Structure
 
-__all__ = ["CaseNumbers", "Region", "Uncovered"]
+__all__ = ["CaseNumbers", "Region", "Uncovered", "side_by_side"]
 
 Uncovered = Literal["refuse", "exclude"]
 
+# How many DVHs are computed side by side, where the caller says it; 0 where not.
+_asked_threads: ContextVar[int] = ContextVar("asked_threads", default=0)
 # Names are resolved for one expression; a protocol's aliases have no say in it.
 _NO_PROTOCOL = Protocol(id="", version="", title="", rules=())
 
@@ -334,8 +337,20 @@ class CaseNumbers(DrawnFacts):
         return curve_record(str(region), self.structure(region), self.dvh(region), top_gy=top_gy)
 
 
+@contextmanager
+def side_by_side(count: int) -> Iterator[None]:
+    """Compute so many DVHs side by side in what is done within; 0 for as many as `_threads` finds by itself."""
+    token = _asked_threads.set(count)
+    try:
+        yield
+    finally:
+        _asked_threads.reset(token)
+
+
 def _threads() -> int:
     """Return how many DVHs to compute side by side; a worker among others has one thread for all it does."""
+    if _asked_threads.get():
+        return _asked_threads.get()
     told = os.environ.get("NUMBA_NUM_THREADS", "")
     return int(told) if told.isdigit() and int(told) > 0 else os.cpu_count() or 1
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 import tasks_that_fail
 
+from dvhkit.archive.running.crew import _last_wide
 from dvhkit.archive.running.pool import Pool, automatic_jobs, memory_limit, run_isolated
+from dvhkit.archive.running.worker import Task
+from dvhkit.readers.linking.case_files import CaseFiles
 
 
 def test_each_way_to_fail_costs_its_own_task_alone(monkeypatch):
@@ -52,3 +57,25 @@ def test_workers_started_before_there_is_a_task_do_it_and_are_no_more_than_there
         assert pool._workers == [early]
     finally:
         pool.stop()
+
+
+def test_a_worker_that_needs_no_main_module_does_not_run_it_and_its_parent_works_meanwhile(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from os.path import basename\n"
+        "from dvhkit.archive.running.pool import Pool\n"
+        "print('main', flush=True)\n"
+        "pool = Pool(basename, 1, needs_main=False)\n"
+        "for outcome in pool.run(iter(['a/b', 'a/c']), meanwhile=lambda: print('meanwhile', flush=True)):\n"
+        "    print(outcome.result, flush=True)\n"
+        "pool.stop()\n"
+    )
+    # Without the usual guard a main module that is imported would start workers again.
+    told = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True).stdout
+    assert told.split() == ["main", "meanwhile", "b", "c"]
+
+
+@pytest.mark.parametrize(("jobs", "threads"), [(1, [0, 0, 0]), (2, [0, 0, 2]), (5, [0, 2, 2]), (64, [2, 2, 2])])
+def test_the_last_cases_have_two_threads_and_all_others_that_of_their_worker(jobs, threads):
+    tasks = [Task(case_id=str(n), files=CaseFiles(label=str(n), rtstruct=None), options="") for n in range(3)]
+    assert [task.threads for task in _last_wide(tasks, jobs)] == threads

@@ -9,11 +9,13 @@ import contextlib
 import multiprocessing as mp
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection, wait
+from types import ModuleType
 from typing import Any
 
 from dvhkit.errors import DvhkitError
@@ -99,6 +101,9 @@ class Pool:
     ----------
     warm
         What each worker calls as soon as it lives: loads what its work will need.
+    needs_main
+        Whether a worker imports the main module of this program, as Python has it: needed where work or tasks are
+        defined there, and the time of its imports otherwise.
     """
 
     def __init__(
@@ -109,7 +114,9 @@ class Pool:
         setup: Callable[[Any], None] | None = None,
         warm: Callable[[], None] | None = None,
         all_threads: bool = False,
+        needs_main: bool = True,
     ) -> None:
+        self._needs_main = needs_main
         self._context = mp.get_context("spawn")
         self._about = (work, setup, warm, memory_limit(jobs))
         self._jobs = jobs
@@ -124,8 +131,15 @@ class Pool:
         while len(self._workers) < min(count, self._jobs):
             self._workers.append(self._start())
 
-    def run(self, tasks: Iterator[Any], *, given: Any = None, timeout_s: float | None = None) -> Iterator[Outcome]:  # noqa: ANN401
-        """Yield the outcome of each task; see `run_isolated`."""
+    def run(
+        self,
+        tasks: Iterator[Any],
+        *,
+        given: Any = None,  # noqa: ANN401 -- whatever `setup` takes
+        timeout_s: float | None = None,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Iterator[Outcome]:
+        """Yield the outcome of each task; see `run_isolated`. `meanwhile` is called once all are at work."""
         left, self._timeout_s = _Ahead(tasks), timeout_s
         while left or any(w.task is not None for w in self._workers):
             if left:
@@ -136,11 +150,14 @@ class Pool:
                     _send(worker, given)
                 if worker.is_ready and worker.task is None and left:
                     self._give(worker, left.take())
+            if meanwhile is not None:
+                meanwhile()
+                meanwhile = None
             yield from self._collect()
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        with _environment(self._threads):
+        with _environment(self._threads), contextlib.nullcontext() if self._needs_main else _without_main():
             process = self._context.Process(target=_serve, args=(theirs, *self._about), daemon=True)
             process.start()
         theirs.close()
@@ -316,6 +333,17 @@ def automatic_jobs(n_tasks: int) -> int:
     free = available_bytes()
     by_memory = cores if free is None else max(1, free // WORKER_BYTES)
     return max(1, min(cores, by_memory, n_tasks))
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Let a process that is about to start believe that this program has no main module to be imported."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextlib.contextmanager

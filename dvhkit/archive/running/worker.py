@@ -49,12 +49,13 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One case to do."""
+    """One case to do; `threads` of them compute its DVHs side by side, 0 for as many as the process has."""
 
     case_id: str
     files: CaseFiles
     options: str
     patient: str | None = None
+    threads: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +97,8 @@ def do(task: Task) -> Done:
 
 def audit_task(setup: Setup, task: Task, *, seen: Callable[[Case], object] | None = None) -> Done:
     """Audit one case and write it into the store of `setup`; `seen` is called with what was read."""
+    from dvhkit.jobs.numbers import side_by_side  # this process hands out cases, too, and needs no engine for that
+
     started = time.monotonic()
     options = setup.options[task.options]
     hashes = FileHashes()
@@ -113,7 +116,8 @@ def audit_task(setup: Setup, task: Task, *, seen: Callable[[Case], object] | Non
             seen(case)
 
     key = _key(task.files, options, hashes)
-    outcome = audit_files(task.files, options, setup.root, seen=see)
+    with side_by_side(task.threads):
+        outcome = audit_files(task.files, options, setup.root, seen=see)
     status = _status(outcome)
     told = audit_document([outcome.record])
     document = case_document(
