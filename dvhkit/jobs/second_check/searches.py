@@ -10,7 +10,7 @@ import numpy as np
 
 from dvhkit.jobs.second_check import readings as words
 from dvhkit.jobs.second_check.compared import ALONE_SHARE, SAMPLING_PCT, Compared, Explained, plain_curves
-from dvhkit.jobs.second_check.edits import find_edit
+from dvhkit.jobs.second_check.edits import Edit, find_edit
 from dvhkit.jobs.second_check.shift import find_shift, left_after
 
 if TYPE_CHECKING:
@@ -94,11 +94,21 @@ def explain_by_edit(row: Compared) -> None:
     best = row.best
     explained = bool(best.names) and best.left_pct <= (SAMPLING_PCT if best.free else row.resolution_pct)
     fits = bool(best.names) and not best.free and row.is_fit(best)
-    most = math.inf if explained or fits else ALONE_SHARE * row.alone_pct
-    if most < _EDIT_LEAST_PCT:
-        return
-    # What is explained is searched where that is quick; a contour that is missing reads as caps that are.
-    found = find_edit(row.readings, row.target, plain, absent_alone=explained and _n_slices(row) > _QUICK_SLICES)
-    if found is not None and found[0] <= most:
+    alone = row.alone_pct
+    most = math.inf if explained or fits else ALONE_SHARE * alone
+    found = None
+    if most >= _EDIT_LEAST_PCT:
+        # What is explained is searched where that is quick; a contour that is missing reads as caps that are.
+        quick = explained and _n_slices(row) > _QUICK_SLICES
+        found = _within(find_edit(row.readings, row.target, plain, absent_alone=quick), most)
+    if found is None and math.isfinite(most):
+        # Which contour is missing is one number, as another volume is: it need not do better, only as well.
+        absent = find_edit(row.readings, row.target, plain, absent_alone=True)
+        found = _within(absent, max(alone, row.resolution_pct))
+    if found is not None:
         left, _, note = found
         row.found.append(Explained(names=(words.EDITED,), left_pct=left, cost_pct=_COST_EDIT_PCT, free=True, note=note))
+
+
+def _within(found: tuple[float, Edit, str] | None, most_pct: float) -> tuple[float, Edit, str] | None:
+    return found if found is not None and found[0] <= most_pct else None
