@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from made_masks import made_image
 from planted_faults import FAULTS, as_set, clean_set
-from shapes_drawn import prism
+from shapes_drawn import circle, prism
 from varied_sets import varied_set
 
 from dvhkit.engine.dvh import compute_dvh
@@ -17,8 +17,10 @@ from dvhkit.findings import Level
 from dvhkit.jobs.contours.bands import LEAST_SETS, _bands, against_cohort, bands_text, features_of, read_bands
 from dvhkit.jobs.contours.check import _findings, check_contours
 from dvhkit.jobs.contours.structure_sets import DrawnSet
-from dvhkit.model.structure import StructureSet
+from dvhkit.model.structure import Contour, Structure, StructureSet
 from dvhkit.outputs.rtstruct.write import NewRoi, write_rtstruct
+from dvhkit.phantoms.dicom.dicom_set import write_set
+from dvhkit.phantoms.sets.phantom_set import PhantomSet
 from dvhkit.readers.case import read_image
 from dvhkit.readers.rtstruct import read_structures
 from dvhkit.results.contours.checks import ContourBands
@@ -164,6 +166,62 @@ def test_a_repaired_file_checks_clean_and_what_would_change_the_volume_is_left(t
     for name in ("GTV", "Node"):
         volumes = [compute_dvh(s[name], None).volume_cc for s in (before, after)]
         assert volumes[1] == pytest.approx(volumes[0], rel=0.005), name
+
+
+def written(folder, structure):
+    write_set(folder, PhantomSet(label="DRAWN", structures=(structure,), contour_decimals=2))
+    return folder / "RTSTRUCT.dcm"
+
+
+def _tube(radii_mm, gap_mm, across=lambda z: 0.0):
+    ring = circle(1.0, 64)
+    contours = []
+    for n, (rx, ry) in enumerate(radii_mm):
+        z = gap_mm * n
+        points = np.round(ring * (rx, ry) + (across(z), 0.0), 2)
+        contours.append(Contour(points_mm=np.column_stack([points, np.full(len(points), z)])))
+    return contours
+
+
+def _ball(radius_mm, gap_mm):
+    heights = np.arange(-radius_mm + 0.3 * gap_mm, radius_mm, gap_mm)
+    return _tube([(np.sqrt(radius_mm**2 - z * z),) * 2 for z in heights], gap_mm)
+
+
+LEFT_OUT = {
+    "ball of 10 mm on 2 mm": (_ball(10.0, 2.0), 1),
+    "ball of 10 mm on 5 mm": (_ball(10.0, 5.0), 2),
+    "ball of 30 mm on 3 mm": (_ball(30.0, 3.0), 9),
+    "cord, which does not bulge between slices": (_tube([(6.0, 5.0)] * 20, 5.0, lambda z: 3 * np.sin(z / 30)), 1),
+    "cone": (_tube([(5 + n, 6 + n) for n in range(12)], 2.5), 6),
+}
+
+
+@pytest.mark.parametrize("shape", LEFT_OUT)
+def test_a_slice_left_out_is_drawn_so_that_the_volume_is_that_of_the_whole(tmp_path, shape):
+    contours, lost = LEFT_OUT[shape]
+    whole = Structure(number=1, name="Organ", contours=tuple(contours), rt_roi_type="ORGAN")
+    broken = replace(whole, contours=(*contours[:lost], *contours[lost + 1 :]))
+    old, new = written(tmp_path / "old", broken), tmp_path / "new.dcm"
+    checked = check_contours(old, repair=new)
+    (told,) = [f for f in checked.findings if f.code == "missing-slice"]
+    assert told.slice_mm == pytest.approx(contours[lost].points_mm[0, 2], abs=0.01)
+    assert len(checked.repairs) == 1
+    assert not [f for f in check_contours(new).findings if f.severity is not Level.INFO]
+    repaired = read_structures(new)[0]["Organ"]
+    volumes = [compute_dvh(s, None).volume_cc for s in (whole, repaired)]
+    assert volumes[1] == pytest.approx(volumes[0], rel=0.001)
+
+
+def test_a_slice_between_unlike_parts_is_left_to_a_person_who_reads_why(tmp_path):
+    corners = np.array([(-9, -5), (9, -5), (9, 5), (-9, 5)])
+    parts = (*prism(corners, [0.0, 2.5, 5.0]).contours, *prism(corners * 0.7, [10.0, 12.5, 15.0]).contours)
+    old = written(tmp_path / "old", replace(prism(corners, [0.0]), contours=parts))
+    checked = check_contours(old, repair=tmp_path / "new.dcm")
+    (told,) = [f for f in checked.findings if f.code == "missing-slice"]
+    assert not told.is_safe
+    assert "by hand" in told.repair
+    assert "do not tell its shape" in checked.repairs[0]
 
 
 @pytest.mark.parametrize("gaps", [[3.0] * 10, [2.0] * 5 + [5.0] * 4, [5.0, 5.0, *[2.0] * 8, 3.0, 3.0]])

@@ -7,6 +7,7 @@ begin anew on every slice of the other, so they are read apart.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import shapely
@@ -29,13 +30,14 @@ _TOUCH_FRAC, _TOUCH_MM = 0.1, 1.0
 _FILLED, _POINTS = 3, 120
 
 
-def separate(stack: PlaneStack) -> list[PlaneStack]:
+@lru_cache(maxsize=16)
+def separate(stack: PlaneStack) -> tuple[PlaneStack, ...]:
     """Return the stack cut into stacks of islands that agree on their planes; itself alone where all do."""
     if stack.n_planes < 3 or _is_one_column(stack):
-        return [stack]
+        return (stack,)
     rings = _Rings(stack)
     if not rings.has_skips():
-        return [stack]
+        return (stack,)
     chains = rings.chains()
     if skips := rings.skips_beside_others(chains):
         # Filled in, branches pass over no plane any more.
@@ -49,11 +51,11 @@ def separate(stack: PlaneStack) -> list[PlaneStack]:
         else:
             groups.append([chain])
     if len(groups) == 1:
-        return [stack]
+        return (stack,)
     parts = [_only(stack, np.concatenate([c.rings for c in group]), first=n == 0) for n, group in enumerate(groups)]
     if stack.slices is not None:
-        return parts
-    return [part if part.n_planes > 1 else replace(part, slices=_own(part, parts[0])) for part in parts]
+        return tuple(parts)
+    return tuple(part if part.n_planes > 1 else replace(part, slices=_own(part, parts[0])) for part in parts)
 
 
 def _is_one_column(stack: PlaneStack) -> bool:

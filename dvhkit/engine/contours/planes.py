@@ -18,10 +18,13 @@ from dvhkit.errors import GeometryError
 from dvhkit.findings import Finding, Level
 from dvhkit.model.arrays import FloatArray, frozen_array, median
 from dvhkit.model.grid import Grid
+from dvhkit.model.slices import Slices
 from dvhkit.model.structure import Contour, ContourKind, Structure
 
 # A ring whose net area is less than this part of its box is a sliver, or crosses itself so that its lobes cancel.
 _CANCELLED_FRAC = 1e-3
+# The number of structures that were computed from others.
+_COMPUTED = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -153,6 +156,22 @@ def stack_planes(structure: Structure, grid: Grid | None = None) -> PlaneStack |
     GeometryError
         Coordinates that are not numbers, or contours that do not lie in parallel planes.
     """
+    is_computed = structure.number == _COMPUTED
+    return _stacked(structure.name, structure.contours, structure.slices, structure.parted_at_mm, is_computed, grid)
+
+
+@lru_cache(maxsize=16)
+def _stacked(  # noqa: PLR0917 -- what counts of a structure, so that one that is like it has the same stack
+    name: str,
+    drawn: tuple[Contour, ...],
+    drawn_on: Slices | None,
+    parted_at_mm: tuple[tuple[float, float, float], ...],
+    is_computed: bool,
+    grid: Grid | None,
+) -> PlaneStack | None:
+    structure = Structure(
+        number=_COMPUTED if is_computed else 0, name=name, contours=drawn, slices=drawn_on, parted_at_mm=parted_at_mm
+    )
     contours = structure.closed_contours
     if not contours:
         return None
@@ -216,7 +235,8 @@ def _sorted_stack(  # noqa: PLR0917 -- one step of stack_planes, cut out for its
 
 def _is_made(structure: Structure) -> bool:
     """Whether a structure was computed from others: a hole in it is one, however thin the wall round it."""
-    return structure.number == -1 and all(c.kind is ContourKind.CLOSEDPLANAR_XOR for c in structure.closed_contours)
+    closed = structure.closed_contours
+    return structure.number == _COMPUTED and all(c.kind is ContourKind.CLOSEDPLANAR_XOR for c in closed)
 
 
 def _usual_gap_mm(rising: FloatArray, slices: Along | None) -> float:

@@ -67,12 +67,15 @@ class Outline:
         reaches(self.points, middle, normals, out)
 
     @staticmethod
-    def ring(normals: FloatArray, reach: FloatArray, middle: FloatArray) -> tuple[FloatArray, ...]:
-        """Return the one ring, or none, that reaches so far from a middle: what half planes share."""
-        corners = np.empty((len(normals) + 1, 2))
-        offsets = reach + normals @ middle
-        count = shared_polygon(normals, offsets, np.empty(len(offsets), np.int64), corners)
-        return (corners[:count],) if count else ()
+    def rings(normals: FloatArray, reach: FloatArray, middles: FloatArray) -> list[tuple[FloatArray, ...]]:
+        """Return the ring, or none, of each row (n, k): what half planes share that lie so far off its middle."""
+        found: list[tuple[FloatArray, ...]] = []
+        for row, middle in zip(reach, middles, strict=True):
+            corners = np.empty((len(normals) + 1, 2))
+            offsets = row + normals @ middle
+            count = shared_polygon(normals, offsets, np.empty(len(offsets), np.int64), corners)
+            found.append((corners[:count],) if count else ())
+        return found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,15 +95,20 @@ class Star(Outline):
         radii(self.points, self.middle, normals, out)
 
     @staticmethod
-    def ring(normals: FloatArray, reach: FloatArray, middle: FloatArray) -> tuple[FloatArray, ...]:
-        """Return the one ring, or none, so far off a middle; where nothing is left it runs through the middle."""
-        if reach.min() > 0.0:
-            return (middle + reach[:, None] * normals,)
+    def rings(normals: FloatArray, reach: FloatArray, middles: FloatArray) -> list[tuple[FloatArray, ...]]:
+        """Return the one ring, or none, so far off each middle; where nothing is left it runs through the middle."""
+        points = middles[:, None] + np.maximum(reach, 0.0)[:, :, None] * normals
         there = reach > 0.0
-        if np.count_nonzero(there) < 2:
-            return ()
-        kept = there | np.roll(there, 1)
-        return ((middle + np.maximum(reach, 0.0)[:, None] * normals)[kept],)
+        count = np.count_nonzero(there, axis=1).tolist()
+        found: list[tuple[FloatArray, ...]] = []
+        for n, ring in enumerate(points):
+            if count[n] == len(normals):
+                found.append((ring,))
+            elif count[n] < 2:
+                found.append(())
+            else:
+                found.append((ring[there[n] | np.roll(there[n], 1)],))
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -161,7 +169,7 @@ def _goes_on_smoothly(solid: Solid, outlines: Outlines) -> bool:
                 ends.append(area[high] + half * (area[high] - area[high + 1]) / (offsets[high + 1] - offsets[high]))
             if not ends:
                 continue
-            rings = outlines.bridges[low].rings_at(0.5 * float(offsets[low] + offsets[high]))
+            (rings,) = outlines.bridges[low].rings_at(np.array([0.5 * float(offsets[low] + offsets[high])]))
             most = max(area[low], area[high], min(ends))
             if sum(_area_mm2(ring) for ring in rings) > (1.0 + _EXCESS_FRAC) * most:
                 return False
@@ -175,22 +183,25 @@ def _area_mm2(ring: FloatArray) -> float:
 
 
 def rings_by_direction(solid: Solid, outlines: Outlines, heights_mm: FloatArray) -> list[tuple[FloatArray, ...]]:
-    """Return the one ring, or none, at each height."""
+    """Return the one ring, or none, at each of ascending heights."""
     found: list[tuple[FloatArray, ...]] = [()] * len(heights_mm)
     offsets = solid.stack.offsets_mm
+    # What lies between each plane and the next one, neither on the one nor on the other.
+    begins = np.searchsorted(heights_mm, offsets, side="right").tolist()
+    ends = np.searchsorted(heights_mm, offsets, side="left").tolist()
     for first, stop in solid.runs.bounds:
         for low, high in pairwise(range(first, stop)):
-            here = np.flatnonzero((heights_mm > offsets[low]) & (heights_mm < offsets[high]))
-            if here.size:
-                for n in here:
-                    found[n] = outlines.bridges[low].rings_at(float(heights_mm[n]))
+            if begins[low] < ends[high]:
+                between = slice(begins[low], ends[high])
+                found[between] = outlines.bridges[low].rings_at(heights_mm[between])
         for plane, sign in ((first, -1.0), (stop - 1, 1.0)):
             end = float(solid.hi_mm[plane] if sign > 0 else solid.lo_mm[plane])
             here = np.flatnonzero((sign * (heights_mm - offsets[plane]) > 0) & (sign * (end - heights_mm) >= 0))
             if here.size:
                 cap = _Cap(solid, outlines.planes, plane, (first, stop), upward=sign > 0)
-                for n in here:
-                    found[n] = cap.rings_at(sign * float(heights_mm[n] - offsets[plane]))
+                rings = cap.rings_at(sign * (heights_mm[here] - offsets[plane]))
+                for n, ring in zip(here.tolist(), rings, strict=True):
+                    found[n] = ring
     return found
 
 
@@ -223,7 +234,7 @@ class _Bridge:
         for row, outline, middle in zip(reach, around, middles, strict=True):
             if outline is not None:
                 outline.reach(middle, normals, row)
-        self._ring = a.ring
+        self._rings = a.rings
         place = reach + np.array(middles) @ normals.T
         self._place = place[1:3]
         self._squares, self._curvature = np.empty((2, len(normals))), np.empty(len(normals))
@@ -232,18 +243,19 @@ class _Bridge:
             reach, place, gaps, _CURVATURE_MAX, has_before, has_after, self._squares, self._curvature, self._stepped
         )
 
-    def rings_at(self, w: float) -> tuple[FloatArray, ...]:
-        """Return the section at a height."""
+    def rings_at(self, w_mm: FloatArray) -> list[tuple[FloatArray, ...]]:
+        """Return the sections at heights (n,)."""
+        w = w_mm[:, None]
         t = (w - self._low) / (self._high - self._low)
         if self.has_step:
             # Faces that step do so half way, the others go straight.
-            ahead = np.where(self._stepped, 0.0 if t < 0.5 else 1.0, t)
+            ahead = np.where(self._stepped, np.where(t < 0.5, 0.0, 1.0), t)
             place = (1 - ahead) * self._place[0] + ahead * self._place[1]
-            return self._ring(self._normals, place, np.zeros(2))
+            return self._rings(self._normals, place, np.zeros((len(w), 2)))
         bulge = self._curvature * (w - self._low) * (w - self._high)
         square = (1 - t) * self._squares[0] + t * self._squares[1] + bulge
-        middle = (1 - t) * self._middles[1] + t * self._middles[2]
-        return self._ring(self._normals, np.sign(square) * np.sqrt(np.abs(square)), middle)
+        middles = (1 - t) * self._middles[1] + t * self._middles[2]
+        return self._rings(self._normals, np.sign(square) * np.sqrt(np.abs(square)), middles)
 
 
 class _Cap:
@@ -278,17 +290,17 @@ class _Cap:
         # What has been growing goes on at most as fast.
         self._most = np.maximum(0.0, (reach[0] - reach[1]) / -t[1])
 
-    def rings_at(self, rise_mm: float) -> tuple[FloatArray, ...]:
-        """Return the section so far beyond the slice."""
+    def rings_at(self, rises_mm: FloatArray) -> list[tuple[FloatArray, ...]]:
+        """Return the sections so far (n,) beyond the slice."""
         if len(self._outlines) < 2:
-            return (self._own,)
-        t = rise_mm / self._stretch
+            return [(self._own,)] * len(rises_mm)
+        t = rises_mm[:, None] / self._stretch
         value = self._square + t * (self._slope + t * self._curvature)
         reach = np.minimum(np.sign(value) * np.sqrt(np.abs(value)), np.sqrt(self._square) + t * self._most)
-        return self._outlines[0].ring(self._normals, reach, self._middle_at(t))
+        return self._outlines[0].rings(self._normals, reach, self._middles_at(t))
 
-    def _middle_at(self, t: float) -> FloatArray:
-        """Return where the middle goes: on as it went, and no further than to where it would turn round."""
+    def _middles_at(self, t: FloatArray) -> FloatArray:
+        """Return where the middle goes, (n, 2) for (n, 1): on as it went, and no further than where it would turn."""
         middles, t1 = [outline.middle for outline in self._outlines], self._at[1]
         first = (middles[1] - middles[0]) / t1
         if len(middles) == 2:

@@ -291,8 +291,27 @@ def make_islands(
 def _of_stack(
     stack: PlaneStack, grid: Grid | None, options: EngineOptions, slice_spacing_mm: float | None, image: Grid | None
 ) -> Solid | tuple[Finding, ...]:
-    fallback = grid.plane_spacing_mm if grid is not None else None
-    runs = find_runs(stack, slice_spacing_mm=slice_spacing_mm, fallback_mm=fallback, image=image)
+    # What is not looked at is not told, so that whoever asks for the same solid with other words gets the same one.
+    of_image = stack.slices is not None and stack.slices.is_image
+    is_lone = stack.n_planes == 1
+    return _of_planes(
+        stack,
+        options,
+        slice_spacing_mm if is_lone else None,
+        grid.plane_spacing_mm if is_lone and grid is not None else None,
+        None if of_image else image,
+    )
+
+
+@lru_cache(maxsize=16)
+def _of_planes(
+    stack: PlaneStack,
+    options: EngineOptions,
+    slice_spacing_mm: float | None,
+    fallback_mm: float | None,
+    image: Grid | None,
+) -> Solid | tuple[Finding, ...]:
+    runs = find_runs(stack, slice_spacing_mm=slice_spacing_mm, fallback_mm=fallback_mm, image=image)
     if runs is None:
         return (*stack.findings, _thickness_unknown(stack.name))
     return _solid(stack, runs, options)

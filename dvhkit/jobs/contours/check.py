@@ -222,13 +222,14 @@ def _write_repaired(drawn_set: DrawnSet, found: Sequence[ContourFinding], target
     changed: dict[int, Structure] = {}
     log: list[str] = []
     for n, structure in enumerate(drawn_set.structures):
-        safe = [f for f in found if f.roi == structure.name and f.is_safe and f.slice_mm is not None]
-        if not safe:
-            continue
-        made, applied = _repaired(structure, safe, drawn_set)
+        own = [f for f in found if f.roi == structure.name and f.slice_mm is not None]
+        safe = [f for f in own if f.is_safe]
+        made, applied = _repaired(structure, safe, drawn_set) if safe else (structure, ())
         log += [f"{f.roi}: {f.code} at {f.slice_mm:.2f} mm, {f.repair}" for f in applied]
         left = [f for f in safe if f not in applied]
         log += [f"{f.roi}: {f.code} at {f.slice_mm:.2f} mm left: it would change the volume" for f in left]
+        by_hand = [f for f in own if f.code == "missing-slice" and not f.is_safe]
+        log += [f"{f.roi}: {f.code} at {f.slice_mm:.2f} mm left {f.repair}" for f in by_hand]
         if made is not structure:
             changed[n] = made
     assert drawn_set.structures.path is not None
@@ -239,15 +240,18 @@ def _write_repaired(drawn_set: DrawnSet, found: Sequence[ContourFinding], target
 def _repaired(
     structure: Structure, safe: Sequence[ContourFinding], drawn_set: DrawnSet
 ) -> tuple[Structure, Sequence[ContourFinding]]:
-    """Return the structure with as many of the repairs as leave its volume alone, and those repairs.
+    """Return the structure with as many of the repairs as leave alone the volume that was drawn, and those repairs.
 
-    What fills in a slice is the first to go: between unlike neighbours it adds tissue that nobody drew.
+    What was left out is no part of that volume: slices are filled in after it was measured.
     """
-    for chosen in (safe, [f for f in safe if f.code != "missing-slice"]):
-        made = _mended_until_clean(structure, chosen, drawn_set)
+    fills = [f for f in safe if f.code == "missing-slice"]
+    others = [f for f in safe if f.code != "missing-slice"]
+    base, applied = structure, fills
+    if others:
+        made = _mended_until_clean(structure, others, drawn_set)
         if made is not structure and _keeps_volume(structure, made, drawn_set):
-            return made, chosen
-    return structure, ()
+            base, applied = made, list(safe)
+    return (_mended_until_clean(base, fills, drawn_set) if fills else base), applied
 
 
 def _mended_until_clean(structure: Structure, chosen: Sequence[ContourFinding], drawn_set: DrawnSet) -> Structure:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dvhkit.errors import InputError
+from dvhkit.errors import GeometryError, InputError
 from dvhkit.jobs.contours.structure_sets import DrawnSet, Pair, into_frame_of, pair_structures, read_drawn, wanted
 from dvhkit.jobs.numbers import CaseNumbers
 from dvhkit.jobs.prescription import with_user_prescription
@@ -55,19 +55,33 @@ class DoseQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DoseEffects:
-    """What was asked of the dose, in the order of the pairs; empty where nothing was.
+class _BothInDose:
+    """A's contours in the dose, and B's there."""
 
-    Attributes
-    ----------
-    volumes_cc
-        What the DVHs of A and B on the way told; None where there was none.
-    """
+    a: CaseNumbers
+    b: CaseNumbers
+    question: DoseQuestion
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is odd about dose, plan and image."""
+        return self.a.case.findings
+
+    def volumes_cc(self, pair: Pair) -> tuple[float | None, float | None]:
+        """Compute the DVHs of a pair, and return the volumes that they tell; None where there is none."""
+        return _known_cc(self.a, _region(pair)), _known_cc(self.b, _region(pair))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoseEffects:
+    """What was asked of the dose, in the order of the pairs; empty where nothing was."""
 
     of_pairs: tuple[tuple[DoseEffect, ...], ...] = ()
-    volumes_cc: tuple[tuple[float | None, float | None], ...] = ()
     protocol_id: str = ""
-    findings: tuple[Finding, ...] = ()
+
+    def of(self, found: Sequence[Pair]) -> Sequence[tuple[DoseEffect, ...]]:
+        """Return the effects of each pair."""
+        return self.of_pairs or [()] * len(found)
 
 
 def compare_structures(
@@ -114,7 +128,8 @@ def compare_structures(
     """
     if not 0.0 <= tolerance_mm <= MOST_TOLERANCE_MM:
         raise InputError(f"a tolerance is 0 to {MOST_TOLERANCE_MM:g} mm, not {tolerance_mm:g}.")
-    first, drawn_b = read_drawn(Path(a)), read_drawn(Path(b))
+    with ThreadPoolExecutor(2) as pool:
+        first, drawn_b = pool.map(read_drawn, (Path(a), Path(b)))
     second = into_frame_of(first, drawn_b, registration=registration, same_frame=same_frame)
     found = pair_structures(first.structures, second.structures, by=by, table=pairs)
     alone = _alone(found, first, second)
@@ -129,14 +144,15 @@ def compare_structures(
             remedy="Pair them by number (--by number) or name the pairs in a file (--pairs FILE).",
         )
     question = _question(dose, protocol)
-    doses = DoseEffects() if question is None else _with_dose(found, Path(a), first, question)
-    rows = _compared(found, first, tolerance_mm, doses)
+    both = None if question is None else _both_in_dose(found, Path(a), first, question)
+    rows = _compared(found, first, tolerance_mm, both)
+    effects = DoseEffects() if both is None else _effects_of(found, both)
     return Comparison(
-        pairs=tuple(rows),
+        pairs=tuple(replace(row, dose_effect=own) for row, own in zip(rows, effects.of(found), strict=True)),
         only_in_a=tuple(s.name for s in alone[0]),
         only_in_b=tuple(s.name for s in alone[1]),
-        protocol_id=doses.protocol_id,
-        findings=tuple(dict.fromkeys((*first.findings, *second.findings, *doses.findings))),
+        protocol_id=effects.protocol_id,
+        findings=tuple(dict.fromkeys((*first.findings, *second.findings, *(both.findings if both else ())))),
     )
 
 
@@ -148,8 +164,13 @@ def _question(dose: DoseQuestion | Path | str | None, protocol: Protocol | str |
     return DoseQuestion(dose=None if dose is None else Path(dose), protocol=protocol)
 
 
-def _compared(found: Sequence[Pair], first: DrawnSet, tolerance_mm: float, doses: DoseEffects) -> list[PairComparison]:
-    """Compare all pairs side by side, in their order: kernels and shapely let go of the interpreter."""
+def _compared(
+    found: Sequence[Pair], first: DrawnSet, tolerance_mm: float, both: _BothInDose | None
+) -> list[PairComparison]:
+    """Compare all pairs side by side, in their order: kernels and shapely let go of the interpreter.
+
+    DVHs of a pair come before its comparison, which then need not compute its volumes.
+    """
     from dvhkit.targets.compare.agreement import compare
 
     def one(n: int) -> PairComparison:
@@ -159,10 +180,9 @@ def _compared(found: Sequence[Pair], first: DrawnSet, tolerance_mm: float, doses
             pair.b,
             tolerance_mm=tolerance_mm,
             slice_spacing_mm=first.slice_spacing_mm,
-            volumes_cc=doses.volumes_cc[n] if doses.volumes_cc else (None, None),
+            volumes_cc=both.volumes_cc(pair) if both else (None, None),
         )
-        effects = doses.of_pairs[n] if doses.of_pairs else ()
-        return replace(row, paired_by=pair.how, dose_effect=effects)
+        return replace(row, paired_by=pair.how)
 
     # The longest first, so that no thread is left with it at the end.
     order = sorted(range(len(found)), key=lambda n: -_points(found[n]))
@@ -186,31 +206,34 @@ def _alone(
     )
 
 
-def _with_dose(found: Sequence[Pair], path_a: Path, first: DrawnSet, question: DoseQuestion) -> DoseEffects:
+def _both_in_dose(found: Sequence[Pair], path_a: Path, first: DrawnSet, question: DoseQuestion) -> _BothInDose:
     case_a, case_b = _cases_of(found, path_a, first, question)
     one, two = (CaseNumbers(case, with_bands=False) for case in (case_a, case_b))
-    regions = [RoiRef(pair.a.number, pair.a.name) for pair in found]
-    if question.protocol is None:
-        protocol_id, of_pairs = "", _usual_effects(one, two, regions)
-    else:
-        given = question.protocol
-        protocol = given if isinstance(given, Protocol) else load_protocol(given)
-        context = {k: v for k, v in (question.context or {}).items() if k != PRESCRIPTION}
-        effects = _effects(*(evaluate_protocol(protocol, numbers, context) for numbers in (one, two)))
-        protocol_id, of_pairs = protocol.id, tuple(_of_pair(effects, pair) for pair in found)
-    return DoseEffects(
-        of_pairs=of_pairs,
-        volumes_cc=tuple((_known_cc(one, region), _known_cc(two, region)) for region in regions),
-        protocol_id=protocol_id,
-        findings=case_a.findings,
-    )
+    return _BothInDose(a=one, b=two, question=question)
+
+
+def _effects_of(found: Sequence[Pair], both: _BothInDose) -> DoseEffects:
+    given = both.question.protocol
+    if given is None:
+        return DoseEffects(of_pairs=_usual_effects(both.a, both.b, [_region(pair) for pair in found]))
+    protocol = given if isinstance(given, Protocol) else load_protocol(given)
+    context = {k: v for k, v in (both.question.context or {}).items() if k != PRESCRIPTION}
+    effects = _effects(*(evaluate_protocol(protocol, numbers, context) for numbers in (both.a, both.b)))
+    return DoseEffects(of_pairs=tuple(_of_pair(effects, pair) for pair in found), protocol_id=protocol.id)
+
+
+def _region(pair: Pair) -> RoiRef:
+    return RoiRef(pair.a.number, pair.a.name)
 
 
 def _known_cc(numbers: CaseNumbers, region: RoiRef) -> float | None:
-    """Return the volume that a DVH has told, so that none is computed twice."""
-    dvh = numbers.known_dvh(region)
+    """Return the volume that a DVH tells, so that none is computed twice."""
+    try:
+        dvh = numbers.dvh(region)
+    except GeometryError:  # raised again, and turned into a reason, when a number is asked for
+        return None
     # A lone slice may have its thickness of the dose's planes there, and of the other structure's slices here.
-    return None if dvh is None or any(f.code == "single-slice" for f in dvh.findings) else dvh.volume_cc
+    return None if any(f.code == "single-slice" for f in dvh.findings) else dvh.volume_cc
 
 
 def _cases_of(found: Sequence[Pair], path_a: Path, first: DrawnSet, question: DoseQuestion) -> tuple[Case, Case]:
@@ -235,11 +258,19 @@ def _case_of(path_a: Path, first: DrawnSet, drawn: StructureSet, question: DoseQ
         return drawn, ()
 
     stored = first.structures.path
-    if question.dose is None:
+    if drawn is first.structures and first.case is not None and _is_dose_of(first.case, question.dose):
+        case = first.case
+    elif question.dose is None:
         case = read_case(path_a, drawn=of_structures)
     else:
         case = read_case(question.dose, rtstruct=stored, drawn=of_structures)
     return with_user_prescription(case, rx_gy=question.rx_gy, fractions=question.fractions)
+
+
+def _is_dose_of(case: Case, dose: Path | None) -> bool:
+    """Whether a case, as it was read, has the dose that is asked for: it need not be read again."""
+    stored = [source.path.resolve() for source in case.sources if source.role == "RTDOSE"]
+    return case.dose is not None and (dose is None or stored == [dose.resolve()])
 
 
 def _with_contours_of_b(structures: StructureSet, found: Sequence[Pair]) -> StructureSet:
@@ -252,8 +283,6 @@ def _with_contours_of_b(structures: StructureSet, found: Sequence[Pair]) -> Stru
 
 
 def _usual_effects(one: CaseNumbers, two: CaseNumbers, regions: Sequence[RoiRef]) -> tuple[tuple[DoseEffect, ...], ...]:
-    for numbers in (one, two):
-        numbers.prepare(regions)
     metrics = [parse_metric(text) for text in _METRICS_WITHOUT_PROTOCOL]
     return tuple(tuple(_metric_effect(one.metric(r, m), two.metric(r, m)) for m in metrics) for r in regions)
 

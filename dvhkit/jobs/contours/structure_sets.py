@@ -16,6 +16,7 @@ from dvhkit.protocols.naming.names import fold
 from dvhkit.protocols.naming.recognise import recognise
 
 if TYPE_CHECKING:
+    from dvhkit.model.case import Case
     from dvhkit.model.image import ImageSeries
     from dvhkit.model.structure import Structure, StructureSet
 
@@ -24,11 +25,18 @@ MOST_TABLE_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnSet:
-    """A structure set, the image behind it where one was found, and what was odd on the way."""
+    """A structure set, the image behind it where one was found, and what was odd on the way.
+
+    Attributes
+    ----------
+    case
+        What else the folder holds; None of a file.
+    """
 
     structures: StructureSet
     image: ImageSeries | None = None
     findings: tuple[Finding, ...] = ()
+    case: Case | None = None
 
     @property
     def slice_spacing_mm(self) -> float | None:
@@ -62,7 +70,7 @@ def read_drawn(path: Path) -> DrawnSet:
 
     # What is wrong with a dose is no reason to leave contours unread.
     case = read_case(path, dose="not needed")
-    return DrawnSet(structures=case.structures, image=case.image, findings=case.findings)
+    return DrawnSet(structures=case.structures, image=case.image, findings=case.findings, case=case)
 
 
 def into_frame_of(

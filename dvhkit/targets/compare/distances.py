@@ -91,13 +91,18 @@ class Measured:
         nearest(np.ascontiguousarray(points_mm), *self._tree, out)
         return out
 
+    def farthest_corner(self, other: Measured, least_mm: float) -> float:
+        """Return how far the farthest corner of another surface is, or `least_mm` if none is farther."""
+        return float(farthest(other.corners_mm, *self._tree, least_mm)[1])
+
     def farthest(self, other: Measured, least_mm: float) -> float:
-        """Return how far the farthest point of another surface is, or `least_mm` if none is farther."""
-        corner = float(farthest(other.corners_mm, *self._tree, least_mm)[1])
-        # Of a level face it may be one in its middle.
+        """Return how far the farthest point of another surface is: of a level face it may be one in its middle.
+
+        `least_mm` if none is farther.
+        """
         packed, boxes = other._tree
         within = (other.triangles_mm, packed.shape[2], boxes)
-        return float(farthest_within(*within, *self._tree, corner, _FAR_MM, _SEARCHES))
+        return float(farthest_within(*within, *self._tree, least_mm, _FAR_MM, _SEARCHES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,21 +115,15 @@ class Distances:
         From points of A, which stand for equal areas, to the surface of B; and from B to A.
     area_a_mm2, area_b_mm2
         The whole areas.
-    hausdorff_a_mm, hausdorff_b_mm
-        The greatest distances, of any point.
+    hausdorff_mm
+        The greatest distance of any point of either from the other.
     """
 
     from_a_mm: FloatArray
     from_b_mm: FloatArray
     area_a_mm2: float
     area_b_mm2: float
-    hausdorff_a_mm: float
-    hausdorff_b_mm: float
-
-    @property
-    def hausdorff_mm(self) -> float:
-        """The greatest distance from either surface to the other."""
-        return max(self.hausdorff_a_mm, self.hausdorff_b_mm)
+    hausdorff_mm: float
 
     @property
     def _weights(self) -> tuple[float, float]:
@@ -158,18 +157,29 @@ def distances_between(a: Measured, b: Measured) -> Distances:
     """Return the distances between two surfaces; none where both are one."""
     if a is b:
         none, area = np.zeros(len(a.points_mm)), float(a.areas_mm2.sum())
-        return Distances(
-            from_a_mm=none, from_b_mm=none, area_a_mm2=area, area_b_mm2=area, hausdorff_a_mm=0.0, hausdorff_b_mm=0.0
-        )
+        return Distances(from_a_mm=none, from_b_mm=none, area_a_mm2=area, area_b_mm2=area, hausdorff_mm=0.0)
     from_a, from_b = b.from_points(a.points_mm), a.from_points(b.points_mm)
     return Distances(
         from_a_mm=from_a,
         from_b_mm=from_b,
         area_a_mm2=float(a.areas_mm2.sum()),
         area_b_mm2=float(b.areas_mm2.sum()),
-        hausdorff_a_mm=b.farthest(a, float(from_a.max())),
-        hausdorff_b_mm=a.farthest(b, float(from_b.max())),
+        hausdorff_mm=_greatest(a, b, float(from_a.max()), float(from_b.max())),
     )
+
+
+def _greatest(a: Measured, b: Measured, from_a_mm: float, from_b_mm: float) -> float:
+    """Return the greatest distance of any point of either from the other; so much is known to be somewhere.
+
+    From the side where more is known first: what was found there need not be looked for on the other.
+    """
+    sides = [(b, a), (a, b)] if from_a_mm >= from_b_mm else [(a, b), (b, a)]
+    most = max(from_a_mm, from_b_mm)
+    for to, of in sides:
+        most = to.farthest_corner(of, most)
+    for to, of in sides:
+        most = to.farthest(of, most)
+    return most
 
 
 def _quantile(values: FloatArray, weights: FloatArray, share: float) -> float:

@@ -80,9 +80,9 @@ class Drawn:
 
     @property
     def gap_mm(self) -> float | None:
-        """The usual slice distance; None for one slice or none."""
-        gaps = np.diff([level.w_mm for level in self.levels])
-        return float(np.median(gaps)) if gaps.size else None
+        """The usual slice distance, of as many wide gaps as narrow ones the narrow; None for one slice or none."""
+        gaps = np.sort(np.diff([level.w_mm for level in self.levels]))
+        return float(gaps[(gaps.size - 1) // 2]) if gaps.size else None
 
     @property
     def volume_cc(self) -> float:

@@ -13,13 +13,9 @@ from dvhkit.engine.contours.repair import compose, rings_of
 from dvhkit.model.arrays import FloatArray
 from dvhkit.model.structure import Contour, Structure
 from dvhkit.results.contours.checks import ContourFinding
+from dvhkit.targets.compare.checks.bridge import around, bridged
 from dvhkit.targets.compare.checks.drawn import Drawn, Level, drawn_of
 from dvhkit.targets.compare.checks.outlines import TWIN_MM, is_sliver, spike_points
-from dvhkit.targets.compare.sections import sections_of
-from dvhkit.targets.compare.skin import skin_of
-
-_NEAR_MM = 0.06
-_REACH_MM = 5.0
 
 
 def mended(structure: Structure, found: Sequence[ContourFinding]) -> Structure:
@@ -80,36 +76,13 @@ def _contour(drawn: Drawn, ring: FloatArray, w_mm: float) -> Contour:
 
 
 def _filled_in(structure: Structure, found: Sequence[ContourFinding]) -> Structure:
-    """Return the structure with the slices drawn that it skips: the section of the solid that bridges the gap."""
+    """Return the structure with the slices drawn that it skips."""
     drawn = drawn_of(structure)
     added: list[Contour] = []
     for finding in found:
         if finding.code != "missing-slice" or not finding.is_safe or finding.place_mm is None:
             continue
         u, v, w = (float(x) for x in drawn.frame.to_frame(np.array([finding.place_mm]))[0])
-        added += [_contour(drawn, ring, w) for ring in _bridged(drawn, shapely.Point(u, v), w)]
+        section = bridged(drawn, around(drawn, shapely.Point(u, v), w), w)
+        added += [_contour(drawn, ring, w) for ring in rings_of(section)]
     return replace(structure, contours=(*structure.contours, *added))
-
-
-def _bridged(drawn: Drawn, at: Any, w: float) -> list[FloatArray]:  # noqa: ANN401 -- a shapely point
-    """Return the rings at a height between the nearest parts, below and above, that hold a point or lie beside it."""
-    parts = []
-    for side in (-1.0, 1.0):
-        beyond = sorted((x for x in drawn.levels if side * (x.w_mm - w) > _NEAR_MM), key=lambda x: side * x.w_mm)
-        held = [(x.w_mm, p) for x in beyond for p in x.pieces if p.distance(at) < _REACH_MM]
-        if not held:
-            return []
-        parts.append(held[0])
-    (low, below), (high, above) = parts
-    # Two slices alone are bridged whatever lies between them.
-    both = tuple(_contour(drawn, r, h) for h, p in ((low, below), (high, above)) for r in rings_of(p))
-    solid = skin_of(sections_of(Structure(number=-1, name=drawn.name, contours=both)))
-    frame = solid.sections.frame
-    levels = [float(s.w_mm) for s in solid.sections.drawn]
-    height = float(frame.to_frame(drawn.frame.to_patient(np.array([[0.0, 0.0, w]])))[0, 2])
-    if len(levels) != 2 or not levels[0] < height < levels[1]:
-        return []
-    placed = [
-        frame.to_patient(np.column_stack([ring, np.full(len(ring), height)])) for ring in rings_of(solid.cut(height))
-    ]
-    return [drawn.frame.to_frame(ring)[:, :2] for ring in placed]

@@ -12,6 +12,7 @@ import shapely
 from dvhkit.findings import Level as Severity
 from dvhkit.model.arrays import FloatArray
 from dvhkit.results.contours.checks import ContourFinding
+from dvhkit.targets.compare.checks.bridge import why_unsure
 from dvhkit.targets.compare.checks.drawn import Drawn, Level
 from dvhkit.targets.compare.checks.outlines import SLIVER_MM2
 
@@ -40,7 +41,7 @@ def check_slices(drawn: Drawn, slices_mm: FloatArray | None) -> Iterator[Contour
         Where the image has slices, in the structure's frame, ascending; None where that is not known.
     """
     yield from _between_slices(drawn, slices_mm)
-    gap = drawn.gap_mm
+    gap = _gap_mm(drawn, slices_mm)
     if gap is None:
         return
     missing = list(_missing(drawn, gap, slices_mm))
@@ -48,6 +49,16 @@ def check_slices(drawn: Drawn, slices_mm: FloatArray | None) -> Iterator[Contour
     yield from _jumps(drawn, gap)
     yield from _strays(drawn, gap)
     yield from _pinholes(drawn)
+
+
+def _gap_mm(drawn: Drawn, slices_mm: FloatArray | None) -> float | None:
+    """Return the slice distance that a structure keeps; two slices alone tell none, and the image or the set does."""
+    if len(drawn.levels) != 2:
+        return drawn.gap_mm
+    known = drawn.structure.slices
+    if slices_mm is not None and len(slices_mm) > 1:
+        return min(drawn.gap_mm or 0.0, float(np.median(np.diff(slices_mm))))
+    return drawn.gap_mm if known is None else min(drawn.gap_mm or 0.0, float(np.median(known.gap_mm)))
 
 
 def _finding(
@@ -84,10 +95,17 @@ def _missing(drawn: Drawn, gap: float, slices_mm: FloatArray | None) -> Iterator
                 if key in told:
                     continue
                 told.add(key)
-                yield _finding(
-                    drawn, "missing-slice", w, place, "a slice is left out, and the structure goes on beyond it",
-                    severity=Severity.SERIOUS, repair="drawn half way between its neighbours", is_safe=True,
-                )  # fmt: skip
+                yield _left_out(drawn, w, place)
+
+
+def _left_out(drawn: Drawn, w: float, place: tuple[float, float, float]) -> ContourFinding:
+    u, v, _ = drawn.frame.to_frame(np.array([place]))[0]
+    unsure = why_unsure(drawn, shapely.Point(u, v), w)
+    return _finding(
+        drawn, "missing-slice", w, place, "a slice is left out, and the structure goes on beyond it",
+        severity=Severity.SERIOUS, is_safe=not unsure,
+        repair=f"to be drawn by hand: {unsure}" if unsure else "drawn as the slices around it go on",
+    )  # fmt: skip
 
 
 def _next_of(drawn: Drawn, level: Level, piece: Any, gap: float) -> tuple[int, Level] | None:  # noqa: ANN401
