@@ -140,6 +140,15 @@ def test_a_raystation_file_cut_off_anywhere_in_its_last_curve_is_refused_or_told
             assert "cut off" in curves[-1].doubt, whole[cut - 40 : cut]
 
 
+@pytest.mark.parametrize("n_rois", [1, 3])
+def test_a_last_number_that_lost_its_digits_is_told(tmp_path, n_rois):
+    whole = raystation_file(n_rois)
+    at = next(n for n in range(len(whole) - 2, 0, -1) if whole[n : n + 3] == "\t1.")
+    _, curves = read(tmp_path, whole[:at] + "\t0.")
+    assert "cut off" in curves[-1].doubt
+    assert not any(curve.doubt for curve in curves[:-1])
+
+
 def test_a_raystation_file_cut_off_in_a_header_is_refused(tmp_path):
     whole = raystation_file(3)
     with pytest.raises(InputError, match="cut off"):

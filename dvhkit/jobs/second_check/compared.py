@@ -161,6 +161,22 @@ class Compared:
         return shape.residual(ours)
 
     @property
+    def alone_pct(self) -> float:
+        """What our curve with another volume leaves at best, in plain readings; infinite where volumes are the same."""
+        return min(self.shape_left_of(curve) for curve, _ in plain_curves(self))
+
+    def is_fit(self, way: Explained) -> bool:
+        """Whether a reading leaves no more than it may, and our curve with another volume does not clearly better."""
+        if way.left_pct > self.limit_pct(way):
+            return False
+        # Which voxels are counted changes a volume by chance.
+        if words.CENTRES in way.names or not way.names:
+            return True
+        alone = self.alone_pct
+        better = alone < ALONE_SHARE * way.left_pct and alone < way.left_pct - self.resolution_pct
+        return not (better and alone <= _SHAPE_ALIKE_PCT)
+
+    @property
     def is_volume_alone(self) -> bool:
         """Whether theirs is our curve with another volume."""
         return self.shape_left_pct <= _SHAPE_ALIKE_PCT
@@ -195,3 +211,12 @@ def first_look(target: Target, ours: Dvh) -> tuple[float, Explained]:
 def dose_at_share(dose: FloatArray, share: FloatArray, wanted: FloatArray) -> FloatArray:
     """Return the dose at which a falling curve passes each share."""
     return np.asarray(np.interp(-wanted, -share, dose))
+
+
+def plain_curves(row: Compared) -> list[tuple[Curve, bool]]:
+    """Return ours, and half caps with upright walls and with straight lines; for each whether lines join its slices."""
+    plain = ((), (words.HALF_CAP, words.PRISM), (words.HALF_CAP, words.STRAIGHT))
+    read = [
+        (curve, words.STRAIGHT in names) for names, curve in row.solids if names in plain or words.OTHER_CAP in names
+    ]
+    return read or [(curve_of(row.readings.ours), False)]

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dvhkit.jobs.second_check import readings as words
-from dvhkit.jobs.second_check.compared import ALONE_SHARE, SAMPLING_PCT, Compared, Explained
-from dvhkit.jobs.second_check.edits import find_edit
+from dvhkit.jobs.second_check.compared import ALONE_SHARE, SAMPLING_PCT, Compared, Explained, plain_curves
+from dvhkit.jobs.second_check.edits import Edit, find_edit
 from dvhkit.jobs.second_check.shift import find_shift, left_after
-from dvhkit.metrics.curve_distance import Curve, curve_of
 
 if TYPE_CHECKING:
     from dvhkit.model.arrays import FloatArray
@@ -47,7 +46,7 @@ def explain_by_shift(asked: Sequence[Compared], others: Sequence[Compared] = ())
     for row in open_rows:
         plain = plain_curves(row)
         left = left_after((row.readings, row.target, plain), shift)
-        if left > ALONE_SHARE * min(row.shape_left_of(curve) for curve, _ in plain):
+        if left > ALONE_SHARE * row.alone_pct:
             continue  # no shift changes a volume
         note = (
             f"their dose grid lies ({place}) mm from ours, or the structure by as much from theirs: a curve cannot tell"
@@ -65,15 +64,6 @@ def _asks_for_free(row: Compared) -> bool:
     if row.base_pct <= 2.0 * row.resolution_pct:
         return False
     return row.best.free or row.best.left_pct > row.resolution_pct
-
-
-def plain_curves(row: Compared) -> list[tuple[Curve, bool]]:
-    """Return ours, and half caps with upright walls and with straight lines; for each whether lines join its slices."""
-    plain = ((), (words.HALF_CAP, words.PRISM), (words.HALF_CAP, words.STRAIGHT))
-    read = [
-        (curve, words.STRAIGHT in names) for names, curve in row.solids if names in plain or words.OTHER_CAP in names
-    ]
-    return read or [(curve_of(row.readings.ours), False)]
 
 
 def _contradicted(closed: Sequence[Compared], shift: FloatArray) -> bool:
@@ -103,12 +93,22 @@ def explain_by_edit(row: Compared) -> None:
     plain = plain_curves(row)
     best = row.best
     explained = bool(best.names) and best.left_pct <= (SAMPLING_PCT if best.free else row.resolution_pct)
-    fits = bool(best.names) and not best.free and best.left_pct <= row.limit_pct(best)
-    most = math.inf if explained or fits else ALONE_SHARE * min(row.shape_left_of(curve) for curve, _ in plain)
-    if most < _EDIT_LEAST_PCT:
-        return
-    # What is explained is searched where that is quick; a contour that is missing reads as caps that are.
-    found = find_edit(row.readings, row.target, plain, absent_alone=explained and _n_slices(row) > _QUICK_SLICES)
-    if found is not None and found[0] <= most:
+    fits = bool(best.names) and not best.free and row.is_fit(best)
+    alone = row.alone_pct
+    most = math.inf if explained or fits else ALONE_SHARE * alone
+    found = None
+    if most >= _EDIT_LEAST_PCT:
+        # What is explained is searched where that is quick; a contour that is missing reads as caps that are.
+        quick = explained and _n_slices(row) > _QUICK_SLICES
+        found = _within(find_edit(row.readings, row.target, plain, absent_alone=quick), most)
+    if found is None and math.isfinite(most):
+        # Which contour is missing is one number, as another volume is: it need not do better, only as well.
+        absent = find_edit(row.readings, row.target, plain, absent_alone=True)
+        found = _within(absent, max(alone, row.resolution_pct))
+    if found is not None:
         left, _, note = found
         row.found.append(Explained(names=(words.EDITED,), left_pct=left, cost_pct=_COST_EDIT_PCT, free=True, note=note))
+
+
+def _within(found: tuple[float, Edit, str] | None, most_pct: float) -> tuple[float, Edit, str] | None:
+    return found if found is not None and found[0] <= most_pct else None

@@ -14,7 +14,6 @@ from dvhkit.engine.finer_dose import finer_dose
 from dvhkit.jobs.second_check import readings as words
 from dvhkit.jobs.second_check.compared import SAMPLING_PCT, Compared, first_look
 from dvhkit.jobs.second_check.readings import REACH_MM, VOXELS_MOST, Readings
-from dvhkit.jobs.second_check.searches import plain_curves
 from dvhkit.metrics.curve_distance import curve_of
 
 if TYPE_CHECKING:
@@ -58,14 +57,14 @@ def clearer(row: Compared, twin: Compared) -> Compared:
     """
     chosen, other = (twin, row) if _is_clearer(row, twin) else (row, twin)
     best = other.best
-    if best.names and best.left_pct <= other.limit_pct(best):
+    if best.names and other.is_fit(best):
         names = (*best.names, words.SMOOTH_DOSE) if other is twin else best.names
         chosen.rivals = (replace(best, names=names),)
     return chosen
 
 
 def _is_clearer(row: Compared, twin: Compared) -> bool:
-    plain = not twin.best.free and twin.best.left_pct <= twin.limit_pct(twin.best)
+    plain = not twin.best.free and twin.is_fit(twin.best)
     # What is free fits some of the noise.
     if plain and row.best.free and twin.best.left_pct <= row.best.left_pct + 2.0 * row.resolution_pct:
         return True
@@ -84,5 +83,4 @@ def _asks(row: Compared) -> bool:
 
 def _left_pct(row: Compared, *, edits: bool) -> float:
     """Return the least that any reading leaves, our curve with another volume among them; with or without edits."""
-    another_volume = min(row.shape_left_of(curve) for curve, _ in plain_curves(row))
-    return min(another_volume, *(way.left_pct for way in row.found if edits or words.EDITED not in way.names))
+    return min(row.alone_pct, *(way.left_pct for way in row.found if edits or words.EDITED not in way.names))

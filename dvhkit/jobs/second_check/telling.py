@@ -37,7 +37,7 @@ def finish(row: Compared) -> RoiCheck:
     """Return the record of a comparison with the cheapest explanation that does."""
     best = row.best
     names: tuple[str, ...] = ()
-    if best.left_pct > row.limit_pct(best):
+    if not row.is_fit(best):
         verdict, reason = Agreement.NOT_EXPLAINED, _not_explained(row, best)
     elif best.names and (best.names != (words.HALF_CAP,) or row.base_pct > _HALF_CAP_ALIKE_PCT):
         verdict, names, reason = Agreement.EXPLAINED, best.names, _because(row, best)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from dvhkit.model.arrays import FloatArray
     from dvhkit.model.tps_dvh import TpsDvh
 
 # Less than any program prints of a volume in percent or cc; and what a curve may lack without a number that changes.
@@ -60,18 +61,26 @@ def _require_last_like_others(path: Path, curves: Sequence[TpsDvh]) -> None:
 def _doubt(curve: TpsDvh, *, whole: bool) -> str:
     """Return why a curve may be cut off, in words; empty where nothing speaks for it."""
     volume, dose = np.asarray(curve.volume), np.asarray(curve.dose_gy)
-    if curve.unusable or len(volume) < 3 or volume[-1] <= _HARMLESS_FRAC * volume[0]:
+    if curve.unusable or len(volume) < 3:
         return ""
-    left = f"the curve ends while {volume[-1] / volume[0]:.2%} of the volume is left"
-    if not whole:
-        return f"{left} and the file ends within a line: it may be cut off"
+    if volume[-1] > _HARMLESS_FRAC * volume[0]:
+        left = f"the curve ends while {volume[-1] / volume[0]:.2%} of the volume is left"
+        if not whole:
+            return f"{left} and the file ends within a line: it may be cut off"
+        if volume[-1] > _FALL_MOST * _usual_fall(dose, volume):
+            return f"{left}, more than its last rows take each: the file may be cut off"
+    elif not whole and volume[-2] - volume[-1] > max(
+        _FALL_MOST * _usual_fall(dose[:-1], volume[:-1]), _HARMLESS_FRAC * volume[0]
+    ):
+        return f"the file ends within a line, whose volume falls from {volume[-2]:.4g}: its digits may be cut off"
+    return ""
+
+
+def _usual_fall(dose: FloatArray, volume: FloatArray) -> float:
+    """Return what one more bin as wide as the last would take, had it as much a Gy as any of the rows before."""
     step = np.diff(dose[-_ROWS_BEFORE - 1 :])
     fall = -np.diff(volume[-_ROWS_BEFORE - 1 :])
-    # What one more bin as wide as the last would take, had it as much a Gy as any of the rows before.
-    most = float((fall / np.maximum(step, 1e-12)).max() * step[-1])
-    if volume[-1] > _FALL_MOST * most:
-        return f"{left}, more than its last rows take each: the file may be cut off"
-    return ""
+    return float((fall / np.maximum(step, 1e-12)).max() * step[-1])
 
 
 def _ends_with_a_line(path: Path) -> bool:
