@@ -44,7 +44,7 @@ def _without_spikes(points: FloatArray, spikes: FloatArray) -> FloatArray:
     if len(points) < 6:
         return points
     named = (np.abs(points[:, None] - spikes).max(axis=2) < _SAME_MM).any(axis=1)
-    return points[~(spike_points(points) | named)]
+    return np.asarray(points[~(spike_points(points) | named)])
 
 
 def _rings(level: Level, spikes: FloatArray) -> list[FloatArray]:
