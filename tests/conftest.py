@@ -9,6 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# The same examples everywhere and each time: what passes here passes there. `--hypothesis-profile=search` looks for new
+# ones.
+settings.register_profile("steady", derandomize=True)
+settings.register_profile("search", derandomize=False, print_blob=True)
+settings.load_profile("steady")
 
 ROOT = Path(__file__).resolve().parents[1]
 

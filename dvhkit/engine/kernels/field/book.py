@@ -224,6 +224,27 @@ def _from_line(line, to_dose, u):
     )
 
 
+@helper
+def _line_cells(line, to_dose, size, twist, count, full):
+    """Complete `full` (7, cells) for the first `count` full cells of a row, whose middles lie on the line.
+
+    Given: where they begin along u, and how high they are filled. Written: dose in the middle, over how much it
+    spreads, how steep it is, how far a corner may leave it, and what the rounded dose has more. Apart from all that is
+    written to many places, the processor does several cells at once.
+    """
+    hu, hv, hw = size[0], size[1], size[2]
+    for n in range(count):
+        d, gu, gv, gw, shift = _from_line(line, to_dose, full[0, n] + 0.5 * hu)
+        su = gu * hu
+        sv = gv * hv
+        sw = gw * hw
+        full[2, n] = d
+        full[3, n] = sqrt(su * su + sv * sv + sw * sw)
+        full[4, n] = sqrt(gu * gu + gv * gv + gw * gw)
+        full[5, n] = 0.5 * (abs(su) + abs(sv) + abs(sw)) + twist
+        full[6, n] = shift
+
+
 @inlined
 def _beside_line(line, to_dose, u, dv, dw):
     """Return what `_from_line` does, at `dv` and `dw` from the line: within one voxel a trilinear dose has no more."""
@@ -315,7 +336,10 @@ def _clear(part, moment, run, first, last):
 
 @helper
 def _book(layers, begin, stop, cells, field, ids, rounds, sums, work):
-    """Do what `book_layers` says; `work`: dose and gradient, size of a cell, place in it, and a row of nodes."""
+    """Do what `book_layers` says.
+
+    `work`: dose and gradient, size of a cell, place in it, a row of nodes, and a row of full cells, see `_line_cells`.
+    """
     edges, origin, step = cells
     dose, rounded, offsets, half_end, to_dose, rim, low, high = field
     slopes, points, totals, extremes, shifts, rounded_extremes = sums
@@ -324,7 +348,7 @@ def _book(layers, begin, stop, cells, field, ids, rounds, sums, work):
     slots = one.part.shape[0]
     n_rows = one.span.shape[1]
     n_columns = one.part.shape[2]
-    out, size, place, line = work
+    out, size, place, line, full = work
     size[0] = step[0]
     size[1] = step[1]
     base = step[0] * step[1]
@@ -405,6 +429,7 @@ def _book(layers, begin, stop, cells, field, ids, rounds, sums, work):
             raised_one = 0.0
             height_two = 0.0
             raised_two = 0.0
+            n_full = 0
             for column in range(first, last + 1):
                 height_one += run[column, 0]
                 raised_one += run[column, 1]
@@ -423,29 +448,9 @@ def _book(layers, begin, stop, cells, field, ids, rounds, sums, work):
                 u = origin[0] + step[0] * column
                 is_in_line = in_line and u >= rim[0] and u + hu <= rim[1]
                 if is_in_line and count == 1 and filled_one >= is_full_from:
-                    d, gu, gv, gw, shift = _from_line(line, to_dose, u + 0.5 * hu)
-                    su = gu * hu
-                    sv = gv * hv
-                    sw = gw * hw
-                    volume = base * filled_one
-                    filled_mm3 += volume
-                    steepness += volume * sqrt(gu * gu + gv * gv + gw * gw)
-                    _deposit(most_slopes, most_points, low, span, scale, d, sqrt(su * su + sv * sv + sw * sw), volume)
-                    reach = 0.5 * (abs(su) + abs(sv) + abs(sw)) + twist
-                    if d + reach > most or d - reach < least:
-                        # Cut cells may have written there, too.
-                        most_extremes[0] = min(most_extremes[0], least)
-                        most_extremes[1] = max(most_extremes[1], most)
-                        _corners(dose, offsets, half_end, to_dose, (u, v0, w0), size, out, most_extremes)
-                        least = most_extremes[0]
-                        most = most_extremes[1]
-                    if rounds:
-                        n = min(max(int((d - low) * shift_scale), 0), shifts.shape[0] - 1)
-                        shifts[n, 0] += volume
-                        shifts[n, 1] += volume * shift
-                        d += shift
-                        if d + reach > rounded_extremes[1] or d - reach < rounded_extremes[0]:
-                            _corners(rounded, offsets, half_end, to_dose, (u, v0, w0), size, out, rounded_extremes)
+                    full[0, n_full] = u
+                    full[1, n_full] = filled_one
+                    n_full += 1
                     continue
                 for which in range(count):
                     filled = filled_one
@@ -530,6 +535,30 @@ def _book(layers, begin, stop, cells, field, ids, rounds, sums, work):
                         if rounds and which == 0:
                             rounded_extremes[0] = min(rounded_extremes[0], d + shift)
                             rounded_extremes[1] = max(rounded_extremes[1], d + shift)
+            _line_cells(line, to_dose, size, twist, n_full, full)
+            for n in range(n_full):
+                volume = base * full[1, n]
+                filled_mm3 += volume
+                steepness += volume * full[4, n]
+                d = full[2, n]
+                reach = full[5, n]
+                _deposit(most_slopes, most_points, low, span, scale, d, full[3, n], volume)
+                if d + reach > most or d - reach < least:
+                    # Cut cells may have written there, too.
+                    most_extremes[0] = min(most_extremes[0], least)
+                    most_extremes[1] = max(most_extremes[1], most)
+                    _corners(dose, offsets, half_end, to_dose, (full[0, n], v0, w0), size, out, most_extremes)
+                    least = most_extremes[0]
+                    most = most_extremes[1]
+                if rounds:
+                    shift = full[6, n]
+                    group = min(max(int((d - low) * shift_scale), 0), shifts.shape[0] - 1)
+                    shifts[group, 0] += volume
+                    shifts[group, 1] += volume * shift
+                    d += shift
+                    if d + reach > rounded_extremes[1] or d - reach < rounded_extremes[0]:
+                        at = (full[0, n], v0, w0)
+                        _corners(rounded, offsets, half_end, to_dose, at, size, out, rounded_extremes)
             _clear(part, moment, run, first, last)
             if in_two >= 0:
                 _clear(other_part, other_moment, other_run, first, last)
@@ -558,7 +587,8 @@ def book_layers(layers, begin, stop, cells, field, ids, rounds, sums):
     rounds
         Whether to note what the rounded dose has more than the dose, in the cells of the first solid.
     """
-    work = (np.empty(4), np.empty(3), np.empty(3), np.empty((field.values.shape[2], 5)))
+    rows = (np.empty((field.values.shape[2], 5)), np.empty((7, layers[0].part.shape[2])))
+    work = (np.empty(4), np.empty(3), np.empty(3), *rows)
     _book(layers, begin, stop, cells, field, ids, rounds, sums, work)
 
 
